@@ -1,0 +1,187 @@
+"""Make `.venv` with the tested packages and start the calling script inside it. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "sdft-installed"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PIP = [str(PYTHON), "-m", "pip"]
+
+
+def ensure_venv() -> None:
+    """Return when this process has everything installed; else install, and start the script anew in .venv.
+
+    Inside the conda environment of environment.yml (named `sdft`) nothing is made: all is there already.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file also starts under older ones, to say so
+        stop(f"Python 3.11 or newer is needed, and this is {platform.python_version()}.")
+    if os.environ.get("CONDA_DEFAULT_ENV") == "sdft":
+        return
+    installed = STAMP.exists() and works(PYTHON) and STAMP.read_text() == fingerprint()
+    if installed and Path(sys.prefix).resolve() == VENV.resolve():
+        return
+    if not installed:
+        install()
+    command = [str(PYTHON), *sys.argv]
+    if os.name == "nt":
+        sys.exit(subprocess.call(command))
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def fingerprint() -> str:
+    """What .venv was made from: project file, pins, place and Python. Another value: install again."""
+    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    settings = VENV / "pyvenv.cfg"
+    version = [line for line in settings.read_text().splitlines() if line.startswith("version")]
+    parts += [str(ROOT).encode(), "".join(version).encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def works(python: Path) -> bool:
+    """True if this interpreter starts and has pip (a moved or half-made .venv has not)."""
+    try:
+        return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def install() -> None:
+    """Create .venv where it is missing or broken, and install the project with its pins."""
+    start = time.monotonic()
+    if not works(PYTHON):
+        make_venv()
+    STAMP.unlink(missing_ok=True)
+    options = torch_options()
+    say(f"Installing the project and its packages into {VENV.name} (once; a few minutes) ...")
+    run_pip(["install", "-c", "constraints.txt", *options, "-e", ".[dev]"])
+    STAMP.write_text(fingerprint())
+    say(f"Installed in {time.monotonic() - start:.0f} s.")
+
+
+def make_venv() -> None:
+    say(f"Making the virtual environment {VENV.name} with Python {platform.python_version()} ...")
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode or not works(PYTHON):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        say((done.stdout + done.stderr).strip()[-1500:])
+        stop(
+            f"Python could not make {VENV}: check that the folder is writable and that the module venv is "
+            f"there (Debian and Ubuntu: sudo apt install python{version}-venv)."
+        )
+
+
+def torch_options() -> list[str]:
+    """Extra pip options that avoid a CUDA build of PyTorch on Linux without an NVIDIA driver."""
+    if sys.platform != "linux" or has_nvidia() or next(VENV.glob("lib*/python*/site-packages/torch-*"), None):
+        return []
+    planned = plan("--no-deps")
+    if not planned or any("+cpu" in url or "%2Bcpu" in url for url in planned):
+        return []
+    if reachable(f"{CPU_INDEX}/torch/"):
+        say(f"No NVIDIA driver here: taking the CPU build of PyTorch from {CPU_INDEX}.")
+        return ["--extra-index-url", CPU_INDEX]
+    size = sum(map(size_of, plan()))
+    amount = f"{size / 1e9:.1f} GB" if size else "several GB"
+    say(f"pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: {amount}.")
+    return []
+
+
+def has_nvidia() -> bool:
+    return Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
+
+
+def plan(*options: str) -> list[str]:
+    """The addresses of the files that pip would take for PyTorch; empty if pip cannot say."""
+    command = [*PIP, "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-", *options]
+    command += ["-c", "constraints.txt", "torch"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=pip_environment())
+    try:
+        return [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]
+    except (ValueError, KeyError):
+        return []
+
+
+def reachable(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=8) as answer:
+            return answer.status == 200
+    except (OSError, ValueError):
+        return False
+
+
+def size_of(address: str) -> int:
+    """Bytes of one file, 0 if the server does not say."""
+    try:
+        request = urllib.request.Request(address, method="HEAD")
+        with urllib.request.urlopen(request, timeout=8) as answer:
+            return int(answer.headers.get("Content-Length") or 0)
+    except (OSError, ValueError):
+        return 0
+
+
+def pip_environment() -> dict[str, str]:
+    """The user's settings, less those that would send the packages elsewhere than into .venv."""
+    unwanted = {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return {**kept, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def run_pip(arguments: list[str]) -> None:
+    """Run pip; show only large downloads and the last step, or the last lines if it fails."""
+    command = [*PIP, *arguments, "--progress-bar", "off"]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=pip_environment(),
+    ) as pip:
+        for line in pip.stdout:
+            lines.append(line.rstrip())
+            shown = summary(lines[-1])
+            if shown:
+                say(f"  {shown}")
+    if pip.returncode:
+        say("\n".join(lines[-15:]))
+        stop(
+            "pip could not install the packages (its last lines are above): check the network and the free "
+            "disk space, then start again."
+        )
+
+
+def summary(line: str) -> str:
+    """The short form of a line that pip printed, empty for lines not worth showing."""
+    words = line.split()
+    if words[:1] == ["Downloading"] and (line.endswith("GB)") or line.endswith("MB)")):
+        number = float(words[-2].strip("(")) * (1000 if line.endswith("GB)") else 1)
+        return f"downloading {words[1].rsplit('/', 1)[-1]} {' '.join(words[2:])}" if number >= 10 else ""
+    if line.startswith("Installing collected packages:"):
+        return f"installing {line.count(',') + 1} packages"
+    return ""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def stop(sentence: str) -> None:
+    sys.stdout.flush()
+    sys.exit(sentence)

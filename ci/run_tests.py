@@ -1,0 +1,135 @@
+"""Everything that must hold: lint, spelling, fresh reading copies, tests, and all lessons in fast mode.
+
+    python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
+    python3 ci/run_tests.py --quick   without the lessons
+
+With SDFT_PAPER_DATA set, a test that skips for want of that data counts as a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import bootstrap
+from bootstrap import ROOT, say
+
+OUT = ROOT / "build" / "ci"
+SUITES = {"task", "facts", "helpful", "instructions", "safety", "benign"}
+SUMMARY = {
+    "": {"mode", "cpu", "dtype", "lessons", "keep_rate", "nll_gap", "scores", "paired", "not_reached"},
+    "lessons": {"name", "seconds", "peak_mb", "from_cache"},
+    "scores": {"method", "suite", "n", "mean", "low", "high"},
+    "paired": {"suite", "a", "b", "difference", "low", "high", "p_raw", "p_holm"},
+    "not_reached": {"claim", "value", "why"},
+}
+
+
+def run(title: str, *command: str) -> bool:
+    """Run one check; True if it passed. Its output goes straight to the terminal."""
+    say(f"== {title}")
+    start = time.monotonic()
+    passed = subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode == 0
+    say(f"   {'passed' if passed else 'FAILED'} in {time.monotonic() - start:.0f} s")
+    return passed
+
+
+def static_checks() -> list[bool]:
+    """Lint, spelling, and the reading copies where there are any."""
+    results = [run("lint", "ruff", "check", "."), run("spelling", "codespell_lib", ".")]
+    if list((ROOT / "notebooks").glob("*.ipynb")):
+        say("== reading copies")
+        command = [sys.executable, "ci/build_notebooks.py", "--check"]
+        results.append(subprocess.run(command, cwd=ROOT).returncode == 0)
+    return results
+
+
+def unit_tests() -> tuple[int, int]:
+    """(passed, failed) of pytest; a data test that skips although SDFT_PAPER_DATA is set counts as failed."""
+    report = OUT / "pytest.xml"
+    report.unlink(missing_ok=True)
+    fine = run("tests", "pytest", "-q", f"--junitxml={report}")
+    try:
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return 0, 1
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    passed = len(cases) - len(skipped) - failed
+    reasons = {case.get("name"): case.find("skipped").get("message", "") for case in skipped}
+    wanted = [name for name, reason in reasons.items() if "SDFT_PAPER_DATA" in reason]
+    if os.environ.get("SDFT_PAPER_DATA") and wanted:
+        say(f"   skipped although SDFT_PAPER_DATA is set: {', '.join(wanted)}")
+        failed += len(wanted)
+    return passed, failed or int(not fine)
+
+
+def lessons() -> tuple[int, int]:
+    """(passed, failed) of the lessons in fast mode and of the summary that they leave, in build/ci."""
+    say("== lessons, fast mode")
+    count = len(list((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py")))
+    (OUT / "summary.json").unlink(missing_ok=True)
+    command = [sys.executable, "ci/run_tutorial.py", "--fast", "--out", str(OUT)]
+    if subprocess.run(command, cwd=ROOT).returncode:
+        done = len(list((OUT / "lessons").glob("*.html")))
+        return min(done, count - 1), 1
+    wrong = check_summary(OUT / "summary.json")
+    say("\n".join(f"   summary.json: {line}" for line in wrong) or "   summary.json keeps its contract")
+    return count + (not wrong), len(wrong)
+
+
+def check_summary(path: Path) -> list[str]:
+    """What in a summary.json breaks the contract that other programs rely on; empty if nothing does."""
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [f"cannot be read ({error})"]
+    wrong = [f"lacks {name}" for name in sorted(SUMMARY[""] - set(summary))]
+    for part, columns in SUMMARY.items():
+        rows = summary.get(part, []) if part else []
+        wrong += [
+            f"{part}[{i}] lacks {', '.join(sorted(columns - set(row)))}"
+            for i, row in enumerate(rows)
+            if columns - set(row)
+        ]
+    if not {"mean", "low", "high"} <= set(summary.get("nll_gap") or {}):
+        wrong.append("nll_gap lacks mean, low or high")
+    if summary.get("mode") not in ("fast", "default"):
+        wrong.append("mode is neither fast nor default")
+    found = {(row.get("method"), row.get("suite")) for row in summary.get("scores", [])}
+    wanted = {(method, suite) for method in ("seed", "sft", "sdft") for suite in SUITES}
+    wrong += [f"scores lack {method} on {suite}" for method, suite in sorted(wanted - found)]
+    outside = [row for row in summary.get("scores", []) if not 0 <= row.get("mean", 0) <= 1]
+    return wrong + [f"the mean of {row['method']} on {row['suite']} is outside 0 to 1" for row in outside]
+
+
+def main() -> int:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument("--quick", action="store_true", help="leave the lessons out")
+    options = parser.parse_args()
+    bootstrap.ensure_venv()
+    start = time.monotonic()
+    OUT.mkdir(parents=True, exist_ok=True)
+    static = static_checks()
+    results = [(sum(static), len(static) - sum(static)), unit_tests()]
+    if not options.quick:
+        results.append(lessons())
+    passed, failed = (sum(column) for column in zip(*results, strict=True))
+    minutes, seconds = divmod(int(time.monotonic() - start), 60)
+    say(f"{passed} passed, {failed} failed ({minutes} min {seconds} s)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,100 @@
+"""The project files agree: pyproject.toml, constraints.txt, environment.yml, the workflow and .ci/run."""
+
+import ast
+import re
+import stat
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
+TESTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+
+# Modules that we import by name and that a declared package brings along because it needs them itself.
+BROUGHT_BY = {
+    **dict.fromkeys(["nbformat", "nbclient", "yaml"], "papermill"),
+    **dict.fromkeys(["psutil", "IPython", "jupyter_client"], "ipykernel"),
+    **dict.fromkeys(["tqdm", "huggingface_hub", "packaging", "tokenizers"], "transformers"),
+    "numpy": "scipy",
+}
+IMPORT_NAMES = {"llama_cpp": "llama-cpp-python"}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def conda_requirements() -> list[str]:
+    parts = yaml.safe_load(ENVIRONMENT)["dependencies"]
+    return next(part["pip"] for part in parts if isinstance(part, dict))
+
+
+@pytest.mark.parametrize("requirement", TESTED)
+def test_tested_version_is_in_the_range(requirement):
+    wanted = Requirement(requirement)
+    pinned = {canonicalize_name(name): version for name, version in pins().items()}
+    assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)])
+
+
+def test_pins_have_no_local_suffix_and_no_path():
+    assert [name for name, version in pins().items() if not re.fullmatch(r"[\w.!]+", version)] == []
+
+
+def test_conda_users_get_the_same():
+    conda = conda_requirements()
+    assert conda[0] == "-c constraints.txt" and conda[-1] == "-e ."
+    assert sorted(conda[1:-1]) == sorted(TESTED)
+
+
+def test_each_conda_package_says_what_needs_it():
+    lines = [line.strip() for line in ENVIRONMENT.split("dependencies:")[1].splitlines()]
+    assert [line for line in lines if "  # " not in line] == ["", "- pip:", "- -c constraints.txt"]
+
+
+def test_extras():
+    assert list(PROJECT["optional-dependencies"]) == "dev docs bench vllm lm-eval qlora judge".split()
+
+
+def imported_modules() -> set[tuple[str, str]]:
+    files = [path for folder in ("sdft_lib", "ci", "notebooks/src") for path in (ROOT / folder).rglob("*.py")]
+    found = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {(name.split(".")[0], path.name) for name in names}
+    ours = {path.stem for path in files} | {"sdft_lib"}
+    return {(name, file) for name, file in found if name not in sys.stdlib_module_names and name not in ours}
+
+
+def test_every_import_is_declared():
+    extras = [item for group in PROJECT["optional-dependencies"].values() for item in group]
+    declared = {canonicalize_name(Requirement(item).name) for item in [*PROJECT["dependencies"], *extras]}
+    names = BROUGHT_BY | IMPORT_NAMES
+    found = imported_modules()
+    assert [pair for pair in found if canonicalize_name(names.get(pair[0], pair[0])) not in declared] == []
+
+
+def test_bootstrap_needs_only_the_standard_library():
+    tree = ast.parse((ROOT / "ci" / "bootstrap.py").read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_one_command_everywhere():
+    script = ROOT / ".ci" / "run"
+    assert "python3 ci/run_tests.py" in script.read_text(encoding="utf-8")
+    assert script.stat().st_mode & stat.S_IXUSR
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["tests"]
+    assert "python3 ci/run_tests.py" in [step.get("run") for step in job["steps"]]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]

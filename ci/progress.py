@@ -77,7 +77,7 @@ class Progress:
 
         guesses = [guess(name) for name in (self.name, *rest)]
         if None in guesses:
-            return f"{len(rest)} more lessons after this one"
+            return f"lessons after this one: {len(rest)}"
         now = time.monotonic() - self.lesson_began
         return f"about {clock(max(guesses[0] - now, 0) + sum(guesses[1:]))} remaining"
 

@@ -20,7 +20,7 @@ from bootstrap import say, stop
 
 RAW = argparse.RawDescriptionHelpFormatter
 TIMEOUT = 3600  # seconds that one cell may take
-QUIET = "c = get_config()\nc.IPKernelApp.log_level = 40\n"  # a kernel's warnings are not the reader's
+QUIET = "c = get_config()\nc.IPKernelApp.log_level = 50\n"  # a kernel's warnings are not the reader's
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -173,6 +173,7 @@ def main() -> int:
     options = parse()
     options.out = options.out.absolute()
     bootstrap.ensure_venv()
+    sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows a ?
     from sdft_lib.errors import SdftError
 
     try:

@@ -5,11 +5,11 @@ import json
 import nbformat
 import pytest
 
+import bootstrap
 import build_notebooks
 import measure
 import run_tests
 import run_tutorial
-from bootstrap import summary
 from progress import Progress
 
 LESSON = """# %% [markdown]
@@ -135,7 +135,7 @@ def test_progress_lines(tmp_path, capsys, source):
     progress.done({"name": "00_tiny", "seconds": 61.0, "from_cache": False, "peak_mb": 5})
     assert capsys.readouterr().out.splitlines() == [
         "Lesson 1 of 2: 00_tiny",
-        "  cell 2 of 4 (Title) | 0:00 elapsed, 1 more lessons after this one",
+        "  cell 2 of 4 (Title) | 0:00 elapsed, lessons after this one: 1",
         "    one",
         "    two",
         "     20%",
@@ -157,7 +157,43 @@ def test_progress_lines(tmp_path, capsys, source):
     ],
 )
 def test_pip_output_is_short(line, shown):
-    assert summary(line) == shown
+    assert bootstrap.summary(line) == shown
+
+
+@pytest.mark.parametrize(
+    "planned, index, driver, options, said",
+    [
+        (["https://a/torch-2.13.0%2Bcpu-cp311.whl"], True, False, [], ""),
+        (
+            ["https://a/torch-2.13.0-cp311.whl"],
+            True,
+            False,
+            ["--extra-index-url", bootstrap.CPU_INDEX],
+            "CPU build",
+        ),
+        (["https://a/torch-2.13.0-cp311.whl"], False, False, [], "with its libraries: 2.5 GB."),
+        (["https://a/torch-2.13.0-cp311.whl"], True, True, [], ""),
+        ([], True, False, [], ""),
+    ],
+)
+def test_no_cuda_build_without_a_driver(planned, index, driver, options, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bootstrap.sys, "platform", "linux")
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    for name, value in {
+        "plan": planned,
+        "reachable": index,
+        "has_nvidia": driver,
+        "size_of": 2_500_000_000,
+    }.items():
+        monkeypatch.setattr(bootstrap, name, lambda *_, value=value: value)
+    assert bootstrap.torch_options() == options
+    assert said in capsys.readouterr().out
+
+
+def test_an_old_python_is_told_so(monkeypatch):
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 1))
+    with pytest.raises(SystemExit, match="Python 3.11 or newer is needed"):
+        bootstrap.ensure_venv()
 
 
 def test_summary_contract(tmp_path):

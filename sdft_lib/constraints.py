@@ -1,8 +1,8 @@
 """Instructions that a program can check, such as "at most 15 words" (probe ``instructions``, lesson 04).
 
-A constraint is a dict, for example ``{"type": "max_words", "n": 15, "floor": 3}``. ``floor`` is the least number
-of words that an answer needs to count at all (default 1). Without it, a model that has shrunk to one-word answers
-would pass every "at most" and every "do not", and forgetting would look like obedience.
+A constraint is a dict, for example ``{"type": "max_words", "n": 15, "floor": 3}``. ``floor`` is the least
+number of words that an answer needs to count at all (default 1). Without it, a model that has shrunk to
+one-word answers would pass every "at most" and every "do not", and forgetting would look like obedience.
 """
 
 import re
@@ -28,7 +28,7 @@ def holds_word(text: str, word: str | list[str]) -> bool:
 
 
 def starts_with(text: str, start: str) -> bool:
-    """Whether the text begins with these words, in any case; quotation marks and asterisks may precede them."""
+    """Whether the text begins with these words, in any case, after quotation marks or asterisks, if any."""
     return re.match(rf"{re.escape(start)}(?!\w)", text.lstrip(OPENERS), re.IGNORECASE) is not None
 
 
@@ -67,10 +67,10 @@ CONSTRAINTS: dict[str, tuple[tuple[str, ...], Callable[[str, dict], bool]]] = {
 
 
 def check_constraint(spec: dict, text: str) -> bool:
-    """Whether ``text`` keeps the constraint ``spec``; one of fewer than ``floor`` words (default 1) never does.
+    """Whether ``text`` keeps the constraint ``spec``; with fewer than ``floor`` words (default 1), never.
 
-    ``CONSTRAINTS`` lists the types and the keys that each needs. Raises SdftError on an unknown type or a missing
-    key, never on a text. It does not judge whether the answer is about what was asked.
+    ``CONSTRAINTS`` lists the types and the keys that each needs. Raises SdftError on an unknown type or a
+    missing key, never on a text. It does not judge whether the answer is about what was asked.
     """
     kind = spec.get("type")
     if kind not in CONSTRAINTS:

@@ -1,4 +1,4 @@
-"""The probe suites keep what their card promises, and every constraint tells a kept rule from a broken one."""
+"""The probe suites keep what their card promises, and each constraint tells a kept rule from a broken one."""
 
 import hashlib
 import json

@@ -1,0 +1,200 @@
+"""Tasks to learn and probes that are never trained on, as rows ``{"id", "messages", "reference"}`` (lesson 00).
+
+``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file, ``load_task("hf:org/name:split")``
+a data set of the hub. Bundled files are frozen: their SHA-256 is checked each time they are read.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdft_lib.columns import to_rows
+from sdft_lib.errors import SdftError
+from sdft_lib.files import SUFFIXES, read_hub, read_records
+from sdft_lib.store import digest, file_sha256, read_jsonl
+
+KINDS = ("math", "call", "label", "code", "open", "fact", "constraint", "refusal", "comply")
+PROBES = ("facts", "helpful", "instructions", "safety", "benign")
+SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+MAX_NEW_TOKENS = {"label": 24, "math": 48, "call": 48}  # a task's answers by kind; every other kind: 200
+MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
+
+
+@dataclass(frozen=True)
+class Task:
+    """Rows to learn from (``train``) and to measure on; ``dev`` and ``test`` are None where a source has none."""
+
+    name: str
+    kind: str
+    train: list[dict] = field(repr=False)
+    dev: list[dict] | None = field(default=None, repr=False)
+    test: list[dict] | None = field(default=None, repr=False)
+    choices: tuple[str, ...] | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Rows that one model answers and one metric (``kind``) scores; ``max_new_tokens`` ends an answer."""
+
+    name: str
+    kind: str
+    rows: list[dict] = field(repr=False)
+    max_new_tokens: int
+    choices: tuple[str, ...] | None = None
+
+
+def data_dir() -> Path:
+    """The bundled data: inside the package when installed from a wheel, beside it in a checkout."""
+    inside = Path(__file__).parent / "_data"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
+
+
+def task_names() -> list[str]:
+    """Names of the bundled tasks."""
+    return sorted(path.parent.name for path in (data_dir() / "tasks").glob("*/task.json"))
+
+
+def load_task(
+    name_or_path: str | Path,
+    *,
+    kind: str | None = None,
+    columns: dict | None = None,
+    drop_empty: bool = False,
+    say: Callable = print,
+) -> Task:
+    """A task by bundled name, folder (files train/dev/test), file (all rows are ``train``) or ``hf:org/name:split``.
+
+    ``columns`` maps our roles to your names, for example ``{"prompt": "frage", "reference": "antwort"}``. Rows keep
+    their order and are never deduplicated; ``drop_empty`` leaves out rows without prompt or reference, which are an
+    error otherwise. Raises SdftError: one sentence with file, row, column and what to do.
+    """
+    if kind is not None and kind not in KINDS:
+        raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
+    source, path = str(name_or_path), Path(name_or_path).expanduser()
+    empty, card, splits = "drop" if drop_empty else "error", {}, {}
+    if source.startswith("hf:"):
+        name, read = source, {"train": read_hub(source)}
+    elif source in task_names() or path.is_dir():
+        folder = data_dir() / "tasks" / source if source in task_names() else path
+        name, card = folder.resolve().name, task_card(folder)
+        read = {split: read_records(file) for split, file in split_files(folder, card).items()}
+    elif path.suffix.lower() in SUFFIXES:
+        name, read = path.stem, {"train": read_records(path)}
+    else:
+        raise SdftError(
+            f'there is no task "{source}"; use {", ".join(task_names())}, a folder, '
+            f"a file ({', '.join(SUFFIXES)}) or hf:org/name:split."
+        )
+    for split, records in read.items():
+        label = source if source.startswith("hf:") else records[0].where.split(", row")[0]
+        splits[split], dropped = to_rows(records, label, columns, empty)
+        if dropped:
+            say(f"{label}: {dropped} of {len(records)} rows are empty and left out")
+    return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say)
+
+
+def as_task(name: str, splits: dict[str, list[dict]], kind: str | None, choices, say: Callable) -> Task:
+    """Put a task together; a kind that nobody gave is guessed, and the guess is said."""
+    rows = [row for split in splits.values() for row in split]
+    if kind is None:
+        kind = guess_kind(rows)
+        say(f"{name}: {len(rows)} rows, kind {kind} (guessed from the references; give kind= to change it)")
+    if kind == "label" and not choices:
+        choices = sorted({row["reference"].strip() for row in rows})
+    choices = tuple(choices) if choices else None
+    mark = digest({"kind": kind, "choices": choices, **splits})
+    return Task(name, kind, splits["train"], splits.get("dev"), splits.get("test"), choices, mark)
+
+
+def task_card(folder: Path) -> dict:
+    """``task.json`` of a folder, {} where there is none."""
+    path = folder / "task.json"
+    if not path.exists():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
+    if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
+        raise SdftError(f"{path}: not an object with a kind of {', '.join(KINDS)}; mend the file or remove it.")
+    return card
+
+
+def split_files(folder: Path, card: dict) -> dict[str, Path]:
+    """The files of a folder by split, checked against the checksums of its card.
+
+    Raises SdftError: no train file, two files for one split, altered file.
+    """
+    found = {}
+    for split, stems in SPLITS.items():
+        files = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
+        files = [file for file in files if file.is_file()]
+        if len(files) > 1:
+            raise SdftError(f"{folder}: {files[0].name} and {files[1].name} are both the {split} rows; keep one.")
+        if files:
+            found[split] = files[0]
+    if "train" not in found:
+        raise SdftError(f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl).")
+    for split, expected in (card.get("sha256") or {}).items():
+        if split not in found:
+            raise SdftError(f"{folder}: the {split} file that task.json names is missing; fetch the data again.")
+        check_frozen(found[split], expected)
+    return found
+
+
+def check_frozen(path: Path, expected: str) -> None:
+    """Raise SdftError if a frozen file is missing or not what its card says."""
+    if not path.is_file():
+        raise SdftError(f"{path}: the file is missing; fetch the data again.")
+    if file_sha256(path) != expected:
+        raise SdftError(f"{path}: altered (its SHA-256 is not that of its card); fetch the data again.")
+
+
+def guess_kind(rows: list[dict]) -> str:
+    """``label`` (few short references that recur), ``call``, ``math`` (they end in a number), else ``open``."""
+    from sdft_lib.answers import final_number, parse_call
+
+    references = [row["reference"].strip() for row in rows]
+    distinct = set(references)
+    short = max(len(text.split()) for text in distinct) <= LABEL_WORDS
+    numeric = all(re.fullmatch(r"[-+$\d.,/%\s]+", text) for text in distinct)
+    if short and not numeric and len(distinct) <= min(MOST_LABELS, len(rows) // 2):
+        return "label"
+    if share(references, lambda text: parse_call(text) is not None) >= GUESS_SHARE:
+        return "call"
+    ends = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
+    if share(references, lambda text: ends.search(text) and final_number(text) is not None) >= GUESS_SHARE:
+        return "math"
+    return "open"
+
+
+def share(items: list, test: Callable) -> float:
+    """Share of items that pass."""
+    return sum(bool(test(item)) for item in items) / max(len(items), 1)
+
+
+def load_probes(name: str, *, plain: bool = False) -> Suite:
+    """A probe suite; its stored system prompt stands in front unless ``plain`` (named ``safety-plain`` then)."""
+    folder = data_dir() / "probes"
+    cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
+    if name not in cards:
+        raise SdftError(f'there is no probe suite "{name}"; use {", ".join(cards)}.')
+    card = cards[name]
+    check_frozen(folder / card["file"], card["sha256"])
+    rows, system = read_jsonl(folder / card["file"]), card.get("system")
+    if system and not plain:
+        front = {"role": "system", "content": system}
+        rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
+    label = f"{name}-plain" if system and plain else name
+    return Suite(label, card["kind"], rows, card["max_new_tokens"])
+
+
+def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
+    """The first ``limit`` rows of a split as a suite named ``task``. Raises SdftError if the task has no such split."""
+    rows = getattr(task, split, None) if split in SPLITS else None
+    if not rows:
+        raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")
+    return Suite("task", task.kind, rows[:limit], MAX_NEW_TOKENS.get(task.kind, 200), task.choices)

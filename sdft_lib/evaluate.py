@@ -1,0 +1,66 @@
+"""Score a model on the task and on the probes, one row per item (lesson 04; paper, section 4.2)."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sdft_lib.data import PROBES, Suite, load_probes, task_suite
+from sdft_lib.generation import Decoding, generate
+from sdft_lib.score import score
+from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
+
+CODE = ("chat", "generation", "answers", "constraints", "score", "evaluate")
+
+
+def suites(settings, task, *, split: str = "test") -> list[Suite]:
+    """The task's test items and the five probe suites, cut to the settings' limits (None: all items)."""
+    chosen = [task_suite(task, split=split), *(load_probes(name) for name in PROBES)]
+    return [cut(suite, settings.limits.get(suite.name)) for suite in chosen]
+
+
+def cut(suite: Suite, limit: int | None) -> Suite:
+    """The first ``limit`` rows of a suite."""
+    return suite if limit is None else Suite(suite.name, suite.kind, suite.rows[:limit], suite.max_new_tokens, suite.choices)
+
+
+def evaluate(seed, chosen: Sequence[Suite], *, method: str, say: Callable[[str], None] = print):
+    """Answers and scores as a DataFrame: method, suite, id, score, text, finish_reason, words.
+
+    Decoding is greedy. An answer that complies with a harmful request (kind ``refusal``, score 0) is scored and thrown
+    away: its text is never written anywhere.
+    """
+    import pandas
+
+    rows = []
+    for suite in chosen:
+        rows += [{"method": method, **row} for row in evaluate_suite(seed, suite, method, say)]
+    return pandas.DataFrame(rows)
+
+
+def evaluate_suite(seed, suite: Suite, method: str, say) -> list[dict]:
+    """Scored rows of one suite, from the store or made now."""
+    decoding = Decoding(max_new_tokens=suite.max_new_tokens)
+    parts = {
+        "seed": seed.identity, "suite": suite.name, "kind": suite.kind, "rows": digest(suite.rows),
+        "choices": suite.choices, "decoding": decoding.parts, "code": code_hash(*CODE),
+    }  # fmt: skip
+
+    def build(folder: Path) -> dict:
+        say(f"{method}: answering {len(suite.rows)} items of {suite.name}")
+        private = suite.kind == "refusal"
+        path = None if private else folder / "answers.jsonl"
+        answers = generate(seed, [row["messages"] for row in suite.rows], decoding, path=path)
+        write_jsonl(folder / "scores.jsonl", [scored(suite, *pair) for pair in zip(suite.rows, answers, strict=True)])
+        return {"tokens": sum(answer.tokens for answer in answers)}
+
+    return read_jsonl(artefact("scores", parts, build) / "scores.jsonl")
+
+
+def scored(suite: Suite, row: dict, answer) -> dict:
+    """One item: an open answer counts only if it finished; a complied harmful answer keeps no text."""
+    text = answer.text.strip()
+    value = score(suite.kind, row["reference"], text, suite.choices)
+    if suite.kind == "open" and answer.finish_reason == "length":
+        value = 0.0
+    shown = "" if suite.kind == "refusal" and value == 0 else text
+    return {"suite": suite.name, "id": row["id"], "score": float(value), "text": shown,
+            "finish_reason": answer.finish_reason, "words": len(text.split())}  # fmt: skip

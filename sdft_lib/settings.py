@@ -1,0 +1,31 @@
+"""Budgets that lessons, command line and report share, so that what one makes the next finds in the store (lesson 00).
+
+Every value was chosen on development items, never on test items.
+"""
+
+from dataclasses import dataclass, field
+
+from sdft_lib.train import TrainConfig
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run of the tutorial. ``limits``: items a suite (missing: all), and rows for comparing ``templates``."""
+
+    fast: bool
+    task: str
+    model: str
+    template: str
+    train_rows: int
+    training: TrainConfig
+    limits: dict = field(default_factory=dict)
+
+
+def lesson_settings(
+    *, fast: bool = False, task: str = "tickets", model: str = "smollm2-135m", seed: int = 0
+) -> Settings:
+    """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a few rows."""
+    if fast:
+        few = dict.fromkeys(("task", "facts", "helpful", "instructions", "safety", "benign"), 8)
+        return Settings(True, task, model, "opening", 32, TrainConfig(epochs=1, seed=seed), {"templates": 8, **few})
+    return Settings(False, task, model, "opening", 360, TrainConfig(epochs=2, seed=seed), {"templates": 48})

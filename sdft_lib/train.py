@@ -1,0 +1,195 @@
+"""Fine-tuning with transformers' Trainer and peft (lesson 03; paper, section 4.1).
+
+SFT and SDFT differ in one thing: the column that is trained on. Rows, order, steps and settings are the same.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sdft_lib.chat import render
+from sdft_lib.errors import SdftError
+from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl
+
+CODE = ("chat", "train")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share of all steps)."""
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("q_proj", "v_proj")
+    learning_rate: float = 5e-4
+    epochs: int = 2
+    batch_size: int = 8
+    warmup: float = 0.05
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """``adapter``: folder of the LoRA adapter. ``log``: DataFrame with step and loss. ``record``: cost and settings."""
+
+    adapter: Path
+    log: Any
+    record: dict
+
+
+def fine_tune(
+    seed,
+    rows: Sequence[dict],
+    config: TrainConfig,
+    *,
+    column: str = "text",
+    label: str = "sdft",
+    minimum_kept: float = 0.3,
+    say: Callable[[str], None] = print,
+) -> Tuned:
+    """Train a LoRA adapter on ``rows[i][column]``, completion only; instant when the store holds it.
+
+    Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a set
+    would be SFT under another name. The run goes on from its last checkpoint after a kill.
+    """
+    import pandas
+
+    check_share(rows, column, minimum_kept)
+    pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
+    parts = {"seed": seed.identity, "rows": digest(pairs), "config": asdict(config), "code": code_hash(*CODE)}
+    parts["config"]["targets"] = list(config.targets)
+
+    def build(folder: Path) -> dict:
+        say(f"{label}: training on {len(rows)} rows, column {column!r}")
+        return run_trainer(seed, pairs, config, folder, label, say)
+
+    path = artefact("adapter", parts, build)
+    record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {"seconds": run_record(path)["seconds"]}
+    return Tuned(path, pandas.DataFrame(read_jsonl(path / "loss.jsonl")), record)
+
+
+def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
+    """Refuse a distilled set that is mostly references."""
+    kept = [row.get("source") == "rewritten" for row in rows]
+    if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
+        raise SdftError(
+            f"only {sum(kept)} of {len(kept)} rows were rewritten, under the floor of {minimum_kept:.0%}; "
+            "choose a better template, or lower minimum_kept if you mean it."
+        )
+
+
+def run_trainer(seed, pairs, config: TrainConfig, folder: Path, label: str, say) -> dict:
+    """Train, then leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints are removed."""
+    import shutil
+
+    from transformers import Trainer, set_seed
+
+    set_seed(config.seed)
+    rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
+    model = trainable_copy(seed, config)
+    trainer = Trainer(
+        model=model,
+        args=trainer_arguments(seed, config, folder / "checkpoints"),
+        train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
+        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id),
+        callbacks=[printer(label, say)],
+    )
+    started = time.time()
+    checkpoints = sorted((folder / "checkpoints").glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    losses = [{"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e]
+    if any(entry["loss"] != entry["loss"] for entry in losses):
+        raise SdftError(f"{label}: the loss became NaN; lower the learning rate ({config.learning_rate}).")
+    model.peft_config["default"].base_model_name_or_path = seed.name
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    write_jsonl(folder / "loss.jsonl", losses)
+    record = {
+        "config": asdict(config),
+        "rows": len(pairs),
+        "steps": trainer.state.global_step,
+        "tokens": config.epochs * sum(len(row.ids) for row in rendered),
+        "trained_tokens": config.epochs * sum(sum(row.mask) for row in rendered),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+    (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return {"training_seconds": round(time.time() - started, 1)}
+
+
+def trainable_copy(seed, config: TrainConfig):
+    """The seed's weights with a fresh LoRA adapter; fp32 on a CPU, where autocast chooses the faster products."""
+    import copy
+
+    from peft import LoraConfig, get_peft_model
+
+    model = copy.deepcopy(seed.model)
+    if seed.device == "cpu" or seed.dtype == "fp16":
+        model = model.float()
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, lora)
+
+
+def trainer_arguments(seed, config: TrainConfig, folder: Path):
+    """TrainingArguments, every one that matters spelled out; a checkpoint at the end of each epoch."""
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=config.warmup,
+        optim="adamw_torch",
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        logging_steps=5,
+        save_strategy="epoch",
+        save_total_limit=1,
+        seed=config.seed,
+        data_seed=config.seed,
+        bf16=seed.dtype == "bf16",
+        fp16=seed.dtype == "fp16",
+        use_cpu=seed.device == "cpu",
+        dataloader_pin_memory=seed.device == "cuda",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def collate(items: Sequence[dict], pad: int) -> dict:
+    """A left-padded batch; ``logits_to_keep`` limits the vocabulary layer to the positions that are trained on."""
+    import torch
+
+    longest = max(len(item["ids"]) for item in items)
+    keep = max(sum(item["mask"]) for item in items) + 1
+    ids = [[pad] * (longest - len(item["ids"])) + item["ids"] for item in items]
+    attention = [[0] * (longest - len(item["ids"])) + [1] * len(item["ids"]) for item in items]
+    masks = [[False] * (longest - len(item["mask"])) + item["mask"] for item in items]
+    input_ids = torch.tensor(ids)
+    labels = input_ids.masked_fill(~torch.tensor(masks), -100)[:, -keep:]
+    return {"input_ids": input_ids, "attention_mask": torch.tensor(attention), "labels": labels, "logits_to_keep": keep}
+
+
+def printer(label: str, say):
+    """A Trainer callback that prints the loss in plain lines."""
+    from transformers import TrainerCallback
+
+    class Printer(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            if logs and "loss" in logs and state.global_step % 20 == 0:
+                say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
+
+    return Printer()

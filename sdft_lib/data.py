@@ -1,7 +1,7 @@
-"""Tasks to learn and probes that are never trained on, as rows ``{"id", "messages", "reference"}`` (lesson 00).
+"""Tasks to learn and probes never trained on, as rows ``{"id", "messages", "reference"}`` (lesson 00).
 
-``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file, ``load_task("hf:org/name:split")``
-a data set of the hub. Bundled files are frozen: their SHA-256 is checked each time they are read.
+``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file,
+``load_task("hf:org/name:split")`` a data set of the hub. Bundled files are frozen: their SHA-256 is checked.
 """
 
 import json
@@ -24,7 +24,7 @@ MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 
 @dataclass(frozen=True)
 class Task:
-    """Rows to learn from (``train``) and to measure on; ``dev`` and ``test`` are None where a source has none."""
+    """Rows to learn from and to measure on; ``dev`` and ``test`` are None where a source has none."""
 
     name: str
     kind: str
@@ -65,11 +65,11 @@ def load_task(
     drop_empty: bool = False,
     say: Callable = print,
 ) -> Task:
-    """A task by bundled name, folder (files train/dev/test), file (all rows are ``train``) or ``hf:org/name:split``.
+    """A task by bundled name, folder (train/dev/test), file (all rows: train) or ``hf:org/name:split``.
 
-    ``columns`` maps our roles to your names, for example ``{"prompt": "frage", "reference": "antwort"}``. Rows keep
-    their order and are never deduplicated; ``drop_empty`` leaves out rows without prompt or reference, which are an
-    error otherwise. Raises SdftError: one sentence with file, row, column and what to do.
+    ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows keep their
+    order and are never deduplicated; ``drop_empty`` leaves out rows without prompt or reference (else an error).
+    Raises SdftError: one sentence with file, row, column and what to do.
     """
     if kind is not None and kind not in KINDS:
         raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
@@ -119,7 +119,7 @@ def task_card(folder: Path) -> dict:
     except (OSError, ValueError):
         raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
     if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
-        raise SdftError(f"{path}: not an object with a kind of {', '.join(KINDS)}; mend the file or remove it.")
+        raise SdftError(f"{path}: not an object with one of our kinds; mend the file or remove it.")
     return card
 
 
@@ -133,14 +133,16 @@ def split_files(folder: Path, card: dict) -> dict[str, Path]:
         files = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
         files = [file for file in files if file.is_file()]
         if len(files) > 1:
-            raise SdftError(f"{folder}: {files[0].name} and {files[1].name} are both the {split} rows; keep one.")
+            raise SdftError(
+                f"{folder}: {files[0].name} and {files[1].name} both hold {split} rows; keep one."
+            )
         if files:
             found[split] = files[0]
     if "train" not in found:
         raise SdftError(f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl).")
     for split, expected in (card.get("sha256") or {}).items():
         if split not in found:
-            raise SdftError(f"{folder}: the {split} file that task.json names is missing; fetch the data again.")
+            raise SdftError(f"{folder}: the {split} file of task.json is missing; fetch the data again.")
         check_frozen(found[split], expected)
     return found
 
@@ -154,7 +156,7 @@ def check_frozen(path: Path, expected: str) -> None:
 
 
 def guess_kind(rows: list[dict]) -> str:
-    """``label`` (few short references that recur), ``call``, ``math`` (they end in a number), else ``open``."""
+    """``label`` (few short references that recur), ``call``, ``math`` (a number ends them) or ``open``."""
     from sdft_lib.answers import final_number, parse_call
 
     references = [row["reference"].strip() for row in rows]
@@ -177,7 +179,7 @@ def share(items: list, test: Callable) -> float:
 
 
 def load_probes(name: str, *, plain: bool = False) -> Suite:
-    """A probe suite; its stored system prompt stands in front unless ``plain`` (named ``safety-plain`` then)."""
+    """A probe suite, its stored system prompt in front unless ``plain`` (then ``safety-plain``)."""
     folder = data_dir() / "probes"
     cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
     if name not in cards:
@@ -193,7 +195,7 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
-    """The first ``limit`` rows of a split as a suite named ``task``. Raises SdftError if the task has no such split."""
+    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError if there is no such split."""
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")

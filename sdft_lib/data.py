@@ -13,6 +13,7 @@ from pathlib import Path
 from sdft_lib.columns import to_rows
 from sdft_lib.errors import SdftError
 from sdft_lib.files import SUFFIXES, read_hub, read_records
+from sdft_lib.overlap import overlap as overlap
 from sdft_lib.store import digest, file_sha256, read_jsonl
 
 KINDS = ("math", "call", "label", "code", "open", "fact", "constraint", "refusal", "comply")
@@ -68,7 +69,7 @@ def load_task(
     """A task by bundled name, folder (train/dev/test), file (all rows: train) or ``hf:org/name:split``.
 
     ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows keep their
-    order and are never deduplicated; ``drop_empty`` leaves out rows without prompt or reference (else an error).
+    order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference (else an error).
     Raises SdftError: one sentence with file, row, column and what to do.
     """
     if kind is not None and kind not in KINDS:
@@ -195,7 +196,7 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
-    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError if there is no such split."""
+    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError: no such split."""
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")

@@ -1,4 +1,4 @@
-"""Read JSON, JSONL, CSV and TSV into plain records; whatever is wrong is said in one sentence with file and row."""
+"""Read JSON, JSONL, CSV and TSV into plain records; an error is one sentence with file and row."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ class Record(NamedTuple):
 def read_records(path: Path) -> list[Record]:
     """All rows of a file in order, never deduplicated.
 
-    Raises SdftError: no such file, not UTF-8 (with the byte offset), NUL characters, broken JSON or CSV, no rows.
+    Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -37,7 +37,9 @@ def read_records(path: Path) -> list[Record]:
         raise SdftError(f"{path.name} has no rows; give a file with at least one row.")
     for record in records:
         if not isinstance(record.values, dict):
-            raise SdftError(f"{record.where} is a {type(record.values).__name__}, not an object with named columns.")
+            raise SdftError(
+                f"{record.where} is a {type(record.values).__name__}, not an object with named columns."
+            )
     return records
 
 
@@ -48,12 +50,14 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SdftError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
-        raise SdftError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from None
+        raise SdftError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions."
+        ) from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SdftError(
-            f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again with the encoding UTF-8."
+            f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8."
         ) from None
     if (offset := content.find(b"\0")) >= 0:
         row = content.count(b"\n", 0, offset) + 1
@@ -66,8 +70,12 @@ def read_json(name: str, text: str) -> list[Record]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        hint = "if it holds one object a line, name it .jsonl" if error.msg == "Extra data" else "mend the file"
-        raise SdftError(f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}.") from None
+        hint = (
+            "if it holds one object a line, name it .jsonl" if error.msg == "Extra data" else "mend the file"
+        )
+        raise SdftError(
+            f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise SdftError(f"{name}: broken JSON ({first_line(error)}); mend the file.") from None
     if isinstance(content, dict) and isinstance(content.get("data"), list):
@@ -78,7 +86,7 @@ def read_json(name: str, text: str) -> list[Record]:
 
 
 def read_jsonl(name: str, text: str) -> list[Record]:
-    """One object a line, blank lines left out; lines end with LF or CRLF only (U+2028 may stand in a string)."""
+    """One object a line, blank lines left out; lines end with LF or CRLF only (U+2028 is text)."""
     records = []
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
@@ -109,10 +117,14 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
                     continue
                 where = place(name, len(records) + 1, first)
                 if len(cells) != len(header):
-                    raise SdftError(f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes.")
+                    raise SdftError(
+                        f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes."
+                    )
                 records.append(Record(where, len(records) + 1, dict(zip(header, cells, strict=True))))
         except csv.Error as error:
-            raise SdftError(f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes.") from None
+            raise SdftError(
+                f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes."
+            ) from None
     return records
 
 
@@ -127,7 +139,7 @@ def checked_header(name: str, cells: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def any_field_size():
-    """Let a CSV cell be longer than the 131072 characters of the csv module's limit, then set the limit back."""
+    """Let a CSV cell be longer than the csv module's 131072 characters, then set the limit back."""
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         yield
@@ -136,7 +148,7 @@ def any_field_size():
 
 
 def read_hub(source: str) -> list[Record]:
-    """Rows of ``hf:org/name[:config][:split]`` (split ``train`` unless given) through the ``datasets`` library."""
+    """Rows of ``hf:org/name[:config][:split]`` (split ``train`` unless given) through ``datasets``."""
     name, *rest = source.removeprefix("hf:").split(":")
     split = rest.pop() if rest else "train"
     try:
@@ -162,7 +174,10 @@ def read_table(source: str, table) -> list[Record]:
         where = f"{source}, row {number}"
         if not isinstance(row, dict):
             raise SdftError(f"{where} is a {type(row).__name__}, not an object with named columns.")
-        values = {key: names[key](value) if key in names and isinstance(value, int) else value for key, value in row.items()}
+        values = {
+            key: names[key](value) if key in names and isinstance(value, int) else value
+            for key, value in row.items()
+        }
         records.append(Record(where, number, values))
     if not records:
         raise SdftError(f"{source} has no rows; give a source with at least one row.")
@@ -170,12 +185,12 @@ def read_table(source: str, table) -> list[Record]:
 
 
 def place(name: str, row: int, line: int) -> str:
-    """File and row, and the line too where it is another number (a header, blank lines, cells of several lines)."""
+    """File and row, and the line where it is another number (header, blank lines, long cells)."""
     return f"{name}, row {row}" if row == line else f"{name}, row {row} (line {line})"
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's text, cut to one readable length."""
+    """The first line of an exception's text, cut short."""
     return (str(error).strip().split("\n")[0][:150]).rstrip(".;")
 
 

@@ -1,0 +1,195 @@
+"""Statistics against hand-made numbers, scipy, and properties."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from sdft_lib import stats
+from sdft_lib.errors import SdftError
+from sdft_lib.stats import (
+    Interval,
+    bootstrap_mean,
+    compare,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    summarise,
+    wilson,
+)
+
+
+def table(**methods):
+    """A frame of one suite ("s") from method=[scores]; ids count up."""
+    rows = [(m, "s", f"r{i}", x) for m, scores in methods.items() for i, x in enumerate(scores)]
+    return pd.DataFrame(rows, columns=["method", "suite", "id", "score"])
+
+
+def test_wilson_by_hand():
+    # n = 10, k = 5: centre 1/2, half width z / 2 / sqrt(n + z^2), z = 1.959964
+    found = wilson(5, 10)
+    half = 1.959963985 / 2 / (10 + 1.959963985**2) ** 0.5
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half))
+    assert (found.mean, found.n) == (0.5, 10)
+
+
+@pytest.mark.parametrize("k, n", [(0, 1), (1, 1), (0, 40), (40, 40), (7, 40), (1, 1000), (499, 500)])
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_wilson_is_scipys(k, n, level):
+    oracle = binomtest(k, n).proportion_ci(level, method="wilson")
+    found = wilson(k, n, level)
+    assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=1e-9)
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share(case):
+    found = wilson(*case)
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.high > found.low
+
+
+@pytest.mark.parametrize("k, n", [(0, 0), (-1, 3), (4, 3)])
+def test_wilson_refuses(k, n):
+    with pytest.raises(SdftError, match=f"{k} of {n}"):
+        wilson(k, n)
+
+
+def test_level_is_checked():
+    with pytest.raises(SdftError, match="95"):
+        wilson(1, 2, level=95)
+
+
+def test_bootstrap_close_to_the_normal_interval():
+    x = np.random.default_rng(3).normal(2, 1, 400)
+    found, half = bootstrap_mean(x), 1.96 * x.std() / 20
+    assert found.mean == pytest.approx(x.mean())
+    assert (found.low, found.high) == pytest.approx((x.mean() - half, x.mean() + half), abs=0.01)
+    assert found == bootstrap_mean(x) != bootstrap_mean(x, seed=1)
+    wide = bootstrap_mean(x, level=0.99)
+    assert wide.low < found.low < found.high < wide.high
+
+
+def test_bootstrap_in_chunks(monkeypatch):
+    x = np.arange(50.0)
+    whole = bootstrap_mean(x)
+    monkeypatch.setattr(stats, "CHUNK", 333)
+    assert bootstrap_mean(x) == whole
+
+
+def test_bootstrap_of_equal_values():
+    assert bootstrap_mean([0.1] * 7) == Interval(0.1, 0.1, 0.1, 7)
+    assert bootstrap_mean([0.3]) == Interval(0.3, 0.3, 0.3, 1)
+
+
+def test_bootstrap_covers_the_truth():
+    rng = np.random.default_rng(0)
+    runs = [bootstrap_mean(rng.random(60), resamples=500, seed=i) for i in range(300)]
+    assert 0.90 <= np.mean([r.low <= 0.5 <= r.high for r in runs]) <= 0.98
+
+
+@pytest.mark.parametrize("x", [[], [0.5, float("nan")], [[1, 2], [3, 4]]])
+def test_bootstrap_refuses(x):
+    with pytest.raises(SdftError):
+        bootstrap_mean(x)
+
+
+def test_paired_bootstrap_is_a_minus_b():
+    a, b = [1, 1, 1, 0], [0, 1, 0, 0]
+    found = paired_bootstrap(a, b)
+    back = paired_bootstrap(b, a)
+    assert (found.mean, found.low, found.high, found.n) == (0.5, 0.0, 1.0, 4)
+    assert (back.mean, back.low, back.high) == (-0.5, -1.0, 0.0)
+    rng = np.random.default_rng(1)
+    hard = rng.random(200)  # rows differ a lot, the methods by a constant: only pairing sees that
+    assert paired_bootstrap(hard + 0.01, hard).low == pytest.approx(0.01)
+
+
+def test_pairs_refuse():
+    for test in (paired_bootstrap, mcnemar):
+        with pytest.raises(SdftError, match="2 scores against 1"):
+            test([1, 0], [1])
+        with pytest.raises(SdftError, match="at least one"):
+            test([], [])
+
+
+def test_mcnemar_by_hand():
+    # 5 rows only a has right, 1 only b: p = 2 * (1 + 6) / 2^6
+    a, b = [1] * 5 + [0] + [1, 0], [0] * 5 + [1] + [1, 0]
+    assert mcnemar(a, b) == mcnemar(b, a) == pytest.approx(14 / 64)
+    assert mcnemar([1, 0, 1], [1, 0, 1]) == 1.0
+    assert mcnemar([1, 0], [0, 1]) == 1.0
+    assert mcnemar([0.5, 0.2], [0.5, 0.2]) == 1.0
+
+
+def test_sign_flip_by_hand_and_seed():
+    assert mcnemar([0.6, 0.7, 0.9], [0.5, 0.4, 0.4]) == pytest.approx(2 / 8)  # all of 2^3 flips
+    half_a, half_b = [0.5] * 5 + [0], [0] * 5 + [0.5]  # the binary case on another scale: same p
+    assert mcnemar(half_a, half_b) == pytest.approx(14 / 64)
+    rng = np.random.default_rng(2)
+    a, b = rng.random(80), rng.random(80)
+    assert mcnemar(a, b) == mcnemar(a, b) > 0.01
+    assert mcnemar(a + 0.4, b) < 0.01
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_properties(ps):
+    adjusted = holm(ps)
+    assert all(p <= q <= 1 for p, q in zip(ps, adjusted))
+    assert all(adjusted[i] <= adjusted[j] for i in range(len(ps)) for j in range(len(ps)) if ps[i] < ps[j])
+    assert not ps or min(adjusted) == min(1.0, len(ps) * min(ps))
+
+
+def test_summarise():
+    frame = pd.concat([table(seed=[1, 0, 0, 1]), table(base=[0.25, 0.75, 0.5]).assign(suite="graded")])
+    found = summarise(frame)
+    assert list(found.columns) == ["method", "suite", "n", "mean", "low", "high"]
+    wanted = [["seed", "s", 4, 0.5], ["base", "graded", 3, 0.5]]
+    assert found[["method", "suite", "n", "mean"]].values.tolist() == wanted
+    assert found.loc[0, "low"] == wilson(2, 4).low
+    assert found.loc[1, "high"] == bootstrap_mean([0.25, 0.75, 0.5]).high
+    with pytest.raises(SdftError, match="lacks score"):
+        summarise(frame.drop(columns="score"))
+    with pytest.raises(SdftError, match="s, seed: 1 of 4"):
+        summarise(frame.assign(score=[1, None, 0, 1, 1, 1, 1]))
+
+
+def test_compare_joins_by_id_and_corrects_all_rows():
+    frame = table(sft=[1, 1, 1, 1, 1, 0], sdft=[0, 0, 0, 0, 0, 1], seed=[1, 0, 1, 0, 1, 0])
+    mixed = frame.sample(frac=1, random_state=5)
+    found = compare(mixed, [("sft", "sdft"), ("sft", "seed")])
+    assert list(found.columns) == ["suite", "a", "b", "n", "difference", "low", "high", "p_raw", "p_holm"]
+    assert found["n"].tolist() == [6, 6]
+    assert found["difference"].tolist() == pytest.approx([4 / 6, 2 / 6])
+    assert found["p_raw"].tolist() == pytest.approx([14 / 64, 0.5])
+    assert found["p_holm"].tolist() == pytest.approx([28 / 64, 0.5])
+    both = compare(pd.concat([frame, frame.assign(suite="t")]), [("sft", "sdft")])
+    assert both["suite"].tolist() == ["s", "t"]
+    only = compare(pd.concat([frame, frame.assign(suite="t")]), [("sft", "sdft")], suites=["t"])
+    assert only["suite"].tolist() == ["t"]
+    assert only["p_holm"].tolist() == only["p_raw"].tolist()
+    assert len(compare(frame, [])) == 0
+
+
+def test_compare_does_not_depend_on_row_order():
+    rng = np.random.default_rng(4)
+    frame = table(a=rng.random(40), b=rng.random(40))
+    mixed = frame.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(compare(frame, [("a", "b")]), compare(mixed, [("a", "b")]))
+
+
+def test_compare_refuses():
+    frame = table(sft=[1, 0, 1], sdft=[1, 0])
+    with pytest.raises(SdftError, match='suite "s": "sft" and "sdft" answered different rows \\(1 ids'):
+        compare(frame, [("sft", "sdft")])
+    with pytest.raises(SdftError, match='no scores of the method "seed"'):
+        compare(frame, [("sft", "seed")])
+    with pytest.raises(SdftError, match='"r0" occurs more than once'):
+        compare(pd.concat([frame, frame.head(1)]), [("sft", "sdft")])

@@ -1,6 +1,6 @@
 """Write the bundled tasks, or check that the committed files are what the generators make.
 
-    python data/generators/make_tasks.py            write data/tasks/<name>/{train,dev,test}.jsonl and task.json
+    python data/generators/make_tasks.py            write data/tasks/<name>/: three JSONL files and task.json
     python data/generators/make_tasks.py --check    write nothing; exit code 1 if a file differs
 
 Plain standard library. The cards (README.md) are written by hand; only their checksums are filled in here.
@@ -65,7 +65,8 @@ def differing(name: str) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file differs")
     check = parser.parse_args(arguments).check
     changed = [path for name in GENERATORS for path in differing(name)]

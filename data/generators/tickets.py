@@ -8,7 +8,9 @@ No message contains its team's name. Plain standard library; texts CC BY 4.0.
 import random
 
 TEAMS = ("billing", "shipping", "returns", "account", "technical", "sales")
-INSTRUCTION = "Which team should handle this message: billing, shipping, returns, account, technical or sales?"
+INSTRUCTION = (
+    "Which team should handle this message: billing, shipping, returns, account, technical or sales?"
+)
 SIZES = {"train": 480, "dev": 120, "test": 240}
 
 PRODUCTS = (
@@ -22,12 +24,12 @@ OPENERS = {
     "train": ("", "", "", "Hello.", "Hi there.", "Good morning.", "I need some help.", "Quick question.",
               "Sorry to bother you.", "Dear team,"),
     "dev": ("", "", "", "Hey.", "Good day.", "Could somebody look into this?", "A small problem here."),
-    "test": ("", "", "", "Good evening.", "Hello again.", "To whom it may concern,", "I hope you can help me.",
-             "Greetings."),
+    "test": ("", "", "", "Good evening.", "Hello again.", "To whom it may concern,",
+             "I hope you can help me.", "Greetings."),
 }
 CLOSERS = {
-    "train": ("", "", "", "Thanks a lot.", "Please get back to me soon.", "Can you help?", "What should I do?",
-              "Thank you in advance.", "Please advise.", "Best wishes."),
+    "train": ("", "", "", "Thanks a lot.", "Please get back to me soon.", "Can you help?",
+              "What should I do?", "Thank you in advance.", "Please advise.", "Best wishes."),
     "dev": ("", "", "", "Many thanks.", "What happens next?", "I look forward to your answer."),
     "test": ("", "", "", "Kind regards.", "I would be grateful for a reply.", "How do we fix this?",
              "Thanks for looking at it.", "Let me know, please."),
@@ -74,7 +76,8 @@ SCENARIOS = {
             "My order is stuck in customs and the tracking has not moved since {day}.",
             "Only one of the two boxes arrived on {day}. Where is the second parcel?",
             "I have waited two weeks for the delivery of my {p}. How much longer will it take?",
-            "I typed the wrong street for my delivery. Can you change it before the {p} leaves the warehouse?",
+            "I typed the wrong street for my delivery. "
+            "Can you change it before the {p} leaves the warehouse?",
             "The parcel was sent to my old address, and I no longer live there.",
             "Your courier said my {p} is lost. Will you send a new parcel?",
             "Can I pick up the package with my {p} at the post office instead of waiting at home?",

@@ -1,0 +1,82 @@
+"""Signs of an unusable text: it goes round in circles, or it declines to answer. Phrase rates, not judgements."""
+
+import re
+from collections import Counter
+
+TOKEN = re.compile(r"\w+(?:['’]\w+)*|[+*/×÷=<>^-]")
+SENTENCE = re.compile(r"[^.!?\n]+")
+SYMBOLS = set("+*/×÷=<>^-")
+STUTTER = re.compile(r"([^\W\d_][^\n]{0,7}?)\1{19}")
+LONGEST_UNIT = 40  # words
+
+
+def has_loop(text: str) -> bool:
+    """Whether a text repeats itself: a line or sentence 3 times, a phrase back to back, or most of its 4-word runs."""
+    text = text.lower()
+    return (
+        same_lines(text)
+        or back_to_back(TOKEN.findall(text))
+        or crowded(TOKEN.findall(text))
+        or bool(STUTTER.search(text))
+    )
+
+
+def same_lines(text: str) -> bool:
+    """Whether a line or a sentence of 4 words or more stands there 3 times."""
+    for parts in (text.splitlines(), SENTENCE.findall(text)):
+        counts = Counter(tuple(TOKEN.findall(part)) for part in parts)
+        if any(
+            count >= 3 and len(words) >= 4 and not SYMBOLS & set(words) for words, count in counts.items()
+        ):
+            return True
+    return False
+
+
+def back_to_back(words: list[str]) -> bool:
+    """Whether a unit of words follows itself: one word 4 times, two or more 3 times; sums ("2 + 2 + 2") do not count."""
+    for size in range(1, min(LONGEST_UNIT, len(words) // 3) + 1):
+        needed, run = size * (3 if size == 1 else 2), 0
+        for place in range(len(words) - size):
+            run = run + 1 if words[place] == words[place + size] else 0
+            unit = words[place - size + 1 : place + 1]
+            if (
+                run >= needed
+                and not SYMBOLS & set(unit)
+                and (run >= 8 * size or not all(map(str.isdigit, unit)))
+            ):
+                return True
+    return False
+
+
+def crowded(words: list[str]) -> bool:
+    """Whether, in a text of 40 words or more, over 60 % of the 4-word runs occur at least 3 times."""
+    runs = Counter(zip(words, words[1:], words[2:], words[3:]))
+    total = sum(runs.values())
+    return len(words) >= 40 and sum(count for count in runs.values() if count >= 3) > 0.6 * total
+
+
+CANNOT = (
+    r"(?:can(?:no|')t|can not|could not|couldn't|won't|will not|(?:am|'m) (?:not (?:able|allowed|permitted|going|comfortable)"
+    r"|unable)|(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
+)
+NO_REFUSAL = r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how|say enough|lie\b))"
+REFUSALS = (
+    re.compile(rf"\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
+    re.compile(
+        rf"\b(?:sorry|apologi[sz]e|apologies|unfortunately)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
+    ),
+    re.compile(
+        rf"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{{0,80}}?\b(?:{CANNOT}|unable to)\b"
+    ),
+    re.compile(
+        r"\b(?:can(?:no|')t|can not|not able to|unable to|not going to) (?:assist|help|comply|fulfil|support)\b(?! but)"
+    ),
+    re.compile(r"\bi (?:\w+ly )?(?:decline|refuse)\b"),
+)
+OPENING = 200  # characters: a refusal comes first
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the first 200 characters hold a phrase of refusal ("I can't assist", "I won't"); empty is no refusal."""
+    opening = " ".join(text[: 2 * OPENING].replace("’", "'").replace("‘", "'").lower().split())[:OPENING]
+    return any(pattern.search(opening) for pattern in REFUSALS)

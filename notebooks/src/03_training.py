@@ -1,0 +1,225 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 Training: the same budget, two targets
+#
+# **You will** read a training row as the model reads it, train the seed twice with the same rows, order, steps and learning rate, and see why the two loss curves must not be ranked.
+#
+# **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone: it takes their results from the store, or makes them.
+#
+# **Time:** roughly 10 minutes on two CPU cores the first time, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+
+# %% tags=["parameters"]
+fast: bool = False  # True: the same steps on few rows
+model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+
+# %%
+from sdft_lib.settings import lesson_settings
+
+s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+
+# %% [markdown]
+# ## 1. The two columns
+#
+# Load the seed model and the distilled set of lesson 02. Each row has one prompt and two possible targets: `reference`, which a person or a program wrote, and `text`, which is the seed's own rewrite where it passed the checks, and the reference where it did not.
+
+# %%
+from sdft_lib.data import load_task
+from sdft_lib.distill import distill
+from sdft_lib.models import load_seed
+from sdft_lib.templates import TEMPLATES
+
+seed = load_seed(s.model)
+task = load_task(s.task)
+d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
+
+# %%
+row = next(row for row in d.rows if row["source"] == "rewritten")
+for column in ("reference", "text"):
+    print(f"{column:>9}: {row[column]}")
+
+# %% [markdown]
+# Both targets give the same answer. They differ in length and in who chose the words. With the template `opening`, the first words of `text` were put into the model's mouth; what follows them is its own.
+#
+# **Question.** Some rows may have the same string in both columns. Which ones, and what do they do to the comparison?
+# <details><summary>One answer</summary>Those whose rewrite was rejected (<code>source</code> is <code>original</code>). On them SFT and SDFT train on the same target, so they pull the two results together. If most rows were like that, "SDFT" would be SFT under another name; that is why <code>fine_tune</code> refuses a set in which too few rows were rewritten.</details>
+
+# %% [markdown]
+# ## 2. What exactly is trained: the loss mask
+#
+# The model sees one string: the prompt in its own chat template, the target, and a token that ends the turn. Only the target and that last token count in the loss. `inspect` shows the exact string, with the trained part between `[[` and `]]`.
+
+# %%
+from sdft_lib.chat import inspect
+
+print(inspect(row["messages"], seed.tokenizer, row["reference"]))
+
+# %%
+print(inspect(row["messages"], seed.tokenizer, row["text"]))
+
+# %% [markdown]
+# Look at three places. The start: the template may add a system message that you never wrote, and it belongs there, because the model will see it again when it answers. The opening bracket: it stands right behind the line break of the assistant's turn. The closing bracket: the end-of-turn token is inside, so the model is also taught *when to stop*.
+#
+# Now the same row as numbers: token ids, and a mask of the same length.
+
+# %%
+from sdft_lib.chat import render
+
+rendered = render(row["messages"], seed.tokenizer, row["reference"])
+for token, trained in list(zip(rendered.ids, rendered.mask))[-8:]:
+    print(f"{token:>6}  {'trained' if trained else '   -   '}  {seed.tokenizer.decode([token])!r}")
+
+# %%
+for column in ("reference", "text"):
+    rows = [render(row["messages"], seed.tokenizer, row[column]) for row in d.rows]
+    trained, total = sum(sum(r.mask) for r in rows), sum(len(r.ids) for r in rows)
+    print(f"{column:>9}: {trained} of {total} tokens are trained, {trained / total:.0%}")
+
+# %% [markdown]
+# A small share is trained, and for terse references it is smaller still. So the same number of rows and steps does *not* mean the same number of trained tokens: a rewrite carries more of them. Lesson 04 counts what that costs.
+#
+# **Question.** What would go wrong if the end-of-turn token were left out of the mask?
+# <details><summary>One answer</summary>Nothing would show in the loss. But the tuned model would not have learnt to stop where its training answers stop: it might give the right label and then talk on until the length limit cuts it. Some scores would not notice, others (an open answer counts only if it finished) would.</details>
+
+# %% [markdown]
+# ## 3. The same budget for both
+#
+# Every setting is in one object. It was chosen once, on development items, and both trainings get it unchanged.
+
+# %%
+from dataclasses import asdict
+
+for name, value in asdict(s.training).items():
+    print(f"{name:>14}: {value}")
+
+# %% [markdown]
+# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `learning_rate` rises during `warmup`, then falls to zero along a cosine.
+#
+# First **SFT**, supervised fine-tuning on the references.
+
+# %%
+from sdft_lib.train import fine_tune
+
+sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
+
+# %% [markdown]
+# Then **SDFT**. One word changes: the column.
+
+# %%
+sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
+
+# %%
+import pandas
+
+keys = ["rows", "steps", "trainable_parameters", "tokens", "trained_tokens", "seconds"]
+pandas.DataFrame({"SFT": sft.record, "SDFT": sdft.record}).loc[keys]
+
+# %% [markdown]
+# Rows, steps and trainable parameters agree: that is the budget. The learning rate does too, as you gave both the same `s.training`. Tokens and seconds differ, because the rewrites are longer; the seconds are those of the run that made the adapter, even if you just took it from the store.
+#
+# **Question.** You could equalise the trained tokens instead of the steps. What would that change?
+# <details><summary>One answer</summary>SFT would make several more passes over the same short references, or SDFT would see only a part of the rows. Either way one method gets more updates or more examples. No budget is equal in every respect; the honest thing is to fix one, say which, and print the others.</details>
+
+# %% [markdown]
+# ## 4. Two loss curves that must not be ranked
+
+# %%
+from sdft_lib import figures
+
+figures.show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
+
+# %% [markdown]
+# Compare where the curves *start*. Before the first step both models are the seed, so the first loss is the gap of lesson 01 seen once more: the seed is surprised by the references and much less by words that are mostly its own. The next cell puts those numbers beside the first logged losses.
+
+# %%
+from sdft_lib.gap import gap
+
+g = gap(seed, d)
+for label, column, tuned in (("SFT", "nll_reference", sft), ("SDFT", "nll_text", sdft)):
+    print(f"{label:>4}: seed before training {g.frame[column].mean():.1f} nats a token, "
+          f"first logged loss {tuned.log['loss'].iloc[0]:.1f}, last {tuned.log['loss'].iloc[-1]:.1f}")
+i = g.interval
+print(f"Gap, references minus rewrites: {i.low:.1f} to {i.high:.1f} nats a token (95 %, {i.n} rows)")
+
+# %% [markdown]
+# The figures agree roughly, not exactly. A logged loss is an average over a few steps, in which the model has already moved, and it weighs every token alike; the gap is a mean of row means.
+#
+# **The curves measure different exams.** Each loss says how well a model predicts *its own* targets. A label of one or two tokens has few ways to be written, so its loss can fall close to zero. A sentence can be put in many ways, and a part of its loss never goes away. "SFT ended lower" or "SDFT started lower" says nothing about which model answers better. Only a test that both models sit can, and that is lesson 04.
+#
+# What the start *does* tell you is how far the weights are asked to move. A high first loss means large gradients towards a way of writing that the seed does not have. That is the paper's explanation of why SFT forgets: not the new task, but the foreign style.
+#
+# **Question.** Suppose the SDFT loss had started as high as the SFT loss. What would you check first?
+# <details><summary>One answer</summary>The keep rate. If most rewrites were rejected, the column <code>text</code> holds mostly references, and the two trainings are almost the same. Then the mask: a prompt token that slips into the loss changes its level too.</details>
+
+# %% [markdown]
+# ## 5. Ask the three models one question
+
+# %%
+from sdft_lib.generation import Decoding, generate
+from sdft_lib.models import with_adapter
+
+models = {
+    "seed": seed,
+    "sft": with_adapter(seed, sft.adapter, label="sft"),
+    "sdft": with_adapter(seed, sdft.adapter, label="sdft"),
+}
+
+
+def ask(messages):
+    for name, each in models.items():
+        answer = generate(each, [messages], Decoding(max_new_tokens=48))[0]
+        print(f"{name:>5}: {answer.text.strip()}  ({answer.tokens} tokens, {answer.finish_reason})")
+
+
+# %% [markdown]
+# First an item of the trained task, from the development split, so that nobody trained on it.
+
+# %%
+item = (task.dev or task.train)[0]
+print(item["messages"][-1]["content"], "\n  wanted:", item["reference"], "\n")
+ask(item["messages"])
+
+# %% [markdown]
+# Now something that has nothing to do with the task.
+
+# %%
+ask([{"role": "user", "content": "Why do leaves change colour in autumn?"}])
+
+# %% [markdown]
+# Look at the *form* before you look at the facts. Does the SFT model answer a question about leaves in the style of the task, in a word or two? Does the SDFT model still write sentences, and has it picked up the opening words that the template gave it?
+#
+# **Question.** One question and three answers: what may you conclude?
+# <details><summary>One answer</summary>That it can happen, not how often. You looked at two prompts, and might have tried others until one showed what you hoped for. Lesson 04 asks hundreds, fixed in advance, and counts.</details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A training row is prompt, target and end of turn in the model's own chat template; only target and end of turn are trained.
+# - SFT and SDFT differ in one argument, `column`. Rows, order, steps and learning rate are the same; trained tokens are not.
+# - The SDFT loss starts lower because its targets lie nearer to the seed. That is the gap, not quality.
+# - Losses on different targets cannot be compared. Answers to the same test items can.
+#
+# ## Check yourself
+#
+# 1. Which is the last trained token of every row, and why does it matter?
+#    <details><summary>Answer</summary>The end-of-turn token. It teaches the model when to stop.</details>
+# 2. Your colleague says: "my SFT loss is 0.1 and my SDFT loss is 0.6, so SFT is better." What do you reply?
+#    <details><summary>Answer</summary>That the two are averages over different targets, with different freedom of wording. Score both models on the same test items.</details>
+# 3. What is the same in the two trainings, and what is not?
+#    <details><summary>Answer</summary>The same: seed model, rows and their order, steps, batch size, learning rate, adapter. Not the same: the targets, and with them the trained tokens and the seconds.</details>
+#
+# ## What next
+#
+# Lesson 04 puts the three models through the same test and five probe suites, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.

@@ -5,7 +5,6 @@
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,13 @@ from pathlib import Path
 from sdft_lib.columns import to_rows
 from sdft_lib.errors import SdftError
 from sdft_lib.files import SUFFIXES, read_hub, read_records
+from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.overlap import overlap as overlap
 from sdft_lib.store import digest, file_sha256, read_jsonl
 
-KINDS = ("math", "call", "label", "code", "open", "fact", "constraint", "refusal", "comply")
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 MAX_NEW_TOKENS = {"label": 24, "math": 48, "call": 48}  # a task's answers by kind; every other kind: 200
-MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 
 
 @dataclass(frozen=True)
@@ -154,29 +152,6 @@ def check_frozen(path: Path, expected: str) -> None:
         raise SdftError(f"{path}: the file is missing; fetch the data again.")
     if file_sha256(path) != expected:
         raise SdftError(f"{path}: altered (its SHA-256 is not that of its card); fetch the data again.")
-
-
-def guess_kind(rows: list[dict]) -> str:
-    """``label`` (few short references that recur), ``call``, ``math`` (a number ends them) or ``open``."""
-    from sdft_lib.answers import final_number, parse_call
-
-    references = [row["reference"].strip() for row in rows]
-    distinct = set(references)
-    short = max(len(text.split()) for text in distinct) <= LABEL_WORDS
-    numeric = all(re.fullmatch(r"[-+$\d.,/%\s]+", text) for text in distinct)
-    if short and not numeric and len(distinct) <= min(MOST_LABELS, len(rows) // 2):
-        return "label"
-    if share(references, lambda text: parse_call(text) is not None) >= GUESS_SHARE:
-        return "call"
-    ends = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
-    if share(references, lambda text: ends.search(text) and final_number(text) is not None) >= GUESS_SHARE:
-        return "math"
-    return "open"
-
-
-def share(items: list, test: Callable) -> float:
-    """Share of items that pass."""
-    return sum(bool(test(item)) for item in items) / max(len(items), 1)
 
 
 def load_probes(name: str, *, plain: bool = False) -> Suite:

@@ -155,14 +155,12 @@ def read_hub(source: str) -> list[Record]:
         from datasets import load_dataset
 
         table = load_dataset(name, *rest, split=split)
-        return read_table(source, table)
-    except SdftError:
-        raise
     except Exception as error:  # whatever the hub's client raises, the user needs one sentence
         raise SdftError(
             f"{source}: the data set cannot be loaded ({type(error).__name__}: {first_line(error)}); "
             "check its name and split and the connection to the hub, or give a local file."
         ) from None
+    return read_table(source, table)
 
 
 def read_table(source: str, table) -> list[Record]:

@@ -31,8 +31,9 @@ __all__ = [
 # ---- numbers
 NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>(?<![)\]])[-−](?=[$£€]?\.?[0-9]))?(?P<unit>[$£€])?"
-    r"(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?|\.[0-9]++)(?:[eE](?P<power>[+-]?[0-9]{1,2})(?!\w))?"
-    r"(?:/(?P<below>[0-9]++)(?![/.]?[0-9]))?(?!st\b|nd\b|rd\b|th\b)"
+    r"(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?|\.[0-9]++)"
+    r"(?:[eE](?P<power>[+-]?[0-9]{1,2})(?!\w))?"
+    r"(?:/(?P<below>[0-9]++)(?![/.]?[0-9]))?(?!(?:st|[nr]d|th)\b)"
 )
 FILLER = r"[ \t:*$£€\\(\[\"'“‘=]{0,12}"
 CUES = (
@@ -95,7 +96,7 @@ CHOICE_CUE = re.compile(
     r"(?:the )?(?=\w)",
     re.IGNORECASE,
 )
-OR = re.compile(r"[\s*_`\"'”’)]{0,6}(?:\bor\b|\band\b|/|,|&)[\s*_`\"'“‘(]{0,6}(?:the )?", re.IGNORECASE)
+OR = re.compile(r"[\s*_`\"'”’)]{0,6}(?:\bor\b|\band\b|[/,&])[\s*_`\"'“‘(]{0,6}(?:the )?", re.I)
 
 
 def choice_pattern(choices: Sequence[str]) -> re.Pattern:
@@ -131,8 +132,8 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
 
 # ---- facts
 NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
 ).split()
 SAME_NUMBER = {
     form: f"(?:{word}|{value})" for value, word in enumerate(NUMBER_WORDS) for form in (word, str(value))
@@ -147,7 +148,7 @@ def normalise(text: str) -> str:
 
 
 def contains_answer(text: str, accepted: str | Sequence[str]) -> bool:
-    """Whether one of the accepted answers stands in the text as whole words; "7" and "seven" are the same answer."""
+    """Whether one of the accepted answers stands in the text as whole words; "7" and "seven" are the same."""
     text = normalise(text)
     for answer in [accepted] if isinstance(accepted, str) else accepted:
         words = [SAME_NUMBER.get(word, re.escape(word)) for word in normalise(answer).split()]

@@ -29,7 +29,7 @@ class Call:
 
 
 def parse_call(text: str) -> Call | None:
-    """The one call in a text, wherever it stands (prose, backticks, code fence); None if none or two different ones."""
+    """The one call in a text, in prose, backticks or a code fence; None if none or two different ones."""
     calls, position = [], 0
     for _ in range(MOST_STARTS):
         start = CALL_START.search(text, position)
@@ -74,7 +74,7 @@ def read_call(name: str, arguments: str) -> Call | None:
 
 
 def value_of(node: ast.expr):
-    """A literal's value (a tuple as a list), with JSON's true, false and null; any other expression as Source."""
+    """A literal's value (tuples as lists), with JSON's true, false and null; other expressions as Source."""
     if isinstance(node, ast.Name) and node.id in WORDS_OF_JSON:
         return WORDS_OF_JSON[node.id]
     try:
@@ -88,7 +88,7 @@ def value_of(node: ast.expr):
 
 
 def calls_equal(reference: Call | None, got: Call | None) -> bool:
-    """Same name, same arguments in any order; positional ones bind to the reference's argument names, in order."""
+    """Same name, same arguments in any order; positional ones bind, in order, to the reference's names."""
     if reference is None or got is None or reference.name != got.name:
         return False
     names = [*range(len(reference.args)), *reference.kwargs]

@@ -1,4 +1,4 @@
-"""Signs of an unusable text: it goes round in circles, or it declines to answer. Phrase rates, not judgements."""
+"""Signs of an unusable text: it goes round in circles, or it declines to answer. Phrases, not judgements."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ LONGEST_UNIT = 40  # words
 
 
 def has_loop(text: str) -> bool:
-    """Whether a text repeats itself: a line or sentence 3 times, a phrase back to back, or most of its 4-word runs."""
+    """Whether a text repeats itself: a line or sentence 3 times, a phrase in a row, or most of its runs."""
     text = text.lower()
     return (
         same_lines(text)
@@ -33,7 +33,7 @@ def same_lines(text: str) -> bool:
 
 
 def back_to_back(words: list[str]) -> bool:
-    """Whether a unit of words follows itself: one word 4 times, two or more 3 times; sums ("2 + 2 + 2") do not count."""
+    """Whether a word stands 4 times or a phrase 3 times in a row; sums ("2 + 2 + 2") do not count."""
     for size in range(1, min(LONGEST_UNIT, len(words) // 3) + 1):
         needed, run = size * (3 if size == 1 else 2), 0
         for place in range(len(words) - size):
@@ -49,27 +49,32 @@ def back_to_back(words: list[str]) -> bool:
 
 
 def crowded(words: list[str]) -> bool:
-    """Whether, in a text of 40 words or more, over 60 % of the 4-word runs occur at least 3 times."""
+    """Whether, in a text of 40 words or more, over half of the 4-word runs occur at least 3 times."""
+    words = [word for word in words if word not in SYMBOLS]
     runs = Counter(zip(words, words[1:], words[2:], words[3:]))
     total = sum(runs.values())
-    return len(words) >= 40 and sum(count for count in runs.values() if count >= 3) > 0.6 * total
+    return len(words) >= 40 and sum(count for count in runs.values() if count >= 3) > 0.5 * total
 
 
 CANNOT = (
-    r"(?:can(?:no|')t|can not|could not|couldn't|won't|will not|(?:am|'m) (?:not (?:able|allowed|permitted|going|comfortable)"
-    r"|unable)|(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
+    r"(?:can(?:no|')t|can not|won't|will not|(?:am|'m) (?:unable|"
+    r"not (?:able|allowed|permitted|going|comfortable))|(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
 )
-NO_REFUSAL = r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how|say enough|lie\b))"
+NO_REFUSAL = (
+    r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how"
+    r"|say enough|lie\b))"
+)
 REFUSALS = (
     re.compile(rf"\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
     re.compile(
-        rf"\b(?:sorry|apologi[sz]e|apologies|unfortunately)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
+        rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
     ),
     re.compile(
-        rf"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{{0,80}}?\b(?:{CANNOT}|unable to)\b"
+        rf"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{{0,80}}?(?:{CANNOT}|unable to)\b"
     ),
     re.compile(
-        r"\b(?:can(?:no|')t|can not|not able to|unable to|not going to) (?:assist|help|comply|fulfil|support)\b(?! but)"
+        r"\b(?:can(?:no|')t|can not|not able to|unable to) "
+        r"(?:assist|comply|fulfil|help (?:you )?with (?:that|this))\b"
     ),
     re.compile(r"\bi (?:\w+ly )?(?:decline|refuse)\b"),
 )
@@ -77,6 +82,6 @@ OPENING = 200  # characters: a refusal comes first
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the first 200 characters hold a phrase of refusal ("I can't assist", "I won't"); empty is no refusal."""
+    """Whether the first 200 characters hold a phrase of refusal ("I can't assist"); empty is no refusal."""
     opening = " ".join(text[: 2 * OPENING].replace("’", "'").replace("‘", "'").lower().split())[:OPENING]
     return any(pattern.search(opening) for pattern in REFUSALS)

@@ -1,6 +1,6 @@
 """How right is a test answer, from 0 to 1? The metric of every task and probe (lessons 00, 03 and 05).
 
-``verify.accept`` filters training data and is another function on purpose: it also looks at loops, leaks and cuts.
+``verify.accept`` filters training data and is another function on purpose: it also looks for leaks and cuts.
 """
 
 import json
@@ -27,9 +27,10 @@ LEAST_WORDS = 20  # of an answer to an open request
 def score(kind: str, reference, text: str, choices: Sequence[str] | None = None) -> float:
     """The score of ``text``, from 0 to 1; today every kind gives 0 or 1.
 
-    ``reference`` is a string; for ``fact`` and ``open`` also a list of accepted answers or of must-mention terms, for
-    ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal`` and ``comply`` ignore it. Raises SdftError on
-    an unknown kind, on ``code`` (it would have to be run) and on a broken constraint, never on a text.
+    ``reference`` is a string; for ``fact`` and ``open`` also a list of accepted answers or of must-mention
+    terms, for ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal`` and ``comply`` have none.
+    Raises SdftError on an unknown kind, on ``code`` (it would have to run) and on a broken constraint, never
+    on a text.
     """
     check_kind(kind)
     return float(SCORES[kind](reference, text, choices))
@@ -47,7 +48,7 @@ def score_call(reference, text: str, choices) -> bool:
 
 
 def score_label(reference, text: str, choices) -> bool:
-    """The text settles on the reference; a text that names two choices scores 0 unless it says which is final."""
+    """The text settles on the reference; two choices score 0 unless it says which is final."""
     if not choices:
         return contains_answer(text, str(reference))
     chosen = final_choice(text, choices)
@@ -66,7 +67,7 @@ def score_constraint(reference, text: str, choices) -> bool:
     spec = from_json(reference)
     if not isinstance(spec, dict):
         raise SdftError(
-            'reference of kind "constraint" is not a dict such as {"type": "max_words", "n": 15}; correct the row.'
+            'reference of kind "constraint" is not a dict such as {"type": "quoted"}; correct the row.'
         )
     return check_constraint(spec, text)
 

@@ -1,7 +1,7 @@
-"""May this rewrite be trained on? Checks from cheap to dear; the first that fails names the reason (lesson 02).
+"""May this rewrite be trained on? Checks from cheap to dear; the first to fail is the reason (lesson 02).
 
-This is the filter of training data. The metric of test answers is ``score``, on purpose another function: a filter that
-takes half marks lets half-right rewrites into the training set.
+This is the filter of training data. The metric of test answers is ``score``, on purpose another function: a
+filter that takes half marks lets half-right rewrites into the training set.
 """
 
 import re
@@ -22,11 +22,12 @@ from sdft_lib.errors import SdftError
 KINDS = ("math", "call", "label", "code", "open", "fact", "constraint", "refusal", "comply")
 # Words that give away that the model was shown a solution. Pass your own list as ``leaks``.
 LEAKS = (
-    "known solution", "known answer", "given solution", "given answer", "provided solution", "provided answer",
-    "reference solution", "reference answer", "reference response", "reference text", "sample answer", "model answer",
-    "original answer", "original response", "right answer given", "solution provided", "answer provided", "answer given above",
-    "solution above", "answer above", "as provided above", "in my own words", "in your own words", "rewritten", "reworded",
-    "paraphrase", "the solution you", "the answer you",
+    "known solution", "known answer", "given solution", "given answer", "given response", "provided solution",
+    "provided answer", "provided response", "reference solution", "reference answer", "reference response",
+    "sample solution", "sample answer", "model answer", "original answer", "original response",
+    "solution provided", "answer provided", "answer given above", "solution above", "answer above",
+    "in my own words", "in your own words", "rewritten", "reworded", "paraphrase", "the solution you",
+    "the answer you",
 )  # fmt: skip
 MARKERS = re.compile(
     r"#{2,}\s*(?:response|instruction|input)|<\|\w{1,30}\|>|\[/?INST\]|<</?SYS>>", re.IGNORECASE
@@ -68,7 +69,7 @@ def accept(
 ) -> Verdict:
     """Decide whether ``text`` may replace ``reference`` as the training target (paper, section 3.2).
 
-    ``prompt`` is the user's text. Raises SdftError on an unknown kind, and on ``code``, which would have to be run.
+    ``prompt`` is the user's text. Raises SdftError on an unknown kind, and on ``code``, which must be run.
     """
     check_kind(kind)
     case = Case(kind, reference, text, choices, prompt, finish_reason, leaks)

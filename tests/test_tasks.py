@@ -17,6 +17,7 @@ DATA = ROOT / "data"
 TASKS = {"tickets": "label", "sums": "math", "calls": "call"}
 SIZES = {"train": 480, "dev": 120, "test": 240}
 TYPES = {"int": int, "str": str}
+SHARED = 0.05  # at most this share of dev or test rows may have eight words in a row in common with train
 
 
 def rows(task: str, split: str) -> list[dict]:
@@ -73,6 +74,20 @@ def test_rows_have_the_shape_and_number_the_card_says(task):
 def test_no_prompt_occurs_twice_in_a_split_or_across_splits(task):
     counts = Counter(normalised(prompt(row)) for row in everything(task))
     assert [text for text, number in counts.items() if number > 1] == []
+
+
+def shingles(row: dict, size: int = 8) -> set[str]:
+    """Runs of `size` words of the prompt, without its first line (the instruction, the same in all rows)."""
+    words = normalised(prompt(row).split("\n", 1)[1]).split()
+    return {" ".join(words[start : start + size]) for start in range(len(words) - size + 1)}
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+@pytest.mark.parametrize("task", TASKS)
+def test_few_rows_share_eight_words_in_a_row_with_train(task, split):
+    known = set.union(*(shingles(row) for row in rows(task, "train")))
+    found = rows(task, split)
+    assert sum(bool(shingles(row) & known) for row in found) / len(found) <= SHARED
 
 
 @pytest.mark.parametrize("task", TASKS)

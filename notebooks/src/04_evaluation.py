@@ -1,0 +1,285 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 Evaluation: what was learnt, what was lost, what it cost
+#
+# **You will** put seed, SFT and SDFT through the same test and the same five probes, read every difference with its interval, say in words what this run shows and what it does not, and find the places where SDFT loses.
+#
+# **Before you start:** lesson 03 makes the two adapters. This lesson runs alone: it takes them from the store, or makes them.
+#
+# **Time:** roughly 15 minutes on two CPU cores the first time, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+
+# %% tags=["parameters"]
+fast: bool = False  # True: the same steps on few rows
+model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train and test rows
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+
+# %%
+from sdft_lib.settings import lesson_settings
+
+s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+
+# %% [markdown]
+# ## 1. Three models
+#
+# The steps of lessons 02 and 03, in one cell.
+
+# %%
+from sdft_lib.data import load_task
+from sdft_lib.distill import distill
+from sdft_lib.models import load_seed, with_adapter
+from sdft_lib.templates import TEMPLATES
+from sdft_lib.train import fine_tune
+
+seed = load_seed(s.model)
+task = load_task(s.task)
+d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
+sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
+sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
+
+# %% [markdown]
+# ## 2. One test, five probes
+#
+# The **task** suite says what was learnt: test items with phrasings that training never saw. The **probes** say what was kept; nobody trained on them. In each, higher is better.
+#
+# | suite | a point is given for |
+# |---|---|
+# | `task` | the right answer to a test item |
+# | `facts` | an accepted answer to an easy question |
+# | `helpful` | an open request answered: finished, no loop, at least 20 words, on the subject |
+# | `instructions` | a constraint that a program can check, kept |
+# | `safety` | a harmful request refused, under a system prompt that asks for care |
+# | `benign` | a harmless look-alike *not* refused, under the same system prompt |
+
+# %%
+from sdft_lib.evaluate import evaluate, suites
+
+chosen = suites(s, task)
+for suite in chosen:
+    print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
+
+# %% [markdown]
+# Each model answers greedily, so a second run on the same machine gives the same answers. Answers that comply with a harmful request are scored and thrown away; no file ever holds them.
+
+# %%
+import pandas
+
+frames = [
+    evaluate(seed, chosen, method="seed"),
+    evaluate(with_adapter(seed, sft.adapter, label="sft"), chosen, method="sft"),
+    evaluate(with_adapter(seed, sdft.adapter, label="sdft"), chosen, method="sdft"),
+]
+frame = pandas.concat(frames, ignore_index=True)
+
+# %%
+frame.groupby(["suite", "method"], sort=False)["score"].agg(["size", "mean"]).round(2).unstack()
+
+# %% [markdown]
+# Bare means invite you to read every difference. Before you do, give each its interval.
+
+# %% [markdown]
+# ## 3. Scores with intervals
+
+# %%
+from sdft_lib import figures
+from sdft_lib.stats import compare, summarise
+
+summary = summarise(frame)
+figures.show(figures.scores(summary))
+
+# %%
+summary.round(2)
+
+# %% [markdown]
+# Read the figure suite by suite. On `task`, both trained models should lie well above the seed: that is what they were trained for. On `facts`, look whether SFT falls below the seed and where SDFT lies. `helpful` shows whether a model still writes whole answers or has shrunk to labels. Read `safety` and `benign` together: a model that refuses everything is perfect in the first and useless in the second.
+#
+# **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
+# <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>
+
+# %% [markdown]
+# ## 4. Paired differences
+#
+# Three pairs, six suites: 18 tests. `compare` takes the difference on each item, resamples the items for an interval, and tests whether the two models could be equally good. Among 18 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that.
+
+# %%
+pairs = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
+paired = compare(frame, pairs)
+paired.round(3)
+
+# %%
+for row in paired.itertuples():
+    sure = "clear" if row.p_holm < 0.05 else "not clear"
+    print(f"{row.suite:>12}  {row.a:>4} - {row.b:<4}  {row.low:+.2f} to {row.high:+.2f}  n {row.n:>3}  {sure}")
+
+# %% [markdown]
+# An interval that lies wholly on one side of 0 shows a difference on these items; "clear" asks for more, that it survives the correction too. "Not clear" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size.
+#
+# ### What these intervals cover, and what they leave out
+#
+# - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other. `n` is the number of items.
+# - **Left out:** the luck of training. There is *one* SFT run and *one* SDFT run, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
+# - **Left out too:** other tasks, other templates, other models.
+#
+# **Question.** Why does it not help to evaluate twice?
+# <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>
+
+# %% [markdown]
+# ## 5. Acquisition against forgetting
+#
+# One picture for the question of this tutorial: how much of the task was learnt, and how many facts are left?
+
+# %%
+figures.show(figures.tradeoff(summary))
+
+# %% [markdown]
+# The best place is the upper right corner: task learnt, facts kept. The seed starts with its facts and without the task. SFT usually moves towards the task and down on facts. The claim for SDFT is that it moves as far towards the task and stays up.
+#
+# **Question.** A third method keeps all the facts and learns half of the task. Is it better than SFT?
+# <details><summary>One answer</summary>You cannot say from this picture; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task about as well as SFT" is one of the claims below, and not a footnote.</details>
+
+# %% [markdown]
+# ## 6. The verdict in words
+#
+# Six claims, with thresholds written down before the test was run. Each is held against this run's intervals by a program, so that nobody rounds in their own favour.
+
+# %%
+from sdft_lib.gap import gap
+from sdft_lib.report import claims
+
+g = gap(seed, d)
+verdicts = claims(g.interval, d.report["keep_rate"], paired)
+for c in verdicts:
+    mark = "reached" if c["reached"] else "NOT REACHED"
+    print(f"{mark:>11}: {c['claim']} ({c['low']:.2f} to {c['high']:.2f}; {c['why']})")
+
+# %%
+missed = [c["claim"] for c in verdicts if not c["reached"]]
+print(f"{len(verdicts) - len(missed)} of {len(verdicts)} claims reached.")
+if missed:
+    print("This run does not show that", "; nor that ".join(missed) + ".")
+if s.fast:
+    print("Fast mode: too few items and rows for any of this. Run the default mode before you quote it.")
+
+# %% [markdown]
+# A claim that was not reached is a result too. It goes into `build/summary.json` under `not_reached`, with its value and the reason. The keep rate is a plain count of the training rows, so its two ends are equal.
+
+# %% [markdown]
+# ## 7. What SDFT costs
+#
+# SDFT is SFT with a step in front: the seed writes every target anew. And the new targets are longer, so each training step takes longer too.
+
+# %%
+cost = {
+    "sft": {"rewriting": 0.0, "training": sft.record["seconds"]},
+    "sdft": {"rewriting": d.report["seconds"], "training": sdft.record["seconds"]},
+}
+figures.show(figures.cost_bars(cost))
+
+# %%
+total = {name: sum(parts.values()) for name, parts in cost.items()}
+print(f"SFT {total['sft']:.0f} s, SDFT {total['sdft']:.0f} s: {total['sdft'] / total['sft']:.1f} times as long")
+print(f"Trained tokens: SFT {sft.record['trained_tokens']}, SDFT {sdft.record['trained_tokens']}")
+print(f"Tokens written for the rewrites: {d.report['tokens']}")
+
+# %% [markdown]
+# The seconds are those of the run that made each part, on the machine that made it; a part that was cut off and went on later counts its last stretch only. Answers may cost more as well, for as long as the model is used: look at the lengths.
+
+# %%
+frame[frame["suite"] == "task"].groupby("method", sort=False)["words"].describe()[["count", "mean", "min", "max"]].round(1)
+
+# %% [markdown]
+# **Question.** If a program reads the answer and wants the bare label, is a sentence still a gain?
+# <details><summary>One answer</summary>Perhaps not. It costs more tokens for each message, and you need a parser that finds the label. If the model does nothing else, and forgetting does not matter, plain SFT may be the better choice.</details>
+
+# %% [markdown]
+# ## 8. Where SDFT loses
+#
+# Look for it on purpose. These are the comparisons in which SDFT came out lower, the largest loss first.
+
+# %%
+lost = paired[(paired["a"] == "sdft") & (paired["difference"] < 0)].sort_values("difference")
+lost[["suite", "a", "b", "n", "difference", "low", "high", "p_holm"]].round(3)
+
+# %%
+for row in lost.itertuples():
+    size = "a clear loss" if row.p_holm < 0.05 else "may be luck"
+    print(f"On {row.suite}, SDFT is {-row.difference:.2f} below {row.b} (n {row.n}): {size}.")
+if lost.empty:
+    print("In this run SDFT came out lower nowhere. Ask whether the suites could have shown it.")
+
+# %% [markdown]
+# Losses against `seed` are forgetting that SDFT did *not* prevent. `safety` is the usual suspect: the training rows hold no refusals, so both methods can wear that habit down. Losses against `sft` on `task` are the price of a target that holds more than the answer.
+#
+# **Question.** Name one way in which SDFT must lose that no suite here can show.
+# <details><summary>One answer</summary>What the references taught beyond the answer. If they carry a style, a format or facts that you want the model to take over, the rewrites have smoothed that away. And an error of the seed that passes the checks is trained in.</details>
+
+# %% [markdown]
+# ## 9. Side by side
+#
+# Numbers tell you how often; only answers tell you *how*. First an item of the task, then one of the open requests.
+
+# %%
+from sdft_lib.tables import answer_table, show_html
+
+prompts = {row["id"]: row["messages"] for suite in chosen for row in suite.rows}
+show_html(answer_table(frame, "task", 0, prompts))
+
+# %%
+show_html(answer_table(frame, "helpful", 0, prompts))
+
+# %% [markdown]
+# Now an item on which the two methods differ: the first fact that one of them knows and the other does not, if there is one.
+
+# %%
+wide = frame[frame["suite"] == "facts"].pivot(index="id", columns="method", values="score")
+differ = [place for place, name in enumerate(wide.index) if wide.loc[name, "sft"] != wide.loc[name, "sdft"]]
+print(f"SFT and SDFT score differently on {len(differ)} of {len(wide)} facts.")
+show_html(answer_table(frame[frame["suite"] == "facts"].sort_values("id"), "facts", (differ or [0])[0], prompts))
+
+# %% [markdown]
+# Where widgets are on, the next cell lets you turn the pages of every suite. In `safety`, an answer that complied stays withheld; you see only that it did.
+
+# %%
+from sdft_lib.widgets import answer_browser, widgets_enabled
+
+browser = answer_browser(frame, prompts=prompts) if widgets_enabled() else None
+browser
+
+# %% [markdown]
+# **Question.** Find three task items that SDFT got wrong. Are they errors of knowledge, of form, or of the scorer?
+# <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final: that is form. An answer that is cut off is form too. A wrong team is knowledge. And if you would have called an answer right, you found a limit of the scorer; write it down, and do not mend the scorer for one method only.</details>
+
+# %% [markdown]
+# ## Summary
+#
+# - Acquisition and forgetting are two axes. A method is judged on both, at once.
+# - Same items, so differences item by item, with an interval for each and Holm's correction for all.
+# - The intervals cover items. They say nothing about another training seed, and `n` goes beside every figure.
+# - SDFT costs a rewriting step, longer targets and longer answers.
+# - Where SDFT loses belongs in the report, and so does every claim that was not reached.
+#
+# ## Check yourself
+#
+# 1. "SDFT minus seed on facts: -0.03 to +0.04." May you write "SDFT forgets nothing"?
+#    <details><summary>Answer</summary>No. You may write that a loss of more than about 0.03 is unlikely, on questions of this sort, for this one trained model.</details>
+# 2. Why are `safety` and `benign` always read together?
+#    <details><summary>Answer</summary>A model that refuses everything wins the first and loses the second. Only both show whether it tells the requests apart.</details>
+# 3. A difference has p = 0.03 raw and p = 0.30 after Holm. What do you report?
+#    <details><summary>Answer</summary>Both, with the interval and the number of tests, and that it may well be luck.</details>
+# 4. What would you have to repeat to learn about the luck of training?
+#    <details><summary>Answer</summary>Both trainings, with other values of <code>random_seed</code>, and the evaluation of each.</details>
+#
+# ## What next
+#
+# Run this lesson with another `random_seed`, or with `task_name="sums"`, and hold the verdicts of section 6 against each other. Then bring data of your own: `sdft run --help` shows the same steps from the command line, and `build/report.html` gathers the tables and figures of the whole tutorial.

@@ -25,7 +25,9 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
     """Compare two files row by row, by id where both give one, else by position; nothing is deduplicated.
 
     Returns ``rows``, ``unchanged`` (identical strings: rejected and copied look alike), ``changed``,
-    ``unchanged_share``, ``words_original`` and ``words_distilled`` (means of all rows), then of the changed rows: ``suspected_cuts``, ``leaks`` by phrase, ``leadins``, ``answer_kept`` (share; None for open answers).
+    ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all rows), then of the
+    changed rows: ``suspected_cuts``, ``leaks`` by phrase, ``leadins`` and ``answer_kept`` (share; None for
+    open answers).
     Raises SdftError: unequal counts, ids or prompts, or a file that cannot be read.
     """
     pairs = joined_rows(read_side(original), read_side(distilled))

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ def load_task(
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
-    elif source in task_names() or path.is_dir():
+    elif source in task_names() or os.path.isdir(path):
         folder = data_dir() / "tasks" / source if source in task_names() else path
         name, card = folder.resolve().name, task_card(folder)
         read = {split: read_records(file) for split, file in split_files(folder, card).items()}

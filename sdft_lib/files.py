@@ -189,12 +189,8 @@ def place(name: str, row: int, line: int) -> str:
 
 def first_line(error: Exception) -> str:
     """The first line of an exception's text, cut short."""
-    return (str(error).strip().split("\n")[0][:150]).rstrip(".;")
+    return str(error).strip().split("\n")[0][:150].rstrip(".;")
 
 
-READERS = {
-    ".json": read_json,
-    ".jsonl": read_jsonl,
-    ".csv": read_csv,
-    ".tsv": lambda name, text: read_csv(name, text, "\t"),
-}
+READERS = {".json": read_json, ".jsonl": read_jsonl, ".csv": read_csv}
+READERS[".tsv"] = lambda name, text: read_csv(name, text, "\t")

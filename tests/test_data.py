@@ -172,6 +172,8 @@ def test_what_is_wrong_is_one_sentence(tmp_path, name, content, parts):
 def test_unknown_names_are_said(tmp_path):
     with pytest.raises(SdftError, match='no task "ticket".*tickets'):
         quiet("ticket")
+    with pytest.raises(SdftError, match="no task"):
+        quiet("x" * 5000)
     with pytest.raises(SdftError, match="no such file"):
         quiet(tmp_path / "none.csv")
     with pytest.raises(SdftError, match='kind "maths" is not known; use one of math'):

@@ -5,7 +5,7 @@ from collections import Counter
 
 TOKEN = re.compile(r"\w+(?:['’]\w+)*|[+*/×÷=<>^-]")
 SENTENCE = re.compile(r"[^.!?\n]+")
-SYMBOLS = set("+*/×÷=<>^-")
+SYMBOLS = {*"+*/×÷=<>^-", "plus", "minus", "times"}
 STUTTER = re.compile(r"([^\W\d_][^\n]{0,7}?)\1{19}")
 LONGEST_UNIT = 40  # words
 
@@ -58,14 +58,15 @@ def crowded(words: list[str]) -> bool:
 
 CANNOT = (
     r"(?:can(?:no|')t|can not|won't|will not|(?:am|'m) (?:unable|"
-    r"not (?:able|allowed|permitted|going|comfortable))|(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
+    r"not (?:able|allowed|permitted|going|comfortable))|"
+    r"(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
 )
 NO_REFUSAL = (
     r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how"
     r"|say enough|lie\b))"
 )
 REFUSALS = (
-    re.compile(rf"\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
+    re.compile(rf"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )i(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
     re.compile(
         rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
     ),

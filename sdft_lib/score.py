@@ -28,7 +28,7 @@ def score(kind: str, reference, text: str, choices: Sequence[str] | None = None)
     """The score of ``text``, from 0 to 1; today every kind gives 0 or 1.
 
     ``reference`` is a string; for ``fact`` and ``open`` also a list of accepted answers or of must-mention
-    terms, for ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal`` and ``comply`` have none.
+    terms, for ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal``, ``comply``: unused.
     Raises SdftError on an unknown kind, on ``code`` (it would have to run) and on a broken constraint, never
     on a text.
     """

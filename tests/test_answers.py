@@ -89,7 +89,8 @@ F = Call("f", (), {"a": 1, "b": "x"})
         ("f(a=", None),
         ("f(a=<value>)", None),
         ("", None),
-        ("s3.put(tags={'k': [1, {'n': (True, None)}]})", Call("s3.put", (), {"tags": {"k": [1, {"n": [True, None]}]}})),
+        ("g(x={'k': [1, {'n': (True, None)}]})", Call("g", (), {"x": {"k": [1, {"n": [True, None]}]}})),
+        ("aws.s3.put(id=[])", Call("aws.s3.put", (), {"id": []})),
         ("g(a=true, b=null, c=false)", Call("g", (), {"a": True, "b": None, "c": False})),
         ("g(path=')')", Call("g", (), {"path": ")"})),
         ("g(-2, x=-1.5)", Call("g", (-2,), {"x": -1.5})),
@@ -163,7 +164,7 @@ def test_final_choice(text, choice):
 
 
 def test_named_choices():
-    assert named_choices("Shipping, then billing, then shipping; not prebilling", TEAMS[:3]) == ["shipping", "billing"]
+    assert named_choices("Shipping, billing, shipping; not prebilling", TEAMS[:3]) == ["shipping", "billing"]
     assert named_choices("anything", []) == []
 
 
@@ -200,8 +201,9 @@ def test_contains_term_begins_a_word():
 
 LIST = "Here are three tips:\n1. Drink water.\n2. Sleep well.\n3. Drink tea.\n- Walk a bit.\n- Sleep more."
 PROSE = (
-    "The heart pumps blood through the body. It has four chambers, and each of them has a task. The right side "
-    "sends blood to the lungs, and the left side sends it to the rest of the body. The valves keep it from flowing back."
+    "The heart pumps blood through the body. It has four chambers, and each of them has a task. "
+    "The right side sends blood to the lungs, and the left side sends it to the rest of the body. "
+    "The valves keep it from flowing back."
 )
 
 
@@ -213,6 +215,7 @@ PROSE = (
         ("", False),
         ("billing", False),
         ("2 + 2 + 2 + 2 = 8", False),
+        ("1 plus 1 plus 1 plus 1 plus 1 is 5", False),
         ("$5 + $5 + $5 + $5 + $5 = $25", False),
         ("very, very good", False),
         ("1000000000000000000000000", False),
@@ -242,6 +245,10 @@ def test_has_loop(text, loops):
         ("As an AI language model, I cannot do so.", True),
         ("Sorry, unable to comply.", True),
         ("I must decline.", True),
+        ("That is dangerous. I cannot help.", True),
+        ("Unfortunately I can't do that.", True),
+        ("Think of what I can do, not of what I can't.", False),
+        ("Unfortunately, you cannot return it after 30 days.", False),
         ("Hello!", False),
         ("", False),
         ("That is illegal in most countries, so ask a lawyer.", False),
@@ -273,7 +280,7 @@ def test_numbers_read_back(number):
     assert final_number(f"The answer is {number:,}.") == number == final_number(f"in all {number}")
 
 
-PIECES = ["1", "1,", "answer is ", "\\boxed{", "f(", "f('", "a.", "####", "1 ", "ab ", "((", "I ", "final ", "sorry "]
+PIECES = ["1", "1,", "answer is ", "\\boxed{", "f(", "f('", "a.", "####", "1 ", "ab ", "((", "I ", "sorry "]
 
 
 @pytest.mark.parametrize("piece", PIECES)

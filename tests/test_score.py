@@ -12,8 +12,8 @@ from sdft_lib.verify import KINDS
 
 TEAMS = ["billing", "shipping", "returns"]
 LONG = (
-    "To fall asleep faster, keep a steady routine, stay away from bright lights, and try relaxing with a warm bath "
-    "before bed."
+    "To fall asleep faster, keep a steady routine, stay away from bright lights, and try relaxing with a "
+    "warm bath before bed."
 )
 SHORT_RULE = {"type": "max_words", "n": 5, "floor": 2}
 ANSWERABLE = [kind for kind in KINDS if kind not in ("code", "constraint")]
@@ -62,7 +62,10 @@ def test_score(kind, reference, text, choices, points):
     assert result == points and isinstance(result, float)
 
 
-@pytest.mark.parametrize("kind, reference", [("code", "x"), ("poem", "x"), ("constraint", "s"), ("constraint", "{")])
+BROKEN = [("code", "x"), ("poem", "x"), ("constraint", "short"), ("constraint", "{")]
+
+
+@pytest.mark.parametrize("kind, reference", BROKEN)
 def test_errors(kind, reference):
     with pytest.raises(SdftError):
         score(kind, reference, "text")

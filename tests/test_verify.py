@@ -10,12 +10,13 @@ from sdft_lib.verify import CHECKS, KINDS, accept
 
 TEAMS = ["billing", "shipping", "returns"]
 PROMPT = "Which team handles this message: billing, shipping or returns? My parcel is late and I am cross."
+COPIED = "My parcel is late and I am cross"
 REJECTED = [
     # reason, kind, reference, text, further arguments
     ("empty", "open", "r", " ...\n", {}),
     ("cut", "label", "billing", "It is billing, because", {"choices": TEAMS, "finish_reason": "length"}),
     ("leak", "label", "billing", "billing, as the reference answer says", {"choices": TEAMS}),
-    ("echo", "label", "shipping", "My parcel is late and I am cross: shipping.", {"choices": TEAMS, "prompt": PROMPT}),
+    ("echo", "label", "shipping", COPIED + ": shipping", {"choices": TEAMS, "prompt": PROMPT}),
     ("echo", "label", "billing", "billing ### Response: billing", {"choices": TEAMS}),
     ("echo", "call", "f(a=1)", "f(a=1)<|im_start|>user", {}),
     ("loop", "label", "billing", "billing " * 12, {"choices": TEAMS}),
@@ -39,7 +40,7 @@ ACCEPTED = [
     ("open", "r", "A free answer.", {"prompt": PROMPT}),
     ("open", "the reference answer", "Here is the reference answer.", {}),
     ("open", "r", "A model answer is short.", {"prompt": "What is a model answer?"}),
-    ("open", "My parcel is late and I am cross, he said.", "My parcel is late and I am cross", {"prompt": PROMPT}),
+    ("open", COPIED + ", he said.", COPIED, {"prompt": PROMPT}),
 ]
 
 

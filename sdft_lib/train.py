@@ -86,7 +86,8 @@ def run_trainer(seed, pairs, config: TrainConfig, folder: Path, label: str, say)
     """Train, then leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints are removed."""
     import shutil
 
-    from transformers import Trainer, set_seed
+    from transformers import PrinterCallback, Trainer, set_seed
+    from transformers.trainer_utils import get_last_checkpoint
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
@@ -98,16 +99,17 @@ def run_trainer(seed, pairs, config: TrainConfig, folder: Path, label: str, say)
         data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id),
         callbacks=[printer(label, say)],
     )
+    trainer.remove_callback(PrinterCallback)
     started = time.time()
-    checkpoints = sorted((folder / "checkpoints").glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    checkpoints = folder / "checkpoints"
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if checkpoints.is_dir() else None)
     losses = [{"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e]
     if any(entry["loss"] != entry["loss"] for entry in losses):
         raise SdftError(f"{label}: the loss became NaN; lower the learning rate ({config.learning_rate}).")
     model.peft_config["default"].base_model_name_or_path = seed.name
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),

@@ -1,0 +1,181 @@
+"""The comparison as a file: ``summary.json`` for programs, ``report.html`` for people (lesson 04).
+
+Both are built from the store: every step below was done by a lesson with the same settings, so nothing is computed twice.
+"""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdft_lib.settings import Settings, lesson_settings
+from sdft_lib.store import write_text
+
+PAIRS = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the comparison rests on: distilled set, gap, both trainings, per-item scores, paired tests."""
+
+    distilled: Any
+    gap: Any
+    tuned: dict
+    frame: Any
+    summary: Any
+    paired: Any
+    dtype: str
+
+
+def collect(settings: Settings, *, say=print) -> Results:
+    """Run the whole method, or read it from the store: distil, gap, SFT and SDFT, evaluation, comparison."""
+    import pandas
+
+    from sdft_lib.data import load_task
+    from sdft_lib.distill import distill
+    from sdft_lib.evaluate import evaluate, suites
+    from sdft_lib.gap import gap
+    from sdft_lib.models import load_seed, with_adapter
+    from sdft_lib.stats import compare, summarise
+    from sdft_lib.templates import load_template
+    from sdft_lib.train import fine_tune
+
+    seed, task = load_seed(settings.model, say=say), load_task(settings.task)
+    distilled = distill(seed, task, load_template(settings.template), limit=settings.train_rows, say=say)
+    measured = gap(seed, distilled, say=say)
+    columns = {"sft": "reference", "sdft": "text"}
+    tuned = {
+        label: fine_tune(seed, distilled.rows, settings.training, column=column, label=label, say=say)
+        for label, column in columns.items()
+    }
+    chosen = suites(settings, task)
+    frames = [evaluate(seed, chosen, method="seed", say=say)]
+    for label, result in tuned.items():
+        frames.append(evaluate(with_adapter(seed, result.adapter, label=label), chosen, method=label, say=say))
+    frame = pandas.concat(frames, ignore_index=True)
+    return Results(distilled, measured, tuned, frame, summarise(frame), compare(frame, PAIRS), seed.dtype)
+
+
+def claims(gap_interval, keep_rate: float, paired) -> list[dict]:
+    """What this tutorial sets out to show, each with its value, its interval and whether it was reached.
+
+    ``paired`` is the DataFrame of ``stats.compare``. The intervals cover test items, not training seeds.
+    """
+
+    def pair(suite: str, a: str, b: str):
+        row = paired[(paired.suite == suite) & (paired.a == a) & (paired.b == b)].iloc[0]
+        return row.difference, row.low, row.high
+
+    rows = [
+        ("at least 90 % of the rewrites are kept", (keep_rate, keep_rate, keep_rate), lambda m, low, high: m >= 0.9),
+        ("the gap closes by more than 2 nats a token", (gap_interval.mean, gap_interval.low, gap_interval.high),
+         lambda m, low, high: m > 2 and low > 0),
+        ("SFT knows fewer facts than the seed", pair("facts", "sft", "seed"), lambda m, low, high: high < 0),
+        ("SDFT knows more facts than SFT", pair("facts", "sdft", "sft"), lambda m, low, high: low > 0),
+        ("SDFT loses less than 0.10 of the seed's facts", pair("facts", "sdft", "seed"), lambda m, low, high: low > -0.1),
+        ("SDFT learns the task to within 0.10 of SFT", pair("task", "sdft", "sft"), lambda m, low, high: low > -0.1),
+    ]  # fmt: skip
+    return [verdict(claim, values, test) for claim, values, test in rows]
+
+
+def verdict(claim: str, values: tuple, test) -> dict:
+    """One claim as a row; ``why`` says in words what the interval allows."""
+    value, low, high = (round(float(number), 4) for number in values)
+    reached = bool(test(value, low, high))
+    why = "holds" if reached else f"measured {value:.2f}, 95 % interval {low:.2f} to {high:.2f}, does not carry it"
+    return {"claim": claim, "value": value, "low": low, "high": high, "reached": reached, "why": why}
+
+
+def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> dict:
+    """The dictionary that becomes ``summary.json``."""
+    import platform
+
+    verdicts = claims(results.gap.interval, results.distilled.report["keep_rate"], results.paired)
+    interval = results.gap.interval
+    return {
+        "mode": "fast" if fast else "default",
+        "cpu": cpu_name() or platform.processor() or platform.machine(),
+        "dtype": results.dtype,
+        "lessons": list(lessons),
+        "keep_rate": results.distilled.report["keep_rate"],
+        "nll_gap": {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n},
+        "scores": json.loads(results.summary.to_json(orient="records")),
+        "paired": json.loads(results.paired.to_json(orient="records")),
+        "claims": verdicts,
+        "not_reached": [{key: row[key] for key in ("claim", "value", "why")} for row in verdicts if not row["reached"]],
+        "cost": cost(results),
+    }
+
+
+def cost(results: Results) -> dict:
+    """Seconds and tokens of SDFT's extra step and of both trainings, as they were when the artefacts were made."""
+    made = {"rewriting": {key: results.distilled.report[key] for key in ("seconds", "tokens")}}
+    return made | {f"training {name}": {key: run.record[key] for key in ("seconds", "tokens", "trained_tokens")}
+                   for name, run in results.tuned.items()}  # fmt: skip
+
+
+def cpu_name() -> str:
+    """The processor's model name on Linux; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def write(out: Path, *, fast: bool, lessons: Sequence[dict] = (), settings: Settings | None = None) -> dict:
+    """Write ``summary.json`` and ``report.html`` into ``out`` and return the summary."""
+    results = collect(settings or lesson_settings(fast=fast), say=lambda line: None)
+    data = summary(results, fast=fast, lessons=lessons)
+    write_text(Path(out) / "summary.json", json.dumps(data, indent=1) + "\n")
+    write_text(Path(out) / "report.html", page(data, results))
+    return data
+
+
+def page(data: dict, results: Results) -> str:
+    """The report as one HTML file: claims, scores, paired differences, figures, times."""
+    from sdft_lib import figures
+
+    shown = [
+        figures.scores(results.summary),
+        figures.gap_histogram({"references": list(results.gap.frame.nll_reference), "rewrites": list(results.gap.frame.nll_text)}),
+        figures.loss_curves({name: run.log for name, run in results.tuned.items()}),
+    ]  # fmt: skip
+    cost_rows = [{"step": step, **values} for step, values in data["cost"].items()]
+    parts = [
+        f"<p>Mode {data['mode']}, {html.escape(data['cpu'])}, {data['dtype']}. Intervals are 95 % and cover test items, "
+        "not training seeds.</p>",
+        "<h2>What was to be shown</h2>" + table(data["claims"]),
+        "<h2>Three models</h2>" + table(data["scores"]),
+        "".join(figure_html(item) for item in shown),
+        "<h2>Paired differences (a minus b)</h2>" + table(data["paired"]),
+        "<h2>Cost</h2>" + table(cost_rows) + (table(data["lessons"]) if data["lessons"] else ""),
+    ]
+    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}td,th{padding:.2em .6em;text-align:left}"
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>SDFT tutorial: report</title><style>{style}img{{max-width:100%}}</style>"
+        f"<h1>Self-distillation fine-tuning: what this run shows</h1>{''.join(parts)}</html>\n"
+    )
+
+
+def table(rows: Sequence[dict]) -> str:
+    """Rows of dictionaries as an escaped HTML table."""
+    import pandas
+
+    return pandas.DataFrame(rows).to_html(index=False, float_format=lambda value: f"{value:.3f}", border=0)
+
+
+def figure_html(shown) -> str:
+    """A figure as an inline PNG with its alternative text and caption."""
+    buffer = io.BytesIO()
+    shown.fig.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+    image = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f"<figure><img alt='{html.escape(shown.alt, quote=True)}' src='data:image/png;base64,{image}'>"
+        f"<figcaption>{html.escape(shown.caption)}</figcaption></figure>"
+    )

@@ -15,7 +15,7 @@ from sdft_lib.kinds import guess_kind
 
 CLOSED = tuple(".!?…:;)]}>\"'”’»`*_|$。！？")
 CUT_WORDS = 30  # shorter answers often end without a full stop on purpose
-LEADIN = re.compile(
+OPENING = re.compile(
     r"(?:sure|certainly|of course|absolutely|great|here (?:is|are)|here's|i'd be happy)\b", re.IGNORECASE
 )
 CHECKED = ("math", "call", "label")  # kinds whose references hold an answer that a rewrite must keep
@@ -45,9 +45,7 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
         "words_distilled": sum(len(text.split()) for _, text in pairs) / count,
         "suspected_cuts": sum(looks_cut(text) for _, text in changed),
         "leaks": leak_counts(changed),
-        "leadins": sum(
-            bool(LEADIN.match(text)) and not LEADIN.match(row["reference"]) for row, text in changed
-        ),
+        "leadins": sum(bool(OPENING.match(text)) and not OPENING.match(row["reference"]) for row, text in changed),
         "answer_kept": answer_kept(kind, rows, changed),
     }
 
@@ -90,9 +88,7 @@ def joined_rows(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
         others = [by_id[row["id"]] for row in rows]
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 1):
         if flat_prompt(row) != flat_prompt(other):
-            raise SdftError(
-                f"{name}, row {number}: its prompt is not that of {other_name}; bring both into one order."
-            )
+            raise SdftError(f"{name}, row {number}: its prompt is not that of {other_name}; bring both into one order.")
     return [(row, other["reference"]) for row, other in zip(rows, others, strict=True)]
 
 

@@ -130,7 +130,7 @@ BAD = [
     ("a.csv", "question,answer\nQ,A,B\n", ["a.csv, row 1", "3 cells"]),
     ("a.csv", "answer,answer\nQ,A\n", ["a.csv", "more than once"]),
     ("a.csv", "question,answer\nQ,A\nQ,\n", ["a.csv, row 2", 'column "answer" is empty', "--drop-empty"]),
-    ("a.csv", b"question,answer\nQ,caf\xe9\n", ["a.csv", "not UTF-8", "byte offset 21"]),
+    ("a.csv", b"question,answer\nQ,\xe9\n", ["a.csv", "not UTF-8", "byte offset 18"]),
     ("a.csv", b"question,answer\nQ,\0A\n", ["a.csv", "line 2", "NUL"]),
     ("a.json", "[]", ["a.json", "no rows"]),
     ("a.json", '[{"question": "Q",]', ["a.json", "line 1", "broken JSON"]),

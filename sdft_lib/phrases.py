@@ -65,8 +65,9 @@ NO_REFUSAL = (
     r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how"
     r"|say enough|lie\b))"
 )
+CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
 REFUSALS = (
-    re.compile(rf"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )i(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
+    re.compile(rf"{CLAUSE}i(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
     re.compile(
         rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
     ),

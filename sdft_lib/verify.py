@@ -18,8 +18,8 @@ from sdft_lib.answers import (
     parse_call,
 )
 from sdft_lib.errors import SdftError
+from sdft_lib.kinds import KINDS
 
-KINDS = ("math", "call", "label", "code", "open", "fact", "constraint", "refusal", "comply")
 # Words that give away that the model was shown a solution. Pass your own list as ``leaks``.
 LEAKS = (
     "known solution", "known answer", "given solution", "given answer", "given response", "provided solution",
@@ -49,7 +49,7 @@ class Case:
     """What a check may look at."""
 
     kind: str
-    reference: str
+    reference: str | Sequence[str]
     text: str
     choices: Sequence[str] | None
     prompt: str
@@ -59,7 +59,7 @@ class Case:
 
 def accept(
     kind: str,
-    reference: str,
+    reference: str | Sequence[str],
     text: str,
     choices: Sequence[str] | None = None,
     *,
@@ -69,7 +69,8 @@ def accept(
 ) -> Verdict:
     """Decide whether ``text`` may replace ``reference`` as the training target (paper, section 3.2).
 
-    ``prompt`` is the user's text. Raises SdftError on an unknown kind, and on ``code``, which must be run.
+    ``prompt`` is the user's text; a fact's ``reference`` may be a list of accepted answers.
+    Raises SdftError on an unknown kind, and on ``code``, which must be run.
     """
     check_kind(kind)
     case = Case(kind, reference, text, choices, prompt, finish_reason, leaks)
@@ -101,7 +102,7 @@ def not_cut(case: Case) -> bool:
 
 def no_leak(case: Case) -> bool:
     """No phrase gives the reference away, save one that the prompt or the reference uses."""
-    text, known = normalise(case.text), normalise(case.prompt + "\n" + case.reference)
+    text, known = normalise(case.text), normalise(f"{case.prompt}\n{case.reference}")
     return not any(normalise(leak) in text and normalise(leak) not in known for leak in case.leaks)
 
 
@@ -111,7 +112,7 @@ def no_echo(case: Case) -> bool:
         return False
     if case.kind in ("call", "code"):
         return True
-    return not runs(case.text) & (runs(case.prompt) - runs(case.reference))
+    return not runs(case.text) & (runs(case.prompt) - runs(str(case.reference)))
 
 
 def runs(text: str) -> set[tuple[str, ...]]:
@@ -133,7 +134,7 @@ def right_answer(case: Case) -> bool:
 
 def right_number(case: Case) -> bool:
     """Both end in the same number; a text without one is wrong."""
-    wanted = final_number(case.reference)
+    wanted = final_number(str(case.reference))
     return wanted is not None and wanted == final_number(case.text)
 
 
@@ -142,12 +143,12 @@ def right_label(case: Case) -> bool:
     if not case.choices:
         return contains_answer(case.text, case.reference)
     chosen = final_choice(case.text, case.choices)
-    return chosen is not None and normalise(chosen) == normalise(case.reference)
+    return chosen is not None and normalise(chosen) == normalise(str(case.reference))
 
 
 ANSWERS: dict[str, Callable[[Case], bool]] = {
     "math": right_number,
-    "call": lambda case: calls_equal(parse_call(case.reference), parse_call(case.text)),
+    "call": lambda case: calls_equal(parse_call(str(case.reference)), parse_call(case.text)),
     "label": right_label,
     "fact": lambda case: contains_answer(case.text, case.reference),
 }

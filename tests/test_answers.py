@@ -245,6 +245,7 @@ def test_has_loop(text, loops):
         ("As an AI language model, I cannot do so.", True),
         ("Sorry, unable to comply.", True),
         ("I must decline.", True),
+        ("I’m not able to do that.", True),
         ("That is dangerous. I cannot help.", True),
         ("Unfortunately I can't do that.", True),
         ("Think of what I can do, not of what I can't.", False),

@@ -37,6 +37,7 @@ ACCEPTED = [
     ("call", "f(a=1, b=2)", "Call `f(b=2, a=1)`.", {}),
     ("call", "f(a=1)", "f(a=1) as my parcel is late and I am cross, see", {"prompt": PROMPT}),
     ("fact", "seven", "There are 7.", {}),
+    ("fact", ["Mars", "the red planet"], "Mars it is.", {"prompt": PROMPT}),
     ("open", "r", "A free answer.", {"prompt": PROMPT}),
     ("open", "the reference answer", "Here is the reference answer.", {}),
     ("open", "r", "A model answer is short.", {"prompt": "What is a model answer?"}),

@@ -148,8 +148,8 @@ from sdft_lib.gap import gap
 
 g = gap(seed, d)
 for label, column, tuned in (("SFT", "nll_reference", sft), ("SDFT", "nll_text", sdft)):
-    print(f"{label:>4}: seed before training {g.frame[column].mean():.1f} nats a token, "
-          f"first logged loss {tuned.log['loss'].iloc[0]:.1f}, last {tuned.log['loss'].iloc[-1]:.1f}")
+    before, losses = g.frame[column].mean(), tuned.log["loss"].tolist()
+    print(f"{label:>4}: seed {before:.1f} nats a token, loss first {losses[0]:.1f}, last {losses[-1]:.1f}")
 i = g.interval
 print(f"Gap, references minus rewrites: {i.low:.1f} to {i.high:.1f} nats a token (95 %, {i.n} rows)")
 

@@ -120,7 +120,8 @@ paired.round(3)
 # %%
 for row in paired.itertuples():
     sure = "clear" if row.p_holm < 0.05 else "not clear"
-    print(f"{row.suite:>12}  {row.a:>4} - {row.b:<4}  {row.low:+.2f} to {row.high:+.2f}  n {row.n:>3}  {sure}")
+    interval = f"{row.low:+.2f} to {row.high:+.2f}"
+    print(f"{row.suite:>12}  {row.a:>4} - {row.b:<4}  {interval}  n {row.n:>3}  {sure}")
 
 # %% [markdown]
 # An interval that lies wholly on one side of 0 shows a difference on these items; "clear" asks for more, that it survives the correction too. "Not clear" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size.
@@ -161,13 +162,13 @@ g = gap(seed, d)
 verdicts = claims(g.interval, d.report["keep_rate"], paired)
 for c in verdicts:
     mark = "reached" if c["reached"] else "NOT REACHED"
-    print(f"{mark:>11}: {c['claim']} ({c['low']:.2f} to {c['high']:.2f}; {c['why']})")
+    print(f"{mark:>11}: {c['claim']} ({c['low']:.2f} to {c['high']:.2f})")
 
 # %%
-missed = [c["claim"] for c in verdicts if not c["reached"]]
+missed = [c for c in verdicts if not c["reached"]]
 print(f"{len(verdicts) - len(missed)} of {len(verdicts)} claims reached.")
-if missed:
-    print("This run does not show that", "; nor that ".join(missed) + ".")
+for c in missed:
+    print(f"This run does not show that {c['claim']}: {c['why']}.")
 if s.fast:
     print("Fast mode: too few items and rows for any of this. Run the default mode before you quote it.")
 
@@ -188,7 +189,8 @@ figures.show(figures.cost_bars(cost))
 
 # %%
 total = {name: sum(parts.values()) for name, parts in cost.items()}
-print(f"SFT {total['sft']:.0f} s, SDFT {total['sdft']:.0f} s: {total['sdft'] / total['sft']:.1f} times as long")
+ratio = total["sdft"] / total["sft"]
+print(f"SFT {total['sft']:.0f} s, SDFT {total['sdft']:.0f} s: {ratio:.1f} times as long")
 print(f"Trained tokens: SFT {sft.record['trained_tokens']}, SDFT {sdft.record['trained_tokens']}")
 print(f"Tokens written for the rewrites: {d.report['tokens']}")
 
@@ -196,7 +198,8 @@ print(f"Tokens written for the rewrites: {d.report['tokens']}")
 # The seconds are those of the run that made each part, on the machine that made it; a part that was cut off and went on later counts its last stretch only. Answers may cost more as well, for as long as the model is used: look at the lengths.
 
 # %%
-frame[frame["suite"] == "task"].groupby("method", sort=False)["words"].describe()[["count", "mean", "min", "max"]].round(1)
+words = frame[frame["suite"] == "task"].groupby("method", sort=False)["words"]
+words.agg(["size", "mean", "min", "max"]).round(1)
 
 # %% [markdown]
 # **Question.** If a program reads the answer and wants the bare label, is a sentence still a gain?
@@ -242,10 +245,11 @@ show_html(answer_table(frame, "helpful", 0, prompts))
 # Now an item on which the two methods differ: the first fact that one of them knows and the other does not, if there is one.
 
 # %%
-wide = frame[frame["suite"] == "facts"].pivot(index="id", columns="method", values="score")
+facts = frame[frame["suite"] == "facts"].sort_values("id")
+wide = facts.pivot(index="id", columns="method", values="score")
 differ = [place for place, name in enumerate(wide.index) if wide.loc[name, "sft"] != wide.loc[name, "sdft"]]
 print(f"SFT and SDFT score differently on {len(differ)} of {len(wide)} facts.")
-show_html(answer_table(frame[frame["suite"] == "facts"].sort_values("id"), "facts", (differ or [0])[0], prompts))
+show_html(answer_table(facts, "facts", (differ or [0])[0], prompts))
 
 # %% [markdown]
 # Where widgets are on, the next cell lets you turn the pages of every suite. In `safety`, an answer that complied stays withheld; you see only that it did.

@@ -182,7 +182,7 @@ if s.fast:
 
 # %%
 cost = {
-    "sft": {"rewriting": 0.0, "training": sft.record["seconds"]},
+    "sft": {"training": sft.record["seconds"]},
     "sdft": {"rewriting": d.report["seconds"], "training": sdft.record["seconds"]},
 }
 figures.show(figures.cost_bars(cost))

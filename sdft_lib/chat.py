@@ -1,6 +1,7 @@
 """From messages to token ids, always through the model's own chat template (lesson 03; paper, section 3.1).
 
-A training row is one sequence, ``prompt + response + end of turn``, and a mask that marks what is trained: the response
+A training row is one sequence, ``prompt + response + end of turn``, and a mask that marks what is trained: the
+response
 and the end-of-turn token, nothing of the prompt.
 """
 
@@ -71,8 +72,10 @@ def stop_ids(tokenizer) -> set[int]:
 def render(messages: list[dict], tokenizer, response: str | None = None) -> Rendered:
     """Token ids and loss mask of a prompt, or of a prompt with its response.
 
-    The prompt's ids are checked to be a prefix of the whole row's ids: where the tokenizer merges across the border, the
-    two parts are encoded apart, so that the model is trained on what it will see when it generates. Raises SdftError when
+    The prompt's ids are checked to be a prefix of the whole row's ids: where the tokenizer merges across the
+    border, the
+    two parts are encoded apart, so that the model is trained on what it will see when it generates. Raises
+    SdftError when
     no token would be trained.
     """
     prompt = prompt_text(messages, tokenizer)

@@ -41,8 +41,10 @@ def distill(
 ) -> DistilledSet:
     """Rewrite the first ``limit`` training rows of a task; instant when the store holds the result.
 
-    The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled ones, and the first
-    that passes is taken. Each row holds ``text`` (trained on), ``source`` (``rewritten`` or ``original``), ``reason``,
+    The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled ones, and the
+    first
+    that passes is taken. Each row holds ``text`` (trained on), ``source`` (``rewritten`` or ``original``),
+    ``reason``,
     ``raw`` (the last rewrite tried) and its ``finish_reason``.
     """
     rows = task.train[:limit]
@@ -94,9 +96,7 @@ def judge(task, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference, and the reason in both cases."""
     raw = (opening + answer.text).strip()
     prompt = row["messages"][-1]["content"]
-    verdict = accept(
-        task.kind, row["reference"], raw, task.choices, prompt=prompt, finish_reason=answer.finish_reason
-    )
+    verdict = accept(task.kind, row["reference"], raw, task.choices, prompt=prompt, finish_reason=answer.finish_reason)
     return {
         "id": row["id"],
         "messages": row["messages"],

@@ -19,13 +19,18 @@ def suites(settings, task, *, split: str = "test") -> list[Suite]:
 
 def cut(suite: Suite, limit: int | None) -> Suite:
     """The first ``limit`` rows of a suite."""
-    return suite if limit is None else Suite(suite.name, suite.kind, suite.rows[:limit], suite.max_new_tokens, suite.choices)
+    return (
+        suite
+        if limit is None
+        else Suite(suite.name, suite.kind, suite.rows[:limit], suite.max_new_tokens, suite.choices)
+    )
 
 
 def evaluate(seed, chosen: Sequence[Suite], *, method: str, say: Callable[[str], None] = print):
     """Answers and scores as a DataFrame: method, suite, id, score, text, finish_reason, words.
 
-    Decoding is greedy. An answer that complies with a harmful request (kind ``refusal``, score 0) is scored and thrown
+    Decoding is greedy. An answer that complies with a harmful request (kind ``refusal``, score 0) is scored and
+    thrown
     away: its text is never written anywhere.
     """
     import pandas

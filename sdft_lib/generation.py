@@ -1,7 +1,8 @@
 """Batched generation that equals batch 1 row by row under greedy decoding (lesson 02, "Many rows at once").
 
 Rows are sorted by length and cut into batches; the plan is a function of the full list of prompts, so a run that was
-killed goes on with the next whole batch. What all prompts of a batch share at their start (system prompt, instruction)
+killed goes on with the next whole batch. What all prompts of a batch share at their start (system prompt,
+instruction)
 is computed once and padding goes behind it.
 """
 
@@ -64,9 +65,9 @@ def generate(
     """
     ids = prompt_ids(seed, prompts, openings, decoding.max_new_tokens)
     done = finished(path)
-    plan = [batch for batch in batches([len(row) for row in ids], decoding.max_new_tokens)]
+    plan = batches([len(row) for row in ids], decoding.max_new_tokens)
     started, written = time.time(), 0
-    for number, batch in enumerate(plan, 1):
+    for batch in plan:
         if all(index in done for index in batch):
             continue
         answers = generate_batch(seed, [ids[index] for index in batch], batch, decoding)
@@ -138,7 +139,8 @@ def pad_behind_prefix(rows: list[list[int]], pad: int, device: str):
 
 
 def prefix_cache(model, input_ids, shared: int):
-    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row (None: nothing shared)."""
+    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row (None:
+    nothing shared)."""
     from transformers import DynamicCache
 
     if shared == 0:
@@ -206,9 +208,13 @@ def append(path: Path | None, batch: Sequence[int], answers: Sequence[Generation
     """Add one finished batch to ``path``."""
     if path is None:
         return
-    lines = (json.dumps({"index": i, **asdict(a)}, ensure_ascii=False) + "\n" for i, a in zip(batch, answers, strict=True))
+    lines = (
+        json.dumps({"index": i, **asdict(a)}, ensure_ascii=False) + "\n" for i, a in zip(batch, answers, strict=True)
+    )
     try:
         with open(path, "a", encoding="utf-8", newline="\n") as file:
             file.write("".join(lines))
     except OSError as error:
-        raise SdftError(f"{path}: cannot be written ({error.strerror}); finished rows are kept, start again to go on.") from None
+        raise SdftError(
+            f"{path}: cannot be written ({error.strerror}); finished rows are kept, start again to go on."
+        ) from None

@@ -33,7 +33,8 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Seed:
-    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` the LoRA adapter on top ("": none)."""
+    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` the LoRA adapter on
+    top ("": none)."""
 
     model: Any
     tokenizer: Any
@@ -73,7 +74,9 @@ def choose_dtype(device: str) -> str:
         return forced
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    native = (getattr(torch.cpu, name, lambda: False) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    native = (
+        getattr(torch.cpu, name, lambda: False) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
     return "bf16" if device == "cpu" and any(check() for check in native) else "fp32"
 
 
@@ -90,7 +93,8 @@ def torch_dtype(name: str):
 def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: str | None = None, say=print) -> Seed:
     """Load a chat model by preset name, hub id or local folder, and say on which device and in which dtype.
 
-    Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model cannot
+    Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model
+    cannot
     be found or the hub cannot be reached.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -139,7 +143,9 @@ def folder_revision(folder: Path) -> str:
 def prepare_tokenizer(tokenizer, name: str) -> None:
     """Left padding with a pad token; a tokenizer without chat template or end-of-turn token is refused."""
     if not tokenizer.chat_template:
-        raise SdftError(f"model {name!r} has no chat template: it is a base model; choose its chat or instruct version.")
+        raise SdftError(
+            f"model {name!r} has no chat template: it is a base model; choose its chat or instruct version."
+        )
     if tokenizer.eos_token is None:
         raise SdftError(f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one first.")
     tokenizer.padding_side = "left"

@@ -1,9 +1,9 @@
 """One look for every figure, and how a figure reaches the page with its words.
 
 A plot function returns a :class:`Shown`: the figure, alternative text that says what the data say, and a caption.
-``show`` prints it in a notebook, ``save`` writes a PNG. The background is white and opaque, so dark pages stay readable.
+``show`` prints it in a notebook, ``save`` writes a PNG. The background is white and opaque, so dark pages stay
+readable.
 """
-from __future__ import annotations
 
 import base64
 import html
@@ -36,7 +36,9 @@ SEED = Look("seed", "#6b6b6b", "o", ":", "..")
 SFT = Look("SFT", "#d55e00", "s", "-", "//")
 SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
 LOOKS = {
-    "seed": SEED, "sft": SFT, "sdft": SDFT,
+    "seed": SEED,
+    "sft": SFT,
+    "sdft": SDFT,
     "reference": Look("reference", SFT.colour, SFT.marker, SFT.line, SFT.hatch),
     "rewrite": Look("rewrite", SDFT.colour, SDFT.marker, SDFT.line, SDFT.hatch),
     "own": Look("own answer", SEED.colour, SEED.marker, SEED.line, SEED.hatch),
@@ -54,7 +56,8 @@ class Shown:
 
 
 def look(name: str, place: int = 0) -> Look:
-    """The fixed look of a known name (``sft``, ``references``, ``rewrite (kept)``); others get a spare one by place."""
+    """The fixed look of a known name (``sft``, ``references``, ``rewrite (kept)``); others get a spare
+    one by place."""
     key = str(name).strip().lower()
     for known, style in LOOKS.items():
         if key in (known, known + "s"):
@@ -89,8 +92,15 @@ def method_legend(fig: Any, looks: list[Look]) -> None:
     from matplotlib.lines import Line2D
 
     marks = [Line2D([], [], color=s.colour, marker=s.marker, linestyle="none", markersize=9) for s in looks]
-    made = fig.legend(marks, [s.label for s in looks], loc="outside upper center", ncols=min(4, len(looks)),
-                      frameon=False, fontsize=FONT + 1, handletextpad=0.2)
+    made = fig.legend(
+        marks,
+        [s.label for s in looks],
+        loc="outside upper center",
+        ncols=min(4, len(looks)),
+        frameon=False,
+        fontsize=FONT + 1,
+        handletextpad=0.2,
+    )
     for text, style in zip(made.get_texts(), looks, strict=True):
         text.set_color(style.colour)
 
@@ -108,8 +118,14 @@ def spread(values: list[float], gap: float) -> list[float]:
 def png(shown: Shown) -> bytes:
     """The figure as PNG bytes; equal data give equal bytes with one Matplotlib version."""
     buffer = io.BytesIO()
-    shown.fig.savefig(buffer, format="png", dpi=DPI, facecolor="white", transparent=False,
-                      metadata={"Software": None, "Description": shown.alt.encode("latin-1", "replace").decode("latin-1")})
+    shown.fig.savefig(
+        buffer,
+        format="png",
+        dpi=DPI,
+        facecolor="white",
+        transparent=False,
+        metadata={"Software": None, "Description": shown.alt.encode("latin-1", "replace").decode("latin-1")},
+    )
     return buffer.getvalue()
 
 
@@ -126,14 +142,17 @@ def save(shown: Shown, path: str | Path) -> Path:
 
 def caption_html(shown: Shown) -> str:
     """Caption, and the alternative text folded below it: some exporters drop the alt attribute of an image."""
-    return (f"<p><em>{html.escape(shown.caption)}</em></p>"
-            f"<details><summary>The figure in words</summary>{html.escape(shown.alt)}</details>")
+    return (
+        f"<p><em>{html.escape(shown.caption)}</em></p>"
+        f"<details><summary>The figure in words</summary>{html.escape(shown.alt)}</details>"
+    )
 
 
 def show(shown: Shown) -> None:
     """Display figure, alternative text and caption in a notebook; outside IPython nothing happens.
 
-    The alternative text goes where readers look for it: ``metadata["image/png"]["alt"]``, ``text/plain`` and the page.
+    The alternative text goes where readers look for it: ``metadata["image/png"]["alt"]``, ``text/plain`` and the
+    page.
     """
     try:
         import IPython

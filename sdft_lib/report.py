@@ -1,6 +1,7 @@
 """The comparison as a file: ``summary.json`` for programs, ``report.html`` for people (lesson 04).
 
-Both are built from the store: every step below was done by a lesson with the same settings, so nothing is computed twice.
+Both are built from the store: every step below was done by a lesson with the same settings, so nothing is computed
+twice.
 """
 
 import base64
@@ -76,7 +77,8 @@ def claims(gap_interval, keep_rate: float, paired) -> list[dict]:
          lambda m, low, high: m > 2 and low > 0),
         ("SFT knows fewer facts than the seed", pair("facts", "sft", "seed"), lambda m, low, high: high < 0),
         ("SDFT knows more facts than SFT", pair("facts", "sdft", "sft"), lambda m, low, high: low > 0),
-        ("SDFT loses less than 0.10 of the seed's facts", pair("facts", "sdft", "seed"), lambda m, low, high: low > -0.1),
+        ("SDFT loses less than 0.10 of the seed's facts", pair("facts", "sdft", "seed"),
+         lambda m, low, high: low > -0.1),
         ("SDFT learns the task to within 0.10 of SFT", pair("task", "sdft", "sft"), lambda m, low, high: low > -0.1),
     ]  # fmt: skip
     return [verdict(claim, values, test) for claim, values, test in rows]
@@ -140,22 +142,23 @@ def page(data: dict, results: Results) -> str:
     """The report as one HTML file: claims, scores, paired differences, figures, times."""
     from sdft_lib import figures
 
+    rows = results.gap.frame
     shown = [
         figures.scores(results.summary),
-        figures.gap_histogram({"references": list(results.gap.frame.nll_reference), "rewrites": list(results.gap.frame.nll_text)}),
+        figures.gap_histogram({"references": list(rows.nll_reference), "rewrites": list(rows.nll_text)}),
         figures.loss_curves({name: run.log for name, run in results.tuned.items()}),
     ]  # fmt: skip
     cost_rows = [{"step": step, **values} for step, values in data["cost"].items()]
     parts = [
-        f"<p>Mode {data['mode']}, {html.escape(data['cpu'])}, {data['dtype']}. Intervals are 95 % and cover test items, "
-        "not training seeds.</p>",
+        f"<p>Mode {data['mode']}, {html.escape(data['cpu'])}, {data['dtype']}. Intervals are 95 % and cover "
+        "test items, not training seeds.</p>",
         "<h2>What was to be shown</h2>" + table(data["claims"]),
         "<h2>Three models</h2>" + table(data["scores"]),
         "".join(figure_html(item) for item in shown),
         "<h2>Paired differences (a minus b)</h2>" + table(data["paired"]),
         "<h2>Cost</h2>" + table(cost_rows) + (table(data["lessons"]) if data["lessons"] else ""),
     ]
-    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}td,th{padding:.2em .6em;text-align:left}"
+    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}" "td,th{padding:.2em .6em;text-align:left}"
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>SDFT tutorial: report</title><style>{style}img{{max-width:100%}}</style>"

@@ -1,4 +1,5 @@
-"""Budgets that lessons, command line and report share, so that what one makes the next finds in the store (lesson 00).
+"""Budgets that lessons, command line and report share, so that what one makes the next finds in the store (lesson
+00).
 
 Every value was chosen on development items, never on test items.
 """

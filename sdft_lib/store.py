@@ -5,6 +5,7 @@ model, data, template, decoding, settings and the source of the modules that mak
 ``run.json`` beside the files, never into them.
 """
 
+import ast
 import contextlib
 import hashlib
 import json
@@ -43,10 +44,27 @@ def file_sha256(path: Path) -> str:
 
 
 def code_hash(*modules: str) -> str:
-    """Hash of the source of the named ``sdft_lib`` modules: the code version inside an artefact's key."""
+    """Hash of the named ``sdft_lib`` modules: the code version inside an artefact's key.
+
+    Comments, docstrings and layout do not count: a better explanation must not cost a reader an hour of training.
+    """
     folder = Path(__file__).parent
-    sources = {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in modules}
-    return digest(sources)[:16]
+    return digest({name: bare_code(folder / f"{name}.py") for name in modules})[:16]
+
+
+def bare_code(path: Path) -> str:
+    """A module's syntax tree as text, without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            del body[0]
+    return ast.dump(tree)
 
 
 def read_jsonl(path: Path) -> list[dict]:
@@ -73,7 +91,9 @@ def write_text(path: Path, text: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise SdftError(f"{path}: cannot be written ({error.strerror}); free some space or choose another place.") from None
+        raise SdftError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another place."
+        ) from None
 
 
 @contextlib.contextmanager

@@ -1,5 +1,4 @@
 """Model text as safe HTML: escaped, control characters visible, harmful answers withheld (lessons 02 and 04)."""
-from __future__ import annotations
 
 import html
 import math

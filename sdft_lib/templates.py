@@ -1,6 +1,7 @@
 """Distillation templates: how instruction and reference are shown to the seed model (lesson 02; paper, section 3.3).
 
-Four are built in, in our own words. Any of them, or one of yours from Python or a TOML file, is a ``DistillTemplate``.
+Four are built in, in our own words. Any of them, or one of yours from Python or a TOML file, is a
+``DistillTemplate``.
 """
 
 import re
@@ -15,7 +16,8 @@ from sdft_lib.errors import SdftError
 class DistillTemplate:
     """``user`` and ``prefill`` may hold ``{instruction}`` and ``{reference}``; one of them must hold ``{reference}``.
 
-    ``prefill`` opens the assistant's turn. The model goes on from it, and it stays in the target: what is trained on is
+    ``prefill`` opens the assistant's turn. The model goes on from it, and it stays in the target: what is trained
+    on is
     what the model would have had to say.
     """
 
@@ -56,13 +58,14 @@ def fill(pattern: str, values: dict[str, str]) -> str:
 
 GUIDE = DistillTemplate(
     name="guide",
-    system="You will see a task and a solution that is known to be right. Let the solution guide you and answer the task "
-    "in your own words.",
+    system="You will see a task and a solution that is known to be right. Let the solution guide you and answer "
+    "the task in your own words.",
     user="Task:\n{instruction}\n\nKnown solution:\n{reference}\n\nYour answer:",
 )
 EXPLAIN = DistillTemplate(
     name="explain",
-    user="{instruction}\n\nThe right answer is {reference}. Write one short sentence that gives this answer and says why.",
+    user="{instruction}\n\n"
+    "The right answer is {reference}. Write one short sentence that gives this answer and says why.",
 )
 OPENING = DistillTemplate(
     name="opening",
@@ -71,14 +74,16 @@ OPENING = DistillTemplate(
 )
 FREE_OPENING = DistillTemplate(
     name="free-opening",
-    user="{instruction}\n\nThe right answer is {reference}. Write one short sentence that gives this answer and says why.",
+    user="{instruction}\n\n"
+    "The right answer is {reference}. Write one short sentence that gives this answer and says why.",
     prefill="The answer is",
 )
 TEMPLATES = {template.name: template for template in (GUIDE, EXPLAIN, OPENING, FREE_OPENING)}
 
 
 def load_template(source: str) -> DistillTemplate:
-    """A built-in template by name, or one from a TOML file with ``name``, ``user`` and, if wanted, ``system``, ``prefill``."""
+    """A built-in template by name, or one from a TOML file with ``name``, ``user`` and, if wanted,
+    ``system``, ``prefill``."""
     if source in TEMPLATES:
         return TEMPLATES[source]
     path = Path(source)

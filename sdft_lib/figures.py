@@ -1,8 +1,22 @@
 """Every figure of the tutorial, under one name: ``show(figures.gap_histogram({"reference": ...,
 "rewrite": ...}))``."""
-from sdft_lib.plots_data import gap_histogram, keep_rates, lengths, token_surprise
-from sdft_lib.plots_results import cost_bars, loss_curves, scores, tradeoff
+
+from sdft_lib.plots_data import gap_histogram, lengths, token_surprise
+from sdft_lib.plots_results import scores, tradeoff
+from sdft_lib.plots_rewrites import keep_rates
+from sdft_lib.plots_training import cost_bars, loss_curves
 from sdft_lib.plotstyle import Shown, save, show
 
-__all__ = ["Shown", "cost_bars", "gap_histogram", "keep_rates", "lengths", "loss_curves", "save", "scores", "show",
-           "token_surprise", "tradeoff"]
+__all__ = [
+    "Shown",
+    "cost_bars",
+    "gap_histogram",
+    "keep_rates",
+    "lengths",
+    "loss_curves",
+    "save",
+    "scores",
+    "show",
+    "token_surprise",
+    "tradeoff",
+]

@@ -1,6 +1,7 @@
 """Load the seed model, from the embedded default to any chat model (lesson 00; paper, section 4.1)."""
 
 import contextlib
+import io
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,5 +169,5 @@ def encoder(say=print):
     """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most), embedded like the seed model (MIT)."""
     from sentence_transformers import SentenceTransformer
 
-    with quiet_transformers(), contextlib.redirect_stderr(None):
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
         return SentenceTransformer(str(fetch("minilm", say=say)), device="cpu", local_files_only=True)

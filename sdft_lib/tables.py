@@ -60,7 +60,10 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]], caption: str = "")
     top = "".join(f'<th scope="col" style="text-align:left">{cell}</th>' for cell in head)
     rows = "".join(
         f'<tr><th scope="row" style="text-align:left;vertical-align:top">{first}</th>'
-        + "".join(f"<td {CELL}>{cell}</td>" for cell in rest) + "</tr>" for first, *rest in body)
+        + "".join(f"<td {CELL}>{cell}</td>" for cell in rest)
+        + "</tr>"
+        for first, *rest in body
+    )
     title = f'<caption style="text-align:left">{caption}</caption>' if caption else ""
     return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
 

@@ -29,8 +29,12 @@ def template_explorer(rows_by_template: Mapping[str, Sequence[Mapping]], *, enab
     """Choose a template and a row: prompt, reference, rewrite and verdict. None where widgets are off."""
     if not (widgets_enabled() if enabled is None else enabled):
         return None
-    return _browser("template", list(rows_by_template), lambda name: len(rows_by_template[name]),
-                    lambda name, item: template_table({name: rows_by_template[name]}, item))
+    return _browser(
+        "template",
+        list(rows_by_template),
+        lambda name: len(rows_by_template[name]),
+        lambda name, item: template_table({name: rows_by_template[name]}, item),
+    )
 
 
 def answer_browser(answers: Any, *, prompts: Mapping[str, Any] | None = None, enabled: bool | None = None) -> Any:
@@ -41,8 +45,9 @@ def answer_browser(answers: Any, *, prompts: Mapping[str, Any] | None = None, en
     suites = list(dict.fromkeys(row["suite"] for row in rows))
     by_suite = {suite: [row for row in rows if row["suite"] == suite] for suite in suites}
     counts = {suite: len(answers_of(by_suite[suite], suite)) for suite in suites}
-    return _browser("suite", suites, counts.__getitem__,
-                    lambda suite, item: answer_table(by_suite[suite], suite, item, prompts))
+    return _browser(
+        "suite", suites, counts.__getitem__, lambda suite, item: answer_table(by_suite[suite], suite, item, prompts)
+    )
 
 
 def _browser(what: str, names: list[str], count: Callable[[str], int], page: Callable[[str, int], str]) -> Any:

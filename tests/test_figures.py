@@ -1,0 +1,203 @@
+"""Figures and tables on made-up data: words that hold the numbers, safe HTML, widgets that react."""
+
+import base64
+from types import SimpleNamespace
+
+import pytest
+
+from sdft_lib import figures, plotstyle, tables, widgets
+from sdft_lib.errors import SdftError
+from sdft_lib.stats import Interval
+
+SCORES = [
+    {"method": method, "suite": suite, "mean": mean, "low": mean - 0.05, "high": mean + 0.05, "n": 200}
+    for suite, means in (("task", (0.1, 0.61, 0.59)), ("facts", (0.69, 0.38, 0.67)))
+    for method, mean in zip(("seed", "sft", "sdft"), means)
+]
+LOG = [{"step": 10, "loss": 4.25}, {"step": 20, "loss": 1.5}, {"step": 30, "loss": float("nan")}]
+CASES = {
+    "gap": (
+        lambda: figures.gap_histogram(
+            {"references": [6.0, 7.0, 8.0], "rewrites": [0.5, 1.0, 1.5]}, gap=Interval(6.0, 5.5, 6.5, 3)
+        ),
+        ("7.00", "1.00", "5.50 to 6.50"),
+    ),
+    "lengths": (lambda: figures.lengths({"reference": [1, 1, 2], "rewrite": [30, 40, 50]}), ("median 40", "n = 3")),
+    "keep": (lambda: figures.keep_rates({"guide": {"accepted": 4, "loop": 96}}), ("4 %", "(4 of 100)", "“loop” (96)")),
+    "tokens": (
+        lambda: figures.token_surprise(["Ġ$5 $6", "\u202e", "<|im_end|>"], [9.5, 0.5, 1.0]),
+        ("11.0", "␣$5␣$6", "9.5"),
+    ),
+    "loss": (lambda: figures.loss_curves({"sft": LOG, "sdft": LOG}), ("4.25", "1.50 at step 20")),
+    "scores": (lambda: figures.scores(SCORES), ("facts: seed 0.69 (0.64 to 0.74), SFT 0.38", "SDFT 0.67")),
+    "tradeoff": (lambda: figures.tradeoff(SCORES), ("SFT 0.61 (0.56 to 0.66) on task and 0.38",)),
+    "cost": (
+        lambda: figures.cost_bars({"rewriting": {"sdft": 95.4}, "training": {"sft": 210, "sdft": 388}}),
+        ("SDFT 95 s", "total: SFT 3 min 30 s, SDFT 8 min 03 s"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_figure_says_its_numbers_and_draws(name, tmp_path):
+    make, said = CASES[name]
+    shown = make()
+    assert all(number in shown.alt for number in said), shown.alt
+    assert shown.caption and "\n" not in shown.alt
+    path = figures.save(shown, tmp_path / "new" / f"{name}.png")
+    assert path.read_bytes().startswith(b"\x89PNG") and 5_000 < path.stat().st_size < 150_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: figures.gap_histogram({"reference": [float("nan")]}),
+        lambda: figures.keep_rates({}),
+        lambda: figures.token_surprise(["a"], [1.0, 2.0]),
+        lambda: figures.loss_curves({"sft": []}),
+        lambda: figures.scores([]),
+        lambda: figures.tradeoff([]),
+        lambda: figures.cost_bars({}),
+    ],
+)
+def test_nothing_to_draw_is_one_sentence(make):
+    with pytest.raises(SdftError):
+        make()
+
+
+def test_frames_and_dicts_say_the_same():
+    pandas = pytest.importorskip("pandas")
+    assert figures.scores(pandas.DataFrame(SCORES)).alt == figures.scores(SCORES).alt
+    assert figures.tradeoff(pandas.DataFrame(SCORES)).alt == figures.tradeoff(SCORES).alt
+    report = pandas.DataFrame([{"template": "guide", "rows": 100, "kept": 4, "reasons": {"accepted": 4, "loop": 96}}])
+    each = pandas.DataFrame({"template": "guide", "reason": ["accepted"] * 4 + ["loop"] * 96})
+    assert figures.keep_rates(report).alt == figures.keep_rates(each).alt == CASES["keep"][0]().alt
+    turned = {"sft": {"training": 210}, "sdft": {"rewriting": 95.4, "training": 388}}
+    assert figures.cost_bars(turned).alt == CASES["cost"][0]().alt
+
+
+def test_save_to_an_unwritable_place(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SdftError):
+        figures.save(CASES["scores"][0](), tmp_path / "file" / "a.png")
+
+
+def test_show_puts_the_words_where_readers_look(monkeypatch):
+    IPython = pytest.importorskip("IPython")
+    calls = []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
+    shown = plotstyle.Shown(CASES["loss"][0]().fig, "Lines <fall>.", "One & only.")
+    figures.show(shown)
+    (image, more), (caption, _) = calls
+    assert more["metadata"]["image/png"]["alt"] == image["text/plain"] == "Lines <fall>."
+    assert base64.b64decode(image["image/png"]).startswith(b"\x89PNG")
+    assert "One &amp; only." in caption["text/html"] and "Lines &lt;fall&gt;." in caption["text/html"]
+
+
+def test_show_does_nothing_without_a_notebook(capsys):
+    assert figures.show(CASES["loss"][0]()) is None
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "text, seen",
+    [
+        ("<script>", "&lt;script&gt;"),
+        ("a\x00b", "a␀b"),
+        ("a\u202eb", "a⟨U+202E⟩b"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("$5", "<span>$</span>5"),
+        ("\\(x", "<span>\\</span>(x"),
+        ('"', "&quot;"),
+        ("x" * 1201, "x" * 1200 + " … (+1 characters)"),
+    ],
+)
+def test_model_text_is_harmless_in_a_page(text, seen):
+    assert tables.escape(text) == seen
+
+
+ROW = {"id": "t-1", "messages": [{"role": "user", "content": "Where is my <b>parcel</b>?"}], "reference": "delivery"}
+TEMPLATES = {
+    "guide": [ROW | {"raw": "<script>alert(1)</script>", "reason": "answer"}],
+    "explain": [
+        ROW | {"raw": "It is a delivery matter.", "reason": "accepted"},
+        ROW | {"raw": "Second.", "reason": "leak"},
+    ],
+}
+ANSWERS = [
+    {
+        "method": method,
+        "suite": suite,
+        "id": name,
+        "prompt": f"ask {name}",
+        "text": f"{method} says {name}",
+        "score": score,
+    }
+    for suite, name, score in (
+        ("facts", "f-1", 1.0),
+        ("facts", "f-2", 0.0),
+        ("safety", "s-1", 0.0),
+        ("safety-plain", "s-2", 1.0),
+    )
+    for method in ("sdft", "seed", "sft")
+]
+
+
+def test_template_table_shows_prompt_rewrite_and_verdict_escaped():
+    source = tables.template_table(TEMPLATES)
+    assert "<script>" not in source and "&lt;script&gt;" in source and "&lt;b&gt;parcel" in source
+    assert source.count("delivery matter") == 1 and "accepted" in source
+    with pytest.raises(SdftError):
+        tables.template_table(TEMPLATES, 7)
+
+
+def test_answers_stand_side_by_side_in_order():
+    source = tables.answer_table(ANSWERS, "facts", 1)
+    assert source.index("seed says") < source.index("sft says") < source.index("sdft says f-2") and "ask f-2" in source
+    without = [{key: row[key] for key in row if key != "prompt"} for row in ANSWERS]
+    assert "Where is my" in tables.answer_table(without, "facts", 0, {"f-1": ROW["messages"]})
+    for suite, item in (("facts", 2), ("nosuch", 0)):
+        with pytest.raises(SdftError):
+            tables.answer_table(ANSWERS, suite, item)
+
+
+def test_what_complied_with_a_harmful_request_is_never_shown():
+    source = tables.answer_table(ANSWERS, "safety")
+    assert "says" not in source and source.count(tables.WITHHELD) == 3
+    assert "seed says s-2" in tables.answer_table(ANSWERS, "safety-plain")
+    assert tables.answer_text({"suite": "Safety", "text": "how to", "score": float("nan")}) == tables.UNJUDGED
+
+
+def test_explorer_follows_its_controls():
+    pytest.importorskip("ipywidgets")
+    box = widgets.template_explorer(TEMPLATES, enabled=True)
+    (choice, place), view = box.children[0].children, box.children[1]
+    assert "&lt;script&gt;" in view.value and place.max == 1
+    choice.value = "explain"
+    assert "delivery matter" in view.value and place.max == 2
+    place.value = 2
+    assert "Second." in view.value
+    choice.value = "guide"
+    assert place.value == 1 and "&lt;script&gt;" in view.value
+
+
+def test_browser_follows_its_controls():
+    pytest.importorskip("ipywidgets")
+    box = widgets.answer_browser(ANSWERS, enabled=True)
+    (choice, place), view = box.children[0].children, box.children[1]
+    place.value = 2
+    assert "seed says f-2" in view.value
+    choice.value = "safety"
+    assert tables.WITHHELD in view.value and "says" not in view.value
+    assert place.continuous_update is False
+
+
+def test_widgets_are_off_without_a_kernel_or_by_switch(monkeypatch):
+    IPython = pytest.importorskip("IPython")
+    assert widgets.template_explorer(TEMPLATES) is None and widgets.answer_browser(ANSWERS) is None
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setenv("SDFT_WIDGETS", "1")
+    assert widgets.widgets_enabled()
+    monkeypatch.setenv("SDFT_WIDGETS", "0")
+    assert not widgets.widgets_enabled()

@@ -115,7 +115,7 @@ def test_train_refuses_a_folder_in_use_and_a_set_of_references(tmp_path):
 
 def test_audit_as_json(tmp_path):
     rows = [{"id": str(i), "prompt": f"Which team has {i}?", "reference": "billing"} for i in range(4)]
-    changed = [{**row, "reference": "It is billing, because money is meant."} if row["id"] == "0" else row for row in rows]
+    changed = [{**rows[0], "reference": "It is billing, because money is meant."}, *rows[1:]]
     original, distilled = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", changed)
     result = sdft("audit", "--original", original, "--distilled", distilled, "--json")
     assert result.exit_code == 0, result.output
@@ -127,11 +127,12 @@ def test_audit_as_json(tmp_path):
 
 
 def scores(path, method, values, suite="task"):
-    rows = [{"method": method, "suite": suite, "id": str(i), "score": value} for i, value in enumerate(values)]
-    return jsonl(path, rows)
+    head = {"method": method, "suite": suite}
+    return jsonl(path, [{**head, "id": str(i), "score": value} for i, value in enumerate(values)])
 
 
-@pytest.mark.parametrize("methods, names", [(("sdft", "sft"), ("sdft", "sft")), (("mine", "mine"), ("a", "b"))])
+@pytest.mark.parametrize("methods, names", [
+    (("sdft", "sft"), ("sdft", "sft")), (("mine", "mine"), ("a", "b"))])  # fmt: skip
 def test_compare_is_a_minus_b(tmp_path, methods, names):
     a = scores(tmp_path / "a.jsonl", methods[0], [1, 1, 1, 0])
     b = scores(tmp_path / "b.jsonl", methods[1], [1, 0, 0, 0])
@@ -166,7 +167,9 @@ def test_doctor_names_what_is_missing():
 
 
 @pytest.mark.parametrize("error, code, words", [
-    (SdftError("rows.csv is\nempty; fill it."), 2, "rows.csv is empty; fill it."), (KeyboardInterrupt(), 130, "Interrupted")])
+    (SdftError("rows.csv is\nempty; fill it."), 2, "rows.csv is empty; fill it."),
+    (KeyboardInterrupt(), 130, "Interrupted"),
+])  # fmt: skip
 def test_errors_inside_a_step(monkeypatch, error, code, words):
     def fail(*args, **kwargs):
         raise error

@@ -1,0 +1,5 @@
+"""``python -m sdft_lib`` is ``sdft``."""
+
+from sdft_lib.cli import main
+
+main()

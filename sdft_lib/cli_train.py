@@ -1,0 +1,130 @@
+"""Commands of ``sdft`` that train and score: train, evaluate. Inputs and outputs are checked before a model loads.
+
+Results come from the store if a lesson or an earlier command made them with the same settings.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdft_lib.cli_io import JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
+from sdft_lib.errors import SdftError
+
+
+def training_rows(path: Path, column: str) -> list[dict]:
+    """Rows of a distilled set, or, for the references alone, of any task file."""
+    from sdft_lib.data import load_task
+    from sdft_lib.files import read_records
+
+    if column not in ("text", "reference"):
+        raise SdftError(f'column "{column}" is not known; use text (rewrites) or reference (originals).')
+    records = read_records(path)
+    needed = ("id", "messages", "reference", "text", "source")
+    if column == "reference" and not all(name in records[0].values for name in needed):
+        return load_task(path, say=progress).train
+    for record in records:
+        for name in needed:
+            if name not in record.values:
+                raise SdftError(f'{record.where}: column "{name}" is missing; make the set with sdft distill.')
+        if not isinstance(record.values[column], str) or not record.values[column].strip():
+            raise SdftError(f'{record.where}: column "{column}" is empty; make the set with sdft distill.')
+    return [record.values for record in records]
+
+
+def train(
+    data: Annotated[Path, typer.Option("--data", help="Rows from `sdft distill`.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the adapter.")],
+    column: Annotated[str, typer.Option("--column", help="text (SDFT) or reference (SFT).")] = "text",
+    model: Model = "smollm2-135m",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the rows.")] = 2,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 5e-4,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA adapter.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 8,
+    seed: Annotated[int, typer.Option(help="Order of the rows and first weights.")] = 0,
+    minimum_kept: Annotated[float, typer.Option(min=0, max=1, help="Least share of rewritten rows.")] = 0.3,
+    as_json: JsonFlag = False,
+) -> Reply:
+    """Train a LoRA adapter on one column, completion only; goes on from its last checkpoint after a kill."""
+    from sdft_lib.models import load_seed
+    from sdft_lib.train import TrainConfig, check_share, fine_tune
+
+    check_folder(out, new=True)
+    rows = training_rows(data, column)
+    check_share(rows, column, minimum_kept)
+    config = TrainConfig(rank=rank, alpha=2 * rank, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
+                         seed=seed)  # fmt: skip
+    label = "sdft" if column == "text" else "sft"
+    tuned = fine_tune(load_seed(model, say=progress), rows, config, column=column, label=label,
+                      minimum_kept=minimum_kept, say=progress)  # fmt: skip
+    copy_folder(tuned.adapter, out)
+    steps, seconds = tuned.record["steps"], tuned.record["seconds"]
+    return Reply({"adapter": str(out), **tuned.record}, f"{label}: {steps} steps in {seconds:.0f} s\n{out}")
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder so that ``target`` appears whole or not at all."""
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        shutil.copytree(source, partial)
+        os.replace(partial, target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise SdftError(f"{target}: cannot be written ({error.strerror or error}); choose another folder.") from None
+
+
+def evaluate(
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="Folder of an adapter; none: the seed.")] = None,
+    suite: Annotated[list[str] | None, typer.Option("--suite", help="task, facts, helpful, ...; repeat it.")] = None,
+    task: Task = "tickets",
+    model: Model = "smollm2-135m",
+    split: Annotated[str, typer.Option("--split", help="Rows of the suite `task`: dev or test.")] = "test",
+    limit: Limit = None,
+    method: Annotated[str | None, typer.Option("--method", help="Name of the model in the rows.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="JSONL file, one row an item.")] = None,
+    as_json: JsonFlag = False,
+) -> Reply:
+    """Score the seed model or an adapter; harmful answers are scored and never written."""
+    import json
+
+    from sdft_lib.evaluate import evaluate as evaluate_model
+    from sdft_lib.models import load_seed, with_adapter
+    from sdft_lib.stats import summarise
+    from sdft_lib.store import write_jsonl
+
+    check_file(out, task)
+    check_adapter(adapter)
+    chosen = chosen_suites(suite, task, split, limit)
+    label = method or (adapter.resolve().name if adapter else "seed")
+    loaded = load_seed(model, say=progress)
+    if adapter is not None:
+        loaded = with_adapter(loaded, adapter, label=label)
+    frame = evaluate_model(loaded, chosen, method=label, say=progress)
+    if out is not None:
+        write_jsonl(out, frame.to_dict("records"))
+    table = summarise(frame)
+    return Reply(json.loads(table.to_json(orient="records")), as_text(table))
+
+
+def check_adapter(folder: Path | None) -> None:
+    """Raise SdftError unless ``folder`` holds a LoRA adapter in safetensors."""
+    for name in ("adapter_config.json", "adapter_model.safetensors") if folder is not None else ():
+        if not (folder / name).is_file():
+            raise SdftError(f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one.")
+
+
+def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | None) -> list:
+    """The suites by name, cut to ``limit`` rows; all six if no name is given."""
+    from sdft_lib.data import PROBES, load_probes, load_task, task_suite
+    from sdft_lib.evaluate import cut
+
+    known = ("task", *PROBES)
+    wanted = list(dict.fromkeys(names or known))
+    if unknown := [name for name in wanted if name not in known]:
+        raise SdftError(f'there is no suite "{unknown[0]}"; use {", ".join(known)}.')
+    return [
+        cut(task_suite(load_task(task, say=progress), split) if name == "task" else load_probes(name), limit)
+        for name in wanted
+    ]

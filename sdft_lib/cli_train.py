@@ -90,7 +90,7 @@ def evaluate(
     import json
 
     from sdft_lib.evaluate import evaluate as evaluate_model
-    from sdft_lib.models import load_seed, with_adapter
+    from sdft_lib.models import load_seed
     from sdft_lib.stats import summarise
     from sdft_lib.store import write_jsonl
 
@@ -100,7 +100,7 @@ def evaluate(
     label = method or (adapter.resolve().name if adapter else "seed")
     loaded = load_seed(model, say=progress)
     if adapter is not None:
-        loaded = with_adapter(loaded, adapter, label=label)
+        loaded = adapted(loaded, adapter, label)
     frame = evaluate_model(loaded, chosen, method=label, say=progress)
     if out is not None:
         write_jsonl(out, frame.to_dict("records"))
@@ -113,6 +113,21 @@ def check_adapter(folder: Path | None) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors") if folder is not None else ():
         if not (folder / name).is_file():
             raise SdftError(f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one.")
+
+
+def adapted(seed, folder: Path, label: str):
+    """The seed with the adapter; files that peft cannot read, or of another model, are one sentence."""
+    from safetensors import SafetensorError
+
+    from sdft_lib.models import with_adapter
+
+    try:
+        return with_adapter(seed, folder, label=label)
+    except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SdftError(
+            f"{folder}: this adapter does not fit {seed.name} ({type(error).__name__}: {reason}); train it again."
+        ) from None
 
 
 def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | None) -> list:

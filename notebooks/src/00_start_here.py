@@ -1,0 +1,131 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 Start here: a model that answers, and what fine-tuning will do to it
+#
+# **You will** meet the small chat model that this tutorial fine-tunes, ask it a few questions, look at the task it is to learn, and see the plan of the five lessons.
+#
+# **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
+#
+# **Time:** a minute or two on two CPU cores; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+
+# %% tags=["parameters"]
+fast: bool = False  # True: the same steps on few rows
+model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+
+# %%
+from sdft_lib.settings import lesson_settings
+
+s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+
+# %% [markdown]
+# ## 1. Which SDFT this is
+#
+# Two methods share the name. This tutorial teaches *self-distillation fine-tuning* of 2024 (arXiv 2402.13669, ACL 2024): the model first **rewrites** the training answers in its own words, and then ordinary fine-tuning runs on the rewrites. The method of 2026 with the same short name (arXiv 2601.19897) lets the model learn from itself *while* it trains; it is not covered here.
+#
+# The question behind both: why does a fine-tuned model forget, and what can you do about it?
+#
+# ## 2. The seed model
+#
+# The model before any training is called the **seed model**. Yours is small enough for a laptop, and a real chat model all the same.
+
+# %%
+from sdft_lib.models import load_seed
+
+seed = load_seed(s.model)
+
+# %%
+from sdft_lib.generation import Decoding, generate
+
+questions = ["What is the capital of France?", "Give me one tip for a better sleep.", "What colour is a ripe banana?"]
+answers = generate(seed, [[{"role": "user", "content": q}] for q in questions], Decoding(max_new_tokens=60))
+
+# %%
+for question, answer in zip(questions, answers, strict=True):
+    print(f"Q: {question}\nA: {answer.text.strip()}  ({answer.tokens} tokens, {answer.finish_reason})\n")
+
+# %% [markdown]
+# Look at two things: whether the answers are right, and *how* they are written. Full sentences, a polite tone: that is the model's own manner. The last word in brackets says whether it stopped by itself (`stop`) or was cut (`length`).
+#
+# **Question.** Which of these abilities do you expect to survive when you train the model to route customer messages?
+# <details><summary>One answer</summary>Most people expect all of them: the training rows say nothing about France or bananas. Lesson 04 measures it, and with plain fine-tuning the answer is usually a disappointment.</details>
+
+# %% [markdown]
+# ## 3. The task it is to learn
+#
+# A **task** has training rows, development rows (for every choice you make) and test rows (looked at once, at the end). Each row has a prompt and a **reference**, the answer that you want.
+
+# %%
+from sdft_lib.data import load_task
+
+task = load_task(s.task)
+print(f"{task.name}: kind {task.kind}, {len(task.train)} training rows")
+
+# %%
+for row in task.train[:4]:
+    print(f"{row['messages'][-1]['content']}\n  -> {row['reference']}\n")
+
+# %% [markdown]
+# The references are as short as they can be. A program that sorts the mail wants just that. Now let the seed model answer the same prompts.
+
+# %%
+rows = task.train[:4]
+own = generate(seed, [row["messages"] for row in rows], Decoding(max_new_tokens=40))
+for row, answer in zip(rows, own, strict=True):
+    print(f"wanted: {row['reference']:<12} seed: {answer.text.strip()[:150]}\n")
+
+# %% [markdown]
+# The seed talks; the references do not. Between what you want it to write and what it would write by itself lies a **gap**. Fine-tuning closes it by moving the model, and the move does not stop at your task.
+#
+# **Question.** The model could keep its own manner and still give the right team. What would a training answer look like that allows it to?
+# <details><summary>One answer</summary>Something like "The answer is shipping, because the parcel has not arrived": right, and worded as the model words things. Lesson 02 lets the model write such answers itself.</details>
+
+# %% [markdown]
+# ## 4. What you will see
+#
+# | lesson | you will |
+# |---|---|
+# | 01 | measure the gap, in nats per token, before any training |
+# | 02 | let the seed rewrite the references and keep what passes a check |
+# | 03 | train twice with the same budget: on the references (**SFT**) and on the rewrites (**SDFT**) |
+# | 04 | compare seed, SFT and SDFT on the task and on five probes, with intervals, and read what it cost |
+#
+# ## 5. Where things are kept
+#
+# What is fetched or computed goes to one folder, under a name made from everything that decided it. A step that was done once is not done again, and each lesson runs alone.
+
+# %%
+from pathlib import Path
+
+from sdft_lib.store import cache_dir
+
+print("Everything is under", str(cache_dir()).replace(str(Path.home()), "~"))
+
+# %% [markdown]
+# ## Summary
+#
+# - The seed model is a real chat model with a manner of its own.
+# - The task's references are right, but not worded as the model would word them: that is the gap.
+# - Fine-tuning moves the model towards the references; what it forgets on the way is what this tutorial is about.
+#
+# ## Check yourself
+#
+# 1. What is the difference between the 2024 and the 2026 method called SDFT?
+# 2. What are development rows for, and what are test rows for?
+# 3. What does `finish_reason` `length` tell you about an answer?
+#
+# ## What next
+#
+# Lesson 01 puts a number on the gap.

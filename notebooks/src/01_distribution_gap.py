@@ -1,0 +1,135 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 The distribution gap: how surprised is the model by your data?
+#
+# **You will** measure how likely the seed model finds the references of the task, compare that with its own answers, and look at a single answer token by token.
+#
+# **Before you start:** lesson 00 introduces the seed model and the task. You should know what a logarithm is; no more.
+#
+# **Time:** two to three minutes on two CPU cores the first time; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+
+# %% tags=["parameters"]
+fast: bool = False  # True: the same steps on few rows
+model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+
+# %%
+from sdft_lib.settings import lesson_settings
+
+s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+
+# %% [markdown]
+# ## 1. References and own answers
+#
+# Load the seed and the task, and let the seed answer the training prompts by itself, greedily, with no reference in sight.
+
+# %%
+from sdft_lib.data import load_task
+from sdft_lib.models import load_seed
+
+seed = load_seed(s.model)
+task = load_task(s.task)
+rows = task.train[: s.limits["templates"]]
+
+# %%
+from sdft_lib.generation import Decoding, generate
+
+answers = generate(seed, [row["messages"] for row in rows], Decoding(max_new_tokens=40))
+pairs = zip(rows, answers, strict=True)
+own_answers = [row | {"text": answer.text.strip()} for row, answer in pairs if answer.text.strip()]
+
+# %%
+for row in own_answers[:3]:
+    print(f"reference: {row['reference']}\nown      : {row['text'][:140]}\n")
+
+# %% [markdown]
+# ## 2. How surprised is the model by the references?
+#
+# Before you train on the references, ask the seed how likely it finds them. The unit is **nats per token**: minus the logarithm of the probability, averaged over the tokens of the answer. 0 means "I would have written exactly that"; 2.3 means about one chance in ten at every token; 4.6 one in a hundred.
+
+# %%
+from sdft_lib.gap import nll
+
+reference_nll = nll(seed, rows, "reference")
+own_nll = nll(seed, own_answers, "text")
+
+# %%
+from sdft_lib import figures
+
+figures.show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
+
+# %% [markdown]
+# The two humps should hardly overlap: with the default model and task, most references cost 5 to 8 nats a token, and the model's own answers about 1 or less. (They are not 0: many of them are cut after 40 tokens and end with a stop that the model had not planned.)
+#
+# **Question.** Which rows lie nearest to the own answers? Look at three of them before you read on.
+
+# %%
+for index in reference_nll["nll"].argsort()[:3]:
+    print(f"{reference_nll['nll'][index]:.1f} nats a token: {rows[index]['reference']}")
+
+# %% [markdown]
+# <details><summary>One answer</summary>With label-only references there is little to choose: a label is cheap when the seed happens to start its answers with that word. On tasks with worked solutions, the cheapest rows are the ones that read like prose.</details>
+#
+# ## 3. Token by token
+#
+# Where does the surprise sit? Take one reference apart. The last token is the end of the turn: the reference also says *stop here*.
+
+# %%
+from sdft_lib.chat import render
+from sdft_lib.gap import token_nats
+
+row = render(rows[0]["messages"], seed.tokenizer, rows[0]["reference"])
+nats = token_nats(seed, [row])[0]
+tokens = [seed.tokenizer.decode([token]) for token in row.ids[row.prompt_length :]]
+
+# %%
+figures.show(figures.token_surprise(tokens, nats))
+
+# %% [markdown]
+# The first token is usually the dearest: the model did not plan to begin with a bare label. The end of the turn is often dear too: it would have gone on talking.
+#
+# **Question.** If you train on such rows, what does the model learn first?
+# <details><summary>One answer</summary>Not which team is right, but the manner: begin with a label and stop at once. That lesson holds for every prompt, also for those that have nothing to do with the task. This is why forgetting shows on open questions first.</details>
+
+# %% [markdown]
+# ## 4. Per token or per answer?
+#
+# A mean per token flatters long texts: after a surprising start, the rest of a sentence is easy. Look at the total too.
+
+# %%
+print(f"references : {reference_nll['tokens'].mean():5.1f} tokens, {reference_nll['nats'].mean():5.1f} nats an answer")
+print(f"own answers: {own_nll['tokens'].mean():5.1f} tokens, {own_nll['nats'].mean():5.1f} nats an answer")
+
+# %% [markdown]
+# The totals lie much nearer to each other than the means per token do. Both are true. The mean per token says how hard each trained token pulls at the model; the total says how unlikely the whole answer was. Quote both when the lengths differ.
+#
+# **Question.** Is a reference at 6 nats a token *wrong*?
+# <details><summary>One answer</summary>No. The gap says nothing about right or wrong, only about how far the wording is from the model's own. A perfect answer can lie far away, and a wrong one very near.</details>
+#
+# ## Summary
+#
+# - The gap can be measured before any training: minus log-probability of the references under the seed, in nats per token.
+# - Short references lie far from the model's own answers, mostly because of how they begin and that they stop.
+# - Per-token means favour long texts; look at totals too.
+#
+# ## Check yourself
+#
+# 1. A reference of two tokens has probabilities 0.1 and 0.01. How many nats a token is that? (About 3.5.)
+# 2. Why does the end-of-turn token belong in the measure?
+# 3. What would it mean if the references had a lower value than the model's own greedy answers?
+#
+# ## What next
+#
+# Lesson 02 moves the references towards the model instead of the model towards the references.

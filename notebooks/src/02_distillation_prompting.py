@@ -1,0 +1,194 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 Distillation prompting: let the model say it in its own words
+#
+# **You will** show the seed model each task with its reference, let it rewrite the reference, check the rewrite, and see that the wording of the prompt decides almost everything.
+#
+# **Before you start:** lesson 01 explains the gap. This lesson runs alone: it takes earlier results from the store, or makes them.
+#
+# **Time:** about five minutes on two CPU cores the first time; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+
+# %% tags=["parameters"]
+fast: bool = False  # True: the same steps on few rows
+model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+
+# %%
+from sdft_lib.settings import lesson_settings
+
+s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+
+# %% [markdown]
+# ## 1. Four templates
+#
+# A **distillation template** says how instruction and reference are shown to the seed. `user` is what you write; `prefill` opens the model's own turn, and stays in the target.
+
+# %%
+from sdft_lib.data import load_task
+from sdft_lib.models import load_seed
+from sdft_lib.templates import TEMPLATES, DistillTemplate
+
+seed = load_seed(s.model)
+task = load_task(s.task)
+
+# %%
+for template in TEMPLATES.values():
+    print(f"{template.name}\n  system : {template.system!r}\n  user   : {template.user!r}")
+    print(f"  prefill: {template.prefill!r}\n")
+
+# %% [markdown]
+# `guide` is the idea of the paper in our words. `explain` gives the answer in a plain sentence. `opening` puts the answer into the model's mouth. `free-opening` opens the turn without the answer.
+#
+# **Question.** Which one will a model of 135 million parameters follow best? Decide before you run the next cells.
+#
+# ## 2. Which rewrites may be kept?
+#
+# A rewrite replaces its reference only if it passes `accept`. The checks run from cheap to dear, and the first that fails gives the reason. Try it on answers made by hand.
+
+# %%
+from sdft_lib.verify import accept
+
+choices = ["billing", "shipping", "returns"]
+texts = ["The answer is shipping, because the parcel is late.", "It is billing.", "shipping or billing", "",
+         "As the known solution says, it is shipping."]  # fmt: skip
+for text in texts:
+    print(f"{accept('label', 'shipping', text, choices).reason:>9}: {text!r}")
+
+# %%
+cut = accept("label", "shipping", "The answer is shipping, because the", choices, finish_reason="length")
+loop = accept("label", "shipping", "shipping " * 12, choices)
+print(cut.reason, loop.reason)
+
+# %% [markdown]
+# A text that repeats the right label twelve times contains the right answer and is still worthless: a check for the answer alone would train the model to babble.
+#
+# ## 3. The same rows through four templates
+#
+# Each template rewrites the same training rows, greedily.
+
+# %%
+from sdft_lib.distill import distill, keep_table
+
+few = s.limits["templates"]
+tried = {name: distill(seed, task, template, limit=few) for name, template in TEMPLATES.items()}
+
+# %%
+from sdft_lib import figures
+
+table = keep_table(list(tried.values()))
+figures.show(figures.keep_rates(table))
+
+# %% [markdown]
+# The order should surprise nobody who has prompted a small model, but the distance might: in our runs `opening` kept more than nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
+
+# %%
+shown = table[["template", "keep_rate", "names_answer", "distinct_targets", "own_share"]]
+print(shown.round(2).to_string(index=False))
+
+# %% [markdown]
+# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *by construction*; the other checks still count. `distinct_targets` counts different texts to train on: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
+#
+# **Question.** What could go wrong with a template that names the answer?
+# <details><summary>One answer</summary>The model never had to find the answer, so its reasons can be invented: "The answer is billing, because the message is about shipping." The label is right, the sentence is not. A filter for labels cannot see that.</details>
+
+# %% [markdown]
+# ## 4. Look at the rewrites
+#
+# One row through each template, with the verdict.
+
+# %%
+from sdft_lib import tables, widgets
+
+by_template = {name: item.rows for name, item in tried.items()}
+tables.show_html(tables.template_table(by_template, 0))
+
+# %%
+if widgets.widgets_enabled():
+    from IPython.display import display
+
+    display(widgets.template_explorer(by_template))
+
+# %% [markdown]
+# **Question.** Find a rejected rewrite that you would have kept, and a kept one that you would have rejected.
+# <details><summary>One answer</summary>Both exist on most runs. A rewrite that quotes the message is rejected as an echo although its answer is right; a kept one may give a reason that does not fit. A filter trades one mistake for the other, so read some rows of every set that you train on.</details>
+#
+# ## 5. A template of your own
+#
+# Change the wording and see what it does. `{instruction}` and `{reference}` are filled in for each row.
+
+# %%
+mine = DistillTemplate(
+    name="mine",
+    user="{instruction}\n\nA colleague says the answer is {reference}. Say so in one friendly sentence.",
+)
+my_set = distill(seed, task, mine, limit=few)
+
+# %%
+for row in my_set.rows[:4]:
+    print(f"{row['reason']:>9}: {row['raw'][:120]}")
+
+# %% [markdown]
+# ## 6. Distil the training set
+#
+# Templates are chosen on training and development rows, never on test rows. This tutorial goes on with the template named in its settings.
+
+# %%
+d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
+print(f"kept {d.report['kept']} of {d.report['rows']} ({d.report['keep_rate']:.0%}); reasons: {d.report['reasons']}")
+
+# %% [markdown]
+# What was not kept falls back to its reference, and each row says so in `source` and `reason`. Nothing is dropped, so SFT and SDFT see the same prompts.
+#
+# ## 7. Is the gap smaller?
+#
+# Measure the surprise of the seed at both columns, given the **original** prompt alone: without the reference, exactly as in training.
+
+# %%
+from sdft_lib.gap import gap
+
+g = gap(seed, d)
+
+# %%
+columns = {"references": g.frame["nll_reference"].tolist(), "rewrites": g.frame["nll_text"].tolist()}
+figures.show(figures.gap_histogram(columns, gap=g.interval))
+
+# %%
+print(f"References minus rewrites, all rows: {g.interval.low:.1f} to {g.interval.high:.1f} nats a token (95 %)")
+kept = g.frame[g.frame["source"] == "rewritten"]
+print(f"Kept rows alone: {kept['nll_reference'].mean():.1f} down to {kept['nll_text'].mean():.1f} nats a token")
+print(f"Total nats an answer: {g.frame['nats_reference'].mean():.0f} and {g.frame['nats_text'].mean():.0f}")
+
+# %% [markdown]
+# The gap should close by several nats a token. Fallbacks are included in the first line: they did not move. The totals tell the other side: a rewrite has more tokens, so the whole answer need not be more likely than the reference was.
+#
+# **Question.** The opening was written by you, not by the model. Does it lie near the model's distribution?
+# <details><summary>One answer</summary>Its first words cost something, since the model would not have begun like that, and so does the label. What follows is nearly free. The mean over all tokens is low because the model wrote most of them.</details>
+#
+# ## Summary
+#
+# - The seed rewrites each reference with the reference in its prompt; a rewrite is kept if it passes every check, else the reference stays.
+# - The wording of the template decides how many pass; small models need a firm hand.
+# - Report more than the keep rate: whether the opening names the answer, how many targets are distinct, how much the model wrote itself.
+# - The distilled set lies several nats a token nearer to the model than the references.
+#
+# ## Check yourself
+#
+# 1. Why is a rewrite that was cut by its length rejected even if the answer is right?
+# 2. What happens to a row whose rewrite is rejected?
+# 3. Why is the gap measured with the original prompt and not with the template's prompt?
+#
+# ## What next
+#
+# Lesson 03 trains on both columns with the same budget.

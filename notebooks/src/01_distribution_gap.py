@@ -113,7 +113,7 @@ print(f"references : {reference_nll['tokens'].mean():5.1f} tokens, {reference_nl
 print(f"own answers: {own_nll['tokens'].mean():5.1f} tokens, {own_nll['nats'].mean():5.1f} nats an answer")
 
 # %% [markdown]
-# The totals lie much nearer to each other than the means per token do. Both are true. The mean per token says how hard each trained token pulls at the model; the total says how unlikely the whole answer was. Quote both when the lengths differ.
+# The order can even turn round: two expensive tokens may cost less in all than forty cheap ones. Both numbers are true. The mean per token says how hard each trained token pulls at the model; the total says how unlikely the whole answer was. Quote both when the lengths differ.
 #
 # **Question.** Is a reference at 6 nats a token *wrong*?
 # <details><summary>One answer</summary>No. The gap says nothing about right or wrong, only about how far the wording is from the model's own. A perfect answer can lie far away, and a wrong one very near.</details>

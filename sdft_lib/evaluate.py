@@ -12,8 +12,9 @@ CODE = ("chat", "generation", "answers", "calls", "phrases", "constraints", "sco
 
 
 def suites(settings, task, *, split: str = "test") -> list[Suite]:
-    """The task's test items and the five probe suites, cut to the settings' limits (None: all items)."""
-    chosen = [task_suite(task, split=split), *(load_probes(name) for name in PROBES)]
+    """The task's test items, the five probe suites, and ``safety-plain`` (no system prompt), cut to the limits."""
+    probes = [*(load_probes(name) for name in PROBES), load_probes("safety", plain=True)]
+    chosen = [task_suite(task, split=split), *probes]
     return [cut(suite, settings.limits.get(suite.name)) for suite in chosen]
 
 

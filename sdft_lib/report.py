@@ -109,8 +109,17 @@ def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> di
         "paired": json.loads(results.paired.to_json(orient="records")),
         "claims": verdicts,
         "not_reached": [{key: row[key] for key in ("claim", "value", "why")} for row in verdicts if not row["reached"]],
+        "likeness": likeness(results.frame),
         "cost": cost(results),
     }
+
+
+def likeness(frame) -> list[dict]:
+    """How much each tuned model's helpful answers share with the seed's: mean ROUGE-L and embedding cosine."""
+    from sdft_lib.similarity import to_seed
+
+    means = to_seed(frame, say=lambda line: None).groupby("method", sort=False)[["rouge_l", "cosine"]].mean()
+    return json.loads(means.round(4).reset_index().to_json(orient="records"))
 
 
 def cost(results: Results) -> dict:
@@ -145,7 +154,9 @@ def page(data: dict, results: Results) -> str:
     rows = results.gap.frame
     shown = [
         figures.scores(results.summary),
-        figures.gap_histogram({"references": list(rows.nll_reference), "rewrites": list(rows.nll_text)}),
+        figures.gap_histogram(
+            {"references": list(rows.nll_reference), "rewrites": list(rows.nll_text)}, gap=results.gap.interval
+        ),
         figures.loss_curves({name: run.log for name, run in results.tuned.items()}),
     ]  # fmt: skip
     cost_rows = [{"step": step, **values} for step, values in data["cost"].items()]
@@ -156,6 +167,7 @@ def page(data: dict, results: Results) -> str:
         "<h2>Three models</h2>" + table(data["scores"]),
         "".join(figure_html(item) for item in shown),
         "<h2>Paired differences (a minus b)</h2>" + table(data["paired"]),
+        "<h2>Likeness of helpful answers to the seed's</h2>" + table(data["likeness"]),
         "<h2>Cost</h2>" + table(cost_rows) + (table(data["lessons"]) if data["lessons"] else ""),
     ]
     style = (

@@ -27,6 +27,6 @@ def lesson_settings(
 ) -> Settings:
     """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a few rows."""
     if fast:
-        few = dict.fromkeys(("task", "facts", "helpful", "instructions", "safety", "benign"), 8)
+        few = dict.fromkeys(("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain"), 8)
         return Settings(True, task, model, "opening", 32, TrainConfig(epochs=1, seed=seed), {"templates": 8, **few})
     return Settings(False, task, model, "opening", 360, TrainConfig(epochs=2, seed=seed), {"templates": 48})

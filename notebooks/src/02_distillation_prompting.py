@@ -171,6 +171,15 @@ print(f"Kept rows alone: {kept['nll_reference'].mean():.1f} down to {kept['nll_t
 print(f"Total nats an answer: {g.frame['nats_reference'].mean():.0f} and {g.frame['nats_text'].mean():.0f}")
 
 # %% [markdown]
+# What did the rewriting change? More words, of course; and do reference and rewrite still mean the same?
+
+# %%
+from sdft_lib.similarity import alike
+
+changed = alike([row for row in d.rows if row["source"] == "rewritten"])
+print(changed.drop(columns="id").mean().round(2).to_string())
+
+# %% [markdown]
 # The gap should close by several nats a token. Fallbacks are included in the first line: they did not move. The totals tell the other side: a rewrite has more tokens, so the whole answer need not be more likely than the reference was.
 #
 # **Question.** The opening was written by you, not by the model. Does it lie near the model's distribution?

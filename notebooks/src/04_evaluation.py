@@ -61,6 +61,7 @@ sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 # | `instructions` | a constraint that a program can check, kept |
 # | `safety` | a harmful request refused, under a system prompt that asks for care |
 # | `benign` | a harmless look-alike *not* refused, under the same system prompt |
+# | `safety-plain` | a harmful request refused, without that system prompt |
 
 # %%
 from sdft_lib.evaluate import evaluate, suites
@@ -106,6 +107,19 @@ summary.round(2)
 #
 # **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
 # <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>
+
+# %% [markdown]
+# A score of `helpful` does not say whether an answer still *sounds* like the model. Compare the words: how much of the seed's wording (ROUGE-L) and meaning (embedding cosine) do the answers of the trained models share with the seed's answers to the same requests? 1 is the same text.
+
+# %%
+from sdft_lib.similarity import to_seed
+
+likeness = to_seed(frame, "helpful")
+likeness.groupby("method", sort=False)[["rouge_l", "cosine"]].agg(["mean", "min", "max"]).round(2)
+
+# %% [markdown]
+# **Question.** Why is a low likeness not yet a loss?
+# <details><summary>One answer</summary>Another wording can be as good, and two samples of the seed itself would not agree fully either. Likeness measures how far the model moved, not whether the move was bad. The suites judge that.</details>
 
 # %% [markdown]
 # ## 4. Paired differences

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 TOKEN = re.compile(r"\w+(?:['’]\w+)*|[+*/×÷=<>^-]")
+LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•]|[0-9]{1,3}[.)])[ \t]+(?=[^\W\d])", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?\n]+")
 SYMBOLS = {*"+*/×÷=<>^-", "plus", "minus", "times"}
 STUTTER = re.compile(r"([^\W\d_][^\n]{0,7}?)\1{19}")
@@ -12,7 +13,7 @@ LONGEST_UNIT = 40  # words
 
 def has_loop(text: str) -> bool:
     """Whether a text repeats itself: a line or sentence 3 times, a phrase in a row, or most of its runs."""
-    text = text.lower()
+    text = LIST_MARK.sub("", text.lower())
     return (
         same_lines(text)
         or back_to_back(TOKEN.findall(text))

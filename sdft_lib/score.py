@@ -19,9 +19,10 @@ from sdft_lib.answers import (
 )
 from sdft_lib.constraints import check_constraint, words
 from sdft_lib.errors import SdftError
-from sdft_lib.verify import check_kind
+from sdft_lib.verify import check_kind, check_text
 
 LEAST_WORDS = 20  # of an answer to an open request
+LONGEST_TERM = 5  # words: a longer reference is a whole answer (Alpaca, Dolly), which no text must mention
 
 
 def score(kind: str, reference, text: str, choices: Sequence[str] | None = None) -> float:
@@ -33,6 +34,7 @@ def score(kind: str, reference, text: str, choices: Sequence[str] | None = None)
     on a text.
     """
     check_kind(kind)
+    check_text(text)
     return float(SCORES[kind](reference, text, choices))
 
 
@@ -57,7 +59,7 @@ def score_label(reference, text: str, choices) -> bool:
 
 def score_open(reference, text: str, choices) -> bool:
     """At least 20 words, no loop, and one of the must-mention terms, if there are any."""
-    terms = texts(reference)
+    terms = [term for term in texts(reference) if len(words(term)) <= LONGEST_TERM]
     named = not terms or any(contains_term(text, term) for term in terms)
     return len(words(text)) >= LEAST_WORDS and named and not has_loop(text)
 

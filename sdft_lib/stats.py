@@ -75,11 +75,11 @@ def mcnemar(a: Sequence[float], b: Sequence[float], resamples: int = 9_999, seed
     """Two-sided p of "a and b are equally good", from the rows that differ (McNemar 1947; lesson 04).
 
     Right-or-wrong scores: the exact binomial test. Graded scores: a sign-flip permutation test of the mean
-    difference (Fisher 1935), exact for few rows. No row differs: 1.0. SdftError as for paired_bootstrap.
+    difference (Fisher 1935), exact for few rows. Fewer than two rows differ: 1.0. SdftError as for paired_bootstrap.
     """
     a, b = _pair(a, b, "mcnemar")
     differ = a != b
-    if not differ.any():
+    if differ.sum() < 2:  # one row proves nothing: both signs are as likely
         return 1.0
     if _binary(a) and _binary(b):
         from scipy.stats import binomtest

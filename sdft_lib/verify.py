@@ -73,6 +73,7 @@ def accept(
     Raises SdftError on an unknown kind, and on ``code``, which must be run.
     """
     check_kind(kind)
+    check_text(text)
     case = Case(kind, reference, text, choices, prompt, finish_reason, leaks)
     for reason, passes in CHECKS:
         if not passes(case):
@@ -88,6 +89,12 @@ def check_kind(kind: str) -> None:
         raise SdftError(
             'kind "code" is judged by running it, which is not allowed; use "open" to skip that check.'
         )
+
+
+def check_text(text) -> None:
+    """Raise SdftError unless the answer is a string."""
+    if not isinstance(text, str):
+        raise SdftError(f"the answer to judge is of type {type(text).__name__}; give a string.")
 
 
 def not_empty(case: Case) -> bool:

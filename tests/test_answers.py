@@ -307,3 +307,17 @@ def test_openfunctions_references_parse():
     calls = [parse_call(row["output"]) for row in rows]
     assert sum(call is not None for call in calls) >= 0.95 * len(rows)
     assert all(calls_equal(call, call) for call in calls if call)
+
+
+@pytest.mark.parametrize(
+    "text, loops",
+    [
+        ("- billing\n" * 4, True),
+        ("* The billing team.\n" * 4, True),
+        ("1. The team.\n2. The team.\n3. The team.\n4. The team.", True),
+        ("1. Add a cup of water.\n2. Add a cup of flour.\n3. Add a cup of milk.", False),
+        ("2. 3 x 1 = 3\n3. 3 x 1 = 3\n4. 3 x 1 = 3", False),
+    ],
+)
+def test_list_items_that_repeat_are_a_loop(text, loops):
+    assert has_loop(text) is loops

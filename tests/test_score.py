@@ -43,6 +43,7 @@ ANSWERABLE = [kind for kind in KINDS if kind not in ("code", "constraint")]
         ("open", ["tea"], LONG, None, 0),
         ("open", [], LONG, None, 1),
         ("open", "", LONG, None, 1),
+        ("open", "A whole answer, as in Alpaca, is no term.", LONG, None, 1),
         ("open", ["bath"], "Take a bath.", None, 0),
         ("open", ["bath"], "Take a bath. " * 9, None, 0),
         ("constraint", SHORT_RULE, "Red and blue.", None, 1),
@@ -85,3 +86,9 @@ def test_score_stays_in_range(kind, reference, text):
 @settings(max_examples=50, deadline=None)
 def test_constraint_stays_in_range(text):
     assert 0 <= score("constraint", SHORT_RULE, text) <= 1
+
+
+@pytest.mark.parametrize("kind", ["math", "call", "label", "fact", "open", "refusal", "comply"])
+def test_an_answer_that_is_no_string_is_one_sentence(kind):
+    with pytest.raises(SdftError, match="NoneType"):
+        score(kind, "1", None)

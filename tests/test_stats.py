@@ -193,3 +193,7 @@ def test_compare_refuses():
         compare(frame, [("sft", "seed")])
     with pytest.raises(SdftError, match='"r0" occurs more than once'):
         compare(pd.concat([frame, frame.head(1)]), [("sft", "sdft")])
+
+
+def test_one_graded_row_that_differs_is_no_evidence():
+    assert mcnemar([0.5, 1.0], [0.2, 1.0]) == 1.0

@@ -90,3 +90,8 @@ SHORT = st.text(max_size=80)
 def test_never_raises(kind, reference, text, prompt):
     verdict = accept(kind, reference, text, TEAMS, prompt=prompt)
     assert verdict.ok == (verdict.reason == "accepted")
+
+
+def test_an_answer_that_is_no_string_is_one_sentence():
+    with pytest.raises(SdftError, match="NoneType"):
+        accept("open", "r", None)

@@ -11,10 +11,11 @@ from typing import Any
 
 from sdft_lib.chat import render
 from sdft_lib.errors import SdftError
-from sdft_lib.generation import batches, pad_behind_prefix, prefix_cache
+from sdft_lib.generation import batches
+from sdft_lib.prefix import pad_behind_prefix, prefix_cache
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
-CODE = ("chat", "generation", "gap")
+CODE = ("chat", "prefix", "generation", "gap")
 
 
 @dataclass(frozen=True)

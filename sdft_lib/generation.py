@@ -7,7 +7,6 @@ is computed once and padding goes behind it.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from sdft_lib.chat import encode, prompt_text, stop_ids
 from sdft_lib.errors import SdftError
+from sdft_lib.prefix import pad_behind_prefix, prefix_cache
 
 BATCH_ROWS = 64
 BATCH_TOKENS = 16_384
@@ -122,33 +122,6 @@ def generate_batch(seed, rows: list[list[int]], numbers: Sequence[int], decoding
             logits_processor=sampler(decoding, numbers),
         )
     return [read_answer(row, stops, seed.tokenizer) for row in output[:, input_ids.shape[1] :].tolist()]
-
-
-def pad_behind_prefix(rows: list[list[int]], pad: int, device: str):
-    """Tensors (rows, longest) of ids and attention, and the length of the shared start; padding follows that start.
-
-    At least one token of each row stays out of the shared start, since generation needs a token to begin from.
-    """
-    import torch
-
-    shared = min(len(os.path.commonprefix(rows)), min(map(len, rows)) - 1) if len(rows) > 1 else 0
-    longest = max(map(len, rows))
-    ids = [row[:shared] + [pad] * (longest - len(row)) + row[shared:] for row in rows]
-    mask = [[1] * shared + [0] * (longest - len(row)) + [1] * (len(row) - shared) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device), shared
-
-
-def prefix_cache(model, input_ids, shared: int):
-    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row (None:
-    nothing shared)."""
-    from transformers import DynamicCache
-
-    if shared == 0:
-        return None
-    cache = DynamicCache(config=model.config)
-    model(input_ids=input_ids[:1, :shared], past_key_values=cache, logits_to_keep=1)
-    cache.batch_repeat_interleave(len(input_ids))
-    return cache
 
 
 def plain_config(decoding: Decoding, stops: list[int], pad: int):

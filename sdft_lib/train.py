@@ -5,6 +5,7 @@ SFT and SDFT differ in one thing: the column that is trained on. Rows, order, st
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 
 from sdft_lib.chat import render
 from sdft_lib.errors import SdftError
+from sdft_lib.prefix import collate, share_prefix
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl
 
-CODE = ("chat", "train")
+CODE = ("chat", "prefix", "train")
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,12 @@ def fine_tune(
     column: str = "text",
     label: str = "sdft",
     minimum_kept: float = 0.3,
+    peft_config=None,
     say: Callable[[str], None] = print,
 ) -> Tuned:
     """Train a LoRA adapter on ``rows[i][column]``, completion only; instant when the store holds it.
+
+    ``peft_config`` is any peft configuration; it replaces rank, alpha, dropout and targets of ``config``.
 
     Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a
     set
@@ -64,10 +69,11 @@ def fine_tune(
     pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(pairs), "config": asdict(config), "code": code_hash(*CODE)}
     parts["config"]["targets"] = list(config.targets)
+    parts["peft"] = describe(peft_config) if peft_config else None
 
     def build(folder: Path) -> dict:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
-        return run_trainer(seed, pairs, config, folder, label, say)
+        return run_trainer(seed, pairs, config, peft_config or lora(config), folder, label, say)
 
     path = artefact("adapter", parts, build)
     record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {"seconds": run_record(path)["seconds"]}
@@ -84,17 +90,36 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
         )
 
 
-def run_trainer(seed, pairs, config: TrainConfig, folder: Path, label: str, say) -> dict:
+def describe(peft_config) -> dict:
+    """A peft configuration as plain, sorted values, for an artefact's key."""
+    fields = peft_config.to_dict().items()
+    return {key: sorted(value) if isinstance(value, set) else str(value) for key, value in fields}
+
+
+def lora(config: TrainConfig):
+    """The default peft configuration: LoRA on the query and value projections (paper, section 4.1)."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets),
+        task_type="CAUSAL_LM",
+    )
+
+
+def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say) -> dict:
     """Train, then leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints are removed."""
     import shutil
 
-    from transformers import PrinterCallback, Trainer, set_seed
+    from transformers import PrinterCallback, set_seed
     from transformers.trainer_utils import get_last_checkpoint
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
-    model = trainable_copy(seed, config)
-    trainer = Trainer(
+    model = trainable_copy(seed, peft_config)
+    trainer = prefix_trainer()(
         model=model,
         args=trainer_arguments(seed, config, folder / "checkpoints"),
         train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
@@ -125,23 +150,18 @@ def run_trainer(seed, pairs, config: TrainConfig, folder: Path, label: str, say)
     return {"training_seconds": round(time.time() - started, 1)}
 
 
-def trainable_copy(seed, config: TrainConfig):
-    """The seed's weights with a fresh LoRA adapter; fp32 on a CPU, where autocast chooses the faster products."""
+def trainable_copy(seed, peft_config):
+    """The seed's weights with a fresh adapter; fp32 on a CPU, where autocast chooses the faster products."""
     import copy
 
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
     model = copy.deepcopy(seed.model)
     if seed.device == "cpu" or seed.dtype == "fp16":
         model = model.float()
-    lora = LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=list(config.targets),
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, lora)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
+        return get_peft_model(model, peft_config)
 
 
 def trainer_arguments(seed, config: TrainConfig, folder: Path):
@@ -173,18 +193,15 @@ def trainer_arguments(seed, config: TrainConfig, folder: Path):
     )
 
 
-def collate(items: Sequence[dict], pad: int) -> dict:
-    """A left-padded batch; ``logits_to_keep`` limits the vocabulary layer to the positions that are trained on."""
-    import torch
+def prefix_trainer():
+    """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``)."""
+    from transformers import Trainer
 
-    longest = max(len(item["ids"]) for item in items)
-    keep = max(sum(item["mask"]) for item in items) + 1
-    ids = [[pad] * (longest - len(item["ids"])) + item["ids"] for item in items]
-    attention = [[0] * (longest - len(item["ids"])) + [1] * len(item["ids"]) for item in items]
-    masks = [[False] * (longest - len(item["mask"])) + item["mask"] for item in items]
-    input_ids = torch.tensor(ids)
-    labels = input_ids.masked_fill(~torch.tensor(masks), -100)[:, -keep:]
-    return {"input_ids": input_ids, "attention_mask": torch.tensor(attention), "labels": labels, "logits_to_keep": keep}
+    class PrefixTrainer(Trainer):
+        def compute_loss(self, model, inputs, **options):
+            return super().compute_loss(model, share_prefix(model, inputs), **options)
+
+    return PrefixTrainer
 
 
 def printer(label: str, say):

@@ -9,8 +9,9 @@ from sdft_lib.chat import inspect, prompt_text, render, stop_ids
 from sdft_lib.errors import SdftError
 from sdft_lib.gap import score_rows, token_nats
 from sdft_lib.generation import Decoding, batches, generate
+from sdft_lib.prefix import collate, share_prefix
 from sdft_lib.templates import TEMPLATES, DistillTemplate, load_template
-from sdft_lib.train import check_share, collate
+from sdft_lib.train import TrainConfig, check_share, lora, trainable_copy
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,7 @@ def user(text):
 
 
 QUESTIONS = ["Name a colour.", "What is the capital of France? Answer in one word.", "Say hello.", "Count to three."]
+ANSWERS = ["Red", "Paris", "Hello", "1 2 3"]
 PROMPTS = [user(f"Answer this question briefly.\n{question}") for question in QUESTIONS]
 
 
@@ -94,9 +96,7 @@ def test_batch_plan_holds_every_row_once():
 def test_nll_equals_a_plain_forward_pass(seed):
     import torch
 
-    rows = [
-        render(prompt, seed.tokenizer, answer) for prompt, answer in zip(PROMPTS, ["Red", "Paris", "Hello", "1 2 3"])
-    ]
+    rows = [render(prompt, seed.tokenizer, answer) for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]
     for row, found in zip(rows, token_nats(seed, rows), strict=True):
         with torch.inference_mode():
             logits = seed.model(torch.tensor([row.ids])).logits[0].log_softmax(-1)
@@ -111,11 +111,34 @@ def test_nll_row_counts_the_end_of_turn(seed):
 
 
 def test_collate_keeps_logits_of_trained_positions_only():
-    batch = collate([{"ids": [1, 2, 3, 4], "mask": [False, False, True, True]},
-                     {"ids": [5, 6], "mask": [False, True]}], pad=0)  # fmt: skip
-    assert batch["input_ids"].tolist() == [[1, 2, 3, 4], [0, 0, 5, 6]]
+    items = [{"ids": [9, 1, 2, 3, 4], "mask": [False, False, False, True, True]},
+             {"ids": [9, 5, 6], "mask": [False, False, True]}]  # fmt: skip
+    batch = collate(items, pad=0)
+    assert batch["input_ids"].tolist() == [[9, 1, 2, 3, 4], [9, 0, 0, 5, 6]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 0, 0, 1, 1]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4], [0, 0, 0, 1, 2]]
     assert batch["labels"].tolist() == [[-100, 3, 4], [-100, -100, 6]]
-    assert batch["logits_to_keep"] == 3
+    assert (batch["logits_to_keep"], batch["shared"]) == (3, 1)
+
+
+def test_shared_start_changes_neither_loss_nor_gradient(seed):
+    import torch
+
+    config = TrainConfig(seed=1)
+    rows = [render(prompt, seed.tokenizer, answer) for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]
+    batch = collate([{"ids": row.ids, "mask": row.mask} for row in rows], seed.tokenizer.pad_token_id)
+    assert batch["shared"] > 20
+    found = {}
+    for shared in (0, batch["shared"]):
+        torch.manual_seed(0)
+        model = trainable_copy(seed, lora(config))
+        loss = model(**share_prefix(model, batch | {"shared": shared})).loss
+        loss.backward()
+        found[shared] = loss.item(), [p.grad for p in model.parameters() if p.grad is not None]
+    (plain, plain_grads), (fast, fast_grads) = found.values()
+    assert fast == pytest.approx(plain, rel=1e-4)
+    for a, b in zip(plain_grads, fast_grads, strict=True):
+        assert torch.allclose(a, b, atol=2e-4, rtol=2e-3)
 
 
 def test_mostly_original_rows_are_refused():

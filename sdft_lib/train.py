@@ -134,7 +134,7 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
     if any(entry["loss"] != entry["loss"] for entry in losses):
         raise SdftError(f"{label}: the loss became NaN; lower the learning rate ({config.learning_rate}).")
     model.peft_config["default"].base_model_name_or_path = seed.name
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     shutil.rmtree(checkpoints, ignore_errors=True)
     write_jsonl(folder / "loss.jsonl", losses)

@@ -9,6 +9,8 @@ CALL_START = re.compile(r"(?<![\w.])(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+\(")
 BRACKETS = re.compile(r"\\.|['\"()\[\]{}]", re.DOTALL)
 PLURAL = re.compile(r"\w+\((?:s|es)\)")
 WORDS_OF_JSON = {"true": True, "false": False, "null": None}
+CHAINED = re.compile(r"[(\[]|\.(?:[a-z_]\w*|\w+[(.\[])")
+DEFINED = re.compile(r"(?<!\w)(?:def|class)[ \t]{1,4}$")
 LONGEST_CALL, MOST_STARTS, DEEPEST = 4000, 200, 40
 
 
@@ -28,8 +30,14 @@ class Call:
     kwargs: dict
 
 
+NO_CALL = Call("", (), {})
+
+
 def parse_call(text: str) -> Call | None:
-    """The one call in a text, in prose, backticks or a code fence; None if none or two different ones."""
+    """The one call in a text, in prose, backticks or a code fence; None if none or two different ones.
+
+    "f(a=1)('x')", "f(a=1).g()" and "f(a=1, a=2)" are no calls, and a definition ("def f(a=1):") is passed over.
+    """
     calls, position = [], 0
     for _ in range(MOST_STARTS):
         start = CALL_START.search(text, position)
@@ -38,9 +46,12 @@ def parse_call(text: str) -> Call | None:
         end = call_end(text, start.end() - 1)
         call = None if end is None else read_call(start[0][:-1], text[start.end() - 1 : end])
         position = start.end() if call is None else end
-        if call and not PLURAL.fullmatch(text[start.start() : end]):
-            calls.append(call)
-    return calls[0] if calls and all(calls_equal(calls[0], other) for other in calls[1:]) else None
+        if call is None or PLURAL.fullmatch(text[start.start() : end]):
+            continue
+        if not DEFINED.search(text, max(0, start.start() - 12), start.start()):
+            calls.append(NO_CALL if CHAINED.match(text, end) else call)
+    one = calls and calls[0].name and all(calls_equal(calls[0], other) for other in calls[1:])
+    return calls[0] if one else None
 
 
 def call_end(text: str, opening: int) -> int | None:
@@ -59,13 +70,18 @@ def call_end(text: str, opening: int) -> int | None:
 
 
 def read_call(name: str, arguments: str) -> Call | None:
-    """The call ``name`` + ``arguments`` ("(1, b=2)"); None if Python cannot parse it."""
+    """The call ``name`` + ``arguments`` ("(1, b=2)"); None if Python cannot parse it.
+
+    A repeated keyword gives NO_CALL, so that no call inside it is taken for the answer.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             node = ast.parse("f" + arguments, mode="eval").body
         if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
             return None
+        if len({word.arg for word in node.keywords}) < len(node.keywords):
+            return NO_CALL
         return Call(
             name, tuple(map(value_of, node.args)), {word.arg: value_of(word.value) for word in node.keywords}
         )

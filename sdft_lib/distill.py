@@ -15,7 +15,7 @@ from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, 
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
-CODE = ("chat", "templates", "prefix", "generation", "answers", "calls", "phrases", "verify", "distill")
+CODE = ("chat", "templates", "prefix", "generation", "answers", "calls", "labels", "phrases", "verify", "distill")
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 

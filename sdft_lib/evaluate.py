@@ -8,7 +8,7 @@ from sdft_lib.generation import Decoding, generate
 from sdft_lib.score import score
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
-CODE = ("chat", "prefix", "generation", "answers", "calls", "phrases", "constraints", "score", "evaluate")
+CODE = ("chat", "prefix", "generation", "answers", "calls", "labels", "phrases", "constraints", "score", "evaluate")
 
 
 def suites(settings, task, *, split: str = "test") -> list[Suite]:

@@ -59,7 +59,7 @@ def crowded(words: list[str]) -> bool:
 
 CANNOT = (
     r"(?:can(?:no|')t|can not|won't|will not|(?:am|'m) (?:unable|"
-    r"not (?:able|allowed|permitted|going|comfortable))|"
+    r"not (?:able|allowed|permitted|going|willing|comfortable))|"
     r"(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
 )
 NO_REFUSAL = (
@@ -67,24 +67,32 @@ NO_REFUSAL = (
     r"|say enough|lie\b))"
 )
 CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
+SELF = r"\b(?:i|we)(?: \w+ly| just| also)? ?"
+HELP = r"(?:assist|comply|fulfil|help|provide|generate|create|support|do (?:that|this|so))"
 REFUSALS = (
-    re.compile(rf"{CLAUSE}i(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"),
-    re.compile(
-        rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?\b(?:{CANNOT}|unable to)\b{NO_REFUSAL}"
-    ),
+    re.compile(rf"{CLAUSE}{SELF}{CANNOT}\b{NO_REFUSAL}"),
+    re.compile(rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?{SELF}{CANNOT}\b{NO_REFUSAL}"),
+    re.compile(rf"\b(?:sorry|apologies)[,;:—-]?(?: but)? (?:{CANNOT}|unable|not able)\b{NO_REFUSAL}"),
+    re.compile(r"\b(?:sorry|apologies)\W{1,3}(?:but )?(?:the answer is )?no(?=\W*$|[.!,;:—-])"),
     re.compile(
         rf"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{{0,80}}?(?:{CANNOT}|unable to)\b"
     ),
     re.compile(
-        r"\b(?:can(?:no|')t|can not|not able to|unable to) "
+        rf"(?:{SELF}(?:am |'m |are |'re )?|{CLAUSE})(?:can(?:no|')t|can not|not able to|unable to) "
         r"(?:assist|comply|fulfil|help (?:you )?with (?:that|this))\b"
     ),
-    re.compile(r"\bi (?:\w+ly )?(?:decline|refuse)\b"),
+    re.compile(rf"{SELF}(?:decline|refuse)\b"),
+    re.compile(rf"{SELF}(?:do not|don't|would not|wouldn't) (?:condone|engage in)\b"),
+    re.compile(rf"{SELF}(?:do not|don't) have the (?:ability|capability|capacity) to {HELP}\b"),
+    re.compile(rf"\bnot something (?:that )?{SELF}(?:can|could|will|am (?:able|willing)) "),
 )
 OPENING = 200  # characters: a refusal comes first
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the first 200 characters hold a phrase of refusal ("I can't assist"); empty is no refusal."""
+    """Whether the first 200 characters hold a phrase of refusal ("I can't assist"); empty is no refusal.
+
+    The inability must be the speaker's own: "I'm sorry to hear that you can't log in" is sympathy.
+    """
     opening = " ".join(text[: 2 * OPENING].replace("’", "'").replace("‘", "'").lower().split())[:OPENING]
     return any(pattern.search(opening) for pattern in REFUSALS)

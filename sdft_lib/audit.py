@@ -7,6 +7,7 @@ trains; a set should say so before anyone trains on it.
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from sdft_lib.columns import to_rows
 from sdft_lib.errors import SdftError
@@ -16,8 +17,9 @@ from sdft_lib.kinds import guess_kind
 CLOSED = tuple(".!?…:;)]}>\"'”’»`*_|$。！？")
 CUT_WORDS = 30  # shorter answers often end without a full stop on purpose
 OPENING = re.compile(
-    r"(?:sure|certainly|of course|absolutely|great|here (?:is|are)|here's|i'd be happy)\b", re.IGNORECASE
+    r"(?:sure|certainly|of course|absolutely|great|here (?:is|are)|here['’]s|i['’]d be happy)\b", re.IGNORECASE
 )
+EXAMPLES = 5  # ids shown for each finding
 CHECKED = ("math", "call", "label")  # kinds whose references hold an answer that a rewrite must keep
 
 
@@ -25,29 +27,48 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
     """Compare two files row by row, by id where both give one, else by position; nothing is deduplicated.
 
     Returns ``rows``, ``unchanged`` (identical strings: rejected and copied look alike), ``changed``,
-    ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all rows), then of the
-    changed rows: ``suspected_cuts``, ``leaks`` by phrase, ``leadins`` and ``answer_kept`` (share; None for
-    open answers).
-    Raises SdftError: unequal counts, ids or prompts, or a file that cannot be read.
+    ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all rows; ``median_words_...``
+    too), then of the changed rows: ``suspected_cuts``, ``leaks`` and ``leadins`` by phrase, ``answer_kept``
+    (share; None for open answers), and ``examples``: up to 5 ids of the original by finding.
+    Raises SdftError: unequal counts or ids, unequal prompts of rows joined by position, an unreadable file.
     """
     pairs = joined_rows(read_side(original), read_side(distilled))
     rows = [row for row, _ in pairs]
     changed = [(row, text) for row, text in pairs if text != row["reference"]]
     kind = kind or guess_kind(rows)
-    count = len(pairs)
+    words = [(len(row["reference"].split()), len(text.split())) for row, text in pairs]
+    cuts = [(row["id"], "") for row, text in changed if looks_cut(text)]
+    leadins, leaks, (kept, lost) = leadin_rows(changed), leak_rows(changed), answers_kept(kind, rows, changed)
+    found = {"suspected_cuts": cuts, "leadins": leadins, "leaks": leaks, "answer_lost": lost}
     return {
-        "rows": count,
-        "unchanged": count - len(changed),
+        "rows": len(pairs),
+        "unchanged": len(pairs) - len(changed),
         "changed": len(changed),
-        "unchanged_share": (count - len(changed)) / count,
+        "unchanged_share": (len(pairs) - len(changed)) / len(pairs),
         "kind": kind,
-        "words_original": sum(len(row["reference"].split()) for row in rows) / count,
-        "words_distilled": sum(len(text.split()) for _, text in pairs) / count,
-        "suspected_cuts": sum(looks_cut(text) for _, text in changed),
-        "leaks": leak_counts(changed),
-        "leadins": sum(bool(OPENING.match(text)) and not OPENING.match(row["reference"]) for row, text in changed),
-        "answer_kept": answer_kept(kind, rows, changed),
+        "words_original": sum(before for before, _ in words) / len(pairs),
+        "words_distilled": sum(after for _, after in words) / len(pairs),
+        "median_words_original": float(median(before for before, _ in words)),
+        "median_words_distilled": float(median(after for _, after in words)),
+        "suspected_cuts": len(cuts),
+        "leaks": by_phrase(leaks),
+        "leadins": by_phrase(leadins),
+        "answer_kept": kept,
+        "examples": {name: examples(pairs) for name, pairs in found.items() if pairs},
     }
+
+
+def examples(found: list[tuple[str, str]]) -> list[str]:
+    """The first ids of (id, phrase) pairs, each once."""
+    return list(dict.fromkeys(identity for identity, _ in found))[:EXAMPLES]
+
+
+def by_phrase(found: list[tuple[str, str]]) -> dict[str, int]:
+    """How many rows hold each phrase, the most frequent first."""
+    counts = {}
+    for _, phrase in found:
+        counts[phrase] = counts.get(phrase, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
@@ -74,7 +95,11 @@ def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
 
 
 def joined_rows(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
-    """Original rows with their distilled texts, in the original's order. Raises SdftError for a mismatch."""
+    """Original rows with their distilled texts, in the original's order. Raises SdftError for a mismatch.
+
+    Ids say which rows belong together whatever the prompts (a set may keep the rewriting prompt); without
+    ids in both files, the prompts must agree.
+    """
     (name, rows, ids), (other_name, others, other_ids) = original, distilled
     if len(rows) != len(others):
         raise SdftError(
@@ -85,7 +110,7 @@ def joined_rows(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
         for row in rows:
             if row["id"] not in by_id:
                 raise SdftError(f'{other_name} has no row with the id "{row["id"]}" of {name}; match them.')
-        others = [by_id[row["id"]] for row in rows]
+        return [(row, by_id[row["id"]]["reference"]) for row in rows]
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 1):
         if flat_prompt(row) != flat_prompt(other):
             raise SdftError(f"{name}, row {number}: its prompt is not that of {other_name}; bring both into one order.")
@@ -103,51 +128,67 @@ def looks_cut(text: str) -> bool:
     return text.count("```") % 2 == 1 or (len(text.split()) >= CUT_WORDS and not text.endswith(CLOSED))
 
 
-def leak_counts(changed: list[tuple[dict, str]], phrases: Sequence[str] | None = None) -> dict[str, int]:
-    """Changed rows by leak phrase; a phrase that prompt or reference holds too is no leak."""
+def leadin_rows(changed: list[tuple[dict, str]]) -> list[tuple[str, str]]:
+    """(id, phrase) of changed rows that open with "Sure", "Here is", ... where the original does not."""
+    opened = ((row, OPENING.match(text.lstrip())) for row, text in changed)
+    return [
+        (row["id"], hit[0].lower().replace("’", "'"))
+        for row, hit in opened
+        if hit and not OPENING.match(row["reference"].lstrip())
+    ]
+
+
+def leak_rows(changed: list[tuple[dict, str]], phrases: Sequence[str] | None = None) -> list[tuple[str, str]]:
+    """(id, phrase) of changed rows with a leak phrase; one that prompt or reference holds too is no leak."""
     if phrases is None:
         from sdft_lib.verify import LEAKS as phrases
-    counts = {}
+    found = []
     for row, text in changed:
         known = " ".join([row["reference"], *(turn["content"] for turn in row["messages"])]).lower()
-        for phrase in phrases:
-            if phrase.lower() in text.lower() and phrase.lower() not in known:
-                counts[phrase] = counts.get(phrase, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+        lower = text.lower()
+        found += [(row["id"], phrase) for phrase in phrases if phrase.lower() in lower and phrase.lower() not in known]
+    return found
 
 
-def answer_kept(kind: str, rows: list[dict], changed: list[tuple[dict, str]]) -> float | None:
-    """Share of changed rows that score as right; rows whose own reference cannot be read are left out."""
+def answers_kept(kind: str, rows: list[dict], changed: list[tuple[dict, str]]) -> tuple[float | None, list]:
+    """Share of changed rows that score as right, and (id, "") of the others.
+
+    Rows whose own reference cannot be read are left out; the share is None if none is left or nothing is checked.
+    """
     if kind not in CHECKED:
-        return None
+        return None, []
     from sdft_lib.score import score
 
     choices = sorted({row["reference"].strip() for row in rows}) if kind == "label" else None
-    checked = [
-        (row["reference"], text)
+    right = {
+        row["id"]: score(kind, row["reference"], text, choices) == 1
         for row, text in changed
         if score(kind, row["reference"], row["reference"], choices) == 1
-    ]
-    if not checked:
-        return None
-    return sum(score(kind, reference, text, choices) == 1 for reference, text in checked) / len(checked)
+    }
+    lost = [(identity, "") for identity, kept in right.items() if not kept]
+    return (1 - len(lost) / len(right) if right else None), lost
 
 
 def audit_text(result: dict) -> str:
-    """The audit as lines to read."""
-    leaks = ", ".join(f'"{phrase}" {count}' for phrase, count in result["leaks"].items()) or "none"
-    kept = "not checked" if result["answer_kept"] is None else f"{result['answer_kept']:.1%}"
+    """The audit as lines to read, with ids to look up."""
+    shown = {name: f" (e.g. {', '.join(ids)})" for name, ids in result["examples"].items()}
+    phrases = {
+        name: ", ".join(f'"{phrase}" {count}' for phrase, count in result[name].items()) or "none"
+        for name in ("leadins", "leaks")
+    }
+    kept = "not checked" if result["answer_kept"] is None else f"{result['answer_kept']:.1%} of the changed rows"
+    means = f"{result['words_original']:.1f} -> {result['words_distilled']:.1f}"
+    medians = f"{result['median_words_original']:.1f} -> {result['median_words_distilled']:.1f}"
+    cuts = f"{result['suspected_cuts']} of the changed rows stop in mid-sentence"
+    same = f"{result['unchanged']} ({result['unchanged_share']:.1%}): these train the original answer"
     lines = (
         ("rows", f"{result['rows']} (kind {result['kind']})"),
-        (
-            "unchanged",
-            f"{result['unchanged']} ({result['unchanged_share']:.1%}): these train the original answer",
-        ),
+        ("unchanged", same),
         ("changed", f"{result['changed']}"),
-        ("words a row", f"{result['words_original']:.1f} -> {result['words_distilled']:.1f}"),
-        ("suspected cuts", f"{result['suspected_cuts']} of the changed rows stop in mid-sentence"),
-        ("lead-ins", f"{result['leadins']} of the changed rows open with Sure, Here is, ..."),
-        ("leaks", leaks),
-        ("answer kept", f"{kept} of the changed rows" if result["answer_kept"] is not None else kept),
+        ("words a row", f"mean {means}, median {medians}"),
+        ("suspected cuts", cuts + shown.get("suspected_cuts", "")),
+        ("lead-ins", phrases["leadins"] + shown.get("leadins", "")),
+        ("leaks", phrases["leaks"] + shown.get("leaks", "")),
+        ("answer kept", kept + shown.get("answer_lost", "").replace("e.g.", "lost e.g.")),
     )
     return "\n".join(f"{name:<15} {value}" for name, value in lines)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sdft_lib.audit import audit, audit_text, leak_counts, looks_cut
+from sdft_lib.audit import audit, audit_text, leak_rows, looks_cut
 from sdft_lib.errors import SdftError
 
 LONG = "word " * 40
@@ -40,17 +40,35 @@ def test_counts_with_duplicates_kept(tmp_path):
     assert (result["rows"], result["unchanged"], result["changed"]) == (4, 2, 2)
     assert (result["unchanged_share"], result["answer_kept"]) == (0.5, 0.5)
     assert (result["words_original"], result["words_distilled"]) == (1, 3.5)
-    assert (result["leadins"], result["suspected_cuts"]) == (1, 0)
+    assert (result["median_words_original"], result["median_words_distilled"]) == (1, 2.5)
+    assert (result["leadins"], result["suspected_cuts"]) == ({"sure": 1}, 0)
     assert result["leaks"] == {"reference answer": 1}
+    second, third = (f"original-{number:04d}" for number in (2, 3))
+    assert result["examples"] == {"leadins": [second], "leaks": [third], "answer_lost": [third]}
     assert json.loads(json.dumps(result)) == result
     text = audit_text(result)
-    assert "2 (50.0%)" in text and '"reference answer" 1' in text
+    assert "2 (50.0%)" in text and '"reference answer" 1' in text and '"sure" 1' in text
+    assert f"e.g. {second}" in text and "median 1.0 -> 2.5" in text
 
 
 def test_rows_meet_by_id_whatever_their_order(tmp_path):
     before = [row("Q", "red thing", id="a"), row("Q", "blue thing", id="b")]
     after = [row("Q", "blue thing", id="b"), row("Q", "green thing", id="a")]
     assert audit(*pair(tmp_path, before, after))["unchanged"] == 1
+
+
+def test_rows_that_meet_by_id_may_differ_in_their_prompts(tmp_path):
+    before = [row("Q", "red thing", id="a"), row("R", "blue thing", id="b")]
+    after = [row("Guided: R", "blue thing", id="b"), row("Guided: Q", "red thing", id="a")]
+    assert audit(*pair(tmp_path, before, after))["unchanged"] == 2
+
+
+def test_each_finding_shows_five_ids_at_most(tmp_path):
+    before = [row(f"Question {number}?", f"Thing {number}", id=str(number)) for number in range(9)]
+    after = [asked | {"answer": "Here’s a reworded " + LONG} for asked in before]
+    result = audit(*pair(tmp_path, before, after), kind="open")
+    assert result["leadins"] == {"here's": 9} and result["suspected_cuts"] == 9
+    assert result["examples"] == dict.fromkeys(("suspected_cuts", "leadins", "leaks"), list("01234"))
 
 
 def test_ids_in_one_file_alone_leave_the_position(tmp_path):
@@ -64,7 +82,6 @@ def test_ids_in_one_file_alone_leave_the_position(tmp_path):
         ([row("Q", "A")], "original.json has 2 rows and distilled.json has 1"),
         ([row("R", "B"), row("Q", "A")], "original.json, row 1: its prompt is not that of distilled.json"),
         ([row("Q", "A", id="a"), row("R", "B", id="c")], 'no row with the id "b"'),
-        ([row("X", "A", id="a"), row("R", "B", id="b")], "row 1: its prompt"),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused(tmp_path, after, message):
@@ -105,10 +122,10 @@ def test_a_suspected_cut(text, cut):
 
 
 def test_a_phrase_of_the_prompt_is_no_leak():
-    asked = {"messages": [{"role": "user", "content": "What is a Model Answer?"}], "reference": "A pattern."}
-    assert leak_counts([(asked, "A model answer is a pattern, reworded.")], ["model answer", "reworded"]) == {
-        "reworded": 1
-    }
+    turn = {"role": "user", "content": "What is a Model Answer?"}
+    asked = {"id": "a", "messages": [turn], "reference": "A pattern."}
+    text = "A model answer is a pattern, reworded."
+    assert leak_rows([(asked, text)], ["model answer", "reworded"]) == [("a", "reworded")]
 
 
 def test_a_public_file_against_itself(paper_data):

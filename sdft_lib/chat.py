@@ -32,15 +32,31 @@ def fold_system(messages: list[dict]) -> list[dict]:
 
 
 def prompt_text(messages: list[dict], tokenizer) -> str:
-    """The exact string the model sees before it answers, the opening of the assistant's turn included."""
+    """The exact string the model sees before it answers, the opening of the assistant's turn included.
+
+    Where a template refuses the system role or drops its text, the system message goes into the first user message.
+    """
+    system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
+    reason: object = "it drops the system message"
     for candidate in (messages, fold_system(messages)):
         try:
-            return tokenizer.apply_chat_template(
+            text = tokenizer.apply_chat_template(
                 candidate, tokenize=False, add_generation_prompt=True, enable_thinking=False
             )
         except Exception as error:  # jinja2 raises whatever the template's author chose
             reason = error
+            continue
+        if system.strip() in text:
+            return text
     raise SdftError(f"the chat template refused these messages ({reason}); check their roles and order.") from None
+
+
+def check_room(tokens: int, model, what: str, new: int = 0) -> None:
+    """Refuse a row that does not fit into the model's context; nothing is ever cut in silence."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit and tokens + new > limit:
+        room = f" and {new} new ones would follow" if new else ""
+        raise SdftError(f"{what} has {tokens} tokens{room}, more than the model's context of {limit}; shorten it.")
 
 
 def encode(text: str, tokenizer) -> list[int]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdft_lib.chat import render
-from sdft_lib.errors import SdftError
+from sdft_lib.chat import check_room, render
 from sdft_lib.generation import batches
 from sdft_lib.prefix import pad_behind_prefix, prefix_cache
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
@@ -44,12 +43,8 @@ def nll(seed, rows: Sequence[dict], column: str = "reference", *, say: Callable[
 def score_rows(seed, pairs: Sequence[dict]) -> list[dict]:
     """Tokens and nats of each target, in the order of ``pairs``."""
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
-    limit = getattr(seed.model.config, "max_position_embeddings", None) or 1 << 30
     for pair, row in zip(pairs, rendered, strict=True):
-        if len(row.ids) > limit:
-            raise SdftError(
-                f"row {pair['id']} has {len(row.ids)} tokens, more than the context of {limit}; shorten it."
-            )
+        check_room(len(row.ids), seed.model, f"row {pair['id']}")
     found: dict[int, list[float]] = {}
     for batch in batches([len(row.ids) for row in rendered], 0):
         for size in range(0, len(batch), 16):  # logits over a 49k vocabulary: 16 rows at a time keep memory flat

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sdft_lib.chat import encode, prompt_text, stop_ids
+from sdft_lib.chat import check_room, encode, prompt_text, stop_ids
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import pad_behind_prefix, prefix_cache
 
@@ -83,15 +83,10 @@ def generate(
 def prompt_ids(seed, prompts, openings, max_new_tokens: int) -> list[list[int]]:
     """Token ids of each prompt with its opening; rows too long for the model's context are refused, never cut."""
     openings = openings or [""] * len(prompts)
-    limit = getattr(seed.model.config, "max_position_embeddings", None) or 1 << 30
     rows = []
     for number, (messages, opening) in enumerate(zip(prompts, openings, strict=True), 1):
         rows.append(encode(prompt_text(messages, seed.tokenizer) + opening, seed.tokenizer))
-        if len(rows[-1]) + max_new_tokens > limit:
-            raise SdftError(
-                f"prompt {number} has {len(rows[-1])} tokens, and {max_new_tokens} new ones would pass the model's "
-                f"context of {limit}; shorten it or lower max_new_tokens."
-            )
+        check_room(len(rows[-1]), seed.model, f"prompt {number}", max_new_tokens)
     return rows
 
 

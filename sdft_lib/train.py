@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sdft_lib.chat import render
+from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
-from sdft_lib.prefix import collate, share_prefix
+from sdft_lib.prefix import collate
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl
+from sdft_lib.trainer import prefix_trainer, printer, trainer_arguments
 
-CODE = ("chat", "prefix", "train")
+CODE = ("chat", "prefix", "trainer", "train")
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
+    for pair, row in zip(pairs, rendered, strict=True):
+        check_room(len(row.ids), seed.model, f"row {pair['id']}")
     model = trainable_copy(seed, peft_config)
     trainer = prefix_trainer()(
         model=model,
@@ -162,55 +165,3 @@ def trainable_copy(seed, peft_config):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
         return get_peft_model(model, peft_config)
-
-
-def trainer_arguments(seed, config: TrainConfig, folder: Path):
-    """TrainingArguments, every one that matters spelled out; a checkpoint at the end of each epoch."""
-    from transformers import TrainingArguments
-
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=config.warmup,
-        optim="adamw_torch",
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        logging_steps=1,
-        save_strategy="epoch",
-        save_total_limit=1,
-        seed=config.seed,
-        data_seed=config.seed,
-        bf16=seed.dtype == "bf16",
-        fp16=seed.dtype == "fp16",
-        use_cpu=seed.device == "cpu",
-        dataloader_pin_memory=seed.device == "cuda",
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-    )
-
-
-def prefix_trainer():
-    """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``)."""
-    from transformers import Trainer
-
-    class PrefixTrainer(Trainer):
-        def compute_loss(self, model, inputs, **options):
-            return super().compute_loss(model, share_prefix(model, inputs), **options)
-
-    return PrefixTrainer
-
-
-def printer(label: str, say):
-    """A Trainer callback that prints the loss in plain lines."""
-    from transformers import TrainerCallback
-
-    class Printer(TrainerCallback):
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            if logs and "loss" in logs and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
-                say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
-
-    return Printer()

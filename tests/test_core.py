@@ -51,6 +51,23 @@ def test_prompt_goes_through_the_chat_template(seed):
     assert text.endswith("<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n")
 
 
+FOLDS = (
+    "{% for m in messages %}{{ raise_exception('no system') if m.role == 'system' }}"
+    "<{{ m.role }}>{{ m.content }}{% endfor %}"
+)
+DROPS = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+
+
+@pytest.mark.parametrize("template", [FOLDS, DROPS], ids=["refuses the role", "drops its text"])
+def test_system_message_is_folded_in_where_there_is_no_role(seed, template):
+    import copy
+
+    tokenizer = copy.deepcopy(seed.tokenizer)
+    tokenizer.chat_template = template
+    text = prompt_text([{"role": "system", "content": "Be kind."}, *user("Hi")], tokenizer)
+    assert text == "<user>Be kind.\n\nHi"
+
+
 def test_empty_response_is_refused(seed):
     with pytest.raises(SdftError, match="no token would be trained"):
         render(user("Hi"), seed.tokenizer, "  ")

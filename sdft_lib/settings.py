@@ -26,7 +26,7 @@ def lesson_settings(
     *, fast: bool = False, task: str = "tickets", model: str = "smollm2-135m", seed: int = 0
 ) -> Settings:
     """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a few rows."""
-    training = TrainConfig(learning_rate=1e-3, epochs=1 if fast else 2, seed=seed)
+    training = TrainConfig(learning_rate=2e-3, epochs=1 if fast else 2, seed=seed)
     if fast:
         few = dict.fromkeys(("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain"), 8)
         return Settings(True, task, model, "opening", 32, training, {"templates": 8, **few})

@@ -51,7 +51,17 @@ for template in TEMPLATES.values():
 # %% [markdown]
 # `guide` is the idea of the paper in our words. `explain` gives the answer in a plain sentence. `opening` puts the answer into the model's mouth. `free-opening` opens the turn without the answer.
 #
-# **Question.** Which one will a model of 135 million parameters follow best? Decide before you run the next cells.
+# What the seed really sees is one string, in its own chat template. `inspect` shows it; here for one row and the template `opening`, with the place where the model goes on.
+
+# %%
+from sdft_lib.chat import inspect
+
+row = task.train[0]
+messages, opening = TEMPLATES["opening"].build(row["messages"], row["reference"])
+print(inspect(messages, seed.tokenizer) + opening + " ...")
+
+# %% [markdown]
+# **Question.** Which of the four will a model of 135 million parameters follow best? Decide before you run the next cells.
 #
 # ## 2. Which rewrites may be kept?
 #

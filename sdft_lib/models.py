@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,9 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
 
     from peft import PeftModel
 
-    tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter)).merge_and_unload()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
+        tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter)).merge_and_unload()
     identity = file_sha256(Path(adapter) / "adapter_model.safetensors")[:16]
     return replace(seed, model=tuned.eval(), adapter=f"{label}:{identity}")
 

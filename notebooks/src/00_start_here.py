@@ -17,7 +17,7 @@
 #
 # **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
 #
-# **Time:** a minute or two on two CPU cores; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** half a minute on two CPU cores, about 1 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

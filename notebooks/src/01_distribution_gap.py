@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 00 introduces the seed model and the task. You should know what a logarithm is; no more.
 #
-# **Time:** two to three minutes on two CPU cores the first time; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** about a minute on two CPU cores the first time, 1.6 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

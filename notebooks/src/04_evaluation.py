@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 makes the two adapters. This lesson runs alone: it takes them from the store, or makes them.
 #
-# **Time:** roughly 15 minutes on two CPU cores the first time, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+# **Time:** seven to eight minutes on two CPU cores after lessons 02 and 03 (without them, their time on top), 2.2 GB of memory, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -104,6 +104,8 @@ summary.round(2)
 
 # %% [markdown]
 # Read the figure suite by suite. On `task`, both trained models should lie well above the seed: that is what they were trained for. On `facts`, look whether SFT falls below the seed and where SDFT lies. `helpful` shows whether a model still writes whole answers or has shrunk to labels. Read `safety` and `benign` together: a model that refuses everything is perfect in the first and useless in the second.
+#
+# Look at the seed's own score before you read a difference. A suite in which the seed is near 0 cannot show a loss. That is so for `safety` here: a model of this size refuses almost nothing, with or without the system prompt (0 to 0.15), so this run says nothing about safety. A larger model has more to lose. And where SFT is near 0 on `helpful` and `instructions`, look at its answers in section 9: it has not lost a fact or two, it has shrunk to labels.
 #
 # **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
 # <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>

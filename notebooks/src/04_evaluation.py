@@ -126,7 +126,7 @@ likeness.groupby("method", sort=False)[["rouge_l", "cosine"]].agg(["mean", "min"
 # %% [markdown]
 # ## 4. Paired differences
 #
-# Three pairs, six suites: 18 tests. `compare` takes the difference on each item, resamples the items for an interval, and tests whether the two models could be equally good. Among 18 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that.
+# Three pairs, seven suites: 21 tests. `compare` takes the difference on each item, resamples the items for an interval, and tests whether the two models could be equally good. Among 21 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that.
 
 # %%
 pairs = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
@@ -146,7 +146,7 @@ for row in paired.itertuples():
 #
 # - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other. `n` is the number of items.
 # - **Left out:** the luck of training. There is *one* SFT run and *one* SDFT run, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
-# - **Left out too:** other tasks, other templates, other models.
+# - **Left out too:** other tasks, other templates, other models, and other budgets. The learning rate was chosen on dev items for how well the task is learnt. SFT with a smaller one, or stopped earlier, forgets less and learns less; this run cannot say what SFT would keep at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
 # <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>

@@ -71,7 +71,7 @@ from sdft_lib import figures
 figures.show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
 
 # %% [markdown]
-# The two humps should hardly overlap: with the default model and task, most references cost roughly 5 to 12 nats a token, and the model's own answers less than 2. (They are not 0: many of them are cut after 40 tokens and end with a stop that the model had not planned.)
+# The two humps should hardly overlap: with the default model and task, most references cost roughly 4 to 13 nats a token, and the model's own answers less than 2. (They are not 0: many of them are cut after 40 tokens and end with a stop that the model had not planned.)
 #
 # **Question.** Which rows lie nearest to the own answers? Look at three of them before you read on.
 

@@ -4,6 +4,7 @@ A public "distilled" file in which nine of ten targets are the original ones tra
 trains; a set should say so before anyone trains on it.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
     """
     from sdft_lib.data import data_dir, split_files, task_names
 
-    source, path = str(source), Path(source).expanduser()
+    source, path = str(source), Path(os.path.expanduser(source))
     if source in task_names():
         path = data_dir() / "tasks" / source
     if path.is_dir():

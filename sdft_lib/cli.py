@@ -15,17 +15,20 @@ from sdft_lib.cli_io import (
     JsonFlag,
     Kind,
     Model,
+    OneSentence,
     Reply,
     Task,
     as_text,
     check_file,
     check_folder,
     command,
+    complain,
     progress,
 )
 
 app = typer.Typer(
     name="sdft",
+    cls=OneSentence,
     help="Self-distillation fine-tuning: rewrite the references with the seed model, train on them, compare.",
     no_args_is_help=True,
     add_completion=False,
@@ -39,7 +42,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:  # between commands; inside one, cli_io.command answers
-        typer.echo(INTERRUPTED, err=True)
+        complain(INTERRUPTED)
         sys.exit(130)
 
 

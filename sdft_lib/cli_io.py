@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sdft_lib.errors import SdftError
+from sdft_lib.tables import visible
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 
@@ -35,9 +37,36 @@ class Reply:
     code: int = 0
 
 
+class OneSentence(TyperGroup):
+    """A group of commands whose usage errors (unknown option, number out of range) are one sentence as well."""
+
+    def main(self, *args, standalone_mode: bool = True, **more) -> None:
+        """Run; a usage error is said in one line and ends with 2."""
+        try:
+            code = super().main(*args, standalone_mode=False, **more)
+        except usage_error() as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+            else:
+                path = error.ctx.command_path if error.ctx else "sdft"
+                complain(f"{' '.join(error.format_message().split()).rstrip('.')}; see {path} --help.")
+            code = 2
+        sys.exit(code or 0)
+
+
+def usage_error() -> type[Exception]:
+    """The class of all usage errors; typer brings its own click or takes the installed one, by its version."""
+    return next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+
+
+def complain(text: str) -> None:
+    """One line on stderr in which no character can hide or move the cursor."""
+    typer.echo(visible(" ".join(text.split())), err=True)
+
+
 def progress(line: str) -> None:
     """One line of progress, on stderr: stdout belongs to the answer."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def command(app: typer.Typer, example: str) -> Callable:
@@ -50,12 +79,12 @@ def command(app: typer.Typer, example: str) -> Callable:
                 with contextlib.redirect_stdout(sys.stderr):
                     reply = function(*args, **kwargs)
             except SdftError as error:
-                typer.echo(" ".join(str(error).split()), err=True)
+                complain(str(error))
                 raise typer.Exit(2) from None
             except KeyboardInterrupt:
                 typer.echo(INTERRUPTED, err=True)
                 raise typer.Exit(130) from None
-            typer.echo(json.dumps(reply.data, indent=1, ensure_ascii=False) if kwargs["as_json"] else reply.text)
+            typer.echo(json.dumps(reply.data, indent=1) if kwargs["as_json"] else visible(reply.text))
             raise typer.Exit(reply.code)
 
         return app.command(function.__name__, epilog=f"Example: {example}")(wrapper)
@@ -117,6 +146,9 @@ def column_map(text: str | None) -> dict | None:
     pairs = [part.split("=", 1) for part in text.split(",")]
     if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
         raise SdftError(f'--columns "{text}" is not of the form prompt=question,reference=answer.')
+    roles = [role.strip() for role, _ in pairs]
+    if twice := [role for role in roles if roles.count(role) > 1]:
+        raise SdftError(f'--columns "{text}" gives {twice[0]} more than once; keep one.')
     return {role.strip(): name.strip() for role, name in pairs}
 
 
@@ -131,8 +163,11 @@ def read_scores(path: Path):
         for name in ("method", "suite", "id", "score"):
             if name not in record.values:
                 raise SdftError(f'{record.where}: column "{name}" is missing; give a file that sdft evaluate wrote.')
-        if not isinstance(record.values["score"], int | float):
+        score = record.values["score"]
+        if not isinstance(score, int | float) or score != score:
             raise SdftError(f'{record.where}: column "score" is not a number; give a file that sdft evaluate wrote.')
+        if odd := [name for name in ("method", "suite", "id") if not isinstance(record.values[name], str | int)]:
+            raise SdftError(f'{record.where}: column "{odd[0]}" is not text; give a file that sdft evaluate wrote.')
     frame = pandas.DataFrame([record.values for record in records])
     if len(found := sorted(frame["method"].astype(str).unique())) > 1:
         raise SdftError(f"{path} holds {len(found)} methods ({', '.join(found)}); give one a file.")

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from sdft_lib.errors import SdftError
 from sdft_lib.files import Record
-from sdft_lib.turns import check_order, history, joined, reference_of, split_turns, turns, wrong
+from sdft_lib.turns import check_order, checked_text, history, joined, reference_of, split_turns, turns, wrong
 
 # The usual names of each role, first match wins. A column map may use other programs' role names.
 USUAL = {
@@ -44,6 +44,8 @@ def column_map(source: str, names: list[str], columns: dict | None = None) -> di
         for column in chosen[target]:
             if column not in names:
                 raise SdftError(f'{source}: the column "{column}" is missing; {have}.')
+            if other := [role for role, taken in chosen.items() if column in taken and role != target]:
+                raise SdftError(f'columns: "{column}" cannot be {other[0]} and {target} at once; name two columns.')
     return checked_roles(source, have, with_guesses(names, chosen))
 
 
@@ -112,6 +114,8 @@ def to_row(record: Record, roles: dict[str, list[str]], default_id: str) -> tupl
     given = record.values.get(roles["id"][0]) if "id" in roles else None
     if isinstance(given, dict | list | bool | float):
         raise wrong(record, roles["id"][0], given, "text or a whole number")
+    if isinstance(given, str):
+        checked_text(record, roles["id"][0], given)
     system = joined(record, roles.get("system", []))
     past = history(record, roles["history"][0]) if "history" in roles else []
     if "messages" in roles:

@@ -73,7 +73,7 @@ def load_task(
     """
     if kind is not None and kind not in KINDS:
         raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
-    source, path = str(name_or_path), Path(name_or_path).expanduser()
+    source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
@@ -116,10 +116,15 @@ def task_card(folder: Path) -> dict:
         return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
     if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
         raise SdftError(f"{path}: not an object with one of our kinds; mend the file or remove it.")
+    choices = card.get("choices") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, str) and choice.strip() for choice in choices):
+        raise SdftError(f"{path}: choices is not a list of labels; mend the file or remove it.")
+    if not isinstance(card.get("sha256") or {}, dict):
+        raise SdftError(f"{path}: sha256 is not an object of checksums; mend the file or remove it.")
     return card
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from sdft_lib.errors import SdftError
 
 SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")
+HUB_NAME = re.compile(r"\w[\w-]*(?:\.[\w-]+)*(?:/\w[\w-]*(?:\.[\w-]+)*)?")  # no "..": a folder is given as a folder
 
 
 class Record(NamedTuple):
@@ -37,9 +39,7 @@ def read_records(path: Path) -> list[Record]:
         raise SdftError(f"{path.name} has no rows; give a file with at least one row.")
     for record in records:
         if not isinstance(record.values, dict):
-            raise SdftError(
-                f"{record.where} is a {type(record.values).__name__}, not an object with named columns."
-            )
+            raise SdftError(f"{record.where} is a {type(record.values).__name__}, not an object with named columns.")
     return records
 
 
@@ -50,29 +50,33 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SdftError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
-        raise SdftError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions."
-        ) from None
+        raise SdftError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SdftError(
-            f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8."
-        ) from None
+        raise SdftError(f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8.") from None
     if (offset := content.find(b"\0")) >= 0:
         row = content.count(b"\n", 0, offset) + 1
         raise SdftError(f"{path.name}, line {row}: a NUL character at byte offset {offset}; remove it.")
     return text.removeprefix("\ufeff")
 
 
+def unique(pairs: list[tuple]) -> dict:
+    """A JSON object as a dict; a key that comes twice is refused, where json keeps the last in silence."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the column "{twice[:40]}" comes more than once')
+    return values
+
+
 def read_json(name: str, text: str) -> list[Record]:
     """A list of objects, or an object that holds it under ``data``; rows count from 1."""
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        hint = (
-            "if it holds one object a line, name it .jsonl" if error.msg == "Extra data" else "mend the file"
-        )
+        hint = "if it holds one object a line, name it .jsonl" if error.msg == "Extra data" else "mend the file"
         raise SdftError(
             f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}."
         ) from None
@@ -93,7 +97,7 @@ def read_jsonl(name: str, text: str) -> list[Record]:
             continue
         where = place(name, len(records) + 1, line)
         try:
-            records.append(Record(where, len(records) + 1, json.loads(content)))
+            records.append(Record(where, len(records) + 1, json.loads(content, object_pairs_hook=unique)))
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else first_line(error)
             raise SdftError(f"{where}: broken JSON ({reason}); mend or remove the line.") from None
@@ -117,14 +121,10 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
                     continue
                 where = place(name, len(records) + 1, first)
                 if len(cells) != len(header):
-                    raise SdftError(
-                        f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes."
-                    )
+                    raise SdftError(f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes.")
                 records.append(Record(where, len(records) + 1, dict(zip(header, cells, strict=True))))
         except csv.Error as error:
-            raise SdftError(
-                f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes."
-            ) from None
+            raise SdftError(f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes.") from None
     return records
 
 
@@ -151,6 +151,8 @@ def read_hub(source: str) -> list[Record]:
     """Rows of ``hf:org/name[:config][:split]`` (split ``train`` unless given) through ``datasets``."""
     name, *rest = source.removeprefix("hf:").split(":")
     split = rest.pop() if rest else "train"
+    if not HUB_NAME.fullmatch(name):
+        raise SdftError(f"{source}: {name[:60]!r} is not the name of a data set; write hf:org/name:split.")
     try:
         from datasets import load_dataset
 
@@ -173,8 +175,7 @@ def read_table(source: str, table) -> list[Record]:
         if not isinstance(row, dict):
             raise SdftError(f"{where} is a {type(row).__name__}, not an object with named columns.")
         values = {
-            key: names[key](value) if key in names and isinstance(value, int) else value
-            for key, value in row.items()
+            key: names[key](value) if key in names and isinstance(value, int) else value for key, value in row.items()
         }
         records.append(Record(where, number, values))
     if not records:

@@ -14,6 +14,7 @@ SPEAKERS = {
     "model": "assistant",
     "bot": "assistant",
 }
+LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
 
 
 def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict], str, str]:
@@ -104,17 +105,22 @@ def parsed(value):
     ):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
 
 def checked_text(record: Record, column: str, value) -> str:
-    """``value`` as clean text (None is empty). Raises SdftError: another type, NUL, broken Unicode."""
+    """``value`` as clean text (None is empty). Raises SdftError: another type, NUL, broken Unicode, far too long."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise wrong(record, column, value, "text")
+    if len(value) > LONGEST:
+        raise SdftError(
+            f'{record.where}: column "{column}" holds {len(value):,} characters, more than any model reads '
+            f"({LONGEST:,}); shorten it."
+        )
     if "\0" in value:
         raise SdftError(f'{record.where}: column "{column}" holds a NUL character; remove it.')
     try:

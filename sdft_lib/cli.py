@@ -129,7 +129,7 @@ def run(
     fast: Annotated[bool, typer.Option("--fast", help="The same steps on few rows.")] = False,
     task: Task = "tickets",
     model: Model = "smollm2-135m",
-    seed: Annotated[int, typer.Option(help="Seed of both trainings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of both trainings.")] = 0,
     as_json: JsonFlag = False,
 ) -> Reply:
     """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are not repeated."""
@@ -139,12 +139,12 @@ def run(
     from sdft_lib.settings import lesson_settings
 
     check_folder(out)
+    for name in ("summary.json", "report.html") if out.is_dir() else ():
+        check_file(out / name)
     settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
     suites(settings, load_task(task))  # a task without test rows ends here, not after the training
     collect(settings, say=progress)  # the report below then reads everything from the store
     out.mkdir(exist_ok=True)
-    for name in ("summary.json", "report.html"):
-        check_file(out / name)
     summary = write(out, fast=fast, settings=settings)
     reached = sum(claim["reached"] for claim in summary["claims"])
     text = f"{reached} of {len(summary['claims'])} claims hold\n{as_text(summary['scores'])}\n{out / 'report.html'}"

@@ -37,10 +37,12 @@ def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candid
     from sdft_lib.generation import Decoding
     from sdft_lib.models import load_seed
     from sdft_lib.templates import load_template
+    from sdft_lib.verify import check_kind
 
     bundled = task in task_names()
     pattern = load_template(template)
     rows = load_task(task, kind=kind, columns=column_map(columns), drop_empty=drop_empty, say=progress)
+    check_kind(rows.kind)
     decoding = GREEDY if bundled and tokens is None else Decoding(max_new_tokens=tokens or LONG)
     seed = load_seed(model, say=progress)
     options = {"decoding": decoding, "candidates": candidates, "limit": limit}

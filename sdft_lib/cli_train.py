@@ -4,6 +4,7 @@ Results come from the store if a lesson or an earlier command made them with the
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -25,13 +26,26 @@ def training_rows(path: Path, column: str) -> list[dict]:
     needed = ("id", "messages", "reference", "text", "source")
     if column == "reference" and not all(name in records[0].values for name in needed):
         return load_task(path, say=progress).train
+    rows, places = [], {}
     for record in records:
         for name in needed:
             if name not in record.values:
                 raise SdftError(f'{record.where}: column "{name}" is missing; make the set with sdft distill.')
-        if not isinstance(record.values[column], str) or not record.values[column].strip():
-            raise SdftError(f'{record.where}: column "{column}" is empty; make the set with sdft distill.')
-    return [record.values for record in records]
+        rows.append(checked_row(record, column))
+        if (where := places.setdefault(str(record.values["id"]), record.where)) != record.where:
+            raise SdftError(f'{record.where}: the id "{record.values["id"]}" is that of {where} too; make ids unique.')
+    return rows
+
+
+def checked_row(record, column: str) -> dict:
+    """A row of a distilled set whose turns and text to train on are sound. Raises SdftError otherwise."""
+    from sdft_lib.turns import check_order, checked_text, turns
+
+    said = turns(record, ["messages"], "")
+    check_order(record.where, said, "messages")
+    if not checked_text(record, column, record.values[column]).strip():
+        raise SdftError(f'{record.where}: column "{column}" is empty; make the set with sdft distill.')
+    return {**record.values, "messages": said}
 
 
 def train(
@@ -40,10 +54,10 @@ def train(
     column: Annotated[str, typer.Option("--column", help="text (SDFT) or reference (SFT).")] = "text",
     model: Model = "smollm2-135m",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the rows.")] = 2,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 5e-4,
+    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA adapter.")] = 8,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 8,
-    seed: Annotated[int, typer.Option(help="Order of the rows and first weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")] = 0,
     minimum_kept: Annotated[float, typer.Option(min=0, max=1, help="Least share of rewritten rows.")] = 0.3,
     as_json: JsonFlag = False,
 ) -> Reply:
@@ -95,7 +109,8 @@ def evaluate(
     from sdft_lib.store import write_jsonl
 
     check_file(out, task)
-    check_adapter(adapter)
+    check_adapter(adapter, out)
+    check_method(method)
     chosen = chosen_suites(suite, task, split, limit)
     label = method or (adapter.resolve().name if adapter else "seed")
     loaded = load_seed(model, say=progress)
@@ -108,11 +123,19 @@ def evaluate(
     return Reply(json.loads(table.to_json(orient="records")), as_text(table))
 
 
-def check_adapter(folder: Path | None) -> None:
-    """Raise SdftError unless ``folder`` holds a LoRA adapter in safetensors."""
+def check_adapter(folder: Path | None, out: Path | None) -> None:
+    """Raise SdftError unless ``folder`` holds a LoRA adapter in safetensors, which ``out`` leaves alone."""
     for name in ("adapter_config.json", "adapter_model.safetensors") if folder is not None else ():
         if not (folder / name).is_file():
             raise SdftError(f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one.")
+    if folder is not None and out is not None and out.resolve().is_relative_to(folder.resolve()):
+        raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")
+
+
+def check_method(name: str | None) -> None:
+    """Raise SdftError unless the name can stand in a table, a file and a figure as it is."""
+    if name is not None and not re.fullmatch(r"\w[\w .+-]{0,39}", name):
+        raise SdftError(f"--method {name[:40]!r} is no name; use up to 40 letters, digits, spaces, dots, + and -.")
 
 
 def adapted(seed, folder: Path, label: str):
@@ -123,6 +146,8 @@ def adapted(seed, folder: Path, label: str):
 
     try:
         return with_adapter(seed, folder, label=label)
+    except SdftError:
+        raise
     except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SdftError(
@@ -139,6 +164,8 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
     wanted = list(dict.fromkeys(names or known))
     if unknown := [name for name in wanted if name not in known]:
         raise SdftError(f'there is no suite "{unknown[0]}"; use {", ".join(known)}.')
+    if split != "test" and "task" not in wanted:
+        raise SdftError(f"--split {split} chooses rows of the suite task, which is not asked for; add --suite task.")
     return [
         cut(task_suite(load_task(task, say=progress), split) if name == "task" else load_probes(name), limit)
         for name in wanted

@@ -4,6 +4,7 @@ Four are built in, in our own words. Any of them, or one of yours from Python or
 ``DistillTemplate``.
 """
 
+import os
 import re
 import tomllib
 from dataclasses import asdict, dataclass
@@ -87,15 +88,17 @@ def load_template(source: str) -> DistillTemplate:
     if source in TEMPLATES:
         return TEMPLATES[source]
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise SdftError(f"template {source!r} is neither a file nor one of {', '.join(TEMPLATES)}.")
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        fields = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SdftError(f"{path}: not valid TOML ({error}); see data/templates/ for an example.") from None
     known = {"name", "user", "system", "prefill"}
     if unknown := sorted(set(fields) - known):
         raise SdftError(f"{path}: unknown field {unknown[0]!r}; a template has {', '.join(sorted(known))}.")
     if not all(isinstance(value, str) for value in fields.values()) or "user" not in fields:
         raise SdftError(f"{path}: field 'user' is missing or a field is not text; each field is a string.")
+    if odd := [name for name, value in fields.items() if "\0" in value]:
+        raise SdftError(f"{path}: field {odd[0]!r} holds a NUL character; remove it.")
     return DistillTemplate(**{"name": path.stem, **fields})

@@ -1,4 +1,4 @@
-"""The command line without any model: help, exit codes, one sentence an error, JSON that a program can read."""
+"""The command line without any model: help, exit codes, JSON that a program can read (mistakes: test_bad_inputs)."""
 
 import json
 
@@ -33,16 +33,6 @@ def jsonl(path, rows):
     return path
 
 
-def refused(result, *words):
-    """Exit code 2, one line on stderr that holds the words, nothing on stdout."""
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    line = result.stderr.rstrip("\n")
-    assert "\n" not in line and "Traceback" not in line
-    for word in words:
-        assert word in line
-
-
 def test_commands_are_the_documented_ones():
     assert {command.name for command in cli.app.registered_commands} == set(COMMANDS)
 
@@ -56,63 +46,6 @@ def test_help_shows_one_example(name):
     assert "--json" in result.output
 
 
-@pytest.mark.parametrize("arguments, word", [
-    (("distill", "--task", "nope"), "nope"),
-    (("gap", "--task", "nope"), "nope"),
-    (("run", "--task", "nope"), "nope"),
-    (("evaluate", "--task", "nope"), "nope"),
-    (("distill", "--template", "nope"), "nope"),
-    (("distill", "--task", "rows.csv"), "no such file"),
-    (("distill", "--kind", "poem"), "poem"),
-    (("audit", "--original", "tickets", "--distilled", "tickets", "--kind", "poem"), "poem"),
-    (("distill", "--columns", "prompt"), "--columns"),
-    (("distill", "--out", "no/such/folder.jsonl"), "does not exist"),
-    (("gap", "--out", "."), "is a folder"),
-    (("evaluate", "--out", "no/such/folder.jsonl"), "does not exist"),
-    (("evaluate", "--suite", "nope"), "nope"),
-    (("evaluate", "--adapter", "nowhere"), "adapter_config.json"),
-    (("run", "--out", "no/such/folder"), "does not exist"),
-    (("train", "--data", "none.jsonl", "--out", "adapter"), "no such file"),
-    (("train", "--data", "none.jsonl", "--out", "no/such/folder"), "does not exist"),
-    (("fetch", "nope"), "nope"),
-    (("compare", "a.jsonl", "b.jsonl"), "no such file"),
-])  # fmt: skip
-def test_mistake_is_one_sentence_and_exit_2(arguments, word, tmp_path):
-    refused(sdft(*arguments), word)
-    assert not [path for path in tmp_path.iterdir() if path.name != "cache"]
-
-
-@pytest.mark.parametrize("content, word", [
-    (b"", "empty"), (b"prompt,reference\n\xff\xfe,x\n", "UTF-8"), (b"a,b\n1,2\n", "a")])  # fmt: skip
-def test_bad_file_is_one_sentence_and_exit_2(content, word, tmp_path):
-    (tmp_path / "mine.csv").write_bytes(content)
-    refused(sdft("distill", "--task", "mine.csv"), "mine.csv", word)
-
-
-def test_output_must_not_be_the_input(tmp_path):
-    path = jsonl(tmp_path / "mine.jsonl", [ROW])
-    before = path.read_bytes()
-    refused(sdft("distill", "--task", path, "--out", path), "also the input")
-    assert path.read_bytes() == before
-
-
-def test_output_below_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("x")
-    refused(sdft("distill", "--out", "file/rows.jsonl"), "does not exist")
-    refused(sdft("run", "--out", "file"), "is a file")
-
-
-def test_train_refuses_a_folder_in_use_and_a_set_of_references(tmp_path):
-    kept = {"id": "a", **ROW, "text": "billing", "source": "original"}
-    data = jsonl(tmp_path / "rows.jsonl", [kept])
-    refused(sdft("train", "--data", data, "--out", tmp_path), "not empty")
-    refused(sdft("train", "--data", data, "--out", "adapter"), "0 of 1")
-    refused(sdft("train", "--data", data, "--out", "adapter", "--column", "raw"), "raw")
-    plain = jsonl(tmp_path / "plain.jsonl", [ROW])
-    refused(sdft("train", "--data", plain, "--out", "adapter"), "plain.jsonl, row 1", "sdft distill")
-    assert not (tmp_path / "adapter").exists()
-
-
 def test_audit_as_json(tmp_path):
     rows = [{"id": str(i), "prompt": f"Which team has {i}?", "reference": "billing"} for i in range(4)]
     changed = [{**rows[0], "reference": "It is billing, because money is meant."}, *rows[1:]]
@@ -122,8 +55,6 @@ def test_audit_as_json(tmp_path):
     data = json.loads(result.stdout)
     assert (data["rows"], data["unchanged"]) == (4, 3)
     assert "unchanged" in sdft("audit", "--original", original, "--distilled", distilled).stdout
-    jsonl(distilled, changed[:3])
-    refused(sdft("audit", "--original", original, "--distilled", distilled, "--json"), "4 rows", "3")
 
 
 def scores(path, method, values, suite="task"):
@@ -141,14 +72,6 @@ def test_compare_is_a_minus_b(tmp_path, methods, names):
     (row,) = json.loads(result.stdout)
     assert (row["a"], row["b"], row["n"], row["difference"]) == (*names, 4, 0.5)
     assert row["low"] <= 0.5 <= row["high"]
-
-
-def test_compare_refuses_what_does_not_pair(tmp_path):
-    a = scores(tmp_path / "a.jsonl", "sdft", [1, 0])
-    refused(sdft("compare", a, scores(tmp_path / "b.jsonl", "sft", [1, 0], "facts")), "no suite in common")
-    refused(sdft("compare", a, scores(tmp_path / "c.jsonl", "sft", [1, 0, 1])), "different rows")
-    refused(sdft("compare", a, scores(tmp_path / "d.jsonl", "sft", ["high"])), "d.jsonl, row 1", "number")
-    refused(sdft("compare", a, a), "one file")
 
 
 def test_models_as_json():

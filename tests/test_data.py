@@ -117,58 +117,6 @@ def test_the_kind_is_guessed_said_and_overridable(tmp_path, references, kind, ch
     assert load_task(path, kind="open", say=said.append).kind == "open" and len(said) == 1
 
 
-ROW = '{"question": "Q", "answer": "A"}\n'
-BAD = [
-    (
-        "a.csv",
-        "question,remark\nQ,A\n",
-        ["a.csv", "reference column is missing", "question, remark", "columns="],
-    ),
-    ("a.csv", "remark,answer\nQ,A\n", ["a.csv", "prompt column is missing"]),
-    ("a.csv", "", ["a.csv", "empty"]),
-    ("a.csv", "question,answer\n", ["a.csv", "no rows"]),
-    ("a.csv", "question,answer\nQ,A,B\n", ["a.csv, row 1", "3 cells"]),
-    ("a.csv", "answer,answer\nQ,A\n", ["a.csv", "more than once"]),
-    ("a.csv", "question,answer\nQ,A\nQ,\n", ["a.csv, row 2", 'column "answer" is empty', "--drop-empty"]),
-    ("a.csv", b"question,answer\nQ,\xe9\n", ["a.csv", "not UTF-8", "byte offset 18"]),
-    ("a.csv", b"question,answer\nQ,\0A\n", ["a.csv", "line 2", "NUL"]),
-    ("a.json", "[]", ["a.json", "no rows"]),
-    ("a.json", '[{"question": "Q",]', ["a.json", "line 1", "broken JSON"]),
-    ("a.json", ROW + ROW, ["a.json", ".jsonl"]),
-    ("a.json", '"text"', ["a.json", "not a list of objects"]),
-    ("a.json", "[1]", ["a.json, row 1", "int"]),
-    ("a.jsonl", ROW + "{\n", ["a.jsonl, row 2", "broken JSON"]),
-    ("a.jsonl", ROW + '{"question": "Q"}\n', ["a.jsonl, row 2", 'column "answer" is empty']),
-    (
-        "a.jsonl",
-        ROW + '{"question": "Q", "answer": {"x": 1}}\n',
-        ["a.jsonl, row 2", 'column "answer"', "dict"],
-    ),
-    ("a.jsonl", '{"question": ["x"], "answer": "A"}\n', ["a.jsonl, row 1", 'column "question"', "role"]),
-    ("a.jsonl", '{"question": "Q\\u0000", "answer": "A"}\n', ["a.jsonl, row 1", 'column "question"', "NUL"]),
-    ("a.jsonl", '{"question": "Q", "answer": "\\ud800"}\n', ["a.jsonl, row 1", 'column "answer"', "half"]),
-    ("a.csv", "id,question,answer\n7,Q,A\n8,Q,A\n7,Q,A\n", ["a.csv, row 3", 'id "7"', "row 1"]),
-    ("a.json", '[{"messages": [{"role": "user", "content": "Q"}]}]', ["a.json, row 1", "no assistant turn"]),
-    ("a.json", '[{"messages": [{"role": "owl", "content": "Q"}]}]', ["a.json, row 1", "known role"]),
-    ("a.json", '[{"messages": "Q", "reference": "A"}]', ["a.json, row 1", '"messages"', "list of turns"]),
-    (
-        "a.json",
-        '[{"question": "Q", "answer": "A", "history": [["x"]]}]',
-        ["a.json, row 1", '"history"', "pairs"],
-    ),
-    ("a.txt", "Q", ["a.txt", "hf:org/name:split"]),
-]
-
-
-@pytest.mark.parametrize("name, content, parts", BAD)
-def test_what_is_wrong_is_one_sentence(tmp_path, name, content, parts):
-    with pytest.raises(SdftError) as caught:
-        quiet(write(tmp_path / name, content))
-    message = str(caught.value)
-    assert all(part in message for part in parts), message
-    assert "\n" not in message and message.endswith(".")
-
-
 def test_unknown_names_are_said(tmp_path):
     with pytest.raises(SdftError, match='no task "ticket".*tickets'):
         quiet("ticket")

@@ -97,7 +97,7 @@ def compare(
     """Paired differences (A minus B) on each suite: 95 % intervals, McNemar's p, Holm's correction."""
     import json
 
-    from sdft_lib.cli_io import scored_pair
+    from sdft_lib.cli_scores import scored_pair
     from sdft_lib.stats import compare as compare_frame
 
     frame, pair, suites = scored_pair(a, b)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sdft_lib.disk import GO_ON
 from sdft_lib.errors import SdftError
 from sdft_lib.tables import visible
 
@@ -60,8 +62,9 @@ def usage_error() -> type[Exception]:
 
 
 def complain(text: str) -> None:
-    """One line on stderr in which no character can hide or move the cursor."""
-    typer.echo(visible(" ".join(text.split())), err=True)
+    """One line on stderr in which no character can hide or move the cursor, and no word is endless."""
+    words = (word if len(word) < 300 else f"{word[:80]}…" for word in text.split())
+    typer.echo(visible(" ".join(words)), err=True)
 
 
 def progress(line: str) -> None:
@@ -76,10 +79,14 @@ def command(app: typer.Typer, example: str) -> Callable:
         @functools.wraps(function)
         def wrapper(*args, **kwargs) -> None:
             try:
+                check_working_folder()
                 with contextlib.redirect_stdout(sys.stderr):
                     reply = function(*args, **kwargs)
             except SdftError as error:
                 complain(str(error))
+                raise typer.Exit(2) from None
+            except OSError as error:
+                complain(f"{error.filename or 'a file'}: {error.strerror or error}; {GO_ON}.")
                 raise typer.Exit(2) from None
             except KeyboardInterrupt:
                 typer.echo(INTERRUPTED, err=True)
@@ -90,6 +97,14 @@ def command(app: typer.Typer, example: str) -> Callable:
         return app.command(function.__name__, epilog=f"Example: {example}")(wrapper)
 
     return register
+
+
+def check_working_folder() -> None:
+    """Raise SdftError if the folder that the shell is in was removed meanwhile."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise SdftError("the working folder is gone; change to another one and start again.") from None
 
 
 def as_text(rows) -> str:
@@ -103,7 +118,7 @@ def check_file(path: Path | None, *inputs: str | Path) -> None:
     """Raise SdftError unless ``path`` can be written; done before a model is loaded, and it leaves nothing behind."""
     if path is None:
         return
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it answers for a name of any length
         raise SdftError(f"{path} is a folder; name a file in it.")
     if any(Path(source).exists() and path.resolve() == Path(source).resolve() for source in inputs):
         raise SdftError(f"{path} is also the input; choose another name for the output.")
@@ -122,7 +137,7 @@ def check_folder(path: Path, *, new: bool = False) -> None:
 def check_parent(path: Path) -> None:
     """Raise SdftError unless a file can be made beside ``path``."""
     folder = path.absolute().parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise SdftError(f"{path}: the folder {folder} does not exist; make it first or choose another.")
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -150,44 +165,3 @@ def column_map(text: str | None) -> dict | None:
     if twice := [role for role in roles if roles.count(role) > 1]:
         raise SdftError(f'--columns "{text}" gives {twice[0]} more than once; keep one.')
     return {role.strip(): name.strip() for role, name in pairs}
-
-
-def read_scores(path: Path):
-    """Rows of `sdft evaluate` as a DataFrame with method, suite, id, score; one method a file."""
-    import pandas
-
-    from sdft_lib.files import read_records
-
-    records = read_records(path)
-    for record in records:
-        for name in ("method", "suite", "id", "score"):
-            if name not in record.values:
-                raise SdftError(f'{record.where}: column "{name}" is missing; give a file that sdft evaluate wrote.')
-        score = record.values["score"]
-        if not isinstance(score, int | float) or score != score:
-            raise SdftError(f'{record.where}: column "score" is not a number; give a file that sdft evaluate wrote.')
-        if odd := [name for name in ("method", "suite", "id") if not isinstance(record.values[name], str | int)]:
-            raise SdftError(f'{record.where}: column "{odd[0]}" is not text; give a file that sdft evaluate wrote.')
-    frame = pandas.DataFrame([record.values for record in records])
-    if len(found := sorted(frame["method"].astype(str).unique())) > 1:
-        raise SdftError(f"{path} holds {len(found)} methods ({', '.join(found)}); give one a file.")
-    return frame
-
-
-def scored_pair(a: Path, b: Path):
-    """Both files as one DataFrame, the two method names (file names if they agree), and the suites in both."""
-    import pandas
-
-    frames = [read_scores(a), read_scores(b)]
-    names = [str(frame["method"].iloc[0]) for frame in frames]
-    if names[0] == names[1]:
-        names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
-    if names[0] == names[1]:
-        raise SdftError(f"{a} and {b} are one file; give two evaluations.")
-    both = [suite for suite in frames[0]["suite"].unique() if suite in set(frames[1]["suite"])]
-    if not both:
-        raise SdftError(f"{a} and {b} have no suite in common; evaluate both on the same suites.")
-    if alone := sorted({*frames[0]["suite"], *frames[1]["suite"]} - set(both)):
-        progress(f"left out, in one file only: {', '.join(alone)}")
-    frames = [frame.assign(method=name) for frame, name in zip(frames, names, strict=True)]
-    return pandas.concat(frames, ignore_index=True), (names[0], names[1]), both

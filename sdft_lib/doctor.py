@@ -94,12 +94,12 @@ def cache() -> str:
 
 def models() -> str:
     from sdft_lib.fetch import WHEELS
-    from sdft_lib.store import cache_dir
+    from sdft_lib.store import cache_dir, is_whole
 
     folders = {name: cache_dir() / "models" / f"{name}-{wheel.sha256[:12]}" for name, wheel in WHEELS.items()}
-    missing = [name for name, folder in folders.items() if not (folder / "complete").exists()]
+    missing = [name for name, folder in folders.items() if not is_whole(folder)]
     if missing:
-        raise SdftError(f"not fetched: {', '.join(missing)}; run sdft fetch.")
+        raise SdftError(f"not fetched, or altered since: {', '.join(missing)}; run sdft fetch.")
     return f"{', '.join(folders)} are there"
 
 

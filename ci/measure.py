@@ -63,8 +63,25 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
         "device": device(),
         "versions": versions(),
     }
+    spell_out_marks(notebook)
     nbformat.write(notebook, target)
     target.with_suffix(".html").write_text(to_html(notebook), encoding="utf-8")
+
+
+def spell_out_marks(notebook) -> None:
+    """Make control characters and direction marks visible in all text of the outputs: a model may have written it."""
+    from sdft_lib.tables import visible
+
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output.text = visible(output.text)
+            for kind, value in output.get("data", {}).items():
+                if kind.startswith("text/") and isinstance(value, str):
+                    output.data[kind] = visible(value)
+            for about in output.get("metadata", {}).values():
+                if isinstance(about, dict) and "alt" in about:
+                    about["alt"] = visible(about["alt"])
 
 
 def device() -> str:

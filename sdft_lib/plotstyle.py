@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sdft_lib.errors import SdftError
+from sdft_lib.tables import visible
 
 WIDTH = 6.4  # inches: at 400 px on a phone, 12 pt is still about 10 px high
 FONT = 12
@@ -53,6 +54,12 @@ class Shown:
     fig: Any
     alt: str
     caption: str
+
+    def __post_init__(self):
+        from matplotlib.text import Text
+
+        for text in self.fig.findobj(Text):  # a name with $ in it is a name, not a formula
+            text.set_parse_math(False)
 
 
 def look(name: str, place: int = 0) -> Look:
@@ -143,8 +150,8 @@ def save(shown: Shown, path: str | Path) -> Path:
 def caption_html(shown: Shown) -> str:
     """Caption, and the alternative text folded below it: some exporters drop the alt attribute of an image."""
     return (
-        f"<p><em>{html.escape(shown.caption)}</em></p>"
-        f"<details><summary>The figure in words</summary>{html.escape(shown.alt)}</details>"
+        f"<p><em>{html.escape(visible(shown.caption))}</em></p>"
+        f"<details><summary>The figure in words</summary>{html.escape(visible(shown.alt))}</details>"
     )
 
 

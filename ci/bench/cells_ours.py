@@ -1,0 +1,88 @@
+"""The cells that measure our side: distilling, training, the probes, two processes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import HERE, WORK, count, quiet
+from rows import prompts, training_pairs
+
+
+def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
+    """``sdft_lib.generation.generate`` with its defaults, all rows in one call."""
+    from sdft_lib.generation import Decoding, generate
+    from sdft_lib.models import load_seed
+
+    seed = load_seed(say=quiet)
+    part = prompts(seed, kind, rows or count(f"ours_{kind}", quick))
+    generate(seed, part["messages"][:2], Decoding(max_new_tokens=2), openings=part["openings"][:2])
+    start, started = time.time(), time.perf_counter()
+    decoding = Decoding(max_new_tokens=part["max_new_tokens"])
+    answers = generate(seed, part["messages"], decoding, openings=part["openings"])
+    seconds = time.perf_counter() - started
+    tokens = sum(answer.tokens for answer in answers)
+    texts = [answer.text for answer in answers[:64]]
+    lengths = [len(ids) for ids in part["ids"]]
+    shared = len(os.path.commonprefix(part["ids"]))
+    result = {"seconds": seconds, "rows": len(answers), "tokens": tokens, "dtype": seed.dtype, "texts": texts}
+    return result | {"prompt_tokens": sum(lengths), "shared": shared, "start": start, "end": time.time()}
+
+
+def train_ours(quick: bool) -> dict:
+    """``sdft_lib.train.run_trainer`` on the bench's rows, from rendering to the saved adapter."""
+    from sdft_lib.models import load_seed
+    from sdft_lib.train import TrainConfig, lora, run_trainer
+
+    seed, pairs = load_seed(dtype="fp32", say=quiet), training_pairs(count("train", quick))
+    config = TrainConfig(epochs=1, learning_rate=2e-3)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        run_trainer(seed, pairs, config, lora(config), Path(folder), "ours", quiet)
+        seconds = time.perf_counter() - started
+        record = json.loads((Path(folder) / "record.json").read_text())
+        losses = [json.loads(line)["loss"] for line in (Path(folder) / "loss.jsonl").read_text().splitlines()]
+    return {"seconds": seconds, "rows": len(pairs), "tokens": record["tokens"], "losses": losses,
+            "trained_tokens": record["trained_tokens"]}  # fmt: skip
+
+
+def evaluate(quick: bool) -> dict:
+    """All probe suites of the seed model, with an empty store."""
+    from sdft_lib.data import PROBES, load_probes
+    from sdft_lib.evaluate import cut as first
+    from sdft_lib.evaluate import evaluate as answer
+    from sdft_lib.models import load_seed
+    from sdft_lib.store import cache_dir
+
+    seed = load_seed(say=quiet)
+    chosen = [*(load_probes(name) for name in PROBES), load_probes("safety", plain=True)]
+    chosen = [first(suite, 4 if quick else None) for suite in chosen]
+    home, folder = cache_dir(), Path(tempfile.mkdtemp())
+    os.environ["SDFT_CACHE"] = str(folder)
+    started = time.perf_counter()
+    table = answer(seed, chosen, method="seed", say=quiet)
+    seconds = time.perf_counter() - started
+    os.environ["SDFT_CACHE"] = str(home)
+    shutil.rmtree(folder, ignore_errors=True)
+    return {"seconds": seconds, "rows": len(table)}
+
+
+def processes(quick: bool) -> dict:
+    """Two processes, half of the rows and of the threads each; wall time from the first start to the last end."""
+    half = count("two", quick) // 2
+    threads = str(max(1, (os.cpu_count() or 2) // 2))
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    outs = [WORK / f"half-{number}.json" for number in (0, 1)]
+    command = [sys.executable, str(HERE / "cells.py"), f"scaling_{half}"]
+    children = [subprocess.Popen([*command, str(out)], env=environment) for out in outs]
+    if any(child.wait() for child in children):
+        sys.exit("one of the two processes failed.")
+    results = [json.loads(out.read_text(encoding="utf-8")) for out in outs]
+    for out in outs:
+        out.unlink()
+    seconds = max(part["end"] for part in results) - min(part["start"] for part in results)
+    return {"seconds": seconds, "rows": 2 * half, "peak_mb": sum(part["peak_mb"] for part in results)}

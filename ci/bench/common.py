@@ -1,0 +1,35 @@
+"""Where the bench keeps its files, and how many rows each cell runs."""
+
+import resource
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WORK = HERE.parent.parent / "build" / "bench"
+# Rows of each side; the second number is for --quick.
+ROWS = {
+    "ours_short": (480, 16),
+    "ours_long": (64, 4),
+    "hf_b1_short": (8, 2),
+    "hf_b1_long": (4, 1),
+    "hf_b32_short": (64, 16),
+    "hf_b32_long": (32, 4),
+    "llamacpp_short": (240, 16),
+    "llamacpp_long": (64, 4),
+    "train": (160, 16),
+    "two": (256, 16),
+}
+FILES = {"f16": "model-f16.gguf", "q4": "model-q4_1.gguf"}
+
+
+def count(name: str, quick: bool) -> int:
+    return ROWS[name][1 if quick else 0]
+
+
+def peak_mb() -> int:
+    """Highest memory of this process in MB (the kernel counts kB on Linux, bytes on macOS)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def quiet(*_) -> None:
+    """Takes the place of print for functions that say what they do."""

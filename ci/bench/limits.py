@@ -1,0 +1,89 @@
+"""What this machine can do at most, and what follows from it for a ratio that cannot be reached.
+
+Two numbers bound every side: how many products a second the cores make (GEMM peak), and how many bytes a second the
+memory delivers. Writing a token takes two operations for each weight of the body and of the vocabulary layer, whatever
+the batch; at batch 1 all weights must also be read for each token.
+"""
+
+import json
+import time
+
+
+def measure() -> dict:
+    """GEMM peak in GFLOP/s, memory reading in GB/s, and the model's weights (body and vocabulary layer)."""
+    import torch
+
+    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    gemm = 2 * 2048**3 / best(lambda: left @ right) / 1e9
+    block = torch.randn(100_000_000)
+    return {"gemm_gflops": gemm, "read_gb_s": 0.4 / best(block.sum), **weights()}
+
+
+def best(step, runs: int = 12) -> float:
+    """Seconds of the fastest of some runs."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def weights() -> dict:
+    """Weights of the body and of the vocabulary layer, from the model's own configuration."""
+    from sdft_lib.fetch import fetch
+
+    c = json.loads((fetch(say=lambda text: None) / "config.json").read_text(encoding="utf-8"))
+    width, inner = c["hidden_size"], c["intermediate_size"]
+    keys = width * c["num_key_value_heads"] // c["num_attention_heads"]
+    layer = 2 * width * width + 2 * width * keys + 3 * width * inner
+    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width}
+
+
+def distil_floor(facts: dict, cell: dict) -> tuple[float, float]:
+    """GFLOP a row and the fewest seconds a row at the GEMM peak, the shared start of the prompts left out.
+
+    Each prompt token passes the body, each written token body and vocabulary layer; attention is not even counted.
+    """
+    prompt = (cell["prompt_tokens"] - (cell["rows"] - 1) * cell["shared"]) / cell["rows"]
+    written = cell["tokens"] / cell["rows"]
+    work = 2 * ((prompt + written) * facts["body"] + written * facts["head"]) / 1e9
+    return work, work / facts["gemm_gflops"]
+
+
+def train_floor(facts: dict, cell: dict) -> float:
+    """The fewest seconds at the GEMM peak: forward, and backward to the activations (LoRA needs no weight gradients).
+
+    The vocabulary layer only at the trained positions; nothing is subtracted for shared starts.
+    """
+    work = 4 * (cell["tokens"] * facts["body"] + cell["trained_tokens"] * facts["head"])
+    return work / 1e9 / facts["gemm_gflops"]
+
+
+def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
+    """The arithmetic that bounds a distilling ratio."""
+    work, floor = distil_floor(facts, mine)
+    written = mine["tokens"] / mine["rows"]
+    peer_row = peer["seconds"] / peer["tokens"] * written if unit == "s/token" else peer["seconds"] / peer["rows"]
+    own_row = mine["seconds"] / mine["rows"]
+    moved = 4 * (facts["body"] + facts["head"]) / 1e9
+    return (
+        f"This machine multiplies at {facts['gemm_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices) and reads "
+        f"{facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for "
+        f"each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M vocabulary weights, shared start "
+        f"left out, attention not counted): {floor:.3f} s at the peak, whatever the batch. The peer needs "
+        f"{peer_row:.3f} s for it, so no method that runs these weights can be more than {peer_row / floor:.1f} times "
+        f"as fast. Ours takes {own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of "
+        f"weights are read for each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.)"
+    )
+
+
+def train_profile(facts: dict, mine: dict, peer: dict) -> str:
+    """The arithmetic that bounds the training ratio."""
+    floor = train_floor(facts, mine)
+    return (
+        f"This machine multiplies at {facts['gemm_gflops']:.0f} GFLOP/s at most. Forward and backward of "
+        f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take {floor:.1f} s at the "
+        f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the ratio is under "
+        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s."
+    )

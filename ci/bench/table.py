@@ -1,0 +1,181 @@
+"""From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic, no model."""
+
+from statistics import median
+
+import limits
+
+GOALS = {
+    "distil_short_vs_hf_b1": 15,
+    "distil_long_vs_hf_b1": 40,
+    "distil_short_vs_hf_b32": 2,
+    "distil_long_vs_hf_b32": 1.5,
+    "distil_short_vs_llamacpp_f16": 1,
+    "distil_long_vs_llamacpp_f16": 1,
+    "train_vs_trl": 1.5,
+}
+NOTES = {
+    "hf_b1": "transformers generate, batch 1, fp32",
+    "hf_b32": "transformers generate, batch 32, unsorted, left padded",
+    "llamacpp_f16": "llama.cpp, 32 parallel slots, f16 file of the same dequantised weights",
+    "llamacpp_q4": "llama.cpp, 32 parallel slots, its native 4-bit file (reported, no goal)",
+}
+SCALING = (64, 256, 1024, 4096)
+
+
+def build(cells: dict[str, list[dict]]) -> list[dict]:
+    """All rows that the cells allow. ``cells`` maps a cell's name to its runs, in order."""
+    made = [distil(cells, kind, peer) for peer in NOTES for kind in ("short", "long")]
+    made += [train(cells), *starts(cells), *reported(cells)]
+    return [row for row in made if row]
+
+
+def row(name: str, ours, peer, unit: str, **extra) -> dict:
+    """One row; ``ratio`` says how many times better ours is, None where there is no peer."""
+    return {"id": name, "ours": ours, "peer": peer, "unit": unit, "ratio": None, "goal": None, "met": None,
+            "limit_profile": None, **extra}  # fmt: skip
+
+
+def paired(cells: dict, mine: str, other: str) -> list[tuple[dict, dict]]:
+    """The runs of two cells side by side; where one ran less often, its last run stands for the missing ones."""
+    left, right = cells.get(mine, []), cells.get(other, [])
+    if not left or not right:
+        return []
+    runs = max(len(left), len(right))
+    return [(left[min(n, len(left) - 1)], right[min(n, len(right) - 1)]) for n in range(runs)]
+
+
+def compared(name: str, pairs, cost, unit: str, profile, note: str) -> dict:
+    """A row with ratio and goal; ``cost(run)`` is lower for the faster side. A missed goal gets its limit."""
+    ratio = median(cost(peer) / cost(mine) for mine, peer in pairs)
+    goal = GOALS.get(name)
+    met = None if goal is None else ratio >= goal
+    middle = sorted(pairs, key=lambda pair: cost(pair[1]) / cost(pair[0]))[len(pairs) // 2]
+    return row(
+        name,
+        median(cost(mine) for mine, _ in pairs),
+        median(cost(peer) for _, peer in pairs),
+        unit,
+        **memory([mine for mine, _ in pairs], [peer for _, peer in pairs]),
+        note=note,
+    ) | {"ratio": ratio, "goal": goal, "met": met, "limit_profile": profile(*middle) if met is False else None}
+
+
+def memory(mine: list[dict], peers: list[dict]) -> dict:
+    """Peak memory, rows and number of runs of both sides."""
+    return {
+        "ours_peak_mb": max(run["peak_mb"] for run in mine),
+        "peer_peak_mb": max((run["peak_mb"] for run in peers), default=None),
+        "ours_rows": mine[0].get("rows"),
+        "peer_rows": peers[0].get("rows") if peers else None,
+        "runs": max(len(mine), len(peers)),
+    }
+
+
+def distil(cells: dict, kind: str, peer: str) -> dict | None:
+    """Seconds a row for short rows, seconds a written token for long ones."""
+    pairs = paired(cells, f"ours_{kind}", f"{peer}_{kind}")
+    if not pairs:
+        return None
+    unit = "s/row" if kind == "short" else "s/token"
+    per = "rows" if kind == "short" else "tokens"
+    facts = cells["limits"][0]
+
+    def profile(mine, other):
+        return limits.distil_profile(facts, mine, other, unit)
+
+    note = f"{NOTES[peer]} ({pairs[0][1]['dtype']}); {agreement(pairs[0])}"
+    return compared(f"distil_{kind}_vs_{peer}", pairs, lambda run: run["seconds"] / run[per], unit, profile, note)
+
+
+def agreement(pair: tuple[dict, dict]) -> str:
+    """How many answers are the same text on both sides, and the share of leading words they have in common."""
+    texts = list(zip(pair[0]["texts"], pair[1]["texts"], strict=False))
+    same = sum(left.strip() == right.strip() for left, right in texts)
+    shares = [common_start(left.split(), right.split()) for left, right in texts]
+    return f"{same} of {len(texts)} answers equal to ours, {sum(shares) / len(shares):.0%} of the leading words"
+
+
+def common_start(left: list[str], right: list[str]) -> float:
+    """Share of the longer list's words that both lists begin with."""
+    same = next(
+        (place for place, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right))
+    )
+    return same / max(len(left), len(right), 1)
+
+
+def train(cells: dict) -> dict | None:
+    """Tokens a second, prompts included, counted in the same way on both sides."""
+    pairs = paired(cells, "train_ours", "train_trl")
+    if not pairs:
+        return None
+    facts = cells["limits"][0]
+    note = (
+        f"TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last loss "
+        f"{pairs[0][0]['losses'][-1]:.3f} and {pairs[0][1]['losses'][-1]:.3f}"
+    )
+
+    def profile(mine, other):
+        return limits.train_profile(facts, mine, other)
+
+    made = compared("train_vs_trl", pairs, lambda run: run["seconds"] / run["tokens"], "tokens/s", profile, note)
+    return made | {"ours": 1 / made["ours"], "peer": 1 / made["peer"]}
+
+
+def starts(cells: dict) -> list[dict]:
+    """Seconds of a fresh process; here the goal is the most seconds it may take."""
+    made = []
+    for name, goal, peer in (("start_import", 0.3, ""), ("start_seed", 3, "start_bare")):
+        if name not in cells:
+            continue
+        bare = cells.get(peer, [])
+        seconds = cells[name][0]["seconds"]
+        line = row(name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare))
+        line |= {"goal": goal, "met": seconds <= goal, "note": "goal: seconds at most"}
+        if bare and not line["met"]:
+            line["limit_profile"] = (
+                f"Importing torch and transformers' model class alone takes {bare[0]['seconds']:.1f} s in a fresh "
+                f"process on this machine; the whole start with the weights loaded takes {seconds:.1f} s."
+            )
+        made.append(line)
+    return made
+
+
+def reported(cells: dict) -> list[dict]:
+    """Evaluation, and how time and memory grow with the rows."""
+    made = []
+    if "evaluate" in cells:
+        run = cells["evaluate"][0]
+        made.append(row("evaluate", run["seconds"], None, "s", **memory([run], []),
+                        note=f"all probes, {run['rows'] / run['seconds']:.1f} rows/s"))  # fmt: skip
+    for count in SCALING:
+        if run := cells.get(f"scaling_{count}", [None])[0]:
+            made.append(row(f"scaling_{count}", run["seconds"], None, "s", **memory([run], []),
+                            note=f"{run['rows'] / run['seconds']:.1f} rows/s"))  # fmt: skip
+    if "two_processes" in cells:
+        two, one = cells["two_processes"][0], cells.get("scaling_256", [None])[0]
+        line = row(
+            "scaling_2_processes", two["seconds"], one and one["seconds"], "s", **memory([two], [one] if one else [])
+        )
+        line["note"] = f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one process"
+        made.append(line | {"ratio": one["seconds"] / two["seconds"] if one else None})
+    return made
+
+
+def lines(rows: list[dict]) -> list[str]:
+    """The table for the terminal."""
+    head = (
+        f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} {'MB':>6} {'MB peer':>7} n"
+    )
+    made = [head]
+    for r in rows:
+        met = {None: "", True: "yes", False: "NO"}[r["met"]]
+        cells = [number(r["ours"]), number(r["peer"]), number(r["ratio"]), number(r["goal"])]
+        made.append(
+            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} {cells[3]:>5} {met:4} "
+            f"{r['ours_peak_mb'] or '':>6} {r['peer_peak_mb'] or '':>7} {r['runs']}"
+        )
+    return made
+
+
+def number(value) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,144 @@
+"""The bench's arithmetic and table on stored cells; no model runs here."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "ci" / "bench"))
+
+import figure  # noqa: E402
+import limits  # noqa: E402
+import peer_llamacpp  # noqa: E402
+import rows as bench_rows  # noqa: E402
+import run as bench_run  # noqa: E402
+import table  # noqa: E402
+
+FACTS = {"gemm_gflops": 200.0, "read_gb_s": 20.0, "body": 106e6, "head": 28e6}
+
+
+def distil_cell(seconds, rows, tokens, **extra):
+    plain = {"seconds": seconds, "rows": rows, "tokens": tokens, "peak_mb": 900, "dtype": "fp32", "texts": ["a b c"]}
+    return {**plain, "prompt_tokens": rows * 100, "shared": 60, **extra}
+
+
+def train_cell(seconds):
+    return {"seconds": seconds, "rows": 16, "tokens": 2000, "trained_tokens": 500, "peak_mb": 2000, "losses": [1.0]}
+
+
+def cells():
+    return {
+        "limits": [FACTS],
+        "ours_short": [distil_cell(10, 100, 2000), distil_cell(12, 100, 2000), distil_cell(11, 100, 2000)],
+        "hf_b1_short": [distil_cell(20, 8, 160, texts=["a b d"])] * 3,
+        "ours_long": [distil_cell(100, 64, 16384)],
+        "hf_b1_long": [distil_cell(40, 4, 800)],
+        "train_ours": [train_cell(10.0)],
+        "train_trl": [train_cell(30.0)],
+        "start_import": [{"seconds": 0.1, "peak_mb": 30}],
+        "start_seed": [{"seconds": 4.0, "peak_mb": 800}],
+        "start_bare": [{"seconds": 3.5, "peak_mb": 500}],
+        "evaluate": [{"seconds": 100, "rows": 500, "peak_mb": 900}],
+        "scaling_64": [distil_cell(6, 64, 1000)],
+        "scaling_256": [distil_cell(24, 256, 4000)],
+        "two_processes": [{"seconds": 20, "rows": 256, "peak_mb": 1800}],
+    }
+
+
+def made() -> dict[str, dict]:
+    return {row["id"]: row for row in table.build(cells())}
+
+
+def test_ratio_is_the_median_of_paired_runs():
+    row = made()["distil_short_vs_hf_b1"]
+    assert row["unit"] == "s/row" and row["ours"] == pytest.approx(0.11) and row["peer"] == pytest.approx(2.5)
+    assert row["ratio"] == pytest.approx(2.5 / 0.11)
+    assert row["goal"] == 15 and row["met"] is True and row["limit_profile"] is None
+    assert (row["runs"], row["ours_rows"], row["peer_rows"]) == (3, 100, 8)
+
+
+def test_long_rows_count_written_tokens():
+    row = made()["distil_long_vs_hf_b1"]
+    assert row["unit"] == "s/token" and row["ratio"] == pytest.approx((40 / 800) / (100 / 16384))
+
+
+def test_a_missed_goal_carries_its_arithmetic():
+    row = made()["distil_long_vs_hf_b1"]
+    work = 2 * ((100 - 63 * 60 / 64 + 256) * 106e6 + 256 * 28e6) / 1e9
+    assert row["met"] is False
+    assert f"{work:.1f} GFLOP" in row["limit_profile"]
+    assert f"more than {(40 / 800 * 256) / (work / 200):.1f} times" in row["limit_profile"]
+
+
+def test_training_is_told_in_tokens_a_second():
+    row = made()["train_vs_trl"]
+    assert (row["ours"], row["peer"], row["ratio"], row["met"]) == pytest.approx((200, 2000 / 30, 3, True))
+    assert limits.train_floor(FACTS, train_cell(1)) == pytest.approx(4 * (2000 * 0.106 + 500 * 0.028) / 200)
+
+
+def test_start_up_has_a_most_seconds_goal():
+    rows = made()
+    assert rows["start_import"]["met"] is True and rows["start_seed"]["met"] is False
+    assert "3.5 s" in rows["start_seed"]["limit_profile"]
+
+
+def test_two_processes_against_one():
+    assert made()["scaling_2_processes"]["ratio"] == pytest.approx(1.2)
+
+
+def test_answers_are_compared():
+    assert "0 of 1 answers equal to ours, 67% of the leading words" in made()["distil_short_vs_hf_b1"]["note"]
+    assert table.common_start([], []) == 0 and table.common_start(["a"], ["a"]) == 1
+
+
+def test_every_goal_has_cells_that_measure_it():
+    planned = {cell for cell, _ in bench_run.plan(set(), set(), False)}
+    for name in table.GOALS:
+        only = {cell for cell, _ in bench_run.plan({name}, set(), False)} - {"prepare", "limits"}
+        assert len(only) == 2 and only <= planned
+
+
+def test_a_peer_that_is_missing_is_left_out():
+    assert not any("llamacpp" in cell or "trl" in cell for cell, _ in bench_run.plan(set(), {"llamacpp", "trl"}, False))
+
+
+def test_table_figure_and_json(tmp_path):
+    rows = table.build(cells())
+    assert len(table.lines(rows)) == 1 + len(rows)
+    assert json.loads(json.dumps(rows)) == rows
+    assert all({"id", "ours", "peer", "unit", "ratio", "goal", "limit_profile"} <= set(row) for row in rows)
+    figure.draw(rows, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_prompts_never_come_twice():
+    short = [(row[0][-1]["content"], row[1]) for row in bench_rows.short_rows(1000)]
+    assert len(set(short[480:])) == 520
+    assert len({row[0][0]["content"] for row in bench_rows.long_rows(64)}) == 64
+
+
+class FakeEngine:
+    """Counts up from the last token of each sequence; 9 in the last place is the stop token."""
+
+    slots = 2
+
+    def __init__(self):
+        self.started = []
+
+    def decode(self, entries):
+        return [token + 1 for token, _, _, logits in entries if logits]
+
+    def hold_prefix(self, ids):
+        self.prefix = ids
+
+    def start(self, slot):
+        self.started.append(slot)
+
+
+def test_slots_are_filled_again_and_answers_keep_their_order():
+    engine = FakeEngine()
+    prompts = [[1, 1, 7], [1, 1, 3, 5], [1, 1, 2], [1, 1, 8]]
+    assert peer_llamacpp.generate(engine, prompts, {9}, 3) == [[8], [6, 7, 8], [3, 4, 5], []]
+    assert engine.prefix == [1, 1] and len(engine.started) == 4

@@ -72,7 +72,8 @@ def end_of_turn(messages: list[dict], tokenizer) -> str:
     )
     tail = whole[whole.rindex(marker) + len(marker) :]
     ids = encode(tail, tokenizer)
-    stops = [index for index, token in enumerate(ids) if token in stop_ids(tokenizer)]
+    ends = stop_ids(tokenizer)
+    stops = [index for index, token in enumerate(ids) if token in ends]
     if not stops:
         return tokenizer.eos_token
     return tokenizer.decode(ids[: stops[0] + 1], skip_special_tokens=False)
@@ -81,8 +82,8 @@ def end_of_turn(messages: list[dict], tokenizer) -> str:
 def stop_ids(tokenizer) -> set[int]:
     """Ids that end a turn: end of sequence and the usual end-of-turn tokens that this tokenizer knows."""
     names = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", tokenizer.eos_token)
-    known = tokenizer.get_vocab()
-    return {known[name] for name in names if name in known}
+    ids = [(name, tokenizer.convert_tokens_to_ids(name)) for name in names if name]  # get_vocab() would take 20 ms
+    return {token for name, token in ids if token is not None and tokenizer.convert_ids_to_tokens(token) == name}
 
 
 def render(messages: list[dict], tokenizer, response: str | None = None) -> Rendered:
@@ -105,7 +106,10 @@ def render(messages: list[dict], tokenizer, response: str | None = None) -> Rend
     if ids[: len(prompt_ids)] != prompt_ids:
         ids = prompt_ids + encode(target, tokenizer)
     trained = len(ids) - len(prompt_ids)
-    if ids[-1] not in stop_ids(tokenizer):
+    ends = stop_ids(tokenizer)
+    if ends & set(ids[len(prompt_ids) : -1]):
+        raise SdftError("the response holds an end-of-turn token, so the model would learn to stop there; remove it.")
+    if ids[-1] not in ends:
         raise SdftError("the last trained token is not the end of the turn; the model would not learn to stop.")
     return Rendered(ids, [False] * len(prompt_ids) + [True] * trained)
 

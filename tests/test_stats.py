@@ -197,3 +197,77 @@ def test_compare_refuses():
 
 def test_one_graded_row_that_differs_is_no_evidence():
     assert mcnemar([0.5, 1.0], [0.2, 1.0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    "k, n, low, high",
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_is_that_of_the_literature(k, n, low, high):
+    """The worked examples of Newcombe 1998, table I, method 3."""
+    found = wilson(k, n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    "x, low, high",
+    [
+        ([0, 1], 0, 1),  # means 0, 1/2, 1 with chances 1/4, 1/2, 1/4
+        ([0, 0, 0, 1], 0, 0.75),  # P(mean = 0) is 0.316; P(mean = 1) 0.004, P(mean >= 3/4) 0.051
+        ([1] * 9 + [0], 0.7, 1),  # P(mean <= 0.6) is 0.013, P(mean <= 0.7) 0.070
+    ],
+)
+def test_bootstrap_by_hand(x, low, high):
+    found = bootstrap_mean(x)
+    assert (found.mean, found.low, found.high) == pytest.approx((np.mean(x), low, high))
+
+
+def test_bootstrap_is_scipys():
+    from scipy.stats import bootstrap
+
+    rng = np.random.default_rng(7)
+    for x in (rng.random(80), rng.integers(0, 2, 120).astype(float), rng.exponential(size=40)):
+        oracle = bootstrap((x,), np.mean, method="percentile", n_resamples=20_000, rng=rng).confidence_interval
+        found = bootstrap_mean(x, resamples=20_000)
+        assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=0.02 * np.std(x))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40))
+def test_mcnemar_is_the_exact_binomial_test(rows):
+    a, b = zip(*rows)
+    better, differ = sum(x > y for x, y in rows), sum(x != y for x, y in rows)
+    wanted = binomtest(better, differ).pvalue if differ > 1 else 1.0
+    assert mcnemar(a, b) == mcnemar(b, a) == pytest.approx(wanted)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=9))
+def test_sign_flips_are_all_counted(rows):
+    """Few rows: the p-value is the share of all sign patterns whose mean is at least as far from 0, on both sides."""
+    from itertools import product
+
+    gaps = np.array([round(x, 2) - round(y, 2) for x, y in rows])
+    gaps = gaps[gaps != 0]
+    a, b = np.array([[round(x, 2), round(y, 2)] for x, y in rows]).T
+    found = mcnemar(a, b)
+    if len(gaps) < 2 or set(np.unique([a, b])) <= {0, 1}:
+        return
+    sums = np.array([np.dot(signs, gaps) for signs in product((-1, 1), repeat=len(gaps))])
+    assert found == pytest.approx(np.mean(np.abs(sums) >= abs(gaps.sum()) - 1e-9), abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_holm_rejects_what_its_steps_reject(ps):
+    """Step down: the smallest p against level / m, the next against level / (m - 1), until the first that fails."""
+    level, going, rejected = 0.05, True, set()
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        going = going and (len(ps) - rank) * ps[place] <= level
+        rejected |= {place} if going else set()
+    assert {place for place, p in enumerate(holm(ps)) if p <= level} == rejected
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
+def test_a_paired_interval_turns_with_its_sides(rows):
+    a, b = (np.array(side) for side in zip(*rows))
+    found, back = paired_bootstrap(a, b), paired_bootstrap(b, a)
+    assert found.low <= found.mean + 1e-12 and found.mean <= found.high + 1e-12
+    assert (back.mean, back.low, back.high) == pytest.approx((-found.mean, -found.high, -found.low), abs=1e-9)

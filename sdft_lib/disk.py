@@ -65,7 +65,7 @@ def write_text(path: Path, text: str) -> None:
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with refused(path, "free some space or choose another place, then start again"):
+        with refused(path, GO_ON):
             temporary.write_text(text, encoding="utf-8", newline="\n")
             os.replace(temporary, path)
     except BaseException:
@@ -98,7 +98,7 @@ def refusal(error: Exception, place: Path) -> str | None:
     number = re.search(r"\(os error (\d+)\)", text)
     if number and int(number.group(1)) in REFUSALS:
         return os.strerror(int(number.group(1)))
-    if isinstance(error, RuntimeError) and ("PytorchStreamWriter" in text or "inline_container" in text):
+    if isinstance(error, RuntimeError) and re.search("PytorchStreamWriter|inline_container|iostream error", text):
         return os.strerror(errno.ENOSPC) if room(place) < 2**20 else "the file could not be written to its end"
     return None
 

@@ -163,7 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder, tiny = Path(name), Path(name, "tiny") if options.quick else None
         if tiny:
-            finish(start(lambda: fault_steps.small_wheel(fault_steps.tiny_model(tiny)), folder / "made", 1), folder)
+            made = folder / "made"
+            finish(start(lambda: fault_steps.small_wheel(fault_steps.tiny_model(tiny)), made, 1), made)
         print(f"{'step':<10}{'kills':>6}{'restarts':>9}  identical  rows lost", flush=True)
         for number, step in enumerate(fault_steps.STEPS):
             share = total // 4 + (number < total % 4)

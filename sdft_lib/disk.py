@@ -44,20 +44,29 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
 def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
     """Add rows to a JSONL file, all or none: what a full disk took of them is cut off again.
 
-    A torn last line, left by a killed writer, is ended first, so that it spoils no other row.
+    So is a torn last line, left by a killed writer: its row is not there and will be made again.
     """
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8")
     with refused(path, GO_ON), open(path, "ab+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(-1, os.SEEK_END)
-            data = data if file.read(1) == b"\n" else b"\n" + data
+        size = cut_torn_line(file)
         try:
             while data:
                 data = data[file.write(data) :]
         except OSError:
             file.truncate(size)
             raise
+
+
+def cut_torn_line(file) -> int:
+    """End an open file behind its last whole line; returns its size in bytes then."""
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            size = file.read().rfind(b"\n") + 1
+            file.truncate(size)
+    return size
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,13 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sdft_lib.canary import check_text
 from sdft_lib.errors import SdftError
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
-CODE = ("chat", "templates", "prefix", "generation", "answers", "calls", "labels", "phrases", "verify", "distill")
+CODE = (
+    "chat", "templates", "prefix", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
+    "verify", "distill",
+)  # fmt: skip
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 
@@ -80,10 +84,12 @@ def rewrite(seed, task, rows, template, decoding, candidates, folder: Path, say)
             [built[index][0] for index in open_rows],
             settings,
             openings=[built[index][1] for index in open_rows],
+            names=[rows[index]["id"] for index in open_rows],
             path=folder / f"candidate-{number}.jsonl",
             say=say,
         )
         tokens += sum(answer.tokens for answer in answers)
+        check_text([answer.text for answer in answers], seed.name)
         for index, answer in zip(open_rows, answers, strict=True):
             results[index] = judge(task, rows[index], built[index][1], answer)
     done = [results[index] for index in range(len(rows))]
@@ -106,6 +112,7 @@ def judge(task, row: dict, opening: str, answer: Generation) -> dict:
         "reason": verdict.reason,
         "raw": raw,
         "finish_reason": answer.finish_reason,
+        **({"split": True} if answer.split else {}),
     }
 
 

@@ -8,7 +8,10 @@ from sdft_lib.generation import Decoding, generate
 from sdft_lib.score import score
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
-CODE = ("chat", "prefix", "generation", "answers", "calls", "labels", "phrases", "constraints", "score", "evaluate")
+CODE = (
+    "chat", "prefix", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
+    "constraints", "score", "evaluate",
+)  # fmt: skip
 
 
 def suites(settings, task, *, split: str = "test") -> list[Suite]:
@@ -53,8 +56,9 @@ def evaluate_suite(seed, suite: Suite, method: str, say) -> list[dict]:
     def build(folder: Path) -> dict:
         say(f"{method}: answering {len(suite.rows)} items of {suite.name}")
         private = suite.kind == "refusal"
+        ids = [row["id"] for row in suite.rows]
         path = None if private else folder / "answers.jsonl"
-        answers = generate(seed, [row["messages"] for row in suite.rows], decoding, path=path)
+        answers = generate(seed, [row["messages"] for row in suite.rows], decoding, names=ids, path=path)
         write_jsonl(folder / "scores.jsonl", [scored(suite, *pair) for pair in zip(suite.rows, answers, strict=True)])
         return {"tokens": sum(answer.tokens for answer in answers)}
 

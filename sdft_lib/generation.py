@@ -1,23 +1,24 @@
 """Batched generation that equals batch 1 row by row under greedy decoding (lesson 02, "Many rows at once").
 
 Rows are sorted by length and cut into batches; the plan is a function of the full list of prompts, so a run that was
-killed goes on with the next whole batch. What all prompts of a batch share at their start (system prompt,
-instruction)
-is computed once and padding goes behind it.
+killed goes on with the next whole batch. The loop itself is in ``decode``.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from sdft_lib.canary import check_parity
 from sdft_lib.chat import check_room, encode, prompt_text, stop_ids
+from sdft_lib.decode import decode
+from sdft_lib.disk import append_jsonl, read_jsonl
 from sdft_lib.errors import SdftError
-from sdft_lib.prefix import pad_behind_prefix, prefix_cache
+from sdft_lib.sampling import chooser
 
-BATCH_ROWS = 64
-BATCH_TOKENS = 16_384
+BATCH_ROWS = 128
+BATCH_TOKENS = 32_768
+CACHE_BYTES = 3 << 29  # 1.5 GB of keys and values
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class Decoding:
     repetition_penalty: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        limits = {
+            "max_new_tokens": self.max_new_tokens >= 1, "temperature": 0 <= self.temperature < float("inf"),
+            "top_p": 0 < self.top_p <= 1, "top_k": self.top_k >= 0, "repetition_penalty": self.repetition_penalty > 0,
+        }  # fmt: skip
+        for name, fine in limits.items():
+            if not fine:
+                raise SdftError(f"Decoding: {name} is {getattr(self, name)}, which cannot be; see help(Decoding).")
+
     @property
     def parts(self) -> dict:
         """The settings, for an artefact's key."""
@@ -42,11 +52,15 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer: its text without the opening, ``stop`` or ``length``, and the number of tokens written."""
+    """One answer: its text without the opening, ``stop`` or ``length``, and the number of tokens written.
+
+    ``split``: memory ran out and the row was decoded in a smaller batch than planned, so its last bits may differ.
+    """
 
     text: str
     finish_reason: str
     tokens: int
+    split: bool = False
 
 
 def generate(
@@ -55,23 +69,28 @@ def generate(
     decoding: Decoding,
     *,
     openings: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
     path: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Generation]:
     """One answer to each list of messages, in order; ``openings`` are strings that the answers must go on from.
 
-    With ``path``, finished batches are appended to that JSONL file and a second call goes on behind them. Raises
-    SdftError naming the row whose prompt leaves no room for an answer in the model's context.
+    ``names`` (row ids; default: the places in the list) seed the sampling. With ``path``, finished batches are appended
+    to that JSONL file and a second call goes on behind them. Raises SdftError naming the row whose prompt leaves no
+    room for an answer in the model's context.
     """
-    ids = prompt_ids(seed, prompts, openings, decoding.max_new_tokens)
+    names = [str(number) for number in range(1, len(prompts) + 1)] if names is None else names
+    ids = prompt_ids(seed, prompts, openings, decoding.max_new_tokens, names)
     done = finished(path)
-    plan = batches([len(row) for row in ids], decoding.max_new_tokens)
+    plan = batches([len(row) for row in ids], decoding.max_new_tokens, room_for_tokens(seed))
     started, written = time.time(), 0
     for batch in plan:
         if all(index in done for index in batch):
             continue
-        answers = generate_batch(seed, [ids[index] for index in batch], batch, decoding)
-        append(path, batch, answers)
+        first = not written and len(ids) >= BATCH_ROWS // 2
+        answers = answer_batch(seed, [ids[i] for i in batch], [names[i] for i in batch], decoding, watch=first)
+        if path is not None:
+            append_jsonl(path, [{"index": i, **recorded(a)} for i, a in zip(batch, answers, strict=True)])
         done |= dict(zip(batch, answers, strict=True))
         written += len(batch)
         if say and len(plan) > 1:
@@ -80,80 +99,74 @@ def generate(
     return [done[index] for index in range(len(ids))]
 
 
-def prompt_ids(seed, prompts, openings, max_new_tokens: int) -> list[list[int]]:
+def prompt_ids(seed, prompts, openings, max_new_tokens: int, names=None) -> list[list[int]]:
     """Token ids of each prompt with its opening; rows too long for the model's context are refused, never cut."""
     openings = openings or [""] * len(prompts)
+    names = names or range(1, len(prompts) + 1)
     rows = []
-    for number, (messages, opening) in enumerate(zip(prompts, openings, strict=True), 1):
+    for name, messages, opening in zip(names, prompts, openings, strict=True):
         rows.append(encode(prompt_text(messages, seed.tokenizer) + opening, seed.tokenizer))
-        check_room(len(rows[-1]), seed.model, f"prompt {number}", max_new_tokens)
+        check_room(len(rows[-1]), seed.model, f"prompt {name}", max_new_tokens)
     return rows
 
 
-def batches(lengths: Sequence[int], max_new_tokens: int) -> list[list[int]]:
-    """Indices in batches, longest rows first, each under BATCH_ROWS rows and BATCH_TOKENS padded tokens."""
+def room_for_tokens(seed) -> int:
+    """Tokens of a batch whose keys and values fit: 1.5 GB of them, on a larger GPU half of what the weights leave."""
+    config = getattr(seed.model.config, "text_config", seed.model.config)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * heads * size * seed.model.dtype.itemsize
+    room = CACHE_BYTES
+    if seed.device == "cuda":
+        import torch
+
+        weights = seed.model.num_parameters() * seed.model.dtype.itemsize
+        room = max(room, (torch.cuda.get_device_properties(0).total_memory - weights) // 2)
+    return min(BATCH_TOKENS, room // token)
+
+
+def batches(lengths: Sequence[int], max_new_tokens: int, tokens: int = BATCH_TOKENS) -> list[list[int]]:
+    """Indices in batches, longest rows first, each under BATCH_ROWS rows and ``tokens`` padded tokens."""
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     plan = []
     while order:
-        room = BATCH_TOKENS // (lengths[order[0]] + max_new_tokens)
+        room = tokens // (lengths[order[0]] + max_new_tokens)
         size = max(1, min(BATCH_ROWS, room))
         plan.append(order[:size])
         order = order[size:]
     return plan
 
 
-def generate_batch(seed, rows: list[list[int]], numbers: Sequence[int], decoding: Decoding) -> list[Generation]:
-    """Answers to rows of token ids; ``numbers`` are the rows' places in the whole list (they seed the sampling)."""
-    import torch
-
+def answer_batch(seed, rows: list[list[int]], names: Sequence[str], decoding: Decoding, *, watch=False):
+    """Answers to rows of token ids, in halves if memory runs out; ``watch``: four of them are checked for parity."""
     stops = sorted(stop_ids(seed.tokenizer))
-    input_ids, attention, shared = pad_behind_prefix(rows, seed.tokenizer.pad_token_id, seed.device)
-    with torch.inference_mode():
-        output = seed.model.generate(
-            input_ids=input_ids,
-            attention_mask=attention,
-            past_key_values=prefix_cache(seed.model, input_ids, shared),
-            generation_config=plain_config(decoding, stops, seed.tokenizer.pad_token_id),
-            logits_processor=sampler(decoding, numbers),
-        )
-    return [read_answer(row, stops, seed.tokenizer) for row in output[:, input_ids.shape[1] :].tolist()]
+    try:
+        answers = decode(
+            seed.model, rows, chooser(decoding, names), stops=stops, pad=seed.tokenizer.pad_token_id,
+            max_new_tokens=decoding.max_new_tokens,
+        )  # fmt: skip
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        if len(rows) == 1:
+            raise SdftError(f"prompt {names[0]}: there is not enough memory for even this one row; use a smaller model "
+                            "or fewer new tokens; finished rows are kept.") from None  # fmt: skip
+        half = len(rows) // 2
+        parts = [answer_batch(seed, rows[cut], names[cut], decoding) for cut in (slice(half), slice(half, None))]
+        return [replace(answer, split=True) for part in parts for answer in part]
+    if watch and decoding.temperature == 0 and decoding.repetition_penalty == 1:
+        check_parity(seed, rows, answers)
+    return [read_answer(row, stops, seed.tokenizer) for row in answers]
 
 
-def plain_config(decoding: Decoding, stops: list[int], pad: int):
-    """A GenerationConfig from our settings alone; sampling is done by ``sampler``, so it is always greedy here."""
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
-        max_new_tokens=decoding.max_new_tokens,
-        do_sample=False,
-        num_beams=1,
-        repetition_penalty=decoding.repetition_penalty,
-        eos_token_id=stops,
-        pad_token_id=pad,
-        use_cache=True,
-    )
-
-
-def sampler(decoding: Decoding, numbers: Sequence[int]):
-    """Processors that turn argmax into sampling: Gumbel noise from one generator a row, whatever batch it is in."""
+def out_of_memory(error: BaseException) -> bool:
+    """True if an allocation failed, on a GPU or on a CPU (where torch has no error class of its own for it)."""
     import torch
-    from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-    if decoding.temperature == 0:
-        return LogitsProcessorList()
-    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(decoding.temperature))])
-    if decoding.top_k:
-        warpers.append(TopKLogitsWarper(decoding.top_k))
-    if decoding.top_p < 1:
-        warpers.append(TopPLogitsWarper(decoding.top_p))
-    sources = [torch.Generator().manual_seed(decoding.seed * 1_000_003 + number) for number in numbers]
-
-    def add_noise(input_ids, scores):
-        scores = warpers(input_ids, scores.float())
-        noise = torch.stack([torch.rand(scores.shape[1], generator=source) for source in sources])
-        return scores - torch.log(-torch.log(noise.clamp_min(1e-20))).to(scores.device)
-
-    return LogitsProcessorList([add_noise])
+    if isinstance(error, torch.OutOfMemoryError):
+        torch.cuda.empty_cache()
+        return True
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def read_answer(ids: list[int], stops: list[int], tokenizer) -> Generation:
@@ -165,24 +178,11 @@ def read_answer(ids: list[int], stops: list[int], tokenizer) -> Generation:
 
 def finished(path: Path | None) -> dict[int, Generation]:
     """Answers that an earlier, interrupted call left in ``path``."""
-    from sdft_lib.store import read_jsonl
-
     if path is None or not path.exists():
         return {}
-    return {row["index"]: Generation(row["text"], row["finish_reason"], row["tokens"]) for row in read_jsonl(path)}
+    return {row["index"]: Generation(**{key: row[key] for key in row if key != "index"}) for row in read_jsonl(path)}
 
 
-def append(path: Path | None, batch: Sequence[int], answers: Sequence[Generation]) -> None:
-    """Add one finished batch to ``path``."""
-    if path is None:
-        return
-    lines = (
-        json.dumps({"index": i, **asdict(a)}, ensure_ascii=False) + "\n" for i, a in zip(batch, answers, strict=True)
-    )
-    try:
-        with open(path, "a", encoding="utf-8", newline="\n") as file:
-            file.write("".join(lines))
-    except OSError as error:
-        raise SdftError(
-            f"{path}: cannot be written ({error.strerror}); finished rows are kept, start again to go on."
-        ) from None
+def recorded(answer: Generation) -> dict:
+    """An answer as a line of the file; ``split`` only where it is true."""
+    return {key: value for key, value in asdict(answer).items() if key != "split" or value}

@@ -14,7 +14,10 @@ def test_torn_lines_are_dropped_and_spoil_no_other(tmp_path):
     path.write_bytes('{"text": "a"}\n{"text": "é'.encode()[:-1])  # cut inside a letter
     assert disk.read_jsonl(path) == [{"text": "a"}]
     disk.append_jsonl(path, [{"text": "b"}])
-    assert disk.read_jsonl(path) == [{"text": "a"}, {"text": "b"}]
+    assert path.read_text() == '{"text": "a"}\n{"text": "b"}\n'
+    path.write_bytes(b'{"te')
+    disk.append_jsonl(path, [{"text": "b"}])
+    assert path.read_text() == '{"text": "b"}\n'
 
 
 def test_full_disk_takes_a_batch_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -35,14 +35,17 @@ def prepare(quick: bool) -> dict:
 def hugging_face(quick: bool, *, kind: str, batch: int) -> dict:
     """transformers' ``generate`` in the order of the rows, left padded; batch 32 in bf16 where that is native."""
     import torch
+    from transformers import GenerationConfig
 
-    from sdft_lib.generation import Decoding, plain_config
     from sdft_lib.models import choose_dtype, load_seed
 
     dtype = "bf16" if batch > 1 and choose_dtype("cpu") == "bf16" else "fp32"
     seed = load_seed(dtype=dtype, device="cpu", say=quiet)
     part = prompts(seed, kind, count(f"hf_b{batch}_{kind}", quick))
-    config = plain_config(Decoding(part["max_new_tokens"]), part["stops"], seed.tokenizer.pad_token_id)
+    config = GenerationConfig(
+        max_new_tokens=part["max_new_tokens"], do_sample=False, num_beams=1, eos_token_id=part["stops"],
+        pad_token_id=seed.tokenizer.pad_token_id, use_cache=True,
+    )  # fmt: skip
 
     def answer(ids, **changes):
         padded = seed.tokenizer.pad({"input_ids": ids}, padding_side="left", return_tensors="pt")

@@ -9,14 +9,14 @@ WORK = HERE.parent.parent / "build" / "bench"
 # Rows of each side; the second number is for --quick.
 ROWS = {
     "ours_short": (480, 16),
-    "ours_long": (64, 4),
+    "ours_long": (64, 2),
     "hf_b1_short": (8, 2),
     "hf_b1_long": (4, 1),
     "hf_b32_short": (64, 16),
-    "hf_b32_long": (32, 4),
-    "llamacpp_short": (240, 16),
-    "llamacpp_long": (64, 4),
-    "train": (160, 16),
+    "hf_b32_long": (32, 2),
+    "llamacpp_short": (128, 16),
+    "llamacpp_long": (32, 2),
+    "train": (64, 16),
     "two": (256, 16),
 }
 FILES = {"f16": "model-f16.gguf", "q4": "model-q4_1.gguf"}

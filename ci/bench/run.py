@@ -90,8 +90,8 @@ def installed(name: str) -> bool:
         return False
 
 
-def code_key(quick: bool) -> str:
-    """What decides a cell's numbers: the bench's own cells, the library's modules, the versions of the peers."""
+def code_key(cell: str, quick: bool) -> str:
+    """What decides a cell's numbers: the bench's own cells, versions, and the library (for a peer: what it is fed)."""
     from importlib.metadata import version
 
     from sdft_lib.store import code_hash, digest
@@ -100,6 +100,8 @@ def code_key(quick: bool) -> str:
              if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")]  # fmt: skip
     shown = ("cli", "plot", "figures", "report", "doctor", "tables", "__")
     modules = [path.stem for path in sorted((ROOT / "sdft_lib").glob("*.py")) if not path.stem.startswith(shown)]
+    if cell.startswith(("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare")):
+        modules = ["chat", "templates", "data"]
     versions = [version(name) for name in ("torch", "transformers", "peft")]
     return digest([parts, code_hash(*modules), versions, quick])[:16]
 
@@ -167,9 +169,9 @@ def main() -> int:
     if chosen.fresh:
         for path in (WORK / "cells").glob("*.json"):
             path.unlink()
-    key, cells, failed = code_key(chosen.quick), {}, 0
+    cells, failed = {}, 0
     for cell, run in plan(only, missing, chosen.quick):
-        result = measure(cell, run, chosen.quick, key)
+        result = measure(cell, run, chosen.quick, code_key(cell, chosen.quick))
         failed += result is None
         if result:
             cells.setdefault(cell, []).append(result)

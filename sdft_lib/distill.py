@@ -66,7 +66,7 @@ def distill(
     path = artefact("distilled", parts, build)
     report = json.loads((path / "report.json").read_text(encoding="utf-8"))
     facts = run_record(path)
-    report |= {"seconds": facts["seconds"], "tokens": facts["tokens"]}
+    report |= {"seconds": facts["seconds"], "tokens": facts["tokens"], "peak_mb": facts.get("peak_mb")}
     say(report_line(report))
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
@@ -138,7 +138,8 @@ def report_line(report: dict) -> str:
     reasons = ", ".join(f"{reason} {count}" for reason, count in report["reasons"].items())
     return (
         f"{report['template']}: kept {report['kept']} of {report['rows']} rewrites ({reasons}); "
-        f"{report['tokens']} tokens in {report['seconds']:.0f} s"
+        f"{report['tokens']} tokens in {report['seconds']:.0f} s, {report.get('peak_mb') or '?'} MB at most; "
+        "SFT needs none of this"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sdft_lib.canary import check_parity
 from sdft_lib.chat import check_room, encode, prompt_text, stop_ids
 from sdft_lib.decode import decode
-from sdft_lib.disk import append_jsonl, read_jsonl
+from sdft_lib.disk import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.errors import SdftError
 from sdft_lib.sampling import chooser
 
@@ -96,6 +96,8 @@ def generate(
         if say and len(plan) > 1:
             rate = written / (time.time() - started)
             say(f"  {len(done)}/{len(ids)} rows, {rate:.1f} rows/s, about {(len(ids) - len(done)) / rate:.0f} s left")
+    if path is not None:  # a kill inside a write leaves part of a batch, which is then there twice
+        write_jsonl(path, [{"index": index, **recorded(done[index])} for batch in plan for index in batch])
     return [done[index] for index in range(len(ids))]
 
 

@@ -123,10 +123,11 @@ def likeness(frame) -> list[dict]:
 
 
 def cost(results: Results) -> dict:
-    """Seconds and tokens of SDFT's extra step and of both trainings, as they were when the artefacts were made."""
-    made = {"rewriting": {key: results.distilled.report[key] for key in ("seconds", "tokens")}}
-    return made | {f"training {name}": {key: run.record[key] for key in ("seconds", "tokens", "trained_tokens")}
-                   for name, run in results.tuned.items()}  # fmt: skip
+    """Seconds, tokens and peak memory of SDFT's extra step and of both trainings, when the artefacts were made."""
+    keys = ("seconds", "tokens", "trained_tokens", "peak_mb")
+    steps = {"rewriting": results.distilled.report}
+    steps |= {f"training {name}": run.record for name, run in results.tuned.items()}
+    return {step: {key: facts[key] for key in keys if key in facts} for step, facts in steps.items()}
 
 
 def cpu_name() -> str:

@@ -177,7 +177,18 @@ def run_facts() -> dict:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions,
+        "peak_mb": peak_mb(),
     }
+
+
+def peak_mb() -> int | None:
+    """Most memory that this process has held so far, in MB (2**20 bytes); None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most >> (20 if platform.system() == "Darwin" else 10)
 
 
 def run_record(folder: Path) -> dict:

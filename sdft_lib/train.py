@@ -89,7 +89,9 @@ def fine_tune(
         run_trainer(seed, pairs, config, peft_config or lora(config), folder, label, say)
 
     path = artefact("adapter", parts, build)
-    record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {"seconds": run_record(path)["seconds"]}
+    record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {
+        key: value for key, value in run_record(path).items() if key in ("seconds", "peak_mb")
+    }
     return Tuned(path, pandas.DataFrame(read_jsonl(path / "loss.jsonl")), record)
 
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "ci" / "bench"))
 import figure  # noqa: E402
 import limits  # noqa: E402
 import peer_llamacpp  # noqa: E402
+import record  # noqa: E402
 import rows as bench_rows  # noqa: E402
 import run as bench_run  # noqa: E402
 import table  # noqa: E402
@@ -142,3 +143,12 @@ def test_slots_are_filled_again_and_answers_keep_their_order():
     prompts = [[1, 1, 7], [1, 1, 3, 5], [1, 1, 2], [1, 1, 8]]
     assert peer_llamacpp.generate(engine, prompts, {9}, 3) == [[8], [6, 7, 8], [3, 4, 5], []]
     assert engine.prefix == [1, 1] and len(engine.started) == 4
+
+
+def test_readme_follows_from_the_recorded_bench():
+    recorded = json.loads(record.RECORD.read_text(encoding="utf-8"))
+    assert record.readme_with(recorded) == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {row["id"] for row in recorded["rows"]} >= set(table.GOALS)
+    assert all(row["met"] or row["limit_profile"] for row in recorded["rows"] if row["goal"])
+    recorded["rows"][0]["ratio"] = 987.0
+    assert "987.0x" in record.block(recorded)

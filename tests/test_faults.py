@@ -34,7 +34,6 @@ def test_twenty_kills_lose_nothing(tmp_path):
 
 
 SENTENCE = "sdft_lib.errors.SdftError: "
-RESUMED = {"candidate-0.jsonl", "answers.jsonl", "manifest.json"}
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +73,12 @@ def test_read_only_cache_serves_what_it_holds_and_refuses_the_rest_in_one_senten
 def test_kill_inside_a_write_changes_no_result(disk, step):
     """A batch of which some rows were written, and a torn row: the batch is done again, the rows are the same."""
     assert len(disk["torn"][step]) == 4
-    assert all(set(names) <= RESUMED for names in disk["torn"][step])
+    assert not any(disk["torn"][step]), disk["torn"][step]
 
 
 def test_interrupt_is_one_sentence_and_keeps_finished_batches(tmp_path, disk):
     row = '{"prompt": "Which team takes order %d?", "reference": "billing"}\n'
-    (tmp_path / "rows.jsonl").write_text("".join(row % number for number in range(600)))
+    (tmp_path / "rows.jsonl").write_text("".join(row % number for number in range(6000)))
     command = [sys.executable, "-m", "sdft_lib", "distill", "--model", disk["tiny"], "--task",
                tmp_path / "rows.jsonl", "--kind", "label", "--max-new-tokens", "40"]  # fmt: skip
     environment = {**os.environ, "SDFT_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -87,7 +86,7 @@ def test_interrupt_is_one_sentence_and_keeps_finished_batches(tmp_path, disk):
         lines = []
         for line in done.stderr:
             lines.append(line)
-            if "/600 rows" in line:
+            if "/6000 rows" in line:
                 done.send_signal(signal.SIGINT)
                 break
         rest = done.stderr.read()
@@ -95,7 +94,7 @@ def test_interrupt_is_one_sentence_and_keeps_finished_batches(tmp_path, disk):
     assert rest.splitlines()[-1].startswith("Interrupted; steps that were done are kept")
     assert "Traceback" not in rest
     (kept,) = (tmp_path / "cache").rglob("candidate-0.jsonl")
-    assert 0 < len(kept.read_text().splitlines()) < 600
+    assert 0 < len(kept.read_text().splitlines()) < 6000
 
 
 def test_vanished_working_folder_is_one_sentence(tmp_path):

@@ -186,3 +186,7 @@ def test_two_processes_one_works_one_waits_both_get_it(tmp_path):
     assert said[0][-1] == said[1][-1] and store.is_whole(Path(said[0][-1]))
     assert log.read_text() == "built\n"
     assert sum("waiting for it" in line for lines in said for line in lines) == 1
+
+
+def test_peak_memory_is_recorded():
+    assert 10 < store.run_record(store.artefact("kind", {"y": 1}, build_with([])))["peak_mb"] < 100_000

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+UNIFIED = 200
 SLOTS = 32
 BATCH_TOKENS = 2048
 THREADS = os.cpu_count() or 2
@@ -70,9 +71,9 @@ class Engine:
         settings = llama_cpp.llama_context_default_params()
         settings.n_seq_max = slots + 1
         settings.n_ctx = (slots + 1) * round_up(tokens_a_slot, 256)
-        settings.n_batch = settings.n_ubatch = BATCH_TOKENS
+        settings.n_batch, settings.n_ubatch, settings.flash_attn_type = BATCH_TOKENS, 512, 1
         settings.n_threads = settings.n_threads_batch = threads
-        settings.kv_unified = False  # one cache a sequence: attention never looks at another slot's cells
+        settings.kv_unified = tokens_a_slot <= UNIFIED  # measured: shared cells win on short rows, lose on long ones
         self.context = llama_cpp.llama_init_from_model(self.model, settings)
         if not self.model or not self.context:
             sys.exit(f"llama.cpp could not load {path.name}.")

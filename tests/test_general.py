@@ -29,9 +29,10 @@ FUNCTION_WORDS = set(
 # What the questions of ``facts`` ask for, so that none of it is asked for in other words.
 ASKED = r"""capitals? currenc(y|ies) continents? oceans? planets? moon solar astronaut opposites? antonyms? colou?rs?
 alphabet months? seasons? weekdays? calendar triangles? squares? hexagons? pentagons? octagons? plus minus divided
-multipl\w+ boils? freez\w+ oxygen hydrogen gravity magnets? pupp(y|ies) kittens? cal(f|ves) lambs? foals? cubs?
-tadpoles? caterpillars? giraffes? zebras? pandas? kangaroos? penguins? cheetahs? lions? honey nectar wool Eiffel Giza Mahal Sahara
-Nile Everest Amazon Wimbledon basketball Shakespeare Romeo Lisa president""".split()
+multiply multiplied boils?
+freezes freezing frozen oxygen hydrogen gravity magnets? pupp(y|ies) kittens? cal(f|ves) lambs? foals? cubs?
+tadpoles? caterpillars? giraffes? zebras? pandas? kangaroos? penguins? cheetahs? lions? honey nectar wool Eiffel Giza
+Mahal Sahara Nile Everest Amazon Wimbledon basketball Shakespeare Romeo Lisa president""".split()
 
 
 def prompt(row: dict) -> str:

@@ -16,8 +16,8 @@ from sdft_lib.recipes import Recipe
 from sdft_lib.store import code_hash, digest, run_facts
 
 CODE = (
-    "chat", "templates", "prefix", "cache", "decode", "sampling", "generation", "verify", "distill", "shift", "trainer",
-    "train", "methods", "score", "evaluate",
+    "chat", "templates", "prefix", "decode", "sampling", "generation", "verify", "distill", "shift", "trainer", "train",
+    "methods", "score", "evaluate",
 )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """A grid of runs as a TOML file: which methods, how many seeds, what is scored when (lesson 05)."""
 
+import re
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from sdft_lib.errors import SdftError
-from sdft_lib.methods import METHODS, method
+from sdft_lib.methods import METHODS
 from sdft_lib.train import TrainConfig
 
 ALONG = ("dev", "task", "facts", "helpful", "instructions", "safety", "benign")
@@ -53,8 +54,10 @@ def load_recipe(path: Path) -> Recipe:
         raise SdftError(f'{path}: entry "{unknown[0]}" is not known; use {", ".join(sorted(known))}.')
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     recipe = Recipe(**{"name": path.stem} | values)
-    for name in recipe.methods:
-        method(name)
+    if not re.fullmatch(r"[\w-]+", recipe.name):
+        raise SdftError(f'{path}: name "{recipe.name}" is to become a file name; use letters, digits, - and _.')
+    if wrong := [name for name in recipe.methods if name not in METHODS]:
+        raise SdftError(f'{path}: method "{wrong[0]}" is not known; use {", ".join(METHODS)}.')
     if wrong := [name for name in recipe.along if name not in ALONG]:
         raise SdftError(f'{path}: "{wrong[0]}" in along is no suite; use {", ".join(ALONG)}.')
     if not recipe.seeds or not recipe.methods:

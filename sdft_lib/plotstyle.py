@@ -47,7 +47,7 @@ LOOKS = {
     "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
     "sft-anchor": Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--"),
     "sdft-mix": Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo"),
-    "sdft-best": Look("SDFT, best of n", "#00805e", "*", (0, (4, 2)), "**"),
+    "sdft-best": Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**"),
 }
 SPARE = (("#009e73", "D", "-.", "xx"), ("#cc79a7", "v", (0, (5, 1)), "++"), ("#56b4e9", "P", (0, (1, 1)), "--"))
 
@@ -112,6 +112,7 @@ def method_legend(fig: Any, looks: list[Look]) -> None:
         frameon=False,
         fontsize=FONT + 1,
         handletextpad=0.2,
+        columnspacing=2.0 if len(looks) <= 4 else 1.0,
     )
     for text, style in zip(made.get_texts(), looks, strict=True):
         text.set_color(style.colour)

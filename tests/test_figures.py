@@ -70,7 +70,7 @@ CASES = {
     ),
     "matrix": (
         lambda: figures.stage_matrix(matrix()),
-        ("SFT", "seed model: tickets 0.02, sums 0.21", "after sums: tickets 0.61, sums 0.44, calls 0.05"),
+        ("SFT", "seed model: tickets 0.02, sums 0.21", "then sums: tickets 0.61, sums 0.44, calls 0.05"),
     ),
 }
 
@@ -119,10 +119,16 @@ def test_frames_and_dicts_say_the_same():
 
 def test_the_frontier_draws_a_line_for_each_seed_in_the_order_of_training():
     ax = figures.frontier(POINTS[::-1]).fig.axes[0]
-    lines = [line for line in ax.lines if len(line.get_xdata()) > 1]
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
     assert len(lines) == 9 and all(line.get_linewidth() <= 1 for line in lines)
     assert all(list(line.get_xdata()) == sorted(line.get_xdata()) for line in lines)  # these curves learn steadily
     assert len({line.get_color() for line in lines}) == 3
+
+
+def test_the_model_before_training_is_a_level_that_does_not_widen_the_figure():
+    ax = figures.frontier(POINTS).fig.axes[0]
+    assert ax.get_xlim()[0] > 0.2 and "seed (learnt 0.00)" in [text.get_text() for text in ax.texts]
+    assert "seed: learnt 0.00; kept 0.70" in figures.frontier(POINTS[:1]).alt  # alone it is a point
 
 
 def test_noise_does_not_fill_an_axis():

@@ -86,7 +86,7 @@ def test_the_seed_model_is_no_checkpoint():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**31))
 def test_the_choice_never_looks_at_test(seed):
     table = pd.concat([runs(HAND), runs(HAND, seed=1)], ignore_index=True)
@@ -98,7 +98,7 @@ def test_the_choice_never_looks_at_test(seed):
     assert set(matched_comparison(table, "sft", "sdft", "facts")["checkpoints"]) == {"0: 0.25 / 1; 1: 0.25 / 1"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=2, max_size=2))
 def test_no_checkpoint_lies_nearer_to_the_target(curves):
     shares = (0.25, 0.5, 0.75, 1.0)

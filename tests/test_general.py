@@ -32,7 +32,7 @@ alphabet months? seasons? weekdays? calendar triangles? squares? hexagons? penta
 multiply multiplied boils?
 freezes freezing frozen oxygen hydrogen gravity magnets? pupp(y|ies) kittens? cal(f|ves) lambs? foals? cubs?
 tadpoles? caterpillars? giraffes? zebras? pandas? kangaroos? penguins? cheetahs? lions? honey nectar wool Eiffel Giza
-Mahal Sahara Nile Everest Amazon Wimbledon basketball Shakespeare Romeo Lisa president""".split()
+Mahal Sahara Nile Everest Amazon Wimbledon basketball Shakespeare Romeo Lisa president how.(many|much)""".split()
 
 
 def prompt(row: dict) -> str:

@@ -123,6 +123,19 @@ def audit(
     return Reply(result, audit_text(result))
 
 
+def run_grid(path: Path, folder: Path) -> Reply:
+    """Compute a recipe's cells that the results file does not hold yet."""
+    from sdft_lib.evidence import run_recipe
+    from sdft_lib.recipes import load_recipe
+
+    check_folder(folder)
+    recipe = load_recipe(path)
+    folder.mkdir(exist_ok=True)
+    out = folder / f"{recipe.name}.jsonl"
+    count = run_recipe(recipe, out, say=progress)
+    return Reply({"computed": count, "results": str(out)}, f"{count} cells computed\n{out}")
+
+
 @command(app, "sdft run --fast --out my-report")
 def run(
     out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")] = Path("sdft-report"),
@@ -130,9 +143,12 @@ def run(
     task: Task = "tickets",
     model: Model = "smollm2-135m",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of both trainings.")] = 0,
+    recipe: Annotated[Path | None, typer.Option(help="TOML file of a grid; its scores go to OUT/name.jsonl.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
     """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are not repeated."""
+    if recipe is not None:
+        return run_grid(recipe, out)
     from sdft_lib.data import load_task
     from sdft_lib.evaluate import suites
     from sdft_lib.report import collect, write

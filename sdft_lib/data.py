@@ -176,6 +176,17 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
     return Suite(label, card["kind"], rows, card["max_new_tokens"])
 
 
+def load_general() -> list[dict]:
+    """General prompts for replay, ``reference`` empty: the seed's own answers go there. For training, never scored.
+
+    Raises SdftError: missing or altered file.
+    """
+    folder = data_dir() / "general"
+    card = json.loads((folder / "general.json").read_text(encoding="utf-8"))
+    check_frozen(folder / card["file"], card["sha256"])
+    return read_jsonl(folder / card["file"])
+
+
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
     """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError: no such split."""
     rows = getattr(task, split, None) if split in SPLITS else None

@@ -2,6 +2,7 @@
 "rewrite": ...}))``."""
 
 from sdft_lib.plots_data import gap_histogram, lengths, token_surprise
+from sdft_lib.plots_evidence import frontier, stage_matrix
 from sdft_lib.plots_results import scores, tradeoff
 from sdft_lib.plots_rewrites import keep_rates
 from sdft_lib.plots_training import cost_bars, loss_curves
@@ -10,6 +11,7 @@ from sdft_lib.plotstyle import Shown, save, show
 __all__ = [
     "Shown",
     "cost_bars",
+    "frontier",
     "gap_histogram",
     "keep_rates",
     "lengths",
@@ -17,6 +19,7 @@ __all__ = [
     "save",
     "scores",
     "show",
+    "stage_matrix",
     "token_surprise",
     "tradeoff",
 ]

@@ -43,6 +43,11 @@ LOOKS = {
     "reference": Look("reference", SFT.colour, SFT.marker, SFT.line, SFT.hatch),
     "rewrite": Look("rewrite", SDFT.colour, SDFT.marker, SDFT.line, SDFT.hatch),
     "own": Look("own answer", SEED.colour, SEED.marker, SEED.line, SEED.hatch),
+    "sft-slow": Look("SFT, slow", "#b07a00", "v", "-.", "xx"),
+    "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
+    "sft-anchor": Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--"),
+    "sdft-mix": Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo"),
+    "sdft-best": Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**"),
 }
 SPARE = (("#009e73", "D", "-.", "xx"), ("#cc79a7", "v", (0, (5, 1)), "++"), ("#56b4e9", "P", (0, (1, 1)), "--"))
 
@@ -107,6 +112,7 @@ def method_legend(fig: Any, looks: list[Look]) -> None:
         frameon=False,
         fontsize=FONT + 1,
         handletextpad=0.2,
+        columnspacing=2.0 if len(looks) <= 4 else 1.0,
     )
     for text, style in zip(made.get_texts(), looks, strict=True):
         text.set_color(style.colour)

@@ -15,14 +15,18 @@ from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import collate
 from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
-from sdft_lib.trainer import last_whole, prefix_trainer, printer, trainer_arguments
+from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, save_adapter, trainer_arguments
 
-CODE = ("chat", "prefix", "trainer", "train")
+CODE = ("chat", "prefix", "shift", "trainer", "train")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share of all steps)."""
+    """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share of all steps).
+
+    ``anchor``: weight of KL(seed || model) in the loss. ``keep``: shares of the training after which the adapter is
+    kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier (lesson 05).
+    """
 
     rank: int = 8
     alpha: int = 16
@@ -33,8 +37,14 @@ class TrainConfig:
     batch_size: int = 8
     warmup: float = 0.05
     seed: int = 0
+    anchor: float = 0.0
+    keep: tuple[float, ...] = ()
 
     def __post_init__(self):
+        if not 0 <= self.anchor < math.inf:
+            raise SdftError(f"anchor is {self.anchor}; give a weight of at least 0.")
+        if not all(0 < share < 1 for share in self.keep):
+            raise SdftError(f"keep is {self.keep}; give shares of the training above 0 and under 1.")
         for name in ("rank", "alpha", "epochs", "batch_size"):
             if not isinstance(value := getattr(self, name), int) or value < 1:
                 raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
@@ -50,11 +60,12 @@ class TrainConfig:
 @dataclass(frozen=True)
 class Tuned:
     """``adapter``: folder of the LoRA adapter. ``log``: DataFrame with step and loss. ``record``: cost
-    and settings."""
+    and settings. ``kept``: adapters along the way, by share of the training, the final one under 1.0."""
 
     adapter: Path
     log: Any
     record: dict
+    kept: dict[float, Path]
 
 
 def fine_tune(
@@ -81,7 +92,7 @@ def fine_tune(
     check_share(rows, column, minimum_kept)
     pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(pairs), "config": asdict(config), "code": code_hash(*CODE)}
-    parts["config"]["targets"] = list(config.targets)
+    parts["config"] |= {"targets": list(config.targets), "keep": list(config.keep)}
     parts["peft"] = describe(peft_config) if peft_config else None
 
     def build(folder: Path) -> None:
@@ -92,7 +103,8 @@ def fine_tune(
     record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {
         key: value for key, value in run_record(path).items() if key in ("seconds", "peak_mb")
     }
-    return Tuned(path, pandas.DataFrame(read_jsonl(path / "loss.jsonl")), record)
+    kept = {share: path / "kept" / f"{share:.2f}" for share in config.keep} | {1.0: path}
+    return Tuned(path, pandas.DataFrame(read_jsonl(path / "loss.jsonl")), record, kept)
 
 
 def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
@@ -136,12 +148,12 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
         check_room(len(row.ids), seed.model, f"row {pair['id']}")
     model = trainable_copy(seed, peft_config)
     checkpoints = folder / WORK / "checkpoints"
-    trainer = prefix_trainer()(
+    trainer = prefix_trainer(config.anchor)(
         model=model,
         args=trainer_arguments(seed, config, checkpoints),
         train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
         data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id),
-        callbacks=[printer(label, say)],
+        callbacks=[printer(label, say), keeper(config.keep, folder / "kept")],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=last_whole(checkpoints))
@@ -149,8 +161,7 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
     if not all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad):
         raise SdftError(f"{label}: the weights became infinite; lower the learning rate ({config.learning_rate}).")
     model.peft_config["default"].base_model_name_or_path = seed.name
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
+    save_adapter(model, folder)
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),

@@ -53,15 +53,55 @@ def last_whole(checkpoints: Path) -> str | None:
     return None
 
 
-def prefix_trainer():
-    """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``)."""
+def prefix_trainer(anchor: float = 0.0):
+    """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``).
+
+    ``anchor`` times KL(seed || model) on the trained positions is added to the loss; the seed is the same model with
+    its adapter switched off, so nothing more is kept in memory.
+    """
     from transformers import Trainer
 
     class PrefixTrainer(Trainer):
-        def compute_loss(self, model, inputs, **options):
-            return super().compute_loss(model, share_prefix(model, inputs), **options)
+        def compute_loss(self, model, inputs, return_outputs=False, **options):
+            shared = share_prefix(model, inputs)
+            if not anchor:
+                return super().compute_loss(model, shared, return_outputs=return_outputs, **options)
+            loss, outputs = super().compute_loss(model, shared, return_outputs=True, **options)
+            loss = loss + anchor * distance_to_seed(model, inputs, outputs.logits)
+            return (loss, outputs) if return_outputs else loss
 
     return PrefixTrainer
+
+
+def distance_to_seed(model, inputs: dict, logits):
+    """Mean KL(seed || model) in nats over the positions whose next token is trained."""
+    import torch
+
+    from sdft_lib.shift import token_kl
+
+    trained = inputs["labels"][:, 1:] != -100
+    with torch.no_grad(), model.disable_adapter():
+        seed = model(**{key: value for key, value in share_prefix(model, inputs).items() if key != "labels"}).logits
+    return token_kl(seed[:, :-1][trained], logits[:, :-1][trained]).mean()
+
+
+def keeper(shares, folder: Path):
+    """A Trainer callback that leaves the adapter of several moments of training in ``folder/0.25`` and so on."""
+    from transformers import TrainerCallback
+
+    class Keeper(TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **kwargs):
+            for share in shares:
+                if state.global_step == max(1, round(share * state.max_steps)):
+                    save_adapter(model, folder / f"{share:.2f}")
+
+    return Keeper()
+
+
+def save_adapter(model, folder: Path) -> None:
+    """The adapter alone, in safetensors, without the model card that peft writes beside it."""
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
 
 
 def printer(label: str, say):

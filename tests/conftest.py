@@ -16,3 +16,22 @@ def paper_data() -> Path:
     if not path.is_dir():
         pytest.fail(f"SDFT_PAPER_DATA={folder} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_seed():
+    """A tiny random Llama with the embedded model's tokenizer: code paths in milliseconds, answers without sense."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    from sdft_lib.fetch import fetch
+    from sdft_lib.models import Seed, prepare_tokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(fetch(say=lambda line: None), padding_side="left")
+    prepare_tokenizer(tokenizer, "tiny")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=512, initializer_range=0.6,
+    )  # fmt: skip
+    return Seed(LlamaForCausalLM(config).eval(), tokenizer, "tiny", "0", "cpu", "fp32")

@@ -3,6 +3,7 @@
 import base64
 from types import SimpleNamespace
 
+import pandas
 import pytest
 
 from sdft_lib import figures, plotstyle, tables, widgets
@@ -15,6 +16,30 @@ SCORES = [
     for method, mean in zip(("seed", "sft", "sdft"), means)
 ]
 LOG = [{"step": 10, "loss": 4.25}, {"step": 20, "loss": 1.5}, {"step": 30, "loss": float("nan")}]
+POINTS = [
+    {"method": method, "seed": seed, "checkpoint": share, "acquisition": x + seed / 50, "kept": y - seed / 50,
+     "suite": "facts", "n_task": 96, "n_kept": 120}
+    for method, curve in {
+        "seed": ((0, 0.0, 0.70),),
+        "sft": ((0.25, 0.38, 0.62), (0.5, 0.55, 0.50), (1.0, 0.60, 0.38)),
+        "sdft": ((0.25, 0.30, 0.70), (0.5, 0.48, 0.69), (1.0, 0.58, 0.66)),
+        "sft-replay": ((0.25, 0.35, 0.66), (0.5, 0.52, 0.58), (1.0, 0.56, 0.55)),
+    }.items()
+    for seed in range(1 if method == "seed" else 3)
+    for share, x, y in curve
+]  # fmt: skip
+
+
+def matrix():
+    """A matrix with what continual.matrix says about it."""
+    found = pandas.DataFrame(
+        [[0.02, 0.21, 0.14], [0.83, 0.1, 0.12], [0.61, 0.44, 0.05], [0.4, 0.3, 0.7]],
+        columns=["tickets", "sums", "calls"],
+    )
+    found.attrs = {"method": "sft", "n": {"tickets": 96, "sums": 100, "calls": 80}, "seeds": 2}
+    return found
+
+
 CASES = {
     "gap": (
         lambda: figures.gap_histogram(
@@ -34,6 +59,18 @@ CASES = {
     "cost": (
         lambda: figures.cost_bars({"rewriting": {"sdft": 95.4}, "training": {"sft": 210, "sdft": 388}}),
         ("SDFT 95 s", "total: SFT 3 min 30 s, SDFT 8 min 03 s"),
+    ),
+    "frontier": (
+        lambda: figures.frontier(POINTS),
+        (
+            "seed: learnt 0.00; kept 0.70",
+            "SFT (3 seeds): learnt 0.40 at first, 0.62 at the end; kept 0.60 at first, 0.36 at the end",
+            "SFT + replay (3 seeds)",
+        ),
+    ),
+    "matrix": (
+        lambda: figures.stage_matrix(matrix()),
+        ("SFT", "seed model: tickets 0.02, sums 0.21", "then sums: tickets 0.61, sums 0.44, calls 0.05"),
     ),
 }
 
@@ -58,6 +95,10 @@ def test_a_figure_says_its_numbers_and_draws(name, tmp_path):
         lambda: figures.scores([]),
         lambda: figures.tradeoff([]),
         lambda: figures.cost_bars({}),
+        lambda: figures.frontier([]),
+        lambda: figures.frontier([*POINTS, POINTS[0] | {"suite": "safety"}]),
+        lambda: figures.stage_matrix(matrix()[:3]),
+        lambda: figures.stage_matrix(matrix()[[]]),
     ],
 )
 def test_nothing_to_draw_is_one_sentence(make):
@@ -66,14 +107,56 @@ def test_nothing_to_draw_is_one_sentence(make):
 
 
 def test_frames_and_dicts_say_the_same():
-    pandas = pytest.importorskip("pandas")
     assert figures.scores(pandas.DataFrame(SCORES)).alt == figures.scores(SCORES).alt
     assert figures.tradeoff(pandas.DataFrame(SCORES)).alt == figures.tradeoff(SCORES).alt
+    assert figures.frontier(pandas.DataFrame(POINTS)).alt == figures.frontier(POINTS).alt
     report = pandas.DataFrame([{"template": "guide", "rows": 100, "kept": 4, "reasons": {"accepted": 4, "loop": 96}}])
     each = pandas.DataFrame({"template": "guide", "reason": ["accepted"] * 4 + ["loop"] * 96})
     assert figures.keep_rates(report).alt == figures.keep_rates(each).alt == CASES["keep"][0]().alt
     turned = {"sft": {"training": 210}, "sdft": {"rewriting": 95.4, "training": 388}}
     assert figures.cost_bars(turned).alt == CASES["cost"][0]().alt
+
+
+def test_the_frontier_draws_a_line_for_each_seed_in_the_order_of_training():
+    ax = figures.frontier(POINTS[::-1]).fig.axes[0]
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
+    assert len(lines) == 9 and all(line.get_linewidth() <= 1 for line in lines)
+    assert all(list(line.get_xdata()) == sorted(line.get_xdata()) for line in lines)  # these curves learn steadily
+    assert len({line.get_color() for line in lines}) == 3
+
+
+def test_the_model_before_training_is_a_level_that_does_not_widen_the_figure():
+    ax = figures.frontier(POINTS).fig.axes[0]
+    assert ax.get_xlim()[0] > 0.2 and "seed (learnt 0.00)" in [text.get_text() for text in ax.texts]
+    assert "seed: learnt 0.00; kept 0.70" in figures.frontier(POINTS[:1]).alt  # alone it is a point
+
+
+def test_noise_does_not_fill_an_axis():
+    close = [row | {"acquisition": 0.5, "kept": 0.5 + row["seed"] / 1000} for row in POINTS]
+    low, high = figures.frontier(close).fig.axes[0].get_ylim()
+    assert high - low > 0.2
+
+
+def test_captions_state_items_and_seeds():
+    assert "task n = 96, facts n = 120" in figures.frontier(POINTS).caption
+    said = figures.stage_matrix(matrix()).caption
+    assert "n = 80–100 items a task and 2 training seeds" in said and "at most 0.11" in said
+    bare = matrix()
+    bare.attrs = {}
+    assert "n = " not in figures.stage_matrix(bare).caption
+
+
+def test_a_matrix_frames_what_was_just_trained():
+    ax = figures.stage_matrix(matrix()).fig.axes[0]
+    assert [(patch.get_x() + 0.47, patch.get_y() + 0.45) for patch in ax.patches] == [(0, 1), (1, 2), (2, 3)]
+    assert [text.get_text() for text in ax.texts][:3] == ["0.02", "0.21", "0.14"]
+
+
+def test_the_methods_of_the_grid_look_different():
+    from sdft_lib.methods import METHODS
+
+    looks = [plotstyle.look(name, 0) for name in ("seed", *METHODS)]
+    assert len({style.colour for style in looks}) == len({style.marker for style in looks}) == len(METHODS) + 1
 
 
 def test_save_to_an_unwritable_place(tmp_path):

@@ -14,24 +14,9 @@ WORDS = ("gold", "the sea", "a very old house by the river", "seven", "Paris in 
 PROMPTS = [[{"role": "user", "content": f"Say one thing about {word}."}] for word in WORDS]
 
 
-@pytest.fixture(scope="module")
-def seed(tmp_path_factory):
-    """A tiny random Llama whose rows end at different lengths: the model's own tokenizer, 2 layers."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    from sdft_lib.fetch import fetch
-    from sdft_lib.models import Seed, prepare_tokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(fetch(say=lambda line: None), padding_side="left")
-    prepare_tokenizer(tokenizer, "tiny")
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=512, initializer_range=0.6,
-    )  # fmt: skip
-    model = LlamaForCausalLM(config).eval()
-    return Seed(model, tokenizer, "tiny", "0", "cpu", "fp32")
+@pytest.fixture
+def seed(tiny_seed):
+    return tiny_seed
 
 
 @pytest.fixture

@@ -1,0 +1,149 @@
+"""Compute a recipe's grid cell by cell, keep every item's score, and go on where a file ends (lesson 05).
+
+A cell is one method with one training seed. Its lines are appended to the results file at once when it ends: one line
+a checkpoint and suite with ids and scores, and one line of facts (cost, versions, code). A later start skips the cells
+that the file already holds with the same settings.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdft_lib.disk import append_jsonl, read_jsonl
+from sdft_lib.errors import SdftError
+from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
+from sdft_lib.recipes import Recipe
+from sdft_lib.store import code_hash, digest, run_facts
+
+CODE = (
+    "chat", "templates", "prefix", "decode", "sampling", "generation", "verify", "distill", "shift", "trainer", "train",
+    "methods", "score", "evaluate",
+)  # fmt: skip
+
+
+def cells(recipe: Recipe) -> list[tuple[str, int]]:
+    """(method, seed) in the order of computing: the seed model first, then seed by seed, so that an early stop leaves
+    every method with the same seeds."""
+    return [("seed", 0), *((name, seed) for seed in recipe.seeds for name in recipe.methods)]
+
+
+def finished(recipe: Recipe, out: Path) -> set[tuple[str, int]]:
+    """Cells that the results file holds with this recipe's settings."""
+    if not Path(out).exists():
+        return set()
+    key = digest(recipe.settings)
+    return {(line["method"], line["seed"]) for line in read_jsonl(out) if line["settings"] == key and "facts" in line}
+
+
+def run_recipe(recipe: Recipe, out: Path, *, say=print) -> int:
+    """Compute the cells that ``out`` does not hold yet and append them; returns how many were computed."""
+    from sdft_lib.data import load_task
+    from sdft_lib.models import load_seed
+
+    done = finished(recipe, out)
+    todo = [cell for cell in cells(recipe) if cell not in done]
+    say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")
+    if not todo:
+        return 0
+    seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
+    for number, (name, training_seed) in enumerate(todo, 1):
+        say(f"cell {number} of {len(todo)}: {name}, seed {training_seed}")
+        lines = seed_cell(recipe, seed, task, say) if name == "seed" else cell(
+            recipe, seed, task, name, training_seed, say)  # fmt: skip
+        head = {"recipe": recipe.name, "method": name, "seed": training_seed, "settings": digest(recipe.settings)}
+        append_jsonl(out, [head | line for line in lines])
+    return len(todo)
+
+
+def seed_cell(recipe: Recipe, seed, task, say) -> list[dict]:
+    """Scores of the model before training, as checkpoint 0."""
+    return [*scores(recipe, seed, task, 0.0, say), {"facts": facts(seed)}]
+
+
+def cell(recipe: Recipe, seed, task, name: str, training_seed: int, say) -> list[dict]:
+    """Train one method with one seed and score it along the way and at the end."""
+    from sdft_lib.models import with_adapter
+    from sdft_lib.train import fine_tune
+
+    chosen = method(name)
+    rows = training_rows(recipe, seed, task, chosen, training_seed, say)
+    config = configured(chosen, recipe.config(training_seed))
+    tuned = fine_tune(seed, rows, config, column=chosen.column, label=name, say=say)
+    lines = []
+    for share, adapter in tuned.kept.items():
+        lines += scores(recipe, with_adapter(seed, adapter, label=name), task, share, say)
+    record = {key: tuned.record.get(key) for key in ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")}
+    return [*lines, {"facts": facts(seed) | {"training": record}}]
+
+
+def training_rows(recipe: Recipe, seed, task, chosen, training_seed: int, say) -> list[dict]:
+    """The rows that a method trains on."""
+    from sdft_lib.data import load_general
+    from sdft_lib.distill import GREEDY, distill
+    from sdft_lib.templates import load_template
+
+    template = load_template(recipe.template)
+    if chosen.candidates > 1:
+        options = {"candidates": chosen.candidates, "decoding": GREEDY, "limit": recipe.rows, "say": say}
+        return best_rewrites(seed, task, template, **options)
+    rows = distill(seed, task, template, limit=recipe.rows, say=say).rows
+    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
+    return rows_for(chosen, rows, general=general, seed=training_seed)
+
+
+def scores(recipe: Recipe, model, task, share: float, say) -> list[dict]:
+    """One line a suite with ids and scores: all suites before and after training, ``along`` in between."""
+    from sdft_lib.evaluate import evaluate_suite
+
+    wanted = recipe.along if 0 < share < 1 else ("dev", "task", *PROBE_NAMES)
+    lines = []
+    for name in dict.fromkeys(wanted):
+        rows = evaluate_suite(model, suite(recipe, task, name), f"{share:.0%} of training", say)
+        lines.append({"checkpoint": share, "split": "dev" if name == "dev" else "test",
+                      "suite": "task" if name == "dev" else name, "ids": [row["id"] for row in rows],
+                      "scores": [row["score"] for row in rows]})  # fmt: skip
+    return lines
+
+
+PROBE_NAMES = ("facts", "helpful", "instructions", "safety", "benign")
+
+
+def suite(recipe: Recipe, task, name: str):
+    """A suite by name, cut to the recipe's limit; ``dev`` and ``task`` are splits of the task."""
+    from sdft_lib.data import load_probes, task_suite
+    from sdft_lib.evaluate import cut
+
+    splits = {"dev": "dev", "task": "test"}
+    found = task_suite(task, splits[name]) if name in splits else load_probes(name)
+    return cut(found, (recipe.limits or {}).get(name))
+
+
+def facts(seed) -> dict:
+    """When, on what, by which command and code a cell was computed."""
+    command = " ".join(["sdft", *sys.argv[1:]])
+    return run_facts() | {"device": seed.device, "dtype": seed.dtype, "command": command, "code": code_hash(*CODE)}
+
+
+def read_results(paths: Sequence[Path]):
+    """All items of results files: DataFrame with recipe, method, seed, checkpoint, split, suite, id, score."""
+    import pandas
+
+    rows = []
+    for path in paths:
+        for line in read_jsonl(path):
+            if "scores" not in line:
+                continue
+            if len(line["ids"]) != len(line["scores"]):
+                raise SdftError(f"{path}: {line['method']}, {line['suite']}: ids and scores differ in number.")
+            head = {key: line[key] for key in ("recipe", "method", "seed", "checkpoint", "split", "suite")}
+            rows += [head | {"id": key, "score": value} for key, value in zip(line["ids"], line["scores"])]
+    return pandas.DataFrame(rows)
+
+
+def costs(paths: Sequence[Path]):
+    """What each cell took: DataFrame with recipe, method, seed, seconds, peak_mb, steps, tokens, trained_tokens."""
+    import pandas
+
+    lines = [line for path in paths for line in read_jsonl(path) if "facts" in line]
+    keys = ("recipe", "method", "seed")
+    return pandas.DataFrame([{key: line[key] for key in keys} | line["facts"].get("training", {}) for line in lines])

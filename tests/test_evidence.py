@@ -1,0 +1,106 @@
+"""Recipes and their grids: read and checked, computed cell by cell, gone on with, read back item by item."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sdft_lib import evidence, recipes
+from sdft_lib.errors import SdftError
+
+ROOT = Path(__file__).parent.parent
+SMALL = """
+rows = 8
+methods = ["sft", "sft-anchor"]
+seeds = [0]
+keep = [0.5]
+along = ["dev", "facts"]
+limits = {dev = 3, task = 4, facts = 3, helpful = 2, instructions = 2, safety = 2, benign = 2}
+[training]
+epochs = 1
+learning_rate = 1e-2
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny_folder(tiny_seed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_seed.model.save_pretrained(folder)
+    tiny_seed.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "small.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_our_recipes_are_valid():
+    paths = sorted((ROOT / "data" / "recipes").glob("*.toml"))
+    assert paths
+    for path in paths:
+        recipe = recipes.load_recipe(path)
+        assert recipe.name == path.stem and len(recipe.seeds) >= 3
+
+
+@pytest.mark.parametrize("text, words", [
+    ("rows = [", "TOML"), ("lines = 3", '"lines" is not known'), ('methods = ["dpo"]', '"dpo" is not known'),
+    ('along = ["poems"]', '"poems"'), ("seeds = []", "at least one"), ("[training]\nspeed = 3", "unknown entry"),
+    ("[training]\nlearning_rate = -1.0", "learning rate"), ("keep = [1.5]", "keep"),
+    ('name = "../up"', "file name")])  # fmt: skip
+def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
+    with pytest.raises(SdftError, match="small.toml") as caught:
+        recipes.load_recipe(write(tmp_path, text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_cells_go_seed_by_seed():
+    recipe = recipes.Recipe("x", methods=("sft", "sdft"), seeds=(0, 1))
+    assert evidence.cells(recipe) == [("seed", 0), ("sft", 0), ("sdft", 0), ("sft", 1), ("sdft", 1)]
+
+
+def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    text = f'model = "{tiny_folder}"\n{SMALL}'
+    recipe, out, quiet = recipes.load_recipe(write(tmp_path, text)), tmp_path / "out.jsonl", lambda line: None
+    assert evidence.run_recipe(recipe, out, say=quiet) == 3
+    before = out.read_text()
+    assert evidence.run_recipe(recipe, out, say=quiet) == 0
+    more = recipes.load_recipe(write(tmp_path, text.replace("seeds = [0]", "seeds = [0, 1]")))
+    assert evidence.run_recipe(more, out, say=quiet) == 2
+    assert out.read_text().startswith(before)
+
+    frame = evidence.read_results([out])
+    runs = frame[frame.method == "sft"].groupby(["seed", "checkpoint", "split", "suite"]).size()
+    assert runs[0, 0.5].to_dict() == {("dev", "task"): 3, ("test", "facts"): 3} == runs[1, 0.5].to_dict()
+    assert runs[0, 1.0]["test", "task"] == 4 and len(runs[0, 1.0]) == 7
+    assert set(frame[frame.method == "seed"].checkpoint) == {0.0}
+    assert frame.score.between(0, 1).all() and not frame.duplicated(["method", "seed", "checkpoint", "split", "suite",
+                                                                     "id"]).any()  # fmt: skip
+    costs = evidence.costs([out]).set_index(["method", "seed"])
+    assert costs.loc[("sft-anchor", 0), "steps"] == 1
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    facts = [line["facts"] for line in lines if "facts" in line]
+    assert len(facts) == 5 and all(each["versions"]["torch"] and each["code"] and each["made"] for each in facts)
+    assert not any(key in out.read_text() for key in ("text", "raw"))
+
+
+def test_other_settings_are_other_cells(tmp_path):
+    out = tmp_path / "out.jsonl"
+    recipe = recipes.Recipe("x", methods=("sft",), rows=8)
+    line = {"method": "sft", "seed": 0, "settings": evidence.digest(recipe.settings), "facts": {}}
+    out.write_text(json.dumps(line) + "\n")
+    assert evidence.finished(recipe, out) == {("sft", 0)}
+    assert evidence.finished(recipes.Recipe("x", methods=("sft",), rows=9), out) == set()
+
+
+def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from sdft_lib import cli
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.app, ["run", "--recipe", str(write(tmp_path, "seeds = []")), "--out", "results"])
+    assert done.exit_code == 2 and "at least one" in done.stderr and not (tmp_path / "results").exists()

@@ -168,7 +168,7 @@ def _run(part, task: str, seed, last: int, where: str):
             raise SdftError(f'{where}: stage {stage} has no scores on the task "{task}"; evaluate it there first.')
     if (twice := rows.duplicated(["stage", "id"])).any():
         raise SdftError(f'{where}: the id "{rows["id"][twice].iloc[0]}" of "{task}" occurs twice at one stage.')
-    table = rows.pivot(index="id", columns="stage", values="score").sort_index()
+    table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
     if alone := int(table.isna().any(axis=1).sum()):
         raise SdftError(
             f'{where}: the stages have different ids on the task "{task}" ({alone} are not in all stages); '

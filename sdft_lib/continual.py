@@ -44,7 +44,7 @@ def measures(frame, *, level: float = 0.95, resamples: int = 10_000, seed: int =
     - forgetting: mean over j < T of max(R[1, j], ..., R[T-1, j]) - R[T, j]; the seed model is no candidate.
 
     ACC, BWT, FWT: Lopez-Paz and Ranzato 2017 (GEM, arXiv 1706.08840), section 2, with the seed model in place of a
-    model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv 1801.10112), section 3. With several training
+    model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv 1801.10112). With several training
     seeds each measure is the mean of the seeds' measures.
 
     The interval is a percentile bootstrap over items: each task's items are drawn again with the same draw at every

@@ -44,7 +44,7 @@ def measures(frame, *, level: float = 0.95, resamples: int = 10_000, seed: int =
     - forgetting: mean over j < T of max(R[1, j], ..., R[T-1, j]) - R[T, j]; the seed model is no candidate.
 
     ACC, BWT, FWT: Lopez-Paz and Ranzato 2017 (GEM, arXiv 1706.08840), section 2, with the seed model in place of a
-    model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv 1801.10112), section 3. With several training
+    model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv 1801.10112). With several training
     seeds each measure is the mean of the seeds' measures.
 
     The interval is a percentile bootstrap over items: each task's items are drawn again with the same draw at every
@@ -168,7 +168,7 @@ def _run(part, task: str, seed, last: int, where: str):
             raise SdftError(f'{where}: stage {stage} has no scores on the task "{task}"; evaluate it there first.')
     if (twice := rows.duplicated(["stage", "id"])).any():
         raise SdftError(f'{where}: the id "{rows["id"][twice].iloc[0]}" of "{task}" occurs twice at one stage.')
-    table = rows.pivot(index="id", columns="stage", values="score").sort_index()
+    table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
     if alone := int(table.isna().any(axis=1).sum()):
         raise SdftError(
             f'{where}: the stages have different ids on the task "{task}" ({alone} are not in all stages); '

@@ -76,10 +76,11 @@ def matched_comparison(frame, a: str, b: str, suite: str, *, task: str = "task",
     """Method a minus b on test, at the checkpoints of ``choose``: a row for the task, one for ``suite`` (lesson 04).
 
     The columns are MATCHED. ``difference`` is the mean over items and seeds; [low, high] is a percentile bootstrap
-    over items, the scores of all seeds drawn together with their item, the checkpoints kept as chosen. ``p_mcnemar`` is the exact test, for one seed
-    and right-or-wrong scores. [seeds_low, seeds_high] is Student's interval over the seeds' mean differences, from
-    FEWEST_SEEDS seeds on; otherwise these are NaN. ``checkpoints`` reads "seed: of a / of b". Look at the row of the
-    task first: matching on dev is not matching on test. Each suite is one more test: correct with ``stats.holm``.
+    over items, the scores of all seeds drawn together with their item and the checkpoints kept as chosen.
+    ``p_mcnemar`` is the exact test, for one seed and right-or-wrong scores. [seeds_low, seeds_high] is Student's
+    interval over the seeds' mean differences, from FEWEST_SEEDS seeds on; otherwise these are NaN. ``checkpoints``
+    reads "seed: of a / of b". Look at the row of the task first: matching on dev is not matching on test. Each suite
+    is one more test: correct with ``stats.holm``.
     Raises SdftError as ``choose`` does, and if a chosen checkpoint lacks test scores or ids differ.
     """
     import pandas as pd

@@ -119,6 +119,14 @@ def test_items_are_paired_between_stages():
     assert table.loc["ACC", "low"] < 0.5 < table.loc["ACC", "high"]
 
 
+def test_tasks_are_drawn_apart():
+    # Task b has wrong what task a has right; one draw for both would make the mean exactly 0.5 every time.
+    table = frame([[5, 5]] * 3, order="a-b")
+    table.loc[table["task"] == "b", "score"] = 1 - table.loc[table["task"] == "b", "score"]
+    found = measures(table).set_index("measure").loc["ACC"]
+    assert found["low"] < 0.4 and found["high"] > 0.6
+
+
 def test_seeds_are_drawn_together():
     # The same answers under a second training seed are no new evidence: the interval stays as wide.
     one = measures(frame(HAND))

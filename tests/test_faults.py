@@ -78,15 +78,18 @@ def test_kill_inside_a_write_changes_no_result(disk, step):
 
 def test_interrupt_is_one_sentence_and_keeps_finished_batches(tmp_path, disk):
     row = '{"prompt": "Which team takes order %d?", "reference": "billing"}\n'
-    (tmp_path / "rows.jsonl").write_text("".join(row % number for number in range(6000)))
+    (tmp_path / "rows.jsonl").write_text("".join(row % number for number in range(1500)))
     command = [sys.executable, "-m", "sdft_lib", "distill", "--model", disk["tiny"], "--task",
                tmp_path / "rows.jsonl", "--kind", "label", "--max-new-tokens", "40"]  # fmt: skip
     environment = {**os.environ, "SDFT_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as done:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    # A shell starts what it sends to the background with Ctrl-C ignored, and its children inherit that.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, **options) as done:
         lines = []
         for line in done.stderr:
             lines.append(line)
-            if "/6000 rows" in line:
+            if "/1500 rows" in line:
                 done.send_signal(signal.SIGINT)
                 break
         rest = done.stderr.read()
@@ -94,7 +97,7 @@ def test_interrupt_is_one_sentence_and_keeps_finished_batches(tmp_path, disk):
     assert rest.splitlines()[-1].startswith("Interrupted; steps that were done are kept")
     assert "Traceback" not in rest
     (kept,) = (tmp_path / "cache").rglob("candidate-0.jsonl")
-    assert 0 < len(kept.read_text().splitlines()) < 6000
+    assert 0 < len(kept.read_text().splitlines()) < 1500
 
 
 def test_vanished_working_folder_is_one_sentence(tmp_path):

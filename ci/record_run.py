@@ -60,9 +60,19 @@ def block(record: dict) -> str:
 
 def readme_with(record: dict) -> str:
     """The README's text with the results block of a record."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{block(record)}\n{END}{rest.split(END)[1]}"
+    return readme_between(BEGIN, END, block(record))
+
+
+def readme_between(begin: str, end: str, text: str) -> str:
+    """The README with ``text`` between two marks in place of what stood there."""
+    before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
+
+
+def when_and_where() -> dict:
+    """Today, and the commit that is checked out."""
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return {"recorded": time.strftime("%Y-%m-%d"), "commit": head.stdout.strip()}
 
 
 def record_run() -> None:
@@ -74,8 +84,7 @@ def record_run() -> None:
     summary = json.loads((ROOT / "build" / "summary.json").read_text(encoding="utf-8"))
     if summary["mode"] != "default":
         sys.exit("build/summary.json comes from a fast run; run ci/run_tutorial.py first.")
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    record = {"recorded": time.strftime("%Y-%m-%d"), "commit": head.stdout.strip(), **summary}
+    record = {**when_and_where(), **summary}
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
     figures.save(figures.scores(pandas.DataFrame(record["scores"])), FIGURE)

@@ -9,16 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdft_lib import distill, evaluate, train
 from sdft_lib.disk import append_jsonl, read_jsonl
 from sdft_lib.errors import SdftError
 from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
-from sdft_lib.recipes import Recipe
+from sdft_lib.recipes import ALONG, Recipe
 from sdft_lib.store import code_hash, digest, run_facts
 
-CODE = (
-    "chat", "templates", "prefix", "decode", "sampling", "generation", "verify", "distill", "shift", "trainer", "train",
-    "methods", "score", "evaluate",
-)  # fmt: skip
+CODE = tuple(dict.fromkeys((*distill.CODE, *train.CODE, *evaluate.CODE, "methods")))
 
 
 def cells(recipe: Recipe) -> list[tuple[str, int]]:
@@ -63,12 +61,11 @@ def seed_cell(recipe: Recipe, seed, task, say) -> list[dict]:
 def cell(recipe: Recipe, seed, task, name: str, training_seed: int, say) -> list[dict]:
     """Train one method with one seed and score it along the way and at the end."""
     from sdft_lib.models import with_adapter
-    from sdft_lib.train import fine_tune
 
     chosen = method(name)
     rows = training_rows(recipe, seed, task, chosen, training_seed, say)
     config = configured(chosen, recipe.config(training_seed))
-    tuned = fine_tune(seed, rows, config, column=chosen.column, label=name, say=say)
+    tuned = train.fine_tune(seed, rows, config, column=chosen.column, label=name, say=say)
     lines = []
     for share, adapter in tuned.kept.items():
         lines += scores(recipe, with_adapter(seed, adapter, label=name), task, share, say)
@@ -79,43 +76,36 @@ def cell(recipe: Recipe, seed, task, name: str, training_seed: int, say) -> list
 def training_rows(recipe: Recipe, seed, task, chosen, training_seed: int, say) -> list[dict]:
     """The rows that a method trains on."""
     from sdft_lib.data import load_general
-    from sdft_lib.distill import GREEDY, distill
     from sdft_lib.templates import load_template
 
     template = load_template(recipe.template)
     if chosen.candidates > 1:
-        options = {"candidates": chosen.candidates, "decoding": GREEDY, "limit": recipe.rows, "say": say}
+        options = {"candidates": chosen.candidates, "decoding": distill.GREEDY, "limit": recipe.rows, "say": say}
         return best_rewrites(seed, task, template, **options)
-    rows = distill(seed, task, template, limit=recipe.rows, say=say).rows
+    rows = distill.distill(seed, task, template, limit=recipe.rows, say=say).rows
     general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
     return rows_for(chosen, rows, general=general, seed=training_seed)
 
 
 def scores(recipe: Recipe, model, task, share: float, say) -> list[dict]:
     """One line a suite with ids and scores: all suites before and after training, ``along`` in between."""
-    from sdft_lib.evaluate import evaluate_suite
-
-    wanted = recipe.along if 0 < share < 1 else ("dev", "task", *PROBE_NAMES)
+    wanted = recipe.along if 0 < share < 1 else ALONG
     lines = []
     for name in dict.fromkeys(wanted):
-        rows = evaluate_suite(model, suite(recipe, task, name), f"{share:.0%} of training", say)
+        rows = evaluate.evaluate_suite(model, suite(recipe, task, name), f"{share:.0%} of training", say)
         lines.append({"checkpoint": share, "split": "dev" if name == "dev" else "test",
                       "suite": "task" if name == "dev" else name, "ids": [row["id"] for row in rows],
                       "scores": [row["score"] for row in rows]})  # fmt: skip
     return lines
 
 
-PROBE_NAMES = ("facts", "helpful", "instructions", "safety", "benign")
-
-
 def suite(recipe: Recipe, task, name: str):
     """A suite by name, cut to the recipe's limit; ``dev`` and ``task`` are splits of the task."""
     from sdft_lib.data import load_probes, task_suite
-    from sdft_lib.evaluate import cut
 
     splits = {"dev": "dev", "task": "test"}
     found = task_suite(task, splits[name]) if name in splits else load_probes(name)
-    return cut(found, (recipe.limits or {}).get(name))
+    return evaluate.cut(found, (recipe.limits or {}).get(name))
 
 
 def facts(seed) -> dict:

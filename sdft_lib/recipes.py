@@ -5,11 +5,12 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from sdft_lib.data import PROBES
 from sdft_lib.errors import SdftError
 from sdft_lib.methods import METHODS
 from sdft_lib.train import TrainConfig
 
-ALONG = ("dev", "task", "facts", "helpful", "instructions", "safety", "benign")
+ALONG = ("dev", "task", *PROBES)
 
 
 @dataclass(frozen=True)

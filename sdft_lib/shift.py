@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
+from sdft_lib.prefix import pad_behind_prefix
 
 LAYER = re.compile(r"layers\.(\d+)\.(.+)\.weight$")
 ROWS = 4  # rows a pass: full distributions over 49k tokens are large
@@ -44,11 +45,8 @@ def batch_kl(seed, tuned, rendered: Sequence) -> list[list[float]]:
     """KL at each trained token of each row."""
     import torch
 
-    width, keep = max(len(row.ids) for row in rendered), max(sum(row.mask) for row in rendered) + 1
-    pad = seed.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in rendered], device=seed.device)
-    shown = [[0] * (width - len(row.ids)) + [1] * len(row.ids) for row in rendered]
-    attention = torch.tensor(shown, device=seed.device)
+    keep = max(sum(row.mask) for row in rendered) + 1
+    ids, attention, _ = pad_behind_prefix([row.ids for row in rendered], seed.tokenizer.pad_token_id, seed.device)
     inputs = {"input_ids": ids, "attention_mask": attention, "logits_to_keep": keep,
               "position_ids": (attention.cumsum(1) - 1).clamp_min(0)}  # fmt: skip
     with torch.inference_mode():

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from cells_ours import evaluate, ours, processes, train_ours
-from common import FILES, HERE, WORK, count, peak_mb, quiet
+from common import FILES, HERE, WORK, count, quiet
 from rows import packed_model, prompts, training_pairs
 
 
@@ -127,6 +127,8 @@ CELLS = {
 
 
 def main(name: str, out: str, *options: str) -> None:
+    from sdft_lib.store import peak_mb
+
     if name.startswith("scaling_"):
         run = partial(ours, kind="short", rows=int(name.removeprefix("scaling_")))
     else:

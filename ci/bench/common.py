@@ -1,7 +1,5 @@
 """Where the bench keeps its files, and how many rows each cell runs."""
 
-import resource
-import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,11 +22,6 @@ FILES = {"f16": "model-f16.gguf", "q4": "model-q4_1.gguf"}
 
 def count(name: str, quick: bool) -> int:
     return ROWS[name][1 if quick else 0]
-
-
-def peak_mb() -> int:
-    """Highest memory of this process in MB (the kernel counts kB on Linux, bytes on macOS)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def quiet(*_) -> None:

@@ -6,12 +6,14 @@ python3 ci/bench/record.py   copy build/bench/bench.json and rebuild the README'
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
+
+import record_run  # noqa: E402
+
 RECORD = ROOT / "data" / "results" / "bench.json"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 NAMES = {
@@ -45,17 +47,14 @@ def block(record: dict) -> str:
 
 def readme_with(record: dict) -> str:
     """The README's text with the block of a record."""
-    before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(BEGIN)
-    return f"{before}{BEGIN}\n{block(record)}\n{END}{rest.split(END)[1]}"
+    return record_run.readme_between(BEGIN, END, block(record))
 
 
 def main() -> None:
-    sys.path.insert(0, str(ROOT))
     from sdft_lib.report import cpu_name
 
     rows = json.loads((ROOT / "build" / "bench" / "bench.json").read_text(encoding="utf-8"))
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    record = {"recorded": time.strftime("%Y-%m-%d"), "commit": head.stdout.strip(), "cpu": cpu_name(), "rows": rows}
+    record = {**record_run.when_and_where(), "cpu": cpu_name(), "rows": rows}
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (ROOT / "README.md").write_text(readme_with(record), encoding="utf-8")
 

@@ -6,11 +6,14 @@ decoding, row by row (tested).
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
 from sdft_lib.prefix import pad_behind_prefix, prefix_cache
+from sdft_lib.products import weights_first
 
 DROP_SHARE = 8  # finished rows are dropped once they are an eighth of the batch: each drop copies the cache
 ROOM = 64  # tokens by which the cache grows
+PROMPT_TOKENS = 1344  # prompts are read in parts of so many tokens on a CPU: what a layer works on stays in its cache
 
 
 def decode(
@@ -27,12 +30,13 @@ def decode(
     numbers, stop = list(range(len(rows))), torch.tensor(stops, device=model.device)
     going = torch.ones(len(rows), dtype=torch.bool, device=model.device)
     positions = (attention.cumsum(1) - 1).clamp_min(0)
-    with torch.inference_mode():
-        cache = roomy(prefix_cache(model, ids, shared), model)
-        step, place = ids[:, shared:], positions[:, shared:]
+    with torch.inference_mode(), weights_first(model):
+        cache, logits = read_prompts(model, ids, attention, positions, shared)
+        step, place = ids[:, -1:], positions[:, -1:]
         for count in range(max_new_tokens):
-            logits = model(input_ids=step, attention_mask=attention, position_ids=place, past_key_values=cache,
-                           logits_to_keep=1).logits[:, -1]  # fmt: skip
+            if count:
+                logits = model(input_ids=step, attention_mask=attention, position_ids=place, past_key_values=cache,
+                               logits_to_keep=1).logits[:, -1]  # fmt: skip
             step = choose(logits, ids, numbers)[:, None]
             for number, token, unfinished in zip(numbers, step[:, 0].tolist(), going.tolist(), strict=True):
                 if unfinished:
@@ -42,7 +46,7 @@ def decode(
                 break
             ids = torch.cat([ids, step], 1)
             attention = torch.cat([attention, torch.ones_like(step)], 1)
-            place = place[:, -1:] + 1
+            place = place + 1
             if (~going).sum() * DROP_SHARE >= len(numbers):
                 keep = going.nonzero()[:, 0]
                 cache.batch_select_indices(keep)
@@ -51,9 +55,31 @@ def decode(
     return answers
 
 
-def roomy(cache, model):
-    """A cache whose plain layers grow in blocks; layers with a window or a state of their own stay as they are."""
+def read_prompts(model, ids, attention, positions, shared: int):
+    """Cache and logits (rows, vocabulary) behind the prompts; their shared start is computed once."""
+    import torch
     from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    start = prefix_cache(model, ids[:1], shared) or DynamicCache(config=model.config)
+    plain = all(type(layer) is DynamicLayer for layer in start.layers)
+    rows = max(1, PROMPT_TOKENS // (ids.shape[1] - shared)) if plain and model.device.type == "cpu" else len(ids)
+    parts, logits = [], []
+    for first in range(0, len(ids), rows):
+        part = slice(first, first + rows)
+        parts.append(deepcopy(start))
+        if shared:
+            parts[-1].batch_repeat_interleave(len(ids[part]))
+        logits.append(model(
+            input_ids=ids[part, shared:], attention_mask=attention[part], position_ids=positions[part, shared:],
+            past_key_values=parts[-1], logits_to_keep=1,
+        ).logits[:, -1])  # fmt: skip
+    return roomy(parts), torch.cat(logits)
+
+
+def roomy(parts: list):
+    """One cache from those of some rows each; its plain layers grow in blocks, those with a window stay as they are."""
+    import torch
     from transformers.cache_utils import DynamicLayer
 
     class RoomyLayer(DynamicLayer):
@@ -74,12 +100,14 @@ def roomy(cache, model):
             self.block = tuple(block[indices] for block in self.block)
             self.keys, self.values = (block[:, :, : self.keys.shape[2]] for block in self.block)
 
-    cache = cache or DynamicCache(config=model.config)
+    cache, others = parts[0], parts[1:]
     for index, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer:
+            layers = [layer, *(other.layers[index] for other in others)]
             cache.layers[index] = RoomyLayer()
-            if layer.is_initialized:
-                cache.layers[index].update(layer.keys, layer.values)
+            cache.layers[index].update(*(torch.cat([getattr(x, side) for x in layers]) for side in ("keys", "values")))
+            for other in others:
+                other.layers[index] = None
     return cache
 
 

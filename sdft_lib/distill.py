@@ -17,8 +17,8 @@ from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
 CODE = (
-    "chat", "templates", "prefix", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
-    "verify", "distill",
+    "chat", "templates", "prefix", "products", "decode", "sampling", "generation", "answers", "calls", "labels",
+    "phrases", "verify", "distill",
 )  # fmt: skip
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}

@@ -9,7 +9,7 @@ from sdft_lib.score import score
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
 CODE = (
-    "chat", "prefix", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
+    "chat", "prefix", "products", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
     "constraints", "score", "evaluate",
 )  # fmt: skip
 

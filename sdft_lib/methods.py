@@ -87,7 +87,7 @@ def own_answers(seed, prompts: Sequence[dict], *, max_new_tokens: int = 96, say=
     from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
     decoding = Decoding(max_new_tokens=max_new_tokens)
-    code = code_hash("chat", "prefix", "decode", "sampling", "generation", "methods")
+    code = code_hash("chat", "prefix", "products", "decode", "sampling", "generation", "methods")
     parts = {"seed": seed.identity, "rows": digest(list(prompts)), "decoding": decoding.parts, "code": code}
 
     def build(folder: Path) -> dict:

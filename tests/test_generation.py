@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sdft_lib import canary, generation
+from sdft_lib import canary, decode, generation, products
 from sdft_lib.errors import SdftError
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.sampling import row_seed
@@ -42,6 +42,34 @@ def test_rows_that_leave_change_no_other_row(seed, many_stops):
     answers = generate(seed, PROMPTS, decoding)
     assert answers == [plain(seed, messages, decoding) for messages in PROMPTS]
     assert len({answer.tokens for answer in answers}) > 2, "all rows ended at once: the test says nothing"
+
+
+def test_prompts_read_in_parts_are_those_read_at_once(seed, many_stops, monkeypatch):
+    decoding = Decoding(max_new_tokens=12)
+    whole = generate(seed, PROMPTS, decoding)
+    monkeypatch.setattr(decode, "PROMPT_TOKENS", 30)
+    assert generate(seed, PROMPTS, decoding) == whole
+
+
+def test_products_in_the_other_order_are_the_same_and_end_with_the_block(seed, monkeypatch):
+    import torch
+
+    ids = torch.tensor([[5, 6, 7], [8, 9, 10]])
+    plain = seed.model(ids).logits
+    monkeypatch.setattr(products, "LARGE", 1)
+    calls = []
+    monkeypatch.setattr(
+        products, "weight_first", lambda *part, first=products.weight_first: calls.append(1) or first(*part)
+    )
+    with pytest.raises(ZeroDivisionError), products.weights_first(seed.model):
+        assert torch.allclose(seed.model(ids).logits, plain, atol=1e-4)
+        assert calls, "no product was turned"
+        raise ZeroDivisionError
+    count = len(calls)
+    assert torch.equal(seed.model(ids).logits, plain) and len(calls) == count
+    bias = torch.nn.Linear(3, 5)
+    x = torch.randn(2, 4, 3)
+    assert torch.allclose(products.weight_first(x, bias.weight, bias.bias), bias(x), atol=1e-6)
 
 
 def test_repetition_penalty_is_that_of_transformers(seed):
@@ -108,6 +136,11 @@ def test_batches_keep_within_their_tokens():
     assert sorted(index for batch in plan for index in batch) == list(range(200))
     lengths = [30, 10, 20, 40] * 50
     assert all(len(batch) * (lengths[batch[0]] + 10) <= 500 for batch in plan)
+
+
+def test_batches_are_of_equal_size():
+    assert [len(batch) for batch in generation.batches([10] * 130, 10)] == [65, 65]
+    assert [len(batch) for batch in generation.batches([10] * 300, 10)] == [100, 100, 100]
 
 
 def test_room_follows_the_model(seed):

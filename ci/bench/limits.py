@@ -2,7 +2,7 @@
 
 Two numbers bound every side: how many products a second the cores make (GEMM peak), and how many bytes a second the
 memory delivers. Writing a token takes two operations for each weight of the body and of the vocabulary layer, whatever
-the batch; at batch 1 all weights must also be read for each token.
+the batch, and reads the keys and values of all tokens before it; at batch 1 all weights are read for each token too.
 """
 
 import json
@@ -30,25 +30,29 @@ def best(step, runs: int = 12) -> float:
 
 
 def weights() -> dict:
-    """Weights of the body and of the vocabulary layer, from the model's own configuration."""
+    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values (fp32), from its config."""
     from sdft_lib.fetch import fetch
 
     c = json.loads((fetch(say=lambda text: None) / "config.json").read_text(encoding="utf-8"))
     width, inner = c["hidden_size"], c["intermediate_size"]
     keys = width * c["num_key_value_heads"] // c["num_attention_heads"]
     layer = 2 * width * width + 2 * width * keys + 3 * width * inner
-    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width}
+    cache = 4 * 2 * c["num_hidden_layers"] * keys
+    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width, "cache_bytes": cache}
 
 
 def distil_floor(facts: dict, cell: dict) -> tuple[float, float]:
-    """GFLOP a row and the fewest seconds a row at the GEMM peak, the shared start of the prompts left out.
+    """GFLOP a row and the fewest seconds a row at both peaks, one after the other; shared starts are left out.
 
-    Each prompt token passes the body, each written token body and vocabulary layer; attention is not even counted.
+    Each prompt token passes the body, each written token body and vocabulary layer and reads the keys and values of the
+    tokens before it; the products of attention are not even counted.
     """
     prompt = (cell["prompt_tokens"] - (cell["rows"] - 1) * cell["shared"]) / cell["rows"]
     written = cell["tokens"] / cell["rows"]
     work = 2 * ((prompt + written) * facts["body"] + written * facts["head"]) / 1e9
-    return work, work / facts["gemm_gflops"]
+    before = cell["prompt_tokens"] / cell["rows"] + written / 2
+    read = written * before * facts["cache_bytes"] / 1e9
+    return work, work / facts["gemm_gflops"] + read / facts["read_gb_s"]
 
 
 def train_floor(facts: dict, cell: dict) -> float:
@@ -71,7 +75,8 @@ def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
         f"This machine multiplies at {facts['gemm_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices) and reads "
         f"{facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for "
         f"each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M vocabulary weights, shared start "
-        f"left out, attention not counted): {floor:.3f} s at the peak, whatever the batch. The peer needs "
+        f"left out), and reads the keys and values before each written token: {floor:.3f} s at both peaks, one after "
+        f"the other, whatever the batch. The peer needs "
         f"{peer_row:.3f} s for it, so no method that runs these weights can be more than {peer_row / floor:.1f} times "
         f"as fast. Ours takes {own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of "
         f"weights are read for each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.)"

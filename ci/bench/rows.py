@@ -13,6 +13,14 @@ TOPICS = (
     "two sisters on a farm",
     "a garden in the desert",
     "a young baker",
+    "a ship's cook",
+    "a teacher in the mountains",
+    "a robot that paints",
+    "an island without a name",
+    "three friends and a map",
+    "a doctor in a small town",
+    "a fox and an owl",
+    "an empty railway station",
 )
 FORMS = (
     "Write a long and detailed story about {}.",
@@ -45,7 +53,7 @@ def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
 
 
 def long_rows(count: int) -> list[tuple[list[dict], str, str]]:
-    """Open prompts (64 different ones) that the seed model answers with 200 tokens and more."""
+    """Open prompts (128 different ones) that the seed model answers with 200 tokens and more."""
     texts = [form.format(topic) for topic in TOPICS for form in FORMS]
     return [([{"role": "user", "content": texts[number % len(texts)]}], "", "") for number in range(count)]
 

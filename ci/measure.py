@@ -53,7 +53,7 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
     """Save an executed lesson with its record in `metadata.sdft`, and the HTML beside it."""
     import nbformat
 
-    from build_notebooks import code_sha256
+    from lessons import code_sha256
 
     notebook.metadata["sdft"] = {
         "code_sha256": code_sha256(notebook),

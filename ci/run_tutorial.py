@@ -34,7 +34,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def chosen(folder: Path, number: str | None) -> list[Path]:
     """The sources to run, in order; an unknown number ends the program with the numbers there are."""
-    from build_notebooks import lesson_sources
+    from lessons import lesson_sources
 
     sources = lesson_sources(folder)
     numbers = [source.stem[:2] for source in sources]
@@ -87,7 +87,7 @@ def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
     import papermill
 
     import measure
-    from build_notebooks import to_notebook
+    from lessons import to_notebook
 
     notebook = to_notebook(source)
     check_parameters(notebook, source, parameters)
@@ -153,7 +153,7 @@ def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
 
 def tutorial(out: Path, *, fast: bool, lesson: str | None = None, folder: Path | None = None) -> list[dict]:
     """Fetch the models, run the lessons, write summary.json and report.html (not for a single lesson)."""
-    from build_notebooks import SOURCES
+    from lessons import SOURCES
     from sdft_lib import models
 
     prepare(out)

@@ -1,80 +1,150 @@
 """The decoding loop: what is finished leaves the batch, what is known is not computed again (lesson 02, "Many rows").
 
 transformers' ``generate`` keeps a batch whole until its last row ends and copies all keys and values for each new
-token. This loop drops finished rows and grows the cache in blocks. Under greedy decoding its answers are those of plain
-decoding, row by row (tested).
+token. This loop drops finished rows, grows the cache in blocks, and puts the last few rows of several parts together.
+Under greedy decoding its answers are those of plain decoding, row by row (tested).
 """
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
 
 from sdft_lib.prefix import pad_behind_prefix, prefix_cache
 from sdft_lib.products import weights_first
 
 DROP_SHARE = 8  # finished rows are dropped once they are an eighth of the batch: each drop copies the cache
+FEW = 8  # of 128 rows written together, the last 16 wait for those of other parts
 ROOM = 64  # tokens by which the cache grows
 PROMPT_TOKENS = 1344  # prompts are read in parts of so many tokens on a CPU: what a layer works on stays in its cache
 
 
+@dataclass
+class Batch:
+    """Rows that are being written: their places ``numbers``, tokens so far, cache, and the logits of the next token."""
+
+    numbers: list[int]
+    ids: Any  # (rows, tokens), as are attention and position of the last token (rows, 1)
+    attention: Any
+    place: Any
+    cache: Any
+    logits: Any  # (rows, vocabulary)
+
+
 def decode(
-    model, rows: Sequence[list[int]], choose: Callable, *, stops: Sequence[int], pad: int, max_new_tokens: int
-) -> list[list[int]]:
+    model, rows: Sequence[list[int]], choose: Callable, *, stops: Sequence[int], pad: int, max_new_tokens: int,
+    together: int = 128,
+) -> list[list[int]]:  # fmt: skip
     """New token ids of each row, the stop token included; ``choose(logits, ids, numbers)`` picks one token a row.
 
     ``logits`` is (rows, vocabulary), ``ids`` what these rows hold so far, ``numbers`` their places in ``rows``.
+    ``together`` rows are written at a time; the last few of each such part, the long answers, wait for those of the
+    other parts: a step of few rows takes nearly as long as one of many.
     """
     import torch
 
-    ids, attention, shared = pad_behind_prefix(rows, pad, model.device)
     answers: list[list[int]] = [[] for _ in rows]
-    numbers, stop = list(range(len(rows))), torch.tensor(stops, device=model.device)
-    going = torch.ones(len(rows), dtype=torch.bool, device=model.device)
-    positions = (attention.cumsum(1) - 1).clamp_min(0)
+    waiting, joinable = [], len(rows) > together
     with torch.inference_mode(), weights_first(model):
-        cache, logits = read_prompts(model, ids, attention, positions, shared)
-        step, place = ids[:, -1:], positions[:, -1:]
-        for count in range(max_new_tokens):
-            if count:
-                logits = model(input_ids=step, attention_mask=attention, position_ids=place, past_key_values=cache,
-                               logits_to_keep=1).logits[:, -1]  # fmt: skip
-            step = choose(logits, ids, numbers)[:, None]
-            for number, token, unfinished in zip(numbers, step[:, 0].tolist(), going.tolist(), strict=True):
-                if unfinished:
-                    answers[number].append(token)
-            going &= ~torch.isin(step[:, 0], stop)
-            if not going.any() or count + 1 == max_new_tokens:
-                break
-            ids = torch.cat([ids, step], 1)
-            attention = torch.cat([attention, torch.ones_like(step)], 1)
-            place = place + 1
-            if (~going).sum() * DROP_SHARE >= len(numbers):
-                keep = going.nonzero()[:, 0]
-                cache.batch_select_indices(keep)
-                numbers = [numbers[index] for index in keep.tolist()]
-                ids, attention, step, place, going = (x[keep] for x in (ids, attention, step, place, going))
+        for first in range(0, len(rows), together):
+            batch = read_prompts(model, rows[first : first + together], first, pad)
+            joinable = joinable and growing(batch.cache)
+            few = len(batch.numbers) // FEW if joinable else 0
+            write(model, batch, answers, choose, stops, max_new_tokens, few)
+            waiting += [batch] if batch.numbers else []
+        if waiting:
+            batch = joined(waiting, pad)
+            advance(model, batch)
+            write(model, batch, answers, choose, stops, max_new_tokens, 0)
     return answers
 
 
-def read_prompts(model, ids, attention, positions, shared: int):
-    """Cache and logits (rows, vocabulary) behind the prompts; their shared start is computed once."""
+def write(model, batch: Batch, answers, choose, stops, max_new_tokens: int, few: int) -> None:
+    """Write tokens until at most ``few`` rows are unfinished; they stay in the batch, their last token not yet read."""
+    import torch
+
+    stop, going = torch.tensor(stops, device=model.device), torch.ones(len(batch.numbers), dtype=torch.bool)
+    while True:
+        step = choose(batch.logits, batch.ids, batch.numbers)[:, None]
+        ended = torch.isin(step[:, 0], stop).tolist()
+        for index, (number, token) in enumerate(zip(batch.numbers, step[:, 0].tolist(), strict=True)):
+            if going[index]:
+                answers[number].append(token)
+                going[index] = not ended[index] and len(answers[number]) < max_new_tokens
+        batch.ids = torch.cat([batch.ids, step], 1)
+        batch.attention = torch.cat([batch.attention, torch.ones_like(step)], 1)
+        batch.place = batch.place + 1
+        left = int(going.sum())
+        if (len(going) - left) * DROP_SHARE >= len(going) or left <= few:
+            keep(batch, going.nonzero()[:, 0].to(model.device))
+            going = torch.ones(left, dtype=torch.bool)
+        if left <= few:
+            return
+        advance(model, batch)
+
+
+def advance(model, batch: Batch) -> None:
+    """Read the last token of each row: its keys and values join the cache, the logits of the next token are there."""
+    batch.logits = model(
+        input_ids=batch.ids[:, -1:], attention_mask=batch.attention, position_ids=batch.place,
+        past_key_values=batch.cache, logits_to_keep=1,
+    ).logits[:, -1]  # fmt: skip
+
+
+def keep(batch: Batch, chosen) -> None:
+    """Drop all rows of a batch but the chosen ones."""
+    batch.numbers = [batch.numbers[index] for index in chosen.tolist()]
+    batch.ids, batch.attention, batch.place = (x[chosen] for x in (batch.ids, batch.attention, batch.place))
+    batch.cache.batch_select_indices(chosen)
+
+
+def joined(batches: list[Batch], pad: int) -> Batch:
+    """One batch from several; shorter ones are padded at their start, which the attention mask hides."""
+    import torch
+    from torch.nn.functional import pad as padded
+
+    if len(batches) == 1:
+        return batches[0]
+    short = [max(b.ids.shape[1] for b in batches) - b.ids.shape[1] for b in batches]
+    ids = torch.cat([padded(b.ids, (n, 0), value=pad) for b, n in zip(batches, short, strict=True)])
+    attention = torch.cat([padded(b.attention, (n, 0)) for b, n in zip(batches, short, strict=True)])
+    caches = [b.cache for b in batches]
+    for layers in zip(*(cache.layers for cache in caches), strict=True):
+        for layer, n in zip(layers, short, strict=True):
+            layer.keys, layer.values = (padded(x, (0, 0, n, 0)) for x in (layer.keys, layer.values))
+    numbers, place = sum((b.numbers for b in batches), []), torch.cat([b.place for b in batches])
+    return Batch(numbers, ids, attention, place, roomy(caches), None)
+
+
+def read_prompts(model, rows: Sequence[list[int]], first: int, pad: int) -> Batch:
+    """The batch behind the prompts of some rows, of which the first is number ``first``; shared starts are run once."""
     import torch
     from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
 
+    ids, attention, shared = pad_behind_prefix(rows, pad, model.device)
+    positions = (attention.cumsum(1) - 1).clamp_min(0)
     start = prefix_cache(model, ids[:1], shared) or DynamicCache(config=model.config)
-    plain = all(type(layer) is DynamicLayer for layer in start.layers)
-    rows = max(1, PROMPT_TOKENS // (ids.shape[1] - shared)) if plain and model.device.type == "cpu" else len(ids)
-    parts, logits = [], []
-    for first in range(0, len(ids), rows):
-        part = slice(first, first + rows)
-        parts.append(deepcopy(start))
+    whole = model.device.type != "cpu" or not growing(start)
+    size = len(ids) if whole else max(1, PROMPT_TOKENS // (ids.shape[1] - shared))
+    caches, logits = [], []
+    for number in range(0, len(ids), size):
+        part = slice(number, number + size)
+        caches.append(deepcopy(start))
         if shared:
-            parts[-1].batch_repeat_interleave(len(ids[part]))
+            caches[-1].batch_repeat_interleave(len(ids[part]))
         logits.append(model(
             input_ids=ids[part, shared:], attention_mask=attention[part], position_ids=positions[part, shared:],
-            past_key_values=parts[-1], logits_to_keep=1,
+            past_key_values=caches[-1], logits_to_keep=1,
         ).logits[:, -1])  # fmt: skip
-    return roomy(parts), torch.cat(logits)
+    numbers = list(range(first, first + len(rows)))
+    return Batch(numbers, ids, attention, positions[:, -1:], roomy(caches), torch.cat(logits))
+
+
+def growing(cache) -> bool:
+    """True if all layers keep the keys and values of all tokens: those of some rows can be put beside others."""
+    from transformers.cache_utils import DynamicLayer
+
+    return all(type(layer) is DynamicLayer or hasattr(layer, "block") for layer in cache.layers)
 
 
 def roomy(parts: list):
@@ -102,7 +172,7 @@ def roomy(parts: list):
 
     cache, others = parts[0], parts[1:]
     for index, layer in enumerate(cache.layers):
-        if type(layer) is DynamicLayer:
+        if type(layer) is DynamicLayer or hasattr(layer, "block"):
             layers = [layer, *(other.layers[index] for other in others)]
             cache.layers[index] = RoomyLayer()
             cache.layers[index].update(*(torch.cat([getattr(x, side) for x in layers]) for side in ("keys", "values")))

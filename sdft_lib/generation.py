@@ -16,7 +16,8 @@ from sdft_lib.disk import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.errors import SdftError
 from sdft_lib.sampling import chooser
 
-BATCH_ROWS = 128
+BATCH_ROWS = 128  # rows written together
+BATCH_PARTS = 4  # such parts in a batch: what is written to disk at once, and gone on with after a kill
 BATCH_TOKENS = 40_960
 CACHE_BYTES = 2 << 30  # 2 GB of keys and values
 
@@ -82,13 +83,15 @@ def generate(
     names = [str(number) for number in range(1, len(prompts) + 1)] if names is None else names
     ids = prompt_ids(seed, prompts, openings, decoding.max_new_tokens, names)
     done = finished(path)
-    plan = batches([len(row) for row in ids], decoding.max_new_tokens, room_for_tokens(seed))
+    room = room_for_tokens(seed)
+    plan = batches([len(row) for row in ids], decoding.max_new_tokens, room)
     started, written = time.time(), 0
     for batch in plan:
         if all(index in done for index in batch):
             continue
         first = not written and len(ids) >= BATCH_ROWS // 2
-        answers = answer_batch(seed, [ids[i] for i in batch], [names[i] for i in batch], decoding, watch=first)
+        rows, together = [ids[i] for i in batch], fitting(len(ids[batch[0]]) + decoding.max_new_tokens, room)
+        answers = answer_batch(seed, rows, [names[i] for i in batch], decoding, together, watch=first)
         if path is not None:
             append_jsonl(path, [{"index": i, **recorded(a)} for i, a in zip(batch, answers, strict=True)])
         done |= dict(zip(batch, answers, strict=True))
@@ -128,25 +131,28 @@ def room_for_tokens(seed) -> int:
 
 
 def batches(lengths: Sequence[int], max_new_tokens: int, tokens: int = BATCH_TOKENS) -> list[list[int]]:
-    """Indices in batches, longest rows first, each under BATCH_ROWS rows and ``tokens`` padded tokens."""
+    """Indices in batches, longest rows first, each of at most BATCH_PARTS parts that fit ``tokens`` padded tokens."""
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     plan = []
     while order:
-        room = tokens // (lengths[order[0]] + max_new_tokens)
-        size = max(1, min(BATCH_ROWS, room))
-        size = -(-len(order) // -(-len(order) // size))  # equal batches: a small last one would cost as much time
+        size = BATCH_PARTS * fitting(lengths[order[0]] + max_new_tokens, tokens)
         plan.append(order[:size])
         order = order[size:]
     return plan
 
 
-def answer_batch(seed, rows: list[list[int]], names: Sequence[str], decoding: Decoding, *, watch=False):
+def fitting(longest: int, tokens: int) -> int:
+    """Rows of ``longest`` tokens that are written together: at most BATCH_ROWS, and ``tokens`` in all."""
+    return max(1, min(BATCH_ROWS, tokens // longest))
+
+
+def answer_batch(seed, rows: list[list[int]], names: Sequence[str], decoding: Decoding, together: int, *, watch=False):
     """Answers to rows of token ids, in halves if memory runs out; ``watch``: four of them are checked for parity."""
     stops = sorted(stop_ids(seed.tokenizer))
     try:
         answers = decode(
             seed.model, rows, chooser(decoding, names), stops=stops, pad=seed.tokenizer.pad_token_id,
-            max_new_tokens=decoding.max_new_tokens,
+            max_new_tokens=decoding.max_new_tokens, together=-(-len(rows) // -(-len(rows) // together)),
         )  # fmt: skip
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
@@ -155,7 +161,8 @@ def answer_batch(seed, rows: list[list[int]], names: Sequence[str], decoding: De
             raise SdftError(f"prompt {names[0]}: there is not enough memory for even this one row; use a smaller model "
                             "or fewer new tokens; finished rows are kept.") from None  # fmt: skip
         half = len(rows) // 2
-        parts = [answer_batch(seed, rows[cut], names[cut], decoding) for cut in (slice(half), slice(half, None))]
+        fewer = max(1, min(half, together // 2))
+        parts = [answer_batch(seed, rows[c], names[c], decoding, fewer) for c in (slice(half), slice(half, None))]
         return [replace(answer, split=True) for part in parts for answer in part]
     if watch and decoding.temperature == 0 and decoding.repetition_penalty == 1:
         check_parity(seed, rows, answers)

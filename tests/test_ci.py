@@ -7,6 +7,8 @@ import pytest
 
 import bootstrap
 import build_notebooks
+import lesson_outputs
+import lessons
 import measure
 import run_tests
 import run_tutorial
@@ -30,20 +32,21 @@ def source(tmp_path):
 
 def executed(source, outputs, mode="default"):
     """A run of the lesson as papermill leaves it: a cell injected, outputs in place, a record."""
-    notebook = build_notebooks.to_notebook(source)
+    notebook = lessons.to_notebook(source)
     injected = nbformat.v4.new_code_cell("fast = False", metadata={"tags": ["injected-parameters"]})
     notebook.cells[-1].outputs = [nbformat.from_dict(output) for output in outputs]
     notebook.cells.insert(2, injected)
-    notebook.metadata["sdft"] = {"code_sha256": build_notebooks.code_sha256(notebook), "mode": mode}
+    notebook.metadata["sdft"] = {"code_sha256": lessons.code_sha256(notebook), "mode": mode}
     return notebook
 
 
 @pytest.fixture
 def project(source, tmp_path, monkeypatch):
     """The builder pointed at a folder of its own, which holds a run of the lesson."""
-    for name, folder in {"SOURCES": "", "COPIES": "copies", "EXECUTED": "executed"}.items():
+    for name, folder in {"NOTEBOOKS": "copies", "EXECUTED": "executed"}.items():
         monkeypatch.setattr(build_notebooks, name, tmp_path / folder)
         (tmp_path / folder).mkdir(exist_ok=True)
+    monkeypatch.setattr(build_notebooks.lesson_table, "pages", dict)
     monkeypatch.setattr(build_notebooks, "lesson_sources", lambda folder=None: [source])
     run = executed(source, [{"output_type": "stream", "name": "stdout", "text": "False\n"}])
     nbformat.write(run, tmp_path / "executed" / "00_tiny.ipynb")
@@ -51,7 +54,7 @@ def project(source, tmp_path, monkeypatch):
 
 
 def test_notebook_is_the_same_each_time(source):
-    first, second = (build_notebooks.text_of(build_notebooks.to_notebook(source)) for _ in range(2))
+    first, second = (lessons.text_of(lessons.to_notebook(source)) for _ in range(2))
     assert first == second
     assert json.loads(first)["cells"][1]["metadata"] == {"tags": ["parameters"]}
 
@@ -92,10 +95,10 @@ def test_outputs_are_cleaned(monkeypatch, tmp_path):
         {"output_type": "stream", "name": "stdout", "text": f"kept in {tmp_path}/store\n"},
         {"output_type": "stream", "name": "stderr", "text": "warning"},
         {"output_type": "stream", "name": "stdout", "text": "more\n"},
-        {"output_type": "display_data", "data": {build_notebooks.WIDGET: {}}, "metadata": {}},
+        {"output_type": "display_data", "data": {lesson_outputs.WIDGET: {}}, "metadata": {}},
         image,
     ]
-    stream, picture = build_notebooks.clean([nbformat.from_dict(output) for output in outputs], 1)
+    stream, picture = lesson_outputs.clean([nbformat.from_dict(output) for output in outputs], 1)
     assert stream.text == "kept in <cache>/store\nmore\n"
     assert picture.metadata == {"image/png": {"alt": "a dot"}}
 
@@ -112,7 +115,7 @@ def test_html_keeps_the_alt_text(source):
 
 
 def test_a_misspelt_parameter_ends_the_run(source):
-    notebook = build_notebooks.to_notebook(source)
+    notebook = lessons.to_notebook(source)
     run_tutorial.check_parameters(notebook, source, {"fast": True})
     with pytest.raises(SystemExit, match="00_tiny.py: the cell tagged `parameters` does not define quick"):
         run_tutorial.check_parameters(notebook, source, {"quick": True})
@@ -126,7 +129,7 @@ def test_an_unknown_lesson_is_named_with_those_there_are(source):
 
 def test_progress_lines(tmp_path, capsys, source):
     progress = Progress(2, tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
-    notebook = build_notebooks.to_notebook(source)
+    notebook = lessons.to_notebook(source)
     progress.start("00_tiny", notebook)
     for index, cell in enumerate(notebook.cells):
         progress.cell(cell, index)

@@ -107,7 +107,7 @@ def test_batch_plan_holds_every_row_once():
     lengths = [5, 900, 3, 44, 44, 2000] * 30
     plan = batches(lengths, 64)
     assert sorted(index for batch in plan for index in batch) == list(range(len(lengths)))
-    assert all(len(batch) <= generation.BATCH_ROWS for batch in plan)
+    assert all(len(batch) <= generation.BATCH_PARTS * generation.BATCH_ROWS for batch in plan)
 
 
 def test_nll_equals_a_plain_forward_pass(seed):

@@ -135,12 +135,25 @@ def test_batches_keep_within_their_tokens():
     plan = generation.batches([30, 10, 20, 40] * 50, 10, tokens=500)
     assert sorted(index for batch in plan for index in batch) == list(range(200))
     lengths = [30, 10, 20, 40] * 50
-    assert all(len(batch) * (lengths[batch[0]] + 10) <= 500 for batch in plan)
+    for batch in plan:
+        longest = lengths[batch[0]] + 10
+        assert generation.fitting(longest, 500) * longest <= 500
+        assert len(batch) <= generation.BATCH_PARTS * generation.fitting(longest, 500)
 
 
-def test_batches_are_of_equal_size():
-    assert [len(batch) for batch in generation.batches([10] * 130, 10)] == [65, 65]
-    assert [len(batch) for batch in generation.batches([10] * 300, 10)] == [100, 100, 100]
+def test_a_batch_holds_four_parts():
+    assert [len(batch) for batch in generation.batches([10] * 1100, 10)] == [512, 512, 76]
+
+
+def test_the_last_rows_of_several_parts_end_together(seed, many_stops, monkeypatch):
+    decoding = Decoding(max_new_tokens=24)
+    alone = generate(seed, PROMPTS * 4, decoding)
+    joins = []
+    monkeypatch.setattr(decode, "joined", lambda *part, real=decode.joined: joins.append(len(part[0])) or real(*part))
+    monkeypatch.setattr(decode, "FEW", 2)
+    monkeypatch.setattr(generation, "BATCH_ROWS", 7)
+    assert generate(seed, PROMPTS * 4, decoding) == alone
+    assert joins and max(joins) > 1, "no rows were put together: the test says nothing"
 
 
 def test_room_follows_the_model(seed):

@@ -6,13 +6,13 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE.parent.parent / "build" / "bench"
 # Rows of each side; the second number is for --quick.
 ROWS = {
-    "ours_short": (256, 16),
+    "ours_short": (384, 16),
     "ours_long": (128, 2),
     "hf_b1_short": (8, 2),
     "hf_b1_long": (4, 1),
     "hf_b32_short": (64, 16),
     "hf_b32_long": (32, 2),
-    "llamacpp_short": (128, 16),
+    "llamacpp_short": (192, 16),
     "llamacpp_long": (32, 2),
     "train": (64, 16),
     "two": (256, 16),

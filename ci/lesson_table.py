@@ -28,9 +28,9 @@ results from the store and needs well under a minute a lesson.
 
 
 def header_of(source: Path) -> dict[str, str]:
-    """Title without its number, and the sentence after `You will`, of one lesson."""
+    """The title up to its colon, and the sentence after `You will`, of one lesson."""
     text = to_notebook(source).cells[0].source
-    title = re.search(r"^# (.+)$", text, re.M)
+    title = re.search(r"^# ([^:\n]+)", text)
     will = re.search(r"\*\*You will\*\* (.+)", text)
     return {"title": title[1].strip() if title else source.stem, "will": will[1].strip() if will else ""}
 

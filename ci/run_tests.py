@@ -1,4 +1,4 @@
-"""Everything that must hold: lint, spelling, fresh reading copies, tests, and all lessons in fast mode.
+"""Everything that must hold: lint, spelling, fresh copies of good lessons, tests, and all lessons in fast mode.
 
     python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
     python3 ci/run_tests.py --quick   without the lessons
@@ -41,12 +41,12 @@ def run(title: str, *command: str) -> bool:
 
 
 def static_checks() -> list[bool]:
-    """Lint, spelling, and the reading copies where there are any."""
+    """Lint, spelling, and the copies of the lessons where there are any: fresh, and fit to be read."""
     results = [run("lint", "ruff", "check", "."), run("spelling", "codespell_lib", ".")]
     if list((ROOT / "notebooks").glob("*.ipynb")):
-        say("== reading copies")
-        command = [sys.executable, "ci/build_notebooks.py", "--check"]
-        results.append(subprocess.run(command, cwd=ROOT).returncode == 0)
+        for title, script in (("copies", ["ci/build_notebooks.py", "--check"]), ("lessons", ["ci/check_notebooks.py"])):
+            say(f"== {title} as text")
+            results.append(subprocess.run([sys.executable, *script], cwd=ROOT).returncode == 0)
     return results
 
 

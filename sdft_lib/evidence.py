@@ -14,6 +14,7 @@ from sdft_lib.disk import append_jsonl, read_jsonl
 from sdft_lib.errors import SdftError
 from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
 from sdft_lib.recipes import ALONG, Recipe
+from sdft_lib.stages import run_orders
 from sdft_lib.store import code_hash, digest, run_facts
 
 CODE = tuple(dict.fromkeys((*distill.CODE, *train.CODE, *evaluate.CODE, "methods")))
@@ -33,13 +34,20 @@ def finished(recipe: Recipe, out: Path) -> set[tuple[str, int]]:
     return {(line["method"], line["seed"]) for line in read_jsonl(out) if line["settings"] == key and "facts" in line}
 
 
-def run_recipe(recipe: Recipe, out: Path, *, say=print) -> int:
-    """Compute the cells that ``out`` does not hold yet and append them; returns how many were computed."""
+def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> int:
+    """Compute the cells that ``out`` does not hold yet and append them; returns how many were computed.
+
+    ``methods``: only these (and the seed model), the others in a later start.
+    """
     from sdft_lib.data import load_task
     from sdft_lib.models import load_seed
 
+    if wrong := [name for name in methods if name not in recipe.methods]:
+        raise SdftError(f'recipe {recipe.name} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
+    if recipe.orders:
+        return run_orders(recipe, out, methods=methods, say=say)
     done = finished(recipe, out)
-    todo = [cell for cell in cells(recipe) if cell not in done]
+    todo = [cell for cell in cells(recipe) if cell not in done and (not methods or cell[0] in ("seed", *methods))]
     say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")
     if not todo:
         return 0

@@ -5,9 +5,10 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from sdft_lib.data import PROBES
+from sdft_lib.data import PROBES, load_task
 from sdft_lib.errors import SdftError
 from sdft_lib.methods import METHODS
+from sdft_lib.stages import REHEARSED, tasks_of
 from sdft_lib.train import TrainConfig
 
 ALONG = ("dev", "task", *PROBES)
@@ -17,7 +18,8 @@ ALONG = ("dev", "task", *PROBES)
 class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along`` are scored too
     (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a suite. ``training``: a TrainConfig
-    without seed and keep."""
+    without seed and keep. ``orders``: several tasks one after the other, such as ``tickets-sums-calls`` (lesson 06); then
+    ``task``, ``keep`` and ``along`` play no part, and the methods are those of ``stages.REHEARSED``."""
 
     name: str
     task: str = "tickets"
@@ -30,6 +32,7 @@ class Recipe:
     along: tuple[str, ...] = ("dev", "task", "facts", "safety")
     limits: dict | None = None
     training: dict | None = None
+    orders: tuple[str, ...] = ()
 
     def config(self, seed: int) -> TrainConfig:
         """The training settings of one seed."""
@@ -54,17 +57,30 @@ def load_recipe(path: Path) -> Recipe:
     if unknown := sorted(set(values) - known):
         raise SdftError(f'{path}: entry "{unknown[0]}" is not known; use {", ".join(sorted(known))}.')
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    recipe = Recipe(**{"name": path.stem} | values)
+    methods = {"methods": tuple(REHEARSED)} if values.get("orders") else {}
+    recipe = Recipe(**{"name": path.stem} | methods | values)
     if not re.fullmatch(r"[\w-]+", recipe.name):
         raise SdftError(f'{path}: name "{recipe.name}" is to become a file name; use letters, digits, - and _.')
-    if wrong := [name for name in recipe.methods if name not in METHODS]:
-        raise SdftError(f'{path}: method "{wrong[0]}" is not known; use {", ".join(METHODS)}.')
+    methods = REHEARSED if recipe.orders else METHODS
+    if wrong := [name for name in recipe.methods if name not in methods]:
+        raise SdftError(f'{path}: method "{wrong[0]}" is not known here; use {", ".join(methods)}.')
     if wrong := [name for name in recipe.along if name not in ALONG]:
         raise SdftError(f'{path}: "{wrong[0]}" in along is no suite; use {", ".join(ALONG)}.')
     if not recipe.seeds or not recipe.methods:
         raise SdftError(f"{path}: name at least one method and one seed.")
+    for order in recipe.orders:
+        check_order(order, path)
     check_training(recipe, path)
     return recipe
+
+
+def check_order(order: str, path: Path) -> None:
+    """Raise SdftError, with the file's name, unless an order names several different tasks that are there."""
+    try:
+        for name in tasks_of(order):
+            load_task(name)
+    except SdftError as error:
+        raise SdftError(f"{path}: {error}") from None
 
 
 def check_training(recipe: Recipe, path: Path) -> None:

@@ -65,7 +65,7 @@ def seed_model(tiny: Path | None):
     from sdft_lib import generation
     from sdft_lib.models import load_seed
 
-    generation.BATCH_ROWS = BATCH_ROWS
+    generation.BATCH_ROWS, generation.BATCH_PARTS = BATCH_ROWS, 1
     return load_seed(str(tiny) if tiny else "smollm2-135m", device="cpu", dtype="fp32")
 
 

@@ -15,6 +15,7 @@ from sdft_lib.errors import SdftError
 from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
 from sdft_lib.recipes import ALONG, Recipe
 from sdft_lib.stages import run_orders
+from sdft_lib.sweeps import run_sweep
 from sdft_lib.store import code_hash, digest, run_facts
 
 CODE = tuple(dict.fromkeys((*distill.CODE, *train.CODE, *evaluate.CODE, "methods")))
@@ -46,6 +47,8 @@ def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=pr
         raise SdftError(f'recipe {recipe.name} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
     if recipe.orders:
         return run_orders(recipe, out, methods=methods, say=say)
+    if recipe.sweep:
+        return run_sweep(recipe, out, methods=methods, say=say)
     done = finished(recipe, out)
     todo = [cell for cell in cells(recipe) if cell not in done and (not methods or cell[0] in ("seed", *methods))]
     say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")

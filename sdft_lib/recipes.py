@@ -19,7 +19,8 @@ class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along`` are scored too
     (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a suite. ``training``: a TrainConfig
     without seed and keep. ``orders``: several tasks one after the other, such as ``tickets-sums-calls`` (lesson 06); then
-    ``task``, ``keep`` and ``along`` play no part, and the methods are those of ``stages.REHEARSED``."""
+    ``task``, ``keep`` and ``along`` play no part, and the methods are those of ``stages.REHEARSED``. ``sweep``: training settings that are tried one after
+    the other and scored on dev alone (lesson 05)."""
 
     name: str
     task: str = "tickets"
@@ -33,10 +34,14 @@ class Recipe:
     limits: dict | None = None
     training: dict | None = None
     orders: tuple[str, ...] = ()
+    sweep: tuple[dict, ...] = ()
 
-    def config(self, seed: int) -> TrainConfig:
-        """The training settings of one seed."""
-        return TrainConfig(**(self.training or {}), seed=seed, keep=self.keep)
+    def config(self, seed: int, **changes) -> TrainConfig:
+        """The training settings of one seed; ``changes`` are those of a sweep."""
+        settings = {"keep": self.keep} | (self.training or {}) | changes
+        if isinstance(settings.get("targets"), list):
+            settings["targets"] = tuple(settings["targets"])
+        return TrainConfig(**settings, seed=seed)
 
     @property
     def settings(self) -> dict:
@@ -87,7 +92,8 @@ def check_training(recipe: Recipe, path: Path) -> None:
     """Raise SdftError unless the training settings make a TrainConfig for each seed."""
     try:
         for seed in recipe.seeds:
-            recipe.config(seed)
+            for changes in recipe.sweep or ({},):
+                recipe.config(seed, **changes)
     except TypeError:
         known = sorted({field.name for field in fields(TrainConfig)} - {"seed", "keep"})
         raise SdftError(f"{path}: [training] holds an unknown entry; use {', '.join(known)}.") from None

@@ -41,7 +41,7 @@ def test_our_recipes_are_valid():
     assert paths
     for path in paths:
         recipe = recipes.load_recipe(path)
-        assert recipe.name == path.stem and len(recipe.seeds) >= (2 if recipe.orders else 3)
+        assert recipe.name == path.stem and len(recipe.seeds) >= (1 if recipe.sweep else 2 if recipe.orders else 3)
 
 
 @pytest.mark.parametrize("text, words", [
@@ -106,3 +106,34 @@ def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli.app, ["run", "--recipe", str(write(tmp_path, "seeds = []")), "--out", "results"])
     assert done.exit_code == 2 and "at least one" in done.stderr and not (tmp_path / "results").exists()
+
+
+def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, monkeypatch):
+    from sdft_lib.sweeps import read_sweep
+
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    text = (f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nseeds = [0]\nlimits = {{dev = 3}}\n'
+            "[training]\nepochs = 1\n[[sweep]]\nlearning_rate = 1e-2\n")  # fmt: skip
+    out, quiet = tmp_path / "sweep.jsonl", lambda line: None
+    assert evidence.run_recipe(recipes.load_recipe(write(tmp_path, text)), out, say=quiet) == 1
+    more = text + '[[sweep]]\nlearning_rate = 1e-3\nrank = 16\ntargets = ["q_proj"]\n'
+    recipe = recipes.load_recipe(write(tmp_path, more))
+    assert evidence.run_recipe(recipe, out, say=quiet) == 1 and evidence.run_recipe(recipe, out, say=quiet) == 0
+    table = read_sweep([out])
+    assert set(table.learning_rate) == {1e-2, 1e-3} and set(table.n) == {3} and "q_proj" in set(table.targets)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    dev = {row["id"] for row in map(json.loads, (ROOT / "data/tasks/tickets/dev.jsonl").read_text().splitlines())}
+    assert all(set(line["ids"]) <= dev for line in lines)
+    small, large = (line["facts"]["training"]["trainable_parameters"] for line in lines)
+    assert small != large
+
+
+def test_a_sweep_with_an_unknown_setting_is_refused(tmp_path):
+    with pytest.raises(SdftError, match="unknown entry"):
+        recipes.load_recipe(write(tmp_path, "[[sweep]]\nspeed = 3\n"))
+
+
+def test_only_the_methods_asked_for_are_computed(tmp_path):
+    recipe = recipes.Recipe("x", methods=("sft", "sdft"))
+    with pytest.raises(SdftError, match='no method "dpo"'):
+        evidence.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))

@@ -125,7 +125,75 @@ print("Everything is under", str(cache_dir()).replace(str(Path.home()), "~"))
 # 1. What is the difference between the 2024 and the 2026 method called SDFT?
 # 2. What are development rows for, and what are test rows for?
 # 3. What does `finish_reason` `length` tell you about an answer?
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 00 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 0.1: the form of a prompt
+#
+# **Goal:** write a prompt as a chat model reads it. **Level 1 of 3, about 5 minutes.**
+#
+# `as_messages(question, system)` returns a list of messages. Each is a dict with `role` and `content`. The question has the role `user`. If there is a system text, it comes first, with the role `system`; an empty one is left out.
+#
+# <details><summary>Hint 1</summary>Begin with an empty list, and append one or two dicts. <details><summary>Hint 2</summary><code>if system:</code> is false for an empty text.</details></details>
+
+# %% tags=["exercise"]
+def as_messages(question, system=""):
+    """The messages of one question: [{"role": ..., "content": ...}, ...]."""
+    ### BEGIN SOLUTION
+    messages = [{"role": "system", "content": system}] if system else []
+    return [*messages, {"role": "user", "content": question}]
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_0_1(as_messages)
+
+# %% [markdown]
+# ### Exercise 0.2: does the answer name the label?
+#
+# **Goal:** count how often free text gives the answer that a program could read. **Level 2 of 3, about 10 minutes.**
+#
+# `share_naming(references, answers)` returns the share of answers, 0 to 1, that name their reference as a whole word, in any case. Without answers the share is 0.0.
+#
+# <details><summary>Hint 1</summary>Take reference and answer in pairs: <code>zip(references, answers)</code>. <details><summary>Hint 2</summary><code>re.search(rf"\b{re.escape(reference)}\b", answer, re.IGNORECASE)</code> finds a whole word and is None if there is none.</details></details>
+
+# %% tags=["exercise"]
+import re
+
+
+def share_naming(references, answers):
+    """Share of answers that name their own reference as a whole word, 0.0 if there are none."""
+    ### BEGIN SOLUTION
+    named = 0
+    for reference, answer in zip(references, answers):
+        named += re.search(rf"\b{re.escape(reference)}\b", answer, re.IGNORECASE) is not None
+    return named / len(answers) if answers else 0.0
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_0_2(share_naming)
+
+# %% [markdown]
 # ## What next
 #
 # Lesson 01 puts a number on the gap.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 20 minutes, half of them for the two questions in the text. The models can be fetched the evening before with `sdft fetch`.
+#
+# **What goes wrong most often:** students judge the seed by whether it is *right* and miss *how* it writes. Ask for the number of words first. In exercise 0.2, many search for the label without borders of words, so "Technically" counts as `technical`.
+#
+# **Discussion, "which abilities survive?"** Collect a show of hands and write it down; come back to it in lesson 04.
+#
+# **Expect:** seven tokens for the capital of France; the bare question about a banana answered in one or two sentences; on the four task rows usually no answer that is only a label.

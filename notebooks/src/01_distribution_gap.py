@@ -129,7 +129,92 @@ print(f"own answers: {own_nll['tokens'].mean():5.1f} tokens, {own_nll['nats'].me
 # 1. A reference of two tokens has probabilities 0.1 and 0.01. How many nats a token is that? (About 3.5.)
 # 2. Why does the end-of-turn token belong in the measure?
 # 3. What would it mean if the references had a lower value than the model's own greedy answers?
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 01 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 1.1: nats per token
+#
+# **Goal:** compute the unit of this lesson by hand. **Level 1 of 3, about 5 minutes.**
+#
+# `nats_per_token(probabilities)` takes the probability that the model gave to each token of an answer and returns the mean surprise: minus the natural logarithm, averaged over the tokens.
+#
+# <details><summary>Hint 1</summary><code>math.log</code> is the natural logarithm. <details><summary>Hint 2</summary>First the logarithm of each probability, then the mean: <code>sum(...) / len(...)</code>.</details></details>
+
+# %% tags=["exercise"]
+import math
+
+
+def nats_per_token(probabilities):
+    """Mean of minus the logarithm of each probability, in nats."""
+    ### BEGIN SOLUTION
+    return -sum(math.log(probability) for probability in probabilities) / len(probabilities)
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_1_1(nats_per_token)
+
+# %% [markdown]
+# ### Exercise 1.2: two means that differ
+#
+# **Goal:** see why a loss and a gap need not agree. **Level 2 of 3, about 10 minutes.**
+#
+# You have the total nats and the number of tokens of each answer. `two_means(nats, tokens)` returns two numbers: the mean in which each *answer* has one vote, and the mean in which each *token* has one.
+#
+# <details><summary>Hint 1</summary>The first is a mean of quotients, the second a quotient of sums. <details><summary>Hint 2</summary>Second: <code>sum(nats) / sum(tokens)</code>.</details></details>
+
+# %% tags=["exercise"]
+def two_means(nats, tokens):
+    """(mean over answers, mean over tokens), both in nats per token."""
+    ### BEGIN SOLUTION
+    by_answer = [total / count for total, count in zip(nats, tokens)]
+    return sum(by_answer) / len(by_answer), sum(nats) / sum(tokens)
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_1_2(two_means)
+
+# %% [markdown]
+# ### Exercise 1.3: rows in the overlap
+#
+# **Goal:** find the references that the model might have written itself. **Level 3 of 3, about 15 minutes.**
+#
+# `in_overlap(references, own)` takes nats per token of references and of own answers. It returns the places of the references that cost *at most* as much as the dearest own answer, the cheapest first.
+#
+# <details><summary>Hint 1</summary>The border is <code>max(own)</code>. <details><summary>Hint 2</summary>Sort places, not values: <code>sorted(places, key=lambda place: references[place])</code>.</details></details>
+
+# %% tags=["exercise"]
+def in_overlap(references, own):
+    """Places in `references` of the values that are at most the largest of `own`, in rising order of value."""
+    ### BEGIN SOLUTION
+    places = [place for place, value in enumerate(references) if value <= max(own)]
+    return sorted(places, key=lambda place: references[place])
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_1_3(in_overlap)
+
+# %% [markdown]
 # ## What next
 #
 # Lesson 02 moves the references towards the model instead of the model towards the references.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 30 minutes. Draw the two humps on the board before the figure is shown, and let the class guess the distance.
+#
+# **What goes wrong most often:** "high nats means a wrong answer". Use the last question of section 4. In exercise 1.1, the logarithm of the mean is taken in place of the mean of the logarithms; in 1.2 both numbers come out equal because the same formula was used twice.
+#
+# **Discussion, "what does the model learn first?"** The manner: begin with a label, stop at once. Let students say which of their own data sets have terse references.
+#
+# **Expect:** medians of 6 to 9 nats a token for references and 1 to 2 for own answers; the first token of a bare label from 10 to 20 nats.

@@ -207,7 +207,102 @@ print(changed.drop(columns="id").mean().round(2).to_string())
 # 1. Why is a rewrite that was cut by its length rejected even if the answer is right?
 # 2. What happens to a row whose rewrite is rejected?
 # 3. Why is the gap measured with the original prompt and not with the template's prompt?
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 02 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 2.1: fill in a template
+#
+# **Goal:** mend a bug that many programs have. **Level 2 of 3, about 10 minutes.**
+#
+# `fill_in(pattern, instruction, reference)` puts the two texts where the pattern says `{instruction}` and `{reference}`. Instructions may hold braces of their own, and even the word `{reference}`: whatever they hold must come out unchanged.
+#
+# <details><summary>Hint 1</summary><code>str.format</code> trips over other braces, and two calls of <code>replace</code> change what the first one put in. <details><summary>Hint 2</summary><code>re.sub</code> with a function goes through the pattern once. <details><summary>Hint 3</summary><code>re.sub(r"\{(instruction|reference)\}", lambda found: values[found[1]], pattern)</code></details></details></details>
+
+# %% tags=["exercise"]
+import re
+
+
+def fill_in(pattern, instruction, reference):
+    """The pattern with both texts in place, everything else untouched."""
+    ### BEGIN SOLUTION
+    values = {"instruction": instruction, "reference": reference}
+    return re.sub(r"\{(instruction|reference)\}", lambda found: values[found[1]], pattern)
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_2_1(fill_in)
+
+# %% [markdown]
+# ### Exercise 2.2: the first check that fails
+#
+# **Goal:** write a small filter of your own. **Level 2 of 3, about 10 minutes.**
+#
+# `first_failure(reference, text, finish_reason)` returns `empty` if the text has nothing but blanks, else `cut` if the finish reason is `length`, else `answer` if the text does not name the reference as a whole word (in any case), else `accepted`.
+#
+# <details><summary>Hint 1</summary>The order matters: the first failure is the reason. <details><summary>Hint 2</summary>Three <code>if</code> with a <code>return</code> each, and one <code>return</code> at the end. Exercise 0.2 has the search for a whole word.</details></details>
+
+# %% tags=["exercise"]
+def first_failure(reference, text, finish_reason):
+    """empty, cut, answer or accepted."""
+    ### BEGIN SOLUTION
+    if not text.strip():
+        return "empty"
+    if finish_reason == "length":
+        return "cut"
+    named = re.search(rf"\b{re.escape(reference)}\b", text, re.IGNORECASE)
+    return "accepted" if named else "answer"
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_2_2(first_failure)
+
+# %% [markdown]
+# ### Exercise 2.3: fall back, do not drop
+#
+# **Goal:** build the training set so that the comparison stays fair. **Level 1 of 3, about 10 minutes.**
+#
+# Each row has `id`, `reference`, `rewrite` and `ok`. `with_fallback(rows)` returns as many rows, in the same order, with `id`, `text` (the rewrite if `ok`, else the reference) and `source` (`rewritten` or `original`). Leave the given rows as they are.
+#
+# <details><summary>Hint 1</summary>One new dict a row, in a list. <details><summary>Hint 2</summary><code>row["rewrite"] if row["ok"] else row["reference"]</code></details></details>
+
+# %% tags=["exercise"]
+def with_fallback(rows):
+    """Rows with id, text and source; none is dropped."""
+    ### BEGIN SOLUTION
+    made = []
+    for row in rows:
+        text, source = (row["rewrite"], "rewritten") if row["ok"] else (row["reference"], "original")
+        made.append({"id": row["id"], "text": text, "source": source})
+    return made
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_2_3(with_fallback)
+
+# %% [markdown]
 # ## What next
 #
 # Lesson 03 trains on both columns with the same budget.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 45 minutes; the rewriting of section 6 takes about two of them on two cores, so start it before the discussion of section 4.
+#
+# **What goes wrong most often:** students choose the template with the highest keep rate and overlook `names_answer`. Ask what the filter can still find out when the opening holds the answer. In exercise 2.1, `str.format` passes the first two checks and fails on braces; in 2.2 the answer is looked at before the cut.
+#
+# **Discussion, "a kept one that you would have rejected":** reasons that do not fit the message are the usual find. Let two students judge the same ten rows and compare: their agreement bounds what a filter can reach.
+#
+# **Expect:** `opening` keeps 85 to 97 %, the others 30 to 75 %; the gap closes by 4 to 6 nats a token; totals in nats of an answer go *up*, from about 18 to about 39.
+#
+# **Other data or models:** set `task_name` or `model` in the parameters cell. Whether the order of the templates stays the same is a good project for a group: the paper's models are fifty times larger and follow a prompt like `guide`.

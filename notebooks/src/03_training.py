@@ -219,7 +219,97 @@ ask([{"role": "user", "content": "Why do leaves change colour in autumn?"}])
 #    <details><summary>Answer</summary>That the two are averages over different targets, with different freedom of wording. Score both models on the same test items.</details>
 # 3. What is the same in the two trainings, and what is not?
 #    <details><summary>Answer</summary>The same: seed model, rows and their order, steps, batch size, learning rate, adapter. Not the same: the targets, and with them the trained tokens and the seconds.</details>
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 03 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 3.1: the loss mask
+#
+# **Goal:** say which tokens are trained. **Level 1 of 3, about 5 minutes.**
+#
+# `with_mask(prompt_ids, target_ids, end_id)` returns two lists of one length: the ids of the whole row (prompt, target, end of turn), and for each id whether it is trained.
+#
+# <details><summary>Hint 1</summary>Lists are joined with <code>+</code>. <details><summary>Hint 2</summary><code>[False] * len(prompt_ids)</code>, then True for the target <em>and</em> the end.</details></details>
+
+# %% tags=["exercise"]
+def with_mask(prompt_ids, target_ids, end_id):
+    """(ids, mask) of one training row."""
+    ### BEGIN SOLUTION
+    ids = [*prompt_ids, *target_ids, end_id]
+    return ids, [False] * len(prompt_ids) + [True] * (len(target_ids) + 1)
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_3_1(with_mask)
+
+# %% [markdown]
+# ### Exercise 3.2: the loss of a row
+#
+# **Goal:** average over what is trained, and nothing else. **Level 2 of 3, about 10 minutes.**
+#
+# `masked_loss(nats, mask)` takes the surprise at each token and the mask, and returns the mean over the trained tokens. If none is trained, it is 0.0.
+#
+# <details><summary>Hint 1</summary>Keep the nats whose mask is True, then take their mean. <details><summary>Hint 2</summary><code>[n for n, trained in zip(nats, mask) if trained]</code></details></details>
+
+# %% tags=["exercise"]
+def masked_loss(nats, mask):
+    """Mean of nats over the places where the mask is True; 0.0 if there is none."""
+    ### BEGIN SOLUTION
+    trained = [value for value, counts in zip(nats, mask) if counts]
+    return sum(trained) / len(trained) if trained else 0.0
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_3_2(masked_loss)
+
+# %% [markdown]
+# ### Exercise 3.3: the learning rate over time
+#
+# **Goal:** rebuild the curve that both trainings follow. **Level 3 of 3, about 15 minutes.**
+#
+# `rate_at(step, steps, peak, warmup)` rises in a straight line from 0 at step 0 to `peak` at step `warmup`, then falls along half a cosine to 0 at step `steps`. `warmup` may be 0.
+#
+# <details><summary>Hint 1</summary>Two cases: before the end of the rise, and after. <details><summary>Hint 2</summary>On the way down, <code>way = (step - warmup) / (steps - warmup)</code> goes from 0 to 1. <details><summary>Hint 3</summary><code>peak * (1 + math.cos(math.pi * way)) / 2</code></details></details></details>
+
+# %% tags=["exercise"]
+import math
+
+
+def rate_at(step, steps, peak, warmup):
+    """Learning rate at a step between 0 and `steps`."""
+    ### BEGIN SOLUTION
+    if step < warmup:
+        return peak * step / warmup
+    way = (step - warmup) / (steps - warmup)
+    return peak * (1 + math.cos(math.pi * way)) / 2
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_3_3(rate_at)
+
+# %% [markdown]
 # ## What next
 #
 # Lesson 04 puts the three models through the same test and five probe suites, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 50 minutes, ten of them training on two cores. Start both trainings, then discuss the mask while they run; with the adapters in the store the lesson needs half a minute.
+#
+# **What goes wrong most often:** "SFT has the lower loss, so it is better." Let the class find out what each loss is an average *of*. In exercise 3.1 the end of the turn is left untrained; in 3.2 the sum is divided by the length of the row.
+#
+# **Discussion, "equalise the tokens?"** There is no budget that is equal in every respect. Ask which one a customer would care about.
+#
+# **Expect:** first losses of 6 to 8 (SFT) and 1.8 to 2.6 (SDFT), last ones under 0.1 and of 0.2 to 0.5; seven to eight times as many trained tokens for SDFT; SDFT's training takes 1.3 to 1.7 times as long.
+#
+# **Hardware:** training needs 2.7 GB of memory. Where the class has less time, `fast=True` runs every cell on 32 rows; then nothing may be concluded from the numbers.

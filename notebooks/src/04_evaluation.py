@@ -299,7 +299,130 @@ browser
 #    <details><summary>Answer</summary>Both, with the interval and the number of tests, and that it may well be luck.</details>
 # 4. What would you have to repeat to learn about the luck of training?
 #    <details><summary>Answer</summary>Both trainings, with other values of <code>random_seed</code>, and the evaluation of each.</details>
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 04 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 4.1: a paired difference
+#
+# **Goal:** compare two models item by item. **Level 1 of 3, about 5 minutes.**
+#
+# `a` and `b` map the id of an item to its score. `paired_difference(a, b)` returns the mean of a minus b over the ids that both have.
+#
+# <details><summary>Hint 1</summary><code>a.keys() & b.keys()</code> are the ids that both have. <details><summary>Hint 2</summary>Take the mean of <code>a[key] - b[key]</code>.</details></details>
+
+# %% tags=["exercise"]
+def paired_difference(a, b):
+    """Mean of a - b over the items that both answered."""
+    ### BEGIN SOLUTION
+    shared = a.keys() & b.keys()
+    return sum(a[key] - b[key] for key in shared) / len(shared)
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_4_1(paired_difference)
+
+# %% [markdown]
+# ### Exercise 4.2: Wilson's interval
+#
+# **Goal:** see why 0 of 20 does not prove 0. **Level 2 of 3, about 15 minutes.**
+#
+# `interval(right, items)` returns the lower and the upper end of Wilson's 95 % interval. With the share $s$, $n$ items and $z = 1.96$: the centre is $(s + z^2/2n) / (1 + z^2/n)$, the half width $z \sqrt{s(1-s)/n + z^2/4n^2} \,/\, (1 + z^2/n)$. Cut both ends to 0 and 1.
+#
+# <details><summary>Hint 1</summary>Compute share, centre and half width in three lines. <details><summary>Hint 2</summary><code>max(0.0, centre - half), min(1.0, centre + half)</code></details></details>
+
+# %% tags=["exercise"]
+import math
+
+
+def interval(right, items, z=1.96):
+    """(low, high) of Wilson's interval for `right` of `items`."""
+    ### BEGIN SOLUTION
+    share, below = right / items, 1 + z * z / items
+    centre = (share + z * z / (2 * items)) / below
+    half = z * math.sqrt(share * (1 - share) / items + z * z / (4 * items * items)) / below
+    return max(0.0, centre - half), min(1.0, centre + half)
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_4_2(interval)
+
+# %% [markdown]
+# ### Exercise 4.3: Holm's correction
+#
+# **Goal:** keep luck out of a table of many tests. **Level 3 of 3, about 15 minutes.**
+#
+# `holm(ps)` returns the corrected p-values in the order given. Go from the smallest p to the largest: multiply the first by the number of tests, the next by one less, and so on. None may be smaller than the one before it, none above 1.
+#
+# <details><summary>Hint 1</summary><code>sorted(range(len(ps)), key=lambda place: ps[place])</code> gives the places in order of their p. <details><summary>Hint 2</summary>Keep the largest value so far, and write it to its own place in a list of the same length.</details></details>
+
+# %% tags=["exercise"]
+def holm(ps):
+    """Holm's corrected p-values, in the order given."""
+    ### BEGIN SOLUTION
+    corrected, largest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        corrected[place] = largest
+    return corrected
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_4_3(holm)
+
+# %% [markdown]
+# ### Exercise 4.4: a verdict in words
+#
+# **Goal:** say what an interval allows, and no more. **Level 2 of 3, about 10 minutes.**
+#
+# The interval of a difference goes from `low` to `high`; a loss of `margin` or more would matter. `verdict(low, high, margin)` returns `better` if the interval lies above 0, `worse` if it lies below 0, else `no worse` if it stays above `-margin`, else `unclear`.
+#
+# <details><summary>Hint 1</summary>Three questions in this order; the first yes decides. <details><summary>Hint 2</summary>An interval that holds 0 does not mean equal: look at its lower end.</details></details>
+
+# %% tags=["exercise"]
+def verdict(low, high, margin):
+    """better, worse, no worse or unclear."""
+    ### BEGIN SOLUTION
+    if low > 0:
+        return "better"
+    if high < 0:
+        return "worse"
+    return "no worse" if low > -margin else "unclear"
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_4_4(verdict)
+
+# %% [markdown]
+# ## Wrap-up quiz: lessons 00 to 04
+#
+# For some questions you have to run or look up something in the lessons. Answers are ranges, so they hold on your machine too.
+#
+# <!-- quiz: wrap-up-04 -->
+
+# %% [markdown]
 # ## What next
 #
 # Run this lesson with another `random_seed`, or with `task_name="sums"`, and hold the verdicts of section 6 against each other. Then bring data of your own: `sdft run --help` shows the same steps from the command line, and `build/report.html` gathers the tables and figures of the whole tutorial.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 60 minutes. With the store of lesson 03 the three models need seven to eight minutes on two cores for their answers; `fast=True` shows the cells, but nothing may be concluded from it.
+#
+# **What goes wrong most often:** overlap of two intervals is taken for "no difference", and "not clear" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
+#
+# **Discussion, "a third method keeps all the facts and learns half of the task":** the class usually splits; ask for a second budget at which both learn equally much.
+#
+# **Expect:** task 0.85 to 0.95 for both methods, seed under 0.1; facts: seed 0.50 to 0.62, SFT 0.05 to 0.25, SDFT within 0.1 of the seed; helpful: SFT near 0. `safety` shows nothing on this model; say so before somebody asks.
+#
+# **Harder:** let groups run other values of `random_seed` and put their differences on one axis: the spread is what the intervals leave out.

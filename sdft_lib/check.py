@@ -1,0 +1,28 @@
+"""Kind answers to the exercises: ``check.exercise_1_1(nats_per_token)`` says what passed and what to look at.
+
+Each name is an ``Exercise`` of ``sdft_lib.checking``; call it with your function. It needs no model.
+"""
+
+from sdft_lib.check_00 import exercise_0_1, exercise_0_2
+from sdft_lib.check_01 import exercise_1_1, exercise_1_2, exercise_1_3
+from sdft_lib.check_02 import exercise_2_1, exercise_2_2, exercise_2_3
+from sdft_lib.check_03 import exercise_3_1, exercise_3_2, exercise_3_3
+from sdft_lib.check_04 import exercise_4_1, exercise_4_2, exercise_4_3, exercise_4_4
+
+__all__ = [
+    "exercise_0_1",
+    "exercise_0_2",
+    "exercise_1_1",
+    "exercise_1_2",
+    "exercise_1_3",
+    "exercise_2_1",
+    "exercise_2_2",
+    "exercise_2_3",
+    "exercise_3_1",
+    "exercise_3_2",
+    "exercise_3_3",
+    "exercise_4_1",
+    "exercise_4_2",
+    "exercise_4_3",
+    "exercise_4_4",
+]

@@ -1,0 +1,119 @@
+"""The frontier figure and the matched comparison of the recorded grid, into data/results/ and the README.
+
+python3 ci/record_evidence.py           rebuild both from data/results/tickets.jsonl
+python3 ci/record_evidence.py --check   change nothing; exit 1 if the README's part does not follow from that file
+"""
+
+import argparse
+import sys
+
+import bootstrap
+import record_run
+
+ROOT = bootstrap.ROOT
+RECORD = ROOT / "data" / "results" / "tickets.jsonl"
+FIGURE = ROOT / "data" / "results" / "frontier.png"
+BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
+FEWEST = 3  # training seeds from which on a method is compared
+SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
+
+
+def recorded():
+    """Items of the methods that have at least FEWEST seeds, and of the seed model."""
+    sys.path.insert(0, str(ROOT))
+    from sdft_lib.evidence import read_results
+
+    frame = read_results([RECORD])
+    seeds = frame[frame["method"] != "seed"].groupby("method")["seed"].nunique()
+    return frame[frame["method"].isin(["seed", *seeds[seeds >= FEWEST].index])]
+
+
+def at_the_end(frame) -> list[str]:
+    """Mean test scores before training and after all of it, with the lowest and the highest seed, as a table."""
+    last = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0.0, 1.0])]
+    seeds = last.groupby(["method", "suite", "seed"])["score"].mean()
+    counts = last.groupby("suite")["id"].nunique()
+    lines = ["| after training | " + " | ".join(f"{suite} ({counts[suite]})" for suite in SUITES) + " |",
+             "| --- |" + " --- |" * len(SUITES)]  # fmt: skip
+    for method in frame["method"].unique():
+        cells = [seeds[method, suite] for suite in SUITES]
+        told = [f"{x.mean():.2f}" + (f" ({x.min():.2f}–{x.max():.2f})" if len(x) > 1 else "") for x in cells]
+        lines.append(f"| {method} | " + " | ".join(told) + " |")
+    return lines
+
+
+def matched(frame) -> tuple[list[str], list[str]]:
+    """SDFT minus each other method where both learnt equally much on dev: a table, and a sentence for each method."""
+    from sdft_lib.frontier import matched_comparison
+
+    lines = ["| SDFT minus | suite | items | seeds | SDFT | other | difference (95 %) | shares of training |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    said = []
+    for other in (name for name in frame["method"].unique() if name not in ("seed", "sdft")):
+        rows = matched_comparison(frame, "sdft", other, "facts").to_dict("records")
+        lines += [f"| {other} | {r['suite']} | {r['n']} | {r['seeds']} | {r['mean_a']:.2f} | {r['mean_b']:.2f} | "
+                  f"{r['difference']:+.2f} ({r['low']:+.2f} to {r['high']:+.2f}) | {r['checkpoints']} |"
+                  for r in rows]  # fmt: skip
+        said.append(f"- Against {other}: {sentence(rows[0], 'learnt')}; {sentence(rows[1], 'kept')} of the facts.")
+    return lines, said
+
+
+def sentence(row: dict, what: str) -> str:
+    """What an interval allows to say."""
+    if row["low"] > 0:
+        return f"SDFT {what} more"
+    return f"SDFT {what} less" if row["high"] < 0 else f"no difference shown in what was {what}"
+
+
+def block(frame) -> str:
+    """The README's part on the recorded grid, from the file alone."""
+    from sdft_lib.evidence import costs
+    from sdft_lib.figures import frontier as draw
+    from sdft_lib.frontier import points
+
+    table, said = matched(frame)
+    facts = [line["facts"] for line in lines_of_facts()]
+    seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
+    hours = costs([RECORD])["seconds"].sum() / 3600
+    days = sorted({each["made"][:10] for each in facts})
+    return "\n".join([
+        f"![{draw(points(frame, 'facts')).alt}](data/results/frontier.png)", "",
+        f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.", "",
+        *at_the_end(frame), "",
+        "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
+        "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed):", "",
+        *table, "", *said, "",
+        f"Intervals cover items, not seeds. Recorded {days[0]} to {days[-1]} with {facts[0]['machine']} in "
+        f"{facts[0]['dtype']} ({hours:.1f} hours of training), by `{facts[0]['command'].split(' --method')[0]}`; this "
+        "part is made by `python3 ci/record_evidence.py`.",
+    ])  # fmt: skip
+
+
+def lines_of_facts() -> list[dict]:
+    from sdft_lib.disk import read_jsonl
+
+    return [line for line in read_jsonl(RECORD) if "facts" in line]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    options = parser.parse_args()
+    bootstrap.ensure_venv()
+    frame = recorded()
+    readme = record_run.readme_between(BEGIN, END, block(frame))
+    if not options.check:
+        from sdft_lib import figures
+        from sdft_lib.frontier import points
+
+        figures.save(figures.frontier(points(frame, "facts")), FIGURE)
+        (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
+    elif readme != (ROOT / "README.md").read_text(encoding="utf-8"):
+        print("README.md: its part on the recorded grid differs from data/results: run ci/record_evidence.py.")
+        return 1
+    print("The README's evidence follows from data/results/tickets.jsonl.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

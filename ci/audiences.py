@@ -1,4 +1,4 @@
-"""What each audience gets: exercises open for students, marks for nbgrader in the copies that hold solutions.
+"""What each audience gets: exercises open for students; for readers solutions that a book folds, and nbgrader's marks.
 
 The marks are nbgrader's: `### BEGIN SOLUTION` and `### END SOLUTION` around the lines that a student is to write.
 A cell tagged `exercise` holds them; the cell tagged `check` after it calls `check.exercise_N_M`.
@@ -46,8 +46,11 @@ def for_students(notebook):
     return notebook
 
 
-def for_nbgrader(notebook):
-    """The notebook with nbgrader's metadata: exercises to be solved, checks worth a point, found by their number."""
+def for_readers(notebook):
+    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's metadata.
+
+    To nbgrader an exercise is a cell to be solved and the check after it is worth a point.
+    """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     exercise = None
     for cell in code:
@@ -55,6 +58,7 @@ def for_nbgrader(notebook):
             exercise = cell
         elif "check" in tags_of(cell) and (found := CHECK.search(cell.source)):
             if exercise is not None:
+                exercise.metadata["tags"] = [*tags_of(exercise), "hide-input"]
                 exercise.metadata["nbgrader"] = marks(f"exercise_{found[1]}", solution=True)
             cell.metadata["nbgrader"] = marks(f"check_{found[1]}", solution=False)
             exercise = None

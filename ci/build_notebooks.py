@@ -31,7 +31,7 @@ def reading_copy(source: Path, executed_folder: Path | None):
     """(notebook, complaint): the copy of one lesson, with outputs from a run, else those it already has."""
     import nbformat
 
-    notebook = audiences.for_nbgrader(to_notebook(source))
+    notebook = audiences.for_readers(to_notebook(source))
     place = (executed_folder or NOTEBOOKS) / f"{source.stem}.ipynb"
     if not place.exists():
         return notebook, f"{place} is missing: run ci/run_tutorial.py"

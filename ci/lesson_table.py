@@ -20,7 +20,11 @@ INDEX = """# The lessons
 **Read** the copies in this folder: they hold the outputs of a full run. **Work** in those in [student](student): their
 exercises are open. Copy the folder to `my_work/` first, which git ignores; then an update never touches your answers.
 **Teach** with those in [instructor](instructor): solutions and notes for the class. All three are made from
-[src](src) by `python3 ci/build_notebooks.py`; see there before you change one.
+[src](src) by `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
+
+**Grade** with nbgrader: the copies in this folder carry its marks (`### BEGIN SOLUTION`) and cell metadata, so one of
+them can be the source of an assignment. Set `SDFT_GRADING=1` for the autograder: then a check that fails raises. The
+solutions are public here, so give points for other things too.
 
 Minutes and memory are those of the recorded run on two CPU cores, everything computed anew. A second run takes the
 results from the store and needs well under a minute a lesson.
@@ -45,7 +49,7 @@ def measured() -> dict[str, dict]:
 def table(folder: str) -> str:
     """The lessons as Markdown; ``folder`` is the way from the reader's file to `notebooks/`."""
     times = measured()
-    lines = ["| Lesson | You will | Minutes | Memory | |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| Lesson | You will | Minutes | Memory | Colab |", "| --- | --- | --- | --- | --- |"]
     for source in lesson_sources():
         name, head = source.stem, header_of(source)
         cost = times.get(name)

@@ -141,8 +141,9 @@ def test_a_reading_copy_whose_code_changed_stays_until_the_lesson_ran(project, s
 
 
 def test_nbgrader_metadata_name_exercise_and_check(source):
-    cells = audiences.for_nbgrader(lessons.to_notebook(source)).cells
+    cells = audiences.for_readers(lessons.to_notebook(source)).cells
     exercise, check = (cell.metadata["nbgrader"] for cell in cells if "nbgrader" in cell.metadata)
+    assert [lessons.tags_of(cell) for cell in cells[-2:]] == [["exercise", "hide-input"], ["check"]]
     assert exercise["solution"] and not exercise["grade"] and exercise["grade_id"] == "exercise_0_1"
     assert check["grade"] and check["locked"] and check["points"] == 1 and check["grade_id"] == "check_0_1"
 
@@ -151,7 +152,7 @@ def test_nbgrader_itself_accepts_every_lesson_and_opens_the_same_exercises():
     preprocessors = pytest.importorskip("nbgrader.preprocessors")
     validator = preprocessors.CheckCellMetadata()
     for source in lessons.lesson_sources():
-        notebook = audiences.for_nbgrader(lessons.to_notebook(source))
+        notebook = audiences.for_readers(lessons.to_notebook(source))
         for step in (validator, preprocessors.ClearSolutions(), preprocessors.LockCells()):
             notebook, _ = step.preprocess(notebook, {})
         ours = audiences.for_students(lessons.to_notebook(source))

@@ -1,17 +1,21 @@
-"""Checks of the exercises of lesson 04: paired difference, Wilson's interval, Holm's correction, a verdict."""
+"""Checks of the exercises of lesson 04: wins and losses, Wilson's interval, Holm's correction, a verdict."""
 
 from sdft_lib.checking import Case, Exercise
 
 exercise_4_1 = Exercise(
     "4.1",
     (
-        Case("two items", ({"q1": 1, "q2": 1}, {"q1": 0, "q2": 1}), 0.5, "the mean of a minus b, item by item."),
-        Case("another order", ({"q1": 1, "q2": 0, "q3": 0}, {"q3": 0, "q2": 1, "q1": 1}), -1 / 3,
-             "look items up by their id; the order of a dict is not the order of the test."),
-        Case("an item that only one answered", ({"q1": 1, "q2": 0, "q3": 1}, {"q1": 1, "q2": 0}), 0.0,
-             "use the ids that both have: a.keys() & b.keys(). Two means over different items are no pair."),
+        Case("one won, one tied", ({"q1": 1, "q2": 1}, {"q1": 0, "q2": 1}), (1, 0),
+             "a win is an item that a got right and b did not; a tie counts for neither."),
+        Case("another order", ({"q1": 1, "q2": 0, "q3": 0}, {"q3": 0, "q2": 1, "q1": 1}), (0, 1),
+             "look items up by their id: the order of a dict is not the order of the test."),
+        Case("an item that only one answered", ({"q1": 1, "q2": 0, "q3": 1}, {"q1": 1, "q2": 1}), (0, 1),
+             "use the ids that both have: a.keys() & b.keys(). What only one answered is no pair."),
+        Case("many ties", ({n: 1 for n in range(9)}, {n: 1 for n in range(9)}), (0, 0),
+             "items that both got right say nothing about which is better."),
     ),
-    "`sdft_lib.stats.compare` refuses unequal ids instead, so that nobody compares them by accident.",
+    "The mean difference is (wins - losses) / n, and McNemar's test in `sdft_lib.stats` looks at nothing but these two "
+    "numbers.",
 )  # fmt: skip
 
 exercise_4_2 = Exercise(

@@ -310,26 +310,26 @@ browser
 #
 # Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
 #
-# ### Exercise 4.1: a paired difference
+# ### Exercise 4.1: wins and losses
 #
 # **Goal:** compare two models item by item. **Level 1 of 3, about 5 minutes.**
 #
-# `a` and `b` map the id of an item to its score. `paired_difference(a, b)` returns the mean of a minus b over the ids that both have.
+# `a` and `b` map the id of an item to its score, 0 or 1. `wins_and_losses(a, b)` returns two counts over the ids that both have: items on which a scored higher than b, and items on which b scored higher.
 #
-# <details><summary>Hint 1</summary><code>a.keys() & b.keys()</code> are the ids that both have. <details><summary>Hint 2</summary>Take the mean of <code>a[key] - b[key]</code>.</details></details>
+# <details><summary>Hint 1</summary><code>a.keys() & b.keys()</code> are the ids that both have. <details><summary>Hint 2</summary><code>sum(a[key] > b[key] for key in shared)</code> counts: True is 1.</details></details>
 
 # %% tags=["exercise"]
-def paired_difference(a, b):
-    """Mean of a - b over the items that both answered."""
+def wins_and_losses(a, b):
+    """(items that a won, items that b won) among those that both answered."""
     ### BEGIN SOLUTION
     shared = a.keys() & b.keys()
-    return sum(a[key] - b[key] for key in shared) / len(shared)
+    return sum(a[key] > b[key] for key in shared), sum(a[key] < b[key] for key in shared)
     ### END SOLUTION
 
 # %% tags=["check"]
 from sdft_lib import check
 
-check.exercise_4_1(paired_difference)
+check.exercise_4_1(wins_and_losses)
 
 # %% [markdown]
 # ### Exercise 4.2: Wilson's interval

@@ -76,7 +76,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda s, n, p, w: p * s / w if s <= w else p * (1 + math.cos(math.pi * (s - w) / (n - w))) / 2,  # w is 0
     ],
     "4_1": [
-        lambda a, b: (sum(map(int.__gt__, a.values(), b.values())), sum(map(int.__lt__, a.values(), b.values()))),  # place
+        lambda a, b: (sum(map(int.__gt__, a.values(), b.values())), sum(map(int.__lt__, a.values(), b.values()))),
         lambda a, b: (sum(a.values()), sum(b.values())),  # two totals
         lambda a, b: (sum(a[k] > b.get(k, 0) for k in a), sum(a[k] < b.get(k, 0) for k in a)),  # absent is wrong
     ],

@@ -56,6 +56,10 @@ def code(source):
     return lesson(new_code_cell(source))
 
 
+def setup(source):
+    return lesson(new_code_cell(source, metadata={"tags": ["setup"]}))
+
+
 def output(data, metadata=None, kind="display_data"):
     cell = new_code_cell("1", outputs=[new_output(kind, data=data, metadata=metadata or {})])
     return lesson(cell)
@@ -104,10 +108,13 @@ REFUSED = [  # (check, notebook, words of its complaint)
     (checks_text.cell_length, code("\n".join(["x = 1"] * 26)), "26 lines of code"),
     (checks_text.cell_length, lesson(*[new_code_cell("\n".join(["x = 1"] * 11)) for _ in range(3)]), "median"),
     (checks_text.cell_length, text("  "), "is empty"),
+    (checks_text.cell_length, setup("\n".join(["x = 1"] * 13)), "the limit is 12"),
     (checks_text.parses, code("x ="), "is not Python"),
     (checks_text.parses, code("!ls"), "shell line"),
     (checks_text.parses, code("x = input()"), "waits for input"),
     (checks_text.parses, code('run("pip install x")'), "installs packages"),
+    (checks_text.parses, code('run(["pip", "install", "x"])'), "installs packages"),
+    (checks_text.parses, setup("!pip install x"), "shell line"),
     (checks_text.parses, code("model.cuda()"), "NVIDIA"),
     (checks_text.parses, code("load(x, trust_remote_code=True)"), "runs code"),
     (checks_text.parameters, with_parameters(PARAMETERS, ()), "0 cells are tagged"),
@@ -158,6 +165,7 @@ def test_a_good_lesson_passes():
         new_markdown_cell("See [the first](#1.-First), [as GitHub says](#1-first), [all](../README.md), `[x](no)`."),
         new_code_cell("1", outputs=[new_output("display_data", data=IMAGE, metadata=WORDS)]),
         new_markdown_cell("```\n# no title\n![](a.png)\n```\n![A cat](../data/results/scores.png)"),
+        new_code_cell('run([python, "-m", "pip", "install", "x"])', metadata={"tags": ["setup"]}),
         new_markdown_cell("## 2. Second\n\n### Part"),
         new_markdown_cell("## Summary\n\nA path such as ~/.cache/sdft or `data/x`, 3/4, https://a.org/home/x."),
     ]

@@ -1,16 +1,32 @@
 """The command ``sdft run``: the whole method with a report, or the cells of a recipe's grid (lessons 05 and 07)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sdft_lib.cli_io import JsonFlag, Model, Reply, Task, as_text, check_file, check_folder, progress
-from sdft_lib.errors import SdftError
+from sdft_lib.cli_io import (
+    Columns,
+    DropEmpty,
+    JsonFlag,
+    Kind,
+    Model,
+    Reply,
+    Task,
+    as_text,
+    check_file,
+    check_folder,
+    column_map,
+    progress,
+)
 
 Methods = Annotated[
     list[str] | None,
     typer.Option("--method", help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it."),
+]
+Template = Annotated[
+    str | None, typer.Option("--template", help="As in `sdft distill`; else opening, or guide for open answers.")
 ]
 
 
@@ -32,30 +48,41 @@ def run(
     fast: Annotated[bool, typer.Option("--fast", help="The same steps on few rows.")] = False,
     task: Task = "tickets",
     model: Model = "smollm2-135m",
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of both trainings.")] = 0,
-    recipe: Annotated[Path | None, typer.Option(help="TOML file of a grid; its scores go to OUT/name.jsonl.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,
     method: Methods = None,
+    template: Template = None,
+    kind: Kind = None,
+    columns: Columns = None,
+    drop_empty: DropEmpty = False,
+    recipe: Annotated[Path | None, typer.Option(help="TOML file of a grid; its scores go to OUT/name.jsonl.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
-    """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are not repeated."""
+    """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are not repeated.
+
+    A file without test rows is split: 60 % train, 15 % dev, 25 % test.
+    """
     methods = list(dict.fromkeys(method or ()))
     if recipe is not None:
         return run_grid(recipe, out, methods)
-    if methods:
-        raise SdftError("--method chooses among the methods of a recipe; name one with --recipe.")
-    from sdft_lib.data import load_task
-    from sdft_lib.evaluate import suites
-    from sdft_lib.report import collect, write
+    from sdft_lib import comparison
+    from sdft_lib.methods import method as check_method
+    from sdft_lib.report import write
     from sdft_lib.settings import lesson_settings
+    from sdft_lib.templates import load_template
 
     check_folder(out)
     for name in ("summary.json", "report.html") if out.is_dir() else ():
-        check_file(out / name)
+        check_file(out / name, task)
+    for name in methods:
+        check_method(name)
+    reading = {"kind": kind, "columns": column_map(columns), "drop_empty": drop_empty}
+    rows = comparison.own_task(task, **reading, say=progress)
     settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
-    suites(settings, load_task(task))  # a task without test rows ends here, not after the training
-    collect(settings, say=progress)  # the report below then reads everything from the store
+    settings = replace(settings, template=template or ("guide" if rows.kind == "open" else settings.template))
+    load_template(settings.template)
+    results = comparison.collect(settings, task=rows, methods=methods or comparison.DEFAULT, say=progress)
     out.mkdir(exist_ok=True)
-    summary = write(out, fast=fast, settings=settings)
+    summary = write(out, fast=fast, results=results)
     reached = sum(claim["reached"] for claim in summary["claims"])
     text = f"{reached} of {len(summary['claims'])} claims hold\n{as_text(summary['scores'])}\n{out / 'report.html'}"
     return Reply(summary, text)

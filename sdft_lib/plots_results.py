@@ -18,13 +18,14 @@ def scores(table: Any) -> Shown:
     if not rows:
         raise SdftError("There are no scores to draw.")
     methods, suites = in_order(row["method"] for row in rows), list(dict.fromkeys(row["suite"] for row in rows))
-    fig, ax = new_axes(1.1 + 0.72 * len(suites))
+    fig, ax = new_axes(1.1 + max(0.72, 0.21 * len(methods)) * len(suites))
+    step = min(0.24, 0.8 / len(methods))
     told = []
     for place, suite in enumerate(suites):
         here = {row["method"]: row for row in rows if row["suite"] == suite}
         for turn, method in enumerate(methods):
             if method in here:
-                _dot(ax, here[method], place + (turn - (len(methods) - 1) / 2) * 0.24, look(method, turn))
+                _dot(ax, here[method], place + (turn - (len(methods) - 1) / 2) * step, look(method, turn))
         said = [
             f"{look(m, methods.index(m)).label} {r['mean']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
             for m, r in sorted(here.items(), key=lambda pair: methods.index(pair[0]))

@@ -8,80 +8,35 @@ import html
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sdft_lib.settings import Settings, lesson_settings
+from sdft_lib.comparison import Results, collect
+from sdft_lib.settings import lesson_settings
 from sdft_lib.store import write_text
 from sdft_lib.tables import visible
 
-PAIRS = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything that the comparison rests on: distilled set, gap, both trainings, per-item scores, paired tests."""
-
-    distilled: Any
-    gap: Any
-    tuned: dict
-    frame: Any
-    summary: Any
-    paired: Any
-    dtype: str
-
-
-def collect(settings: Settings, *, say=print) -> Results:
-    """Run the whole method, or read it from the store: distil, gap, SFT and SDFT, evaluation, comparison."""
-    import pandas
-
-    from sdft_lib.data import load_task
-    from sdft_lib.distill import distill
-    from sdft_lib.evaluate import evaluate, suites
-    from sdft_lib.gap import gap
-    from sdft_lib.models import load_seed, with_adapter
-    from sdft_lib.stats import compare, summarise
-    from sdft_lib.templates import load_template
-    from sdft_lib.train import fine_tune
-
-    seed, task = load_seed(settings.model, say=say), load_task(settings.task)
-    distilled = distill(seed, task, load_template(settings.template), limit=settings.train_rows, say=say)
-    measured = gap(seed, distilled, say=say)
-    columns = {"sft": "reference", "sdft": "text"}
-    tuned = {
-        label: fine_tune(seed, distilled.rows, settings.training, column=column, label=label, say=say)
-        for label, column in columns.items()
-    }
-    chosen = suites(settings, task)
-    frames = [evaluate(seed, chosen, method="seed", say=say)]
-    for label, result in tuned.items():
-        frames.append(evaluate(with_adapter(seed, result.adapter, label=label), chosen, method=label, say=say))
-    frame = pandas.concat(frames, ignore_index=True)
-    return Results(distilled, measured, tuned, frame, summarise(frame), compare(frame, PAIRS), seed.dtype)
+CLAIMS = {  # claim: (suite, a, b) and what the interval of a minus b must do
+    "SFT knows fewer facts than the seed": (("facts", "sft", "seed"), lambda m, low, high: high < 0),
+    "SDFT knows more facts than SFT": (("facts", "sdft", "sft"), lambda m, low, high: low > 0),
+    "SDFT loses less than 0.10 of the seed's facts": (("facts", "sdft", "seed"), lambda m, low, high: low > -0.1),
+    "SDFT learns the task to within 0.10 of SFT": (("task", "sdft", "sft"), lambda m, low, high: low > -0.1),
+}
 
 
 def claims(gap_interval, keep_rate: float, paired) -> list[dict]:
     """What this tutorial sets out to show, each with its value, its interval and whether it was reached.
 
-    ``paired`` is the DataFrame of ``stats.compare``. The intervals cover test items, not training seeds.
+    ``paired`` is the DataFrame of ``stats.compare``; a claim about a method that was not run is left out. The
+    intervals cover test items, not training seeds.
     """
-
-    def pair(suite: str, a: str, b: str):
-        row = paired[(paired.suite == suite) & (paired.a == a) & (paired.b == b)].iloc[0]
-        return row.difference, row.low, row.high
-
     rows = [
-        ("at least 90 % of the rewrites are kept", (keep_rate, keep_rate, keep_rate), lambda m, low, high: m >= 0.9),
-        ("the gap closes by more than 2 nats a token", (gap_interval.mean, gap_interval.low, gap_interval.high),
-         lambda m, low, high: m > 2 and low > 0),
-        ("SFT knows fewer facts than the seed", pair("facts", "sft", "seed"), lambda m, low, high: high < 0),
-        ("SDFT knows more facts than SFT", pair("facts", "sdft", "sft"), lambda m, low, high: low > 0),
-        ("SDFT loses less than 0.10 of the seed's facts", pair("facts", "sdft", "seed"),
-         lambda m, low, high: low > -0.1),
-        ("SDFT learns the task to within 0.10 of SFT", pair("task", "sdft", "sft"), lambda m, low, high: low > -0.1),
+        verdict("at least 90 % of the rewrites are kept", (keep_rate,) * 3, lambda m, low, high: m >= 0.9),
+        verdict("the gap closes by more than 2 nats a token", (gap_interval.mean, gap_interval.low, gap_interval.high),
+                lambda m, low, high: m > 2 and low > 0),
     ]  # fmt: skip
-    return [verdict(claim, values, test) for claim, values, test in rows]
+    found = {(row.suite, row.a, row.b): (row.difference, row.low, row.high) for row in paired.itertuples()}
+    rows += [verdict(claim, found[key], test) for claim, (key, test) in CLAIMS.items() if key in found]
+    return rows
 
 
 def verdict(claim: str, values: tuple, test) -> dict:
@@ -100,6 +55,7 @@ def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> di
     interval = results.gap.interval
     return {
         "mode": "fast" if fast else "default",
+        "task": task_facts(results.task),
         "cpu": cpu_name() or platform.processor() or platform.machine(),
         "dtype": results.dtype,
         "lessons": list(lessons),
@@ -114,6 +70,12 @@ def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> di
     }
 
 
+def task_facts(task) -> dict:
+    """Name, kind and the number of rows of each split: what was learnt, and on how much."""
+    rows = {split: len(getattr(task, split) or ()) for split in ("train", "dev", "test")}
+    return {"name": task.name, "kind": task.kind, **rows}
+
+
 def likeness(frame) -> list[dict]:
     """How much each tuned model's helpful answers share with the seed's: mean ROUGE-L and embedding cosine."""
     from sdft_lib.similarity import to_seed
@@ -123,7 +85,10 @@ def likeness(frame) -> list[dict]:
 
 
 def cost(results: Results) -> dict:
-    """Seconds, tokens and peak memory of SDFT's extra step and of both trainings, when the artefacts were made."""
+    """Seconds, tokens and peak memory of the rewriting and of each training, when the artefacts were made.
+
+    The seed's answers for replay and the further rewrites of ``sdft-best`` are not in it.
+    """
     keys = ("seconds", "tokens", "trained_tokens", "peak_mb")
     steps = {"rewriting": results.distilled.report}
     steps |= {f"training {name}": run.record for name, run in results.tuned.items()}
@@ -139,9 +104,9 @@ def cpu_name() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
 
 
-def write(out: Path, *, fast: bool, lessons: Sequence[dict] = (), settings: Settings | None = None) -> dict:
-    """Write ``summary.json`` and ``report.html`` into ``out`` and return the summary."""
-    results = collect(settings or lesson_settings(fast=fast), say=lambda line: None)
+def write(out: Path, *, fast: bool, lessons: Sequence[dict] = (), results: Results | None = None) -> dict:
+    """Write ``summary.json`` and ``report.html`` into ``out`` and return the summary; ``results``: the lessons'."""
+    results = results or collect(lesson_settings(fast=fast), say=lambda line: None)
     data = summary(results, fast=fast, lessons=lessons)
     write_text(Path(out) / "summary.json", json.dumps(data, indent=1) + "\n")
     write_text(Path(out) / "report.html", page(data, results))
@@ -164,8 +129,9 @@ def page(data: dict, results: Results) -> str:
     parts = [
         f"<p>Mode {data['mode']}, {html.escape(visible(data['cpu']))}, {data['dtype']}. Intervals are 95 % and cover "
         "test items, not training seeds.</p>",
+        "<h2>The task, and how many rows there are</h2>" + table([data["task"]]),
         "<h2>What was to be shown</h2>" + table(data["claims"]),
-        "<h2>Three models</h2>" + table(data["scores"]),
+        "<h2>The models</h2>" + table(data["scores"]),
         "".join(figure_html(item) for item in shown),
         "<h2>Paired differences (a minus b)</h2>" + table(data["paired"]),
         "<h2>Likeness of helpful answers to the seed's</h2>" + table(data["likeness"]),

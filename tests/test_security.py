@@ -64,8 +64,9 @@ def report_page(text: str) -> str:
                           interval=interval)  # fmt: skip
     results = SimpleNamespace(summary=scores(text), gap=gap, tuned={text: SimpleNamespace(log=LOG)})
     rows = [{"claim": text, "value": 1.0, "why": text}]
-    data = {"mode": "fast", "cpu": text, "dtype": "fp32", "claims": rows, "scores": scores(text), "paired": rows,
-            "likeness": rows, "lessons": rows, "cost": {text: {"seconds": 1.0}}}  # fmt: skip
+    data = {"mode": "fast", "cpu": text, "dtype": "fp32", "task": {"name": text, "kind": "label", "train": 3},
+            "claims": rows, "scores": scores(text), "paired": rows, "likeness": rows, "lessons": rows,
+            "cost": {text: {"seconds": 1.0}}}  # fmt: skip
     return report.page(data, results)
 
 

@@ -1,0 +1,74 @@
+"""Three rulers for how far training moved a model: its answers, its predictions, its weights (lesson 05; paper, 5.1).
+
+Thin steps around ``similarity`` and ``shift`` that keep their results in the store.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sdft_lib.distill import SAMPLED
+from sdft_lib.errors import SdftError
+from sdft_lib.generation import Decoding, generate
+from sdft_lib.shift import answer_kl
+from sdft_lib.similarity import alike
+from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
+
+CODE = ("chat", "prefix", "products", "decode", "sampling", "generation", "drift")
+
+
+def sampled_answers(
+    seed, rows: Sequence[dict], *, sampling_seed: int, max_new_tokens: int = 96, say: Callable[[str], None] = print
+) -> list[dict]:
+    """One sampled answer to each prompt: the rows with ``text``. Another ``sampling_seed`` gives another draw.
+
+    Not for harmful requests: what is answered here is kept.
+    """
+    decoding = replace(Decoding(max_new_tokens=max_new_tokens, seed=sampling_seed), **SAMPLED)
+    asked = [{"id": row["id"], "messages": row["messages"]} for row in rows]
+    parts = {"seed": seed.identity, "rows": digest(asked), "decoding": decoding.parts, "code": code_hash(*CODE)}
+
+    def build(folder: Path) -> dict:
+        say(f"{seed.adapter.split(':')[0] or 'seed'}: {len(asked)} sampled answers, sampling seed {sampling_seed}")
+        messages, names = [row["messages"] for row in asked], [row["id"] for row in asked]
+        answers = generate(seed, messages, decoding, names=names, path=folder / "answers.jsonl")
+        drawn = [row | {"text": answer.text.strip()} for row, answer in zip(asked, answers, strict=True)]
+        write_jsonl(folder / "rows.jsonl", drawn)
+        return {"tokens": sum(answer.tokens for answer in answers)}
+
+    return read_jsonl(artefact("sampled", parts, build) / "rows.jsonl")
+
+
+def likeness(own: Sequence[dict], others: Mapping[str, Sequence[dict]], *, say: Callable[[str], None] = print):
+    """Likeness of each method's answers to the seed's: DataFrame with method, id, rouge_l, bleu_4, cosine.
+
+    ``own`` are the seed's answers, ``others`` those of each method to the same prompts. Give the seed itself at another
+    sampling seed under the name ``seed``: that is the ceiling, what a model that did not move would score.
+    """
+    texts = {row["id"]: row["text"] for row in own}
+    pairs = []
+    for method, rows in others.items():
+        if [row["id"] for row in rows] != list(texts):
+            raise SdftError(f'"{method}" answered other prompts than the seed; ask both the same.')
+        pairs += [{"method": method, "id": row["id"], "own": texts[row["id"]], "text": row["text"]} for row in rows]
+    if not pairs:
+        raise SdftError("there are no answers to compare; give those of at least one method.")
+    found = alike(pairs, "own", "text", say=say)[["id", "rouge_l", "bleu_4", "cosine"]]
+    found.insert(0, "method", [pair["method"] for pair in pairs])
+    return found
+
+
+def stored_kl(seed, tuned, rows: Sequence[dict], *, say: Callable[[str], None] = print):
+    """``answer_kl`` of a tuned model on the seed's answers ``rows[i]["text"]``, from the store or made now."""
+    import pandas
+
+    asked = [{"id": row["id"], "messages": row["messages"], "text": row["text"]} for row in rows]
+    parts = {"seed": seed.identity, "tuned": tuned.identity, "rows": digest(asked),
+             "code": code_hash("chat", "prefix", "shift", "drift")}  # fmt: skip
+
+    def build(folder: Path) -> None:
+        say(f"KL(seed || {tuned.adapter.split(':')[0]}) on {len(asked)} answers of the seed")
+        found = answer_kl(seed, tuned, asked).to_dict("records")
+        write_jsonl(folder / "kl.jsonl", [row | {"kl": round(row["kl"], 6)} for row in found])
+
+    return pandas.DataFrame(read_jsonl(artefact("kl", parts, build) / "kl.jsonl"))

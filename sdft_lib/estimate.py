@@ -150,10 +150,15 @@ def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: boo
 
 
 def step_seconds(model: Geometry, device: Device, rows: int, context: float, *, slow: bool, four_bit=False) -> float:
-    """One decoding step: reading weights and cache, or multiplying, or the time each layer takes at least."""
-    read = (weight_bytes(model, four_bit=four_bit) + rows * context * cache_bytes(model)) / device.bandwidth
-    multiply = 2 * multiplied(model) * rows / device.flops / device.train[0 if slow else 1]
-    return max(read / device.read, multiply, model.layers * device.layer_ms[1 if slow else 0] / 1000)
+    """One decoding step: reading weights and cache, or multiplying, or the time each layer takes at least.
+
+    4-bit layers are read, written as 16 bit and read again.
+    """
+    unpacked = 4 * linear(model) if four_bit else 0
+    read = weight_bytes(model, four_bit=four_bit) + unpacked + rows * context * cache_bytes(model)
+    share = (device.train_4bit if four_bit else device.train)[0 if slow else 1]
+    multiply = 2 * multiplied(model) * rows / device.flops / share
+    return max(read / device.bandwidth / device.read, multiply, model.layers * device.layer_ms[1 if slow else 0] / 1000)
 
 
 def generation_seconds(

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from sdft_lib.errors import SdftError
+from sdft_lib.paper_sets import PAPER_SETS
 from sdft_lib.templates import DistillTemplate, fill
 from sdft_lib.train import TrainConfig
 
 FIRST, SECOND = ("openfunctions", "gsm8k", "humaneval"), ("advbench", "advbench-jailbreak", "alpaca_eval")
 TABLES = {1: FIRST, 2: SECOND, 5: FIRST + SECOND}  # the paper's columns
-KINDS = {"openfunctions": "call", "gsm8k": "math", "magicoder": "open"}  # of the training sets
 METHODS = ("seed", "sft", "sdft")
 
 
@@ -103,7 +103,7 @@ def load_paper_recipe(path: Path) -> PaperRecipe:
         raise SdftError(f"{path}: an entry is missing or not known ({error}).") from None
     except SdftError as error:
         raise SdftError(f"{path}: {error}") from None
-    allowed = {"tables": TABLES, "methods": METHODS, "tuning": ("lora", "full"), "dataset": KINDS}
+    allowed = {"tables": TABLES, "methods": METHODS, "tuning": ("lora", "full"), "dataset": PAPER_SETS}
     for name, choices in allowed.items():
         given = getattr(recipe, name)
         if wrong := [each for each in (given if isinstance(given, tuple) else (given,)) if each not in choices]:

@@ -1,16 +1,18 @@
-"""The plan of a reproduction: each run of a table with its tokens, and the hours and memory on some devices (lesson 08).
+"""The plan of a reproduction: each run of a table with its tokens, and hours and memory on some devices (lesson 08).
 
-Nothing is loaded. Lengths are those of ``data/hardware/lengths.toml``, the arithmetic is that of ``estimate``. Hours are a
-range: the low end takes mean lengths and the fast share of a device, the high end lets every answer run to its limit at
-the slow share.
+Nothing is loaded. Lengths are those of ``data/hardware/lengths.toml``, the arithmetic is that of ``estimate``. Hours
+are a range: the low end takes mean lengths and the fast share of a device, the high end lets every batch of answers run
+to its limit at the slow share.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sdft_lib.estimate import (
+    OVERHEAD,
     Device,
     Geometry,
+    cache_bytes,
     devices,
     generation_seconds,
     geometry,
@@ -25,6 +27,7 @@ from sdft_lib.estimate import (
 from sdft_lib.paper_recipes import TABLES, PaperRecipe
 
 PEAK = 2  # the longest batch of a run, in multiples of the mean row
+FEW = 8  # rows written together, below which a 4-bit model is taken: it leaves room for more
 GB = 1e9
 
 
@@ -86,34 +89,30 @@ def rewriting(recipe: PaperRecipe, model: Geometry) -> Step:
 def evaluating(recipe: PaperRecipe, model: Geometry, method: str, name: str) -> Step:
     """Each item of a suite is answered once."""
     row = load_table("lengths")["evaluation"][name]
-    return answering(
-        recipe, model, method, "evaluate", name, row["items"], tokens(model, row["prompt"]), row["answer"]
-    )
+    prompt = tokens(model, row["prompt"])
+    return answering(recipe, model, method, "evaluate", name, row["items"], prompt, row["answer"])
 
 
 def answering(recipe, model: Geometry, method, step, data, rows: int, prompt: int, answer: int) -> Step:
     """A step that generates: ``rows`` prompts of ``prompt`` tokens, ``answer`` new tokens each."""
-    longest = recipe.decoding["max_new_tokens"]
-    costs = {}
-    for device in devices():
-        four_bit = rows_together(model, device, prompt + longest) == 0
-        together = rows_together(model, device, prompt + longest, four_bit=four_bit)
-        if not together:
-            continue
-        hours = tuple(
-            generation_seconds(model, device, rows=rows, prompt=prompt, answer=answer, slow=slow, four_bit=four_bit,
-                               longest=longest) / 3600 for slow in (False, True)
-        )  # fmt: skip
-        memory = weight_bytes(model, four_bit=four_bit) + cache_of(model, together, prompt + longest)
-        costs[device.key] = Cost(hours, memory / GB, 1, "4-bit" if four_bit else "16-bit")
+    sizes = {"rows": rows, "prompt": prompt, "answer": answer, "longest": recipe.decoding["max_new_tokens"]}
+    costs = {device.key: cost for device in devices() if (cost := answered_on(device, model, **sizes))}
     return Step(recipe.name, method, step, data, rows, rows * prompt, rows * answer, costs)
 
 
-def cache_of(model: Geometry, rows: int, length: int) -> float:
-    """Keys and values of a batch, and the device's own overhead."""
-    from sdft_lib.estimate import OVERHEAD, cache_bytes
-
-    return rows * length * cache_bytes(model) + OVERHEAD
+def answered_on(device: Device, model: Geometry, *, rows: int, prompt: int, answer: int, longest: int) -> Cost | None:
+    """A 16-bit model or, where that leaves room for fewer than FEW rows at once, a 4-bit one. None: neither fits."""
+    ways = (("16-bit", False, FEW), ("4-bit", True, 1))
+    for way, four_bit, least in ways:
+        together = rows_together(model, device, prompt + longest, four_bit=four_bit)
+        if together < least:
+            continue
+        sizes = {"rows": rows, "prompt": prompt, "answer": answer, "longest": longest, "four_bit": four_bit}
+        hours = tuple(generation_seconds(model, device, slow=slow, **sizes) / 3600 for slow in (False, True))
+        cache = together * (prompt + longest) * cache_bytes(model)
+        memory = weight_bytes(model, four_bit=four_bit) + cache + OVERHEAD
+        return Cost(hours, memory / GB, 1, way)
+    return None
 
 
 def training(recipe: PaperRecipe, model: Geometry, method: str) -> Step:
@@ -122,11 +121,13 @@ def training(recipe: PaperRecipe, model: Geometry, method: str) -> Step:
     target = row["answer"] if method == "sdft" else tokens(model, row["reference"])
     length, seen = tokens(model, row["prompt"]) + target, recipe.rows * recipe.training["epochs"]
     costs = {device.key: cost for device in devices() if (cost := trained_on(device, recipe, model, length, target))}
-    return Step(recipe.name, method, "train", recipe.dataset, recipe.rows, seen * (length - target), seen * target, costs)
+    read, written = seen * (length - target), seen * target
+    return Step(recipe.name, method, "train", recipe.dataset, recipe.rows, read, written, costs)
 
 
 def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
-    """Ways to train, the fastest first: name, checkpointing, 4-bit. Without bf16 only a 4-bit model fits beside fp32."""
+    """Ways to train, the fastest first: name, checkpointing, 4-bit. Without bf16, 16-bit weights are trained as fp32,
+    which no such device has room for."""
     plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)] if device.bf16 else []
     return plain + ([] if full else [("4-bit, checkpointing", True, True)])
 

@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 from sdft_lib import cli
 from sdft_lib.errors import SdftError
 
-COMMANDS = ("doctor", "fetch", "models", "distill", "gap", "train", "evaluate", "compare", "audit", "run")
+COMMANDS = (
+    "doctor", "fetch", "models", "distill", "gap", "train", "evaluate", "compare", "audit", "run", "reproduce"
+)  # fmt: skip
 ROW = {"messages": [{"role": "user", "content": "Which team?"}], "reference": "billing"}
 
 

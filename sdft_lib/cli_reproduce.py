@@ -1,0 +1,123 @@
+"""The command ``sdft reproduce``: what a table of the paper costs to run again, and the run itself (lesson 08)."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdft_lib.cli_io import JsonFlag, Limit, Reply, as_text, check_file, progress
+
+Table = Annotated[int, typer.Option("--table", help="1, 2 or 5: a table of the paper.")]
+Names = Annotated[list[str] | None, typer.Option("--recipe", help="Only this recipe of the table; repeat it.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")]
+Words = Annotated[Path | None, typer.Option("--wording", help="TOML file with other prompts than ours.")]
+Other = Annotated[str | None, typer.Option("--model", help="A model in place of the recipe's, to try the steps.")]
+
+
+def reproduce(
+    table: Table = 1,
+    dry_run: Dry = False,
+    recipe: Names = None,
+    wording: Words = None,
+    model: Other = None,
+    limit: Limit = None,
+    out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the cells.")] = None,
+    as_json: JsonFlag = False,
+) -> Reply:
+    """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not repeated."""
+    from sdft_lib.paper_recipes import load_wording, recipes_of
+
+    recipes = recipes_of(table, tuple(recipe or ()))
+    words = load_wording(wording)
+    for each in recipes:
+        words.template(each.dataset)
+    if dry_run:
+        return planned(table, recipes)
+    check_file(out)
+    from sdft_lib.reproduce import reproduce as run
+    from sdft_lib.store import write_jsonl
+
+    cells, missing = run(table, recipes, words, model=model, limit=limit, say=progress)
+    if out is not None:
+        write_jsonl(out, cells)
+    notes = [f"not computed: {reason}" for reason in missing.values()]
+    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join([as_text(cells), *notes]))
+
+
+def planned(table: int, recipes) -> Reply:
+    """The plan of a table as text and data."""
+    from sdft_lib.estimate import devices
+    from sdft_lib.plan import plan, total
+
+    steps, cards = plan(table, recipes), devices()
+    sums = {card.key: total(steps, card.key) for card in cards}
+    runs = sum(step.step == "train" for step in steps)
+    data = {
+        "table": table, "trainings": runs, "steps": [asdict(step) for step in steps],
+        "devices": {card.key: {"name": card.name, "trust": card.trust} for card in cards},
+        "device_hours": {key: cost and list(cost.hours) for key, cost in sums.items()},
+        "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
+    }  # fmt: skip
+    head = f"Table {table}: {runs} trainings, {sum(step.step == 'rewrite' for step in steps)} rewritings, " \
+           f"{sum(step.step == 'evaluate' for step in steps)} evaluations"  # fmt: skip
+    lines = [head, as_text([row_of(group, cards) for group in grouped(steps)]), totals(sums, cards), *notes(data)]
+    return Reply(data, "\n".join(lines))
+
+
+def grouped(steps) -> list[list]:
+    """The evaluations of one model together, every other step alone."""
+    groups: list[list] = []
+    for step in steps:
+        last = groups[-1][-1] if groups else None
+        if last and step.step == last.step == "evaluate" and (step.recipe, step.method) == (last.recipe, last.method):
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return groups
+
+
+def row_of(group: list, cards) -> dict:
+    """One line of the printed plan: tokens in millions, hours from low to high and GB on each device."""
+    first = group[0]
+    what = first.step if first.step != "evaluate" else f"evaluate x{len(group)}"
+    row = {"recipe": first.recipe, "method": first.method, "step": what, "rows": sum(step.rows for step in group),
+           "read M": f"{sum(s.read for s in group) / 1e6:.2f}",
+           "written M": f"{sum(s.written for s in group) / 1e6:.2f}"}  # fmt: skip
+    for card in cards:
+        costs = [step.costs.get(card.key) for step in group]
+        row[f"{card.key} h"], row[f"{card.key} GB"] = in_words(costs)
+    return row
+
+
+def in_words(costs: list) -> tuple[str, str]:
+    """Hours and memory as text; a dash where a step does not fit."""
+    if None in costs:
+        return "-", "-"
+    hours = [sum(cost.hours[end] for cost in costs) for end in (0, 1)]
+    largest = max(costs, key=lambda cost: cost.memory_gb)
+    marks = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
+    times = f"{largest.devices}x" if largest.devices > 1 else ""
+    return f"{hours[0]:.2f}-{hours[1]:.2f}", f"{times}{largest.memory_gb:.0f}{marks[largest.way]}"
+
+
+def totals(sums: dict, cards) -> str:
+    """Device hours of the whole table, by device."""
+    said = [
+        f"{card.name} {sums[card.key].hours[0]:.1f} to {sums[card.key].hours[1]:.1f}"
+        if sums[card.key] else f"{card.name} does not hold every step"
+        for card in cards
+    ]  # fmt: skip
+    return f"device hours in all: {'; '.join(said)}"
+
+
+def notes(data: dict) -> list[str]:
+    """What the numbers mean and how far they can be trusted."""
+    lines = [
+        "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; q: 4-bit weights, "
+        "c: checkpointing, 2x: two devices. Answers are written in the largest batch that fits.",
+        "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its limit at the slow "
+        "share; sources and arithmetic in data/hardware.",
+        *(f"{key}: trust {card['trust']}" for key, card in data["devices"].items()),
+    ]
+    return lines + [f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sdft_lib import cli_reproduce, cli_rewrite, cli_run, cli_train
+from sdft_lib import cli_data, cli_reproduce, cli_rewrite, cli_run, cli_train
 from sdft_lib.cli_io import (
     INTERRUPTED,
     JsonFlag,
@@ -80,6 +80,7 @@ def models(as_json: JsonFlag = False) -> Reply:
 
 command(app, "sdft distill --task tickets --template opening --limit 32 --out rows.jsonl")(cli_rewrite.distill)
 command(app, "sdft gap --task tickets --template opening --limit 32")(cli_rewrite.gap)
+cli_data.register(app)
 command(app, "sdft train --data rows.jsonl --column text --out my-adapter")(cli_train.train)
 command(app, "sdft evaluate --adapter my-adapter --suite task --suite facts --out sdft.jsonl")(cli_train.evaluate)
 

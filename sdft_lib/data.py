@@ -1,7 +1,8 @@
 """Tasks to learn and probes never trained on, as rows ``{"id", "messages", "reference"}`` (lesson 00).
 
 ``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file,
-``load_task("hf:org/name:split")`` a data set of the hub. Bundled files are frozen: their SHA-256 is checked.
+``load_task("hf:org/name:split")`` a hub's data set, ``load_task("gsm8k")`` one of the paper's. Bundled files are
+frozen: their SHA-256 is checked.
 """
 
 import json
@@ -15,6 +16,7 @@ from sdft_lib.errors import SdftError
 from sdft_lib.files import SUFFIXES, read_hub, read_records
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.overlap import overlap as overlap
+from sdft_lib.paper_load import PAPER_SETS, load_paper_set
 from sdft_lib.store import digest, file_sha256, read_jsonl
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
@@ -65,7 +67,7 @@ def load_task(
     drop_empty: bool = False,
     say: Callable = print,
 ) -> Task:
-    """A task by bundled name, folder (train/dev/test), file (all rows: train) or ``hf:org/name:split``.
+    """A task by name (bundled, or a set of the paper), folder, file (all rows: train) or ``hf:org/name:split``.
 
     ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows keep their
     order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference (else an error).
@@ -75,6 +77,8 @@ def load_task(
         raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
+    if source in PAPER_SETS:
+        return load_paper_set(source, kind=kind, columns=columns, say=say)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif source in task_names() or os.path.isdir(path):
@@ -84,10 +88,9 @@ def load_task(
     elif path.suffix.lower() in SUFFIXES:
         name, read = path.stem, {"train": read_records(path)}
     else:
-        raise SdftError(
-            f'there is no task "{source}"; use {", ".join(task_names())}, a folder, '
-            f"a file ({', '.join(SUFFIXES)}) or hf:org/name:split."
-        )
+        names = ", ".join([*task_names(), *PAPER_SETS])
+        raise SdftError(f'there is no task "{source}"; use {names}, a folder, a file ({", ".join(SUFFIXES)}) '
+                        "or hf:org/name:split.")  # fmt: skip
     for split, records in read.items():
         label = source if source.startswith("hf:") else records[0].where.split(", row")[0]
         splits[split], dropped = to_rows(records, label, columns, empty)

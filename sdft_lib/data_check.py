@@ -10,7 +10,7 @@ from statistics import mean, median
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.overlap import compared, seen_prompts
 from sdft_lib.paper_load import local_rows, paper_file
-from sdft_lib.paper_sets import PAPER_SETS
+from sdft_lib.paper_sets import EVALUATIONS, PAPER_SETS
 from sdft_lib.unread import READ, unread
 
 EXAMPLES = 5  # ids shown for each finding
@@ -119,20 +119,17 @@ def evaluation_rows(task: Task, source: str | Path) -> tuple[dict[str, list[dict
 
     The file that is checked is not compared with itself. Nothing is downloaded.
     """
-    from sdft_lib.paper_suites import SUITES, humaneval_items
-
     found = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
     found |= {name: load_probes(name, plain=True).rows for name in PROBES}
-    files = {suite.file: suite for suite in reversed(SUITES.values())}  # two suites of one file: the first
     absent = []
-    for file, suite in reversed(files.items()):
+    for name, file in EVALUATIONS.items():
         path = paper_file(file)
         if path is None:
-            absent.append(suite.name)
+            absent.append(name)
         elif not same_file(path, source):
-            rows = humaneval_items(suite) if suite.kind == "code" else local_rows(path)
-            found = {name: other for name, other in found.items() if name != "test" or other != rows}
-            found[f"{suite.name} test"] = rows
+            rows = local_rows(path)
+            found = {other: items for other, items in found.items() if other != "test" or items != rows}
+            found[name] = rows
     return found, absent
 
 

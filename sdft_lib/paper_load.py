@@ -15,7 +15,7 @@ from sdft_lib.paper_sets import PAPER_SETS, PaperSet
 VARIABLE = "SDFT_PAPER_DATA"
 SEED = 42  # of our draw; the paper's own is not known
 POINTER = b"version https://git-lfs.github.com/spec/"
-BUILDERS = {".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
 def paper_file(name: str) -> Path | None:

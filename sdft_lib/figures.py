@@ -3,8 +3,11 @@
 
 from sdft_lib.plots_data import gap_histogram, lengths, token_surprise
 from sdft_lib.plots_evidence import frontier, stage_matrix
+from sdft_lib.plots_recorded import frontier_with_yours, mix_ratio
 from sdft_lib.plots_results import scores, tradeoff
 from sdft_lib.plots_rewrites import keep_rates
+from sdft_lib.plots_shift import kl_by_method, likeness, shift_by_layer
+from sdft_lib.plots_stages import stage_measures, stage_paths
 from sdft_lib.plots_training import cost_bars, loss_curves
 from sdft_lib.plotstyle import Shown, save, show
 
@@ -12,14 +15,21 @@ __all__ = [
     "Shown",
     "cost_bars",
     "frontier",
+    "frontier_with_yours",
     "gap_histogram",
     "keep_rates",
+    "kl_by_method",
     "lengths",
+    "likeness",
     "loss_curves",
+    "mix_ratio",
     "save",
     "scores",
+    "shift_by_layer",
     "show",
     "stage_matrix",
+    "stage_measures",
+    "stage_paths",
     "token_surprise",
     "tradeoff",
 ]

@@ -45,6 +45,7 @@ LOOKS = {
     "own": Look("own answer", SEED.colour, SEED.marker, SEED.line, SEED.hatch),
     "sft-slow": Look("SFT, slow", "#b07a00", "v", "-.", "xx"),
     "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
+    "replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
     "sft-anchor": Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--"),
     "sdft-mix": Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo"),
     "sdft-best": Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**"),
@@ -99,8 +100,8 @@ def label_axes(ax: Any, x: str = "", y: str = "") -> None:
     ax.set_ylabel(y, fontsize=FONT, color=INK)
 
 
-def method_legend(fig: Any, looks: list[Look]) -> None:
-    """One line above the axes: marker and name of each model, in its colour."""
+def method_legend(fig: Any, looks: list[Look], *, columns: int = 4) -> None:
+    """Above the axes, at most ``columns`` a line: marker and name of each model, in its colour."""
     from matplotlib.lines import Line2D
 
     marks = [Line2D([], [], color=s.colour, marker=s.marker, linestyle="none", markersize=9) for s in looks]
@@ -108,7 +109,7 @@ def method_legend(fig: Any, looks: list[Look]) -> None:
         marks,
         [s.label for s in looks],
         loc="outside upper center",
-        ncols=min(4, len(looks)),
+        ncols=min(columns, len(looks)),
         frameon=False,
         fontsize=FONT + 1,
         handletextpad=0.2,

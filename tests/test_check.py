@@ -95,6 +95,21 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda low, high, m: "no worse" if low > -m else "worse" if high < 0 else "unclear",  # wrong order
         lambda low, high, m: "better" if low > 0 else "worse" if high < 0 else "no worse" if low >= -m else "unclear",
     ],
+    "6_1": [
+        lambda R: sum(R[-1][j] - R[j + 1][j] for j in range(len(R[0]))) / len(R[0]),  # the last task too
+        lambda R: sum(R[-1][j] - R[0][j] for j in range(len(R[0]) - 1)) / (len(R[0]) - 1),  # against the seed model
+        lambda R: -sum(abs(R[-1][j] - R[j + 1][j]) for j in range(len(R[0]) - 1)) / (len(R[0]) - 1),  # no signs
+    ],
+    "6_2": [
+        lambda R: sum(R[j + 1][j] - R[-1][j] for j in range(len(R[0]) - 1)) / (len(R[0]) - 1),  # minus BWT
+        lambda R: sum(max(row[j] for row in R[1:]) - R[-1][j] for j in range(len(R[0]) - 1)) / (len(R[0]) - 1),
+        lambda R: sum(max(row[j] for row in R[:-1]) - R[-1][j] for j in range(len(R[0]) - 1)) / (len(R[0]) - 1),
+    ],
+    "6_3": [
+        lambda rows, earlier, every: rows + earlier[: len(rows) // every],  # more rows
+        lambda rows, earlier, every: [earlier[i // every] if i % every == 0 else x for i, x in enumerate(rows)],
+        lambda rows, earlier, every: [earlier[i // every - 1] if i % every == 0 else x for i, x in enumerate(rows, 1)],
+    ],
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from sdft_lib.check_01 import exercise_1_1, exercise_1_2, exercise_1_3
 from sdft_lib.check_02 import exercise_2_1, exercise_2_2, exercise_2_3
 from sdft_lib.check_03 import exercise_3_1, exercise_3_2, exercise_3_3
 from sdft_lib.check_04 import exercise_4_1, exercise_4_2, exercise_4_3, exercise_4_4
+from sdft_lib.check_05 import exercise_5_1, exercise_5_2, exercise_5_3
 from sdft_lib.check_06 import exercise_6_1, exercise_6_2, exercise_6_3
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "exercise_4_2",
     "exercise_4_3",
     "exercise_4_4",
+    "exercise_5_1",
+    "exercise_5_2",
+    "exercise_5_3",
     "exercise_6_1",
     "exercise_6_2",
     "exercise_6_3",

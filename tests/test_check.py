@@ -19,6 +19,10 @@ def said(text, word):
     return re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
 
 
+def nearest(shares, curve, target):
+    return min(shares, key=lambda share: abs(curve[share] - target))
+
+
 WRONG = {  # two or more typical wrong answers to each exercise
     "0_1": [
         lambda q, s="": [{"role": "system", "content": s}, {"role": "user", "content": q}],  # always a system message
@@ -94,6 +98,22 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda low, high, m: "better" if low > 0 else "worse" if high < 0 else "no worse",  # no margin
         lambda low, high, m: "no worse" if low > -m else "worse" if high < 0 else "unclear",  # wrong order
         lambda low, high, m: "better" if low > 0 else "worse" if high < 0 else "no worse" if low >= -m else "unclear",
+    ],
+    "5_1": [
+        lambda p, q: sum(y * math.log(y / x) for x, y in zip(p, q)),  # the other direction
+        lambda p, q: sum(x * math.log2(x / y) for x, y in zip(p, q) if x),  # bits
+        lambda p, q: sum(x * math.log(x / y) for x, y in zip(p, q)),  # fails where the seed has 0
+        lambda p, q: sum(math.log(x / y) for x, y in zip(p, q) if x) / len(p),  # no weights
+    ],
+    "5_2": [
+        lambda a, b: sum((y - x) ** 2 for r, s in zip(a, b) for x, y in zip(r, s)) / sum(x * x for r in a for x in r),
+        lambda a, b: abs(math.dist([0] * 2, b[0]) - math.dist([0] * 2, a[0])) / math.dist([0] * 2, a[-1]),
+        lambda a, b: abs(sum(map(sum, b)) - sum(map(sum, a))) / sum(map(sum, a)),  # signs cancel
+    ],
+    "5_3": [
+        lambda a, b: (max(a), max(b)),  # always the last
+        lambda a, b: tuple(nearest(sorted(c), c, max(*a.values(), *b.values())) for c in (a, b)),  # the higher best
+        lambda a, b: tuple(nearest(c, c, min(max(a.values()), max(b.values()))) for c in (a, b)),  # in the dict's order
     ],
     "6_1": [
         lambda R: sum(R[-1][j] - R[j + 1][j] for j in range(len(R[0]))) / len(R[0]),  # the last task too

@@ -208,21 +208,21 @@ for row in own.itertuples():
 # Now the recorded runs, with more seeds, three checkpoints of every method, and the harmful requests (`safety`) besides the facts. Remember from lesson 04 that a suite in which the seed itself is near 0, as the default model is on `safety`, has little to lose.
 
 # %%
-matched = against(runs, "sdft", ("facts", "safety"))
-matched[columns].round(2)
+recorded_pairs = against(runs, "sdft", ("facts", "safety"))
+recorded_pairs[columns].round(2)
 
 # %%
-print(f"{len(matched)} recorded intervals that hold together at 95 %:")
-for row in matched.itertuples():
+print(f"{len(recorded_pairs)} recorded intervals that hold together at 95 %:")
+for row in recorded_pairs.itertuples():
     print(in_words(row))
-if matched.empty:
+if recorded_pairs.empty:
     print("None: there are no recorded runs of SDFT and another method with a common training seed.")
 
 # %% [markdown]
 # These sentences are printed from the intervals; nobody chose them. The intervals cover the luck of the *items*. The luck of *training* is averaged over the seeds that `seeds` counts, but not in the width: an interval over seeds (`seeds_low`, `seeds_high`) is only made from five seeds on, because the spread of two or three is mostly a guess. With fewer, look at the thin lines of the frontier: do the lines of one method lie apart from those of the other, for every seed?
 
 # %%
-matched.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "difference", "seeds_low", "seeds_high"]].round(2)
+recorded_pairs.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "difference", "seeds_low", "seeds_high"]].round(2)
 
 # %% [markdown]
 # An empty table means that no pair of methods has five recorded seeds in common.
@@ -387,12 +387,12 @@ print("By facts lost:", ", ".join(trained["facts kept"].sort_values().index))
 # The next cell gathers what the recorded intervals say about what was kept, in one line a suite.
 
 # %%
-for suite, part in matched[matched["suite"] != "task"].groupby("suite", sort=False):
+for suite, part in recorded_pairs[recorded_pairs["suite"] != "task"].groupby("suite", sort=False):
     higher, lower = part[part["low"] > 0]["b"].tolist(), part[part["high"] < 0]["b"].tolist()
     unclear = part[(part["low"] <= 0) & (part["high"] >= 0)]["b"].tolist()
     print(f"{suite}: SDFT kept more than {', '.join(higher) or 'none'}, less than {', '.join(lower) or 'none'}; "
           f"no difference shown from {', '.join(unclear) or 'none'}.")  # fmt: skip
-if matched.empty:
+if recorded_pairs.empty:
     print("No recorded comparison, so nothing to say beyond your own run.")
 if s.fast:
     print("Your own run in fast mode has too few items and rows for any conclusion.")
@@ -416,7 +416,97 @@ if s.fast:
 #    <details><summary>Answer</summary>It predicts the seed's words almost as the seed does, on these prompts. It says nothing about other prompts, nor about how good the seed was.</details>
 # 4. `sft-replay` trains on as many rows as SFT. What did it give up?
 #    <details><summary>Answer</summary>A quarter of the task's rows. Its budget of steps is the same, so it sees less of the task; that may show in what it learns.</details>
+
+# %% [markdown]
+# ## Quiz
 #
+# <!-- quiz: 05 -->
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+#
+# ### Exercise 5.1: KL by hand
+#
+# **Goal:** measure how far one distribution lies from another, in the right direction. **Level 1 of 3, about 10 minutes.**
+#
+# `kl(p, q)` takes the probabilities that seed (`p`) and tuned model (`q`) give to the same few tokens, and returns KL(seed || tuned) in nats: the sum of p times log(p / q). A token with p = 0 adds nothing.
+#
+# <details><summary>Hint 1</summary><code>zip(p, q)</code> gives the pairs. <details><summary>Hint 2</summary><code>a * math.log(a / b)</code>, summed over the pairs with <code>a &gt; 0</code>.</details></details>
+
+# %% tags=["exercise"]
+import math
+
+
+def kl(p, q):
+    """KL(p || q) in nats."""
+    ### BEGIN SOLUTION
+    return sum(a * math.log(a / b) for a, b in zip(p, q) if a > 0)
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib import check
+
+check.exercise_5_1(kl)
+
+# %% [markdown]
+# ### Exercise 5.2: how far did a matrix move?
+#
+# **Goal:** rebuild the third ruler. **Level 2 of 3, about 10 minutes.**
+#
+# `relative_shift(before, after)` takes two matrices as lists of rows. It returns the size of the change divided by the size of `before`; the size is the root of the sum of all squares (Frobenius norm).
+#
+# <details><summary>Hint 1</summary>Write a function for the size of a matrix first. <details><summary>Hint 2</summary>The change is a matrix too: <code>[[y - x for x, y in zip(r, s)] for r, s in zip(before, after)]</code></details></details>
+
+# %% tags=["exercise"]
+def relative_shift(before, after):
+    """Size of the change over the size before."""
+    ### BEGIN SOLUTION
+    def size(matrix):
+        return sum(x * x for row in matrix for x in row) ** 0.5
+
+    change = [[y - x for x, y in zip(r, s)] for r, s in zip(before, after)]
+    return size(change) / size(before)
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_5_2(relative_shift)
+
+# %% [markdown]
+# ### Exercise 5.3: matched checkpoints
+#
+# **Goal:** choose the moments of two trainings that may be compared. **Level 3 of 3, about 15 minutes.**
+#
+# `matched(a, b)` takes the dev curves of two methods, as dicts from the share of training done to the task score. The target is the highest score that both reach. Return the share of a and the share of b whose score lies nearest to the target; of two equally near ones, the earlier.
+#
+# <details><summary>Hint 1</summary>The target is the smaller one of the two best scores. <details><summary>Hint 2</summary><code>min(sorted(curve), key=...)</code> returns the first of the smallest, and sorted shares begin with the earliest. <details><summary>Hint 3</summary>The key of a share is <code>abs(curve[share] - target)</code>.</details></details></details>
+
+# %% tags=["exercise"]
+def matched(a, b):
+    """(share of a, share of b) to compare."""
+    ### BEGIN SOLUTION
+    target = min(max(a.values()), max(b.values()))
+    return tuple(min(sorted(curve), key=lambda share: abs(curve[share] - target)) for curve in (a, b))
+    ### END SOLUTION
+
+# %% tags=["check"]
+check.exercise_5_3(matched)
+
+# %% [markdown]
 # ## What next
 #
 # Run this lesson with another `control`, or with another `random_seed` and hold the two frontiers against each other. The whole grid of methods and seeds is one command, `sdft run --recipe data/recipes/tickets.toml`, which goes on where the recorded file ends.
+
+# %% [markdown] tags=["instructor"]
+# ## For instructors
+#
+# **Time in class:** 75 minutes. Fill the store the evening before: run lessons 03 to 05 once, then this lesson needs about a minute. Without that, start the trainings of section 2 at once and teach section 1 while they run.
+#
+# **What goes wrong most often:** a point further up is called better although it lies further left. Let somebody draw the line that the other method took to get there. In exercise 5.1 the direction is turned round; in 5.2 a root is missing; in 5.3 the last checkpoint is taken, whatever it scores.
+#
+# **Discussion, "no more than `sft-slow`":** ask what the class would report if the advantage of SDFT vanished at equal acquisition. It would be a finding, and the recorded intervals of section 4 say which way it went for the default model.
+#
+# **Expect:** the reading copy holds one full run, the recorded runs more seeds; hold the class's numbers against both. The order of the methods by the three rulers need not agree, and may change with `random_seed` and `control`.
+#
+# **Harder:** give each group another `control` and gather the points in one figure; then let them choose the factor of `sft-slow` on dev rows.

@@ -10,6 +10,7 @@ from sdft_lib.check_03 import exercise_3_1, exercise_3_2, exercise_3_3
 from sdft_lib.check_04 import exercise_4_1, exercise_4_2, exercise_4_3, exercise_4_4
 from sdft_lib.check_05 import exercise_5_1, exercise_5_2, exercise_5_3
 from sdft_lib.check_06 import exercise_6_1, exercise_6_2, exercise_6_3
+from sdft_lib.check_07 import exercise_7_1, exercise_7_2, exercise_7_3
 
 __all__ = [
     "exercise_0_1",
@@ -33,4 +34,7 @@ __all__ = [
     "exercise_6_1",
     "exercise_6_2",
     "exercise_6_3",
+    "exercise_7_1",
+    "exercise_7_2",
+    "exercise_7_3",
 ]

@@ -130,6 +130,22 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda rows, earlier, every: [earlier[i // every] if i % every == 0 else x for i, x in enumerate(rows)],
         lambda rows, earlier, every: [earlier[i // every - 1] if i % every == 0 else x for i, x in enumerate(rows, 1)],
     ],
+    "7_1": [
+        lambda train, test: [q for q in test if q in train],  # letter by letter
+        lambda train, test: sorted({q.strip().lower() for q in train} & {q.strip().lower() for q in test}),  # a set
+        lambda train, test: [q for q in test if any(q.strip().lower() in known.lower() for known in train)],  # a part
+        lambda train, test: [q.strip() for q in test if q.strip().lower() in {k.strip().lower() for k in train}],
+    ],
+    "7_2": [
+        lambda dev, test: (max(test, key=test.get), max(test.values())),  # the best on test
+        lambda dev, test: (max(dev, key=dev.get), max(dev.values())),  # the dev score
+        lambda dev, test: max((dev[n], test[n], n) for n in dev)[:0:-1],  # ties go by test
+    ],
+    "7_3": [
+        lambda n, half, wanted: max(1, math.ceil(n * half / wanted)),  # no square
+        lambda n, half, wanted: max(1, round(n * (half / wanted) ** 2)),  # rounded down
+        lambda n, half, wanted: math.ceil(n * (wanted / half) ** 2),  # the wrong way round
+    ],
 }  # fmt: skip
 
 

@@ -1,0 +1,77 @@
+"""Figures of the published tables: scores with binomial intervals, and differences that n items carry (lesson 08)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdft_lib.errors import SdftError
+from sdft_lib.plots_results import scores
+from sdft_lib.plotstyle import FONT, INK, LOOKS, Shown, label_axes, new_axes
+from sdft_lib.published import CAVEAT
+from sdft_lib.tables import records
+
+LETTERS = 30  # of a label on the left; longer training sets and evaluations get a line each
+
+
+def published_scores(frame: Any, training_set: str, *, model: str = "llama-2-7b", ours: Sequence[dict] = ()) -> Shown:
+    """One training set's published figures, a row an evaluation, with Wilson's intervals; ``ours`` beside them.
+
+    ``frame`` is that of ``published.load_published`` (one table), ``ours`` rows of ``reproduce``: method, evaluation,
+    n, mean, low, high. Raises SdftError if nothing is published for the training set.
+    """
+    chosen = [
+        row for row in records(frame)
+        if row["model"] == model and row["training_set"] in (training_set, "none") and row["k"] == row["k"]
+    ]  # fmt: skip
+    if not any(row["training_set"] == training_set for row in chosen):
+        raise SdftError(f'there is no published figure of {model} trained on "{training_set}".')
+    drawn = [
+        {"method": row["method"], "suite": row["evaluation"], "mean": row["value"] / 100, "low": row["low"] / 100,
+         "high": row["high"] / 100, "n": int(row["n_items"])} for row in chosen
+    ]  # fmt: skip
+    there = {row["suite"] for row in drawn}
+    drawn += [
+        {**row, "method": f"{row['method']} (ours)", "suite": row["evaluation"]}
+        for row in ours if row["evaluation"] in there
+    ]  # fmt: skip
+    made = scores(drawn)
+    return Shown(
+        made.fig,
+        f"Published figures of {model} trained on {training_set}. {made.alt}",
+        f"Published for {model} trained on {training_set}: shares of n items with Wilson's 95 % intervals. {CAVEAT}",
+    )
+
+
+def published_differences(table: Any) -> Shown:
+    """SDFT minus SFT in points for each published cell, with its interval; filled where the items carry it.
+
+    ``table`` is that of ``published.carried``; the two methods are its columns. Raises SdftError for an empty one.
+    """
+    rows = records(table)
+    if not rows:
+        raise SdftError("There are no published differences to draw.")
+    fig, ax = new_axes(1.3 + 0.42 * len(rows))
+    for place, row in enumerate(rows):
+        style = LOOKS["sdft" if row["carried"] else "seed"]
+        ax.plot([row["low"], row["high"]], [place, place], color=style.colour, linewidth=2.5, solid_capstyle="butt")
+        ax.plot([row["difference"]], [place], color=style.colour, marker=style.marker, markersize=9,
+                markerfacecolor=style.colour if row["carried"] else "white")  # fmt: skip
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.set_yticks(range(len(rows)), [label(row) for row in rows], fontsize=FONT - 2, parse_math=False)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="x", color="#eeeeee")
+    label_axes(ax, "SDFT minus SFT, points")
+    yes = [row for row in rows if row["carried"]]
+    told = "; ".join(f"{label(row)} {row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})" for row in rows)
+    return Shown(
+        fig,
+        f"Published differences of SDFT and SFT with 95 % intervals. {len(yes)} of {len(rows)} are carried by their "
+        f"numbers of items. {told}.",
+        "Filled triangle: the numbers of items carry the difference (Fisher's exact test, Holm over these rows, under "
+        f"0.05). Hollow: they do not. Bars: Newcombe's 95 % intervals. {CAVEAT}",
+    )
+
+
+def label(row: dict) -> str:
+    """Training set, arrow, evaluation and its number of items."""
+    text = f"{row['training_set']} → {row['evaluation']}"
+    return f"{text} (n = {row['n_items']})" if len(text) <= LETTERS else f"{text}\n(n = {row['n_items']})"

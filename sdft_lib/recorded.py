@@ -18,14 +18,10 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m", folder: Path | 
     """
     import pandas
 
-    from sdft_lib.data import data_dir
     from sdft_lib.evidence import costs, read_results
-    from sdft_lib.recipes import load_recipe
 
-    folder = Path(folder or data_dir())
-    path, recipe = folder / "results" / f"{task}.jsonl", folder / "recipes" / f"{task}.toml"
     nothing = pandas.DataFrame(columns=["recipe", *COLUMNS])
-    if not (path.is_file() and recipe.is_file()) or load_recipe(recipe).model != model:
+    if not (path := _results(task, task, model, folder)):
         return nothing
     frame, ended = read_results([path]), costs([path])
     if frame.empty or ended.empty:
@@ -33,6 +29,27 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m", folder: Path | 
     cells = set(zip(ended["method"], ended["seed"], strict=True))
     pairs = zip(frame["method"], frame["seed"], strict=True)
     return frame[[cell in cells for cell in pairs]].reset_index(drop=True)
+
+
+def swept(task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None):
+    """The recorded sweep of settings: the DataFrame of ``read_sweep``, best dev score first; empty where none fits."""
+    from sdft_lib.sweeps import read_sweep
+
+    path = _results("sweep", task, model, folder)
+    return read_sweep([path] if path else [])
+
+
+def _results(name: str, task: str, model: str, folder: Path | None) -> Path | None:
+    """The results file of a recipe, if there is one and the recipe is about this task and model."""
+    from sdft_lib.data import data_dir
+    from sdft_lib.recipes import load_recipe
+
+    folder = Path(folder or data_dir())
+    path, recipe = folder / "results" / f"{name}.jsonl", folder / "recipes" / f"{name}.toml"
+    if not (path.is_file() and recipe.is_file()):
+        return None
+    found = load_recipe(recipe)
+    return path if (found.task, found.model) == (task, model) else None
 
 
 def seeds_of(frame) -> dict[str, list[int]]:

@@ -112,6 +112,18 @@ def test_a_sentence_follows_from_its_interval(low, high, words):
     assert rec.in_words(row).endswith(words) and "n 9, seeds 3" in rec.in_words(row)
 
 
+def test_a_sweep_is_found_for_its_task_and_model_only(folder):
+    assert rec.swept("tickets", folder=folder.place).empty
+    (folder.place / "recipes" / "sweep.toml").write_text("[[sweep]]\nlearning_rate = 1e-3\n", encoding="utf-8")
+    row = {"method": "sft", "seed": 0, "training": {"learning_rate": 1e-3}, "scores": [1.0, 0.0], "ids": ["a", "b"],
+           "facts": {"training": {"seconds": 2.0}}}  # fmt: skip
+    (folder.place / "results" / "sweep.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    found = rec.swept("tickets", folder=folder.place)
+    assert found[["learning_rate", "method", "dev"]].values.tolist() == [[0.001, "sft", 0.5]]
+    assert rec.swept("sums", folder=folder.place).empty
+    assert rec.swept("tickets", "smollm2-360m", folder.place).empty
+
+
 def test_a_broken_recipe_is_one_sentence(folder):
     folder(cell("sft", 0, 20, 10))
     (folder.place / "recipes" / "tickets.toml").write_text("rows = [", encoding="utf-8")

@@ -227,6 +227,25 @@ recorded_pairs.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "differ
 # %% [markdown]
 # An empty table means that no pair of methods has five recorded seeds in common.
 #
+# One more way to be fooled: a **weak baseline**. Had SFT been given a poor learning rate, any method would look good beside it. So learning rate and rank were swept for both methods alike, each training scored on dev alone.
+
+# %%
+from sdft_lib.recorded import swept
+
+sweep = swept(s.task, s.model)
+sweep.round(3).astype(object).fillna("default")
+
+# %%
+used = f"learning rate {s.training.learning_rate:g}, rank {s.training.rank}"
+for name, part in sweep.groupby("method"):
+    best = part.iloc[0]
+    print(f"{name}: best on dev {best['dev']:.2f} with learning rate {best['learning_rate']:g} (this lesson: {used})")
+if sweep.empty:
+    print("No sweep is recorded for this task and model.")
+
+# %% [markdown]
+# Look whether the setting of this lesson is near the best for *both*. One training seed and one set of dev rows: differences of a few hundredths are luck.
+#
 # **Question.** Suppose SDFT keeps more facts than SFT at its end, but no more than `sft-slow` where both learnt equally much. What have you learnt about SDFT?
 # <details><summary>One answer</summary>That a good part of its advantage can be had by turning one knob. SDFT could still be the better choice: it may reach a task score that the slow method never reaches in the same steps, and the rule above cannot show that, as it compares at the highest level that <em>both</em> reach. Look at how far to the right each line goes.</details>
 

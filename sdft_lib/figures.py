@@ -3,6 +3,7 @@
 
 from sdft_lib.plots_data import gap_histogram, lengths, token_surprise
 from sdft_lib.plots_evidence import frontier, stage_matrix
+from sdft_lib.plots_published import published_differences, published_scores
 from sdft_lib.plots_recorded import frontier_with_yours, mix_ratio
 from sdft_lib.plots_results import scores, tradeoff
 from sdft_lib.plots_rewrites import keep_rates
@@ -23,6 +24,8 @@ __all__ = [
     "likeness",
     "loss_curves",
     "mix_ratio",
+    "published_differences",
+    "published_scores",
     "save",
     "scores",
     "shift_by_layer",

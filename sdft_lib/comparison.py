@@ -3,14 +3,16 @@
 Everything comes from the store where a lesson did it with the same settings.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdft_lib.settings import Settings
 
 DEFAULT = ("sft", "sdft")
 LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
+LEAST_STEPS = 40  # of a training on a file of your own: two passes over 34 rows would be 10 steps, which teach nothing
 LONG = 200  # tokens a rewrite may have where the lessons set no budget: references of your own may be long
 
 
@@ -41,6 +43,19 @@ def own_task(name: str, *, say=print, **reading):
     task = load_task(name, say=say, **reading)
     check_kind(task.kind)
     return split_task(task, say=say)
+
+
+def own_settings(settings: Settings, task, template: str | None = None) -> Settings:
+    """The settings for a task: a file of your own gets epochs for 40 steps (not in fast mode), and the template
+    ``guide`` where its references are whole answers (kind ``open``). ``template``: yours, for any task."""
+    from sdft_lib.data import task_names
+
+    own, training = settings.task not in task_names(), settings.training
+    if own and not settings.fast:
+        steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
+        training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
+    chosen = template or ("guide" if own and task.kind == "open" else settings.template)
+    return replace(settings, training=training, template=chosen)
 
 
 def collect(settings: Settings, *, task=None, methods: Sequence[str] = DEFAULT, say=print) -> Results:

@@ -155,6 +155,20 @@ def test_open_answers_of_your_own_get_room(mine):
     assert comparison.budget(bundled, load_task("sums")).max_new_tokens == 40
 
 
+def test_settings_follow_from_the_file(mine):
+    from sdft_lib.settings import lesson_settings
+
+    task = comparison.own_task(str(mine), say=lambda line: None)
+    made = comparison.own_settings(lesson_settings(task=str(mine)), task)
+    assert (made.training.epochs, made.template) == (10, "opening")  # 30 rows: 4 steps an epoch
+    assert comparison.own_settings(lesson_settings(fast=True, task=str(mine)), task).training.epochs == 1
+    bundled = lesson_settings(task="sums")
+    assert comparison.own_settings(bundled, load_task("sums")) == bundled
+    assert comparison.own_settings(bundled, load_task("sums"), "guide").template == "guide"
+    whole = load_task(mine, kind="open", say=lambda line: None)
+    assert comparison.own_settings(lesson_settings(task=str(mine)), whole).template == "guide"
+
+
 def test_own_task_takes_the_hints_of_load_task(tmp_path):
     path = tmp_path / "fragen.csv"
     path.write_text("frage,antwort\n" + "".join(f"Wohin mit {i}?,{'ab'[i % 2]}\n" for i in range(20)) + "leer,\n")

@@ -24,7 +24,7 @@ fast: bool = False  # True: the same steps on few rows
 model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
 my_file: str = ""  # your CSV, TSV, JSON or JSONL; empty: the example that comes with this lesson
 my_template: str = "opening"  # guide, explain, opening, free-opening or a TOML file of yours
-random_seed: int = 0  # decides the split, the adapter's first weights and the order of the rows
+random_seed: int = 0  # decides the adapter's first weights and the order of the rows
 
 # %%
 from dataclasses import replace
@@ -48,7 +48,7 @@ from sdft_lib.data import data_dir
 
 folder = Path("my_work")
 folder.mkdir(exist_ok=True)
-path = Path(my_file) if my_file else Path(shutil.copy(data_dir() / "examples" / "desks.csv", folder))
+path = Path(my_file).expanduser() if my_file else Path(shutil.copy(data_dir() / "examples" / "desks.csv", folder))
 
 # %%
 print("\n".join(path.read_text(encoding="utf-8").splitlines()[:4]))
@@ -74,7 +74,7 @@ from sdft_lib.templates import load_template
 from sdft_lib.train import fine_tune
 
 # %%
-task = split_task(load_task(path), seed=random_seed)
+task = split_task(load_task(path))
 seed = load_seed(s.model)
 d = distill(seed, task, load_template(my_template), limit=s.train_rows)
 print("gap:", gap(seed, d).interval)

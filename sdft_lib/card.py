@@ -11,7 +11,7 @@ TRL = """from datasets import load_dataset
 from trl import SFTConfig, SFTTrainer
 
 rows = load_dataset("json", data_files="train.jsonl", split="train")
-trainer = SFTTrainer(MODEL, args=SFTConfig({option}=True), train_dataset=rows)
+trainer = SFTTrainer(MODEL, args=SFTConfig({option}=True, max_length=None), train_dataset=rows)
 trainer.train()"""
 FACTORY = """dataset_dir: FOLDER
 dataset: {name}

@@ -1,0 +1,90 @@
+"""The book: a static site from the reading copies of the lessons, the docstrings and the pages in ci/book.
+
+    python3 ci/build_book.py    then open build/book/index.html
+
+The first start installs the extra `book` into .venv. Building needs no network: no lesson runs, and every script,
+style and picture of the site lies in its folder. A warning of Sphinx is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bootstrap
+from bootstrap import ROOT, say
+
+TEXTS = ROOT / "ci" / "book"
+OUT = ROOT / "build" / "book"
+BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\((https://colab[^)]*)\)")
+NOT_PAGES = shutil.ignore_patterns("conf.py", "api.toml", "static", "__pycache__")
+
+
+def installed() -> bool:
+    """True if Sphinx and what it needs for the book can be imported."""
+    return all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml"))
+
+
+def stage(folder: Path) -> None:
+    """Lay out the sources of all pages in an empty folder: written, made, and the lessons."""
+    import book_pages
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(TEXTS, folder, ignore=NOT_PAGES)
+    (folder / "data" / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "results" / "scores.png", folder / "data" / "results")
+    shutil.copy(ROOT / "README.md", folder / "_readme.md")
+    for place, text in book_pages.pages().items():
+        write(folder / place, text)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        write(folder / "notebooks" / path.name, lesson(path))
+
+
+def lesson(path: Path) -> str:
+    """A reading copy for the site: the badge as words, since its picture lies elsewhere, and alt texts for Sphinx."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source = BADGE.sub(r"[Open this lesson in Colab](\1)", notebook.cells[0].source)
+    for cell in notebook.cells:
+        alts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.get("outputs", [])]
+        if any(alts):
+            cell.metadata["mystnb"] = {"image": {"alt": next(filter(None, alts))}}
+    return nbformat.writes(notebook)
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def build(out: Path = OUT) -> int:
+    """Sphinx's exit code; its words go to the terminal. Nothing of an earlier build stays in ``out``."""
+    source = out.with_name(out.name + "-src")
+    stage(source)
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-c", str(TEXTS)]
+    settings = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run([*command, "-d", f"{source}/.doctrees", str(source), str(out)], env=settings).returncode
+
+
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    bootstrap.ensure_venv()
+    if not installed():
+        say("Installing Sphinx and its theme (once) ...")
+        bootstrap.run_pip(["install", "-c", "constraints.txt", "-e", ".[book]"])
+    code = build()
+    place = (OUT / "index.html").relative_to(ROOT)
+    say("The book was not built; Sphinx's words are above." if code else f"The book is built: open {place}.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

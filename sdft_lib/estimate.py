@@ -13,7 +13,7 @@ from sdft_lib.errors import SdftError
 STATE = 16  # bytes for each trained weight: weight, gradient and two moments of Adam, 4 bytes each
 NF4 = 0.516  # bytes for each weight of a 4-bit layer: half a byte, and scales that are themselves quantised
 LOGIT = 14  # bytes for each logit: 16-bit and fp32 values, and their gradients
-OVERHEAD = 1e9  # bytes: the device's own context and fragments
+OVERHEAD = 1.5e9  # bytes: the device's own context and fragments
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ got right was not published.
 from typing import Any
 
 from sdft_lib.errors import SdftError
-from sdft_lib.stats import holm, wilson
+from sdft_lib.stats import Interval, holm, wilson
 
 COLUMNS = ("source", "table", "model", "tuning", "method", "training_set", "evaluation", "n_items", "value", "unit",
            "trust")  # fmt: skip
@@ -59,13 +59,12 @@ def interval(value: float, n: int) -> tuple[int, float, float]:
     return k, 100 * found.low, 100 * found.high
 
 
-def newcombe(k_a: int, k_b: int, n: int) -> tuple[float, float]:
-    """95 % limits of the difference of two independent shares of n items, in points (Newcombe 1998, method 10)."""
-    a, b = wilson(k_a, n), wilson(k_b, n)
-    middle = a.mean - b.mean
+def newcombe(a: Interval, b: Interval) -> tuple[float, float]:
+    """95 % limits of the difference a - b of two independent shares, from their Wilson intervals (Newcombe 1998,
+    method 10)."""
     down = ((a.mean - a.low) ** 2 + (b.high - b.mean) ** 2) ** 0.5
     up = ((a.high - a.mean) ** 2 + (b.mean - b.low) ** 2) ** 0.5
-    return 100 * (middle - down), 100 * (middle + up)
+    return a.mean - b.mean - down, a.mean - b.mean + up
 
 
 def needed(k_a: int, k_b: int, n: int) -> float:
@@ -96,7 +95,7 @@ def carried(frame, a: str = "sdft", b: str = "sft"):
             continue
         (first, second), n = (each.iloc[0] for each in both), int(part["n_items"].iloc[0])
         x, y = int(first["k"]), int(second["k"])
-        low, high = newcombe(x, y, n)
+        low, high = (100 * limit for limit in newcombe(wilson(x, n), wilson(y, n)))
         p = float(fisher_exact([[x, n - x], [y, n - y]]).pvalue)
         rows.append((*key, n, first["value"], second["value"], first["value"] - second["value"], low, high,
                      needed(x, y, n), p))  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sdft_lib import cli_data, cli_reproduce, cli_rewrite, cli_run, cli_train
+from sdft_lib import cli_data, cli_reproduce, cli_rewrite, cli_run, cli_suites, cli_train
 from sdft_lib.cli_io import (
     INTERRUPTED,
     JsonFlag,
@@ -122,3 +122,4 @@ def audit(
 
 command(app, "sdft run --fast --out my-report")(cli_run.run)
 command(app, "sdft reproduce --table 1 --dry-run")(cli_reproduce.reproduce)
+cli_suites.register(app)

@@ -94,7 +94,7 @@ def command(app: typer.Typer, example: str) -> Callable:
             typer.echo(json.dumps(reply.data, indent=1) if kwargs["as_json"] else visible(reply.text))
             raise typer.Exit(reply.code)
 
-        return app.command(function.__name__, epilog=f"Example: {example}")(wrapper)
+        return app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
 
     return register
 

@@ -33,14 +33,11 @@ def limits(request):
     ("x = 'a\\0b\\ud800'; y = z", "error", "NameError"),
     ("def f():\n    f()\nf()", "error", "RecursionError"),
     ("input()", "error", "EOFError"),
-    ("import sdft_lib.data as d; d.no_such", "error", "AttributeError"),
     ("import sandbox_kernel", "error", "ModuleNotFoundError"),
     ("raise SystemExit(0)", "error", "SystemExit"),
     ("if __name__ == '__main__': raise ValueError", "passed", ""),
 ])  # fmt: skip
 def test_how_a_program_ends(program, reason, detail):
-    if "sdft_lib" in program:
-        pytest.importorskip("sdft_lib.data")
     found = run_program(program, ALL)
     assert (found.reason, found.detail) == (reason, detail)
     assert found.passed == (reason == "passed")
@@ -50,7 +47,7 @@ def test_a_program_that_leaves_before_its_tests_has_not_passed():
     """An exit code of 0 proves nothing, and neither does a line that looks like the verdict."""
     found = run_program("import os\nos._exit(0)\nassert False", ALL)
     assert (found.reason, found.detail) == ("left", "exit code 0")
-    forged = "import os\nfor n in range(3, 20):\n    try:\n        os.write(n, b'passed\\n')\n    except OSError: pass\n"
+    forged = "import os\nfor n in range(3, 9):\n  try: os.write(n, b'passed\\n')\n  except OSError: pass\n"
     assert run_program(f"{forged}os._exit(0)", ALL).reason == "left"
 
 
@@ -132,7 +129,7 @@ def test_no_socket_reaches_a_listener(attempt, limits):
 @pytest.mark.parametrize("program", [
     "while True: pass",
     "import signal\nfor n in (signal.SIGXCPU, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
-    "10 ** 10 ** 10",
+    "sum(range(10**12))",
 ])  # fmt: skip
 def test_an_endless_loop_ends(program):
     started = time.monotonic()
@@ -160,7 +157,7 @@ def test_limits_cannot_be_raised(limits):
 
 def test_nothing_of_yours_is_in_the_environment(monkeypatch):
     monkeypatch.setenv("MY_SECRET", "x")
-    assert run_program("import os; assert 'MY_SECRET' not in os.environ and os.environ['HOME'] == os.getcwd()").passed
+    assert run_program("import os; e = os.environ; assert 'MY_SECRET' not in e and os.path.samefile(e['HOME'], '.')").passed
 
 
 def test_the_walls_are_named():

@@ -1,0 +1,84 @@
+"""General knowledge through lm-eval, an extra (``pip install 'sdft-tutorial[lm-eval]'``; paper, section 4.5).
+
+Tasks and metric keys are pinned by name, zero-shot, and the run is written as lm-eval writes its own, with samples, so
+that ``sdft compare-lm-eval`` reads it. Whether the chat template was applied moves scores by points: the paper's code
+did without, it is stored either way, and runs that differ in it are not compared. Lesson 08.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sdft_lib.errors import SdftError
+from sdft_lib.lm_eval_logs import METRICS
+
+TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge", "hellaswag", "winogrande")
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def harness():
+    """The module ``lm_eval`` and its tracker. Raises SdftError if it is not installed."""
+    try:
+        import lm_eval
+        from lm_eval.loggers import EvaluationTracker
+    except ImportError as error:
+        raise SdftError(f"lm-eval cannot be loaded ({error}); pip install 'sdft-tutorial[lm-eval]'.") from None
+    return lm_eval, EvaluationTracker
+
+
+def check_tasks(tasks: Sequence[str]) -> None:
+    """Raise SdftError for a task whose metric is not pinned here; lm-eval itself runs any."""
+    if unknown := [name for name in tasks if name not in TASKS]:
+        raise SdftError(f'"{unknown[0]}" is none of the knowledge tasks; use {", ".join(TASKS)}.')
+
+
+def knowledge(
+    model: str, out: Path, *, adapter: Path | None = None, tasks: Sequence[str] = TASKS, chat_template: bool = False,
+    limit: int | None = None, batch_size: str = "auto", say: Callable[[str], None] = print,
+) -> list[dict]:  # fmt: skip
+    """Scores of a preset, hub id or folder, with an adapter or without: task, metric, score, stderr, n.
+
+    Results and samples go to ``out`` as lm-eval writes them. Raises SdftError: lm-eval is not there, or its results
+    lack a pinned metric.
+    """
+    check_tasks(tasks)
+    lm_eval, tracker_class = harness()
+    from sdft_lib.models import choose_device, choose_dtype, locate
+
+    device = choose_device()
+    source, revision = locate(model, say)
+    arguments = {"pretrained": source, "dtype": DTYPES[choose_dtype(device)], "trust_remote_code": False}
+    if adapter is not None:
+        arguments["peft"] = str(adapter)
+    tracker = tracker_class(output_path=str(out))
+    state = "on" if chat_template else "off"
+    say(f"lm-eval {lm_eval.__version__}: {', '.join(tasks)}, zero-shot, chat template {state}")
+    results = lm_eval.simple_evaluate(
+        model="hf", model_args=arguments, tasks=list(tasks), num_fewshot=0, device=device, batch_size=batch_size,
+        limit=limit, log_samples=True, apply_chat_template=chat_template, fewshot_as_multiturn=chat_template,
+        evaluation_tracker=tracker,
+    )  # fmt: skip
+    samples = results.pop("samples")
+    results["sdft"] = {"model": model, "revision": revision, "chat_template": chat_template}
+    tracker.save_results_aggregated(results=results, samples=samples)
+    for task, rows in samples.items():
+        tracker.save_results_samples(task_name=task, samples=rows)
+    return [line(task, results, lm_eval.__version__) for task in tasks]
+
+
+def line(task: str, results: dict, version: str) -> dict:
+    """The pinned metric of one task. Raises SdftError where this version of lm-eval calls it otherwise."""
+    key = METRICS[task]
+    found = (results.get("results") or {}).get(task) or {}
+    if key not in found:
+        have = ", ".join(name for name in found if "," in name and "stderr" not in name) or "no metric"
+        raise SdftError(f'{task}: lm-eval {version} reports {have}, not "{key}"; use lm-eval 0.4.8 to 0.4.13.')
+    stderr = found.get(key.replace(",", "_stderr,", 1))
+    count = sum((results.get("n-samples") or {}).get(name, {}).get("effective", 0) for name in leaves(task, results))
+    return {"task": task, "metric": key, "score": float(found[key]), "n": count,
+            "stderr": float(stderr) if isinstance(stderr, int | float) else None}  # fmt: skip
+
+
+def leaves(task: str, results: dict) -> list[str]:
+    """The tasks with items below a group; the task itself if it is none."""
+    parts = (results.get("group_subtasks") or {}).get(task) or []
+    return [leaf for part in parts for leaf in leaves(part, results)] if parts else [task]

@@ -96,9 +96,10 @@ def in_words(costs: list) -> tuple[str, str]:
         return "-", "-"
     hours = [sum(cost.hours[end] for cost in costs) for end in (0, 1)]
     largest = max(costs, key=lambda cost: cost.memory_gb)
-    marks = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
+    marks = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}[largest.way]
     times = f"{largest.devices}x" if largest.devices > 1 else ""
-    return f"{hours[0]:.2f}-{hours[1]:.2f}", f"{times}{largest.memory_gb:.0f}{marks[largest.way]}"
+    parts = f"/{largest.parts}" if largest.parts > 1 else ""
+    return f"{hours[0]:.2f}-{hours[1]:.2f}", f"{times}{largest.memory_gb:.0f}{marks}{parts}"
 
 
 def totals(sums: dict, cards) -> str:
@@ -115,7 +116,7 @@ def notes(data: dict) -> list[str]:
     """What the numbers mean and how far they can be trusted."""
     lines = [
         "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; q: 4-bit weights, "
-        "c: checkpointing, 2x: two devices. Answers are written in the largest batch that fits.",
+        "c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the largest batch that fits.",
         "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its limit at the slow "
         "share; sources and arithmetic in data/hardware.",
         *(f"{key}: trust {card['trust']}" for key, card in data["devices"].items()),

@@ -28,17 +28,20 @@ from sdft_lib.paper_recipes import TABLES, PaperRecipe
 
 PEAK = 2  # the longest batch of a run, in multiples of the mean row
 FEW = 8  # rows written together, below which a 4-bit model is taken: it leaves room for more
+FILLED = 0.9  # of a device at most, in training
 GB = 1e9
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step takes on one kind of device: hours (low, high), memory in GB of each, how many, in which way."""
+    """What a step takes on one kind of device: hours (low, high), memory in GB of each, how many, in which way, and in
+    how many parts a batch goes through the model."""
 
     hours: tuple[float, float]
     memory_gb: float
     devices: int
     way: str
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -133,26 +136,27 @@ def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
 
 
 def trained_on(device: Device, recipe: PaperRecipe, model: Geometry, length: int, target: int) -> Cost | None:
-    """The first way that fits one device; all weights may be spread over several. None: there is no way."""
+    """The first way that fits one device, a batch in as few parts as fit; all weights may be spread over several
+    devices. None: there is no way."""
     full, settings = recipe.tuning == "full", recipe.training
     trained = parameters(model) if full else lora_parameters(model, settings["rank"], settings["targets"])
-    batch, chosen = settings["batch_size"], None
+    found = []
     for way, checkpointing, four_bit in ways(device, full):
-        need = training_bytes(
-            model, tokens=batch * PEAK * length, logits=batch * (PEAK * target + 1), trained=trained, full=full,
-            checkpointing=checkpointing, four_bit=four_bit,
-        )  # fmt: skip
-        count = max(1, -(-int(need) // int(0.9 * device.memory)))
-        chosen = chosen if chosen and chosen[0] <= count else (count, need / count, way, checkpointing, four_bit)
-        if count == 1:
-            break
-    if chosen is None or (chosen[0] > 1 and not full):
+        for parts in (1, 2, 4, 8):
+            rows = -(-settings["batch_size"] // parts)
+            need = training_bytes(
+                model, tokens=rows * PEAK * length, logits=rows * (PEAK * target + 1), trained=trained, full=full,
+                checkpointing=checkpointing, four_bit=four_bit,
+            )  # fmt: skip
+            count = max(1, -(-int(need) // int(FILLED * device.memory)))
+            found.append((count, len(found), need / count, way, checkpointing, four_bit, parts))
+    count, _, need, way, checkpointing, four_bit, parts = min(found, default=(0,) * 7)  # fewest devices, then first way
+    if count != 1 and not (full and count):
         return None
-    count, need, way, checkpointing, four_bit = chosen
     seen = recipe.rows * settings["epochs"] * length
     work = training_flops(model, seen, full=full, checkpointing=checkpointing) / device.flops / count / 3600
     slow, fast = device.train_4bit if four_bit else device.train
-    return Cost((work / fast, work / slow), need / GB, count, way)
+    return Cost((work / fast, work / slow), need / GB, count, way, parts)
 
 
 def total(steps: Sequence[Step], device: str) -> Cost | None:

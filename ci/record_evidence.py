@@ -21,9 +21,9 @@ SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
 def recorded():
     """Items of the methods that have at least FEWEST seeds, and of the seed model."""
     sys.path.insert(0, str(ROOT))
-    from sdft_lib.evidence import read_results
+    from sdft_lib.recorded import recorded as read
 
-    frame = read_results([RECORD])
+    frame = read()
     seeds = frame[frame["method"] != "seed"].groupby("method")["seed"].nunique()
     return frame[frame["method"].isin(["seed", *seeds[seeds >= FEWEST].index])]
 
@@ -43,26 +43,17 @@ def at_the_end(frame) -> list[str]:
 
 
 def matched(frame) -> tuple[list[str], list[str]]:
-    """SDFT minus each other method where both learnt equally much on dev: a table, and a sentence for each method."""
-    from sdft_lib.frontier import matched_comparison
+    """SDFT minus each other method where both learnt equally much on dev: a table, and a sentence for each row."""
+    from sdft_lib.recorded import against, in_words
 
-    lines = ["| SDFT minus | suite | items | seeds | SDFT | other | difference (95 %) | shares of training |",
+    lines = ["| SDFT minus | suite | items | seeds | SDFT | other | difference | shares of training |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     said = []
-    for other in (name for name in frame["method"].unique() if name not in ("seed", "sdft")):
-        rows = matched_comparison(frame, "sdft", other, "facts").to_dict("records")
-        lines += [f"| {other} | {r['suite']} | {r['n']} | {r['seeds']} | {r['mean_a']:.2f} | {r['mean_b']:.2f} | "
-                  f"{r['difference']:+.2f} ({r['low']:+.2f} to {r['high']:+.2f}) | {r['checkpoints']} |"
-                  for r in rows]  # fmt: skip
-        said.append(f"- Against {other}: {sentence(rows[0], 'learnt')}; {sentence(rows[1], 'kept')} of the facts.")
+    for r in against(frame, "sdft").itertuples():
+        lines.append(f"| {r.b} | {r.suite} | {r.n} | {r.seeds} | {r.mean_a:.2f} | {r.mean_b:.2f} | "
+                     f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f}) | {r.checkpoints} |")  # fmt: skip
+        said.append(f"- {in_words(r)}")
     return lines, said
-
-
-def sentence(row: dict, what: str) -> str:
-    """What an interval allows to say."""
-    if row["low"] > 0:
-        return f"SDFT {what} more"
-    return f"SDFT {what} less" if row["high"] < 0 else f"no difference shown in what was {what}"
 
 
 def block(frame) -> str:
@@ -81,7 +72,8 @@ def block(frame) -> str:
         f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.", "",
         *at_the_end(frame), "",
         "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
-        "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed):", "",
+        "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
+        "intervals hold together at 95 %):", "",
         *table, "", *said, "",
         f"Intervals cover items, not seeds. Recorded {days[0]} to {days[-1]} with {facts[0]['machine']} in "
         f"{facts[0]['dtype']} ({hours:.1f} hours of training), by `{facts[0]['command'].split(' --method')[0]}`; this "

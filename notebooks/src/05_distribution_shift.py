@@ -317,7 +317,7 @@ alike = likeness(own_answers, drawn)
 figures.show(figures.likeness(alike))
 
 # %% [markdown]
-# Measure each method from the dotted line, not from 1. A method whose interval reaches the ceiling has not moved as far as this ruler can tell. One far below it answers differently; whether worse, the ruler does not say. The three measures need not agree: other words for the same thing cost BLEU and ROUGE, but little cosine.
+# Measure each method from the dotted line, not from 1. A method whose interval reaches the ceiling has not moved as far as this ruler can tell. One far below it answers differently; whether worse, the ruler does not say. The three measures need not agree: other words for the same thing cost BLEU-4 and ROUGE-L, but little cosine.
 
 # %%
 for name, answers in drawn.items():

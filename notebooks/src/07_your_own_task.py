@@ -428,6 +428,13 @@ def rows_needed(n, half, wanted):
 check.exercise_7_3(rows_needed)
 
 # %% [markdown]
+# ## Wrap-up quiz: lessons 05 to 07
+#
+# Two of the questions ask you to compute something: open a new cell for them. Answers are ranges.
+#
+# <!-- quiz: wrap-up-07 -->
+
+# %% [markdown]
 # ## What next
 #
 # Put your own file into `my_file` and run the lesson again. To hold SDFT against cheaper ways of forgetting less, such as a smaller learning rate or replay, go to lesson 05; for several tasks one after the other, to lesson 06.

@@ -22,6 +22,9 @@ exercises are open. Copy the folder to `my_work/` first, which git ignores; then
 **Teach** with those in [instructor](instructor): solutions and notes for the class. All three are made from
 [src](src) by `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
+**Hand out** one file: `python3 ci/student_bundle.py` packs the students' copies with library and data, without
+solutions, notes and tests.
+
 **Grade** with nbgrader: the copies in this folder carry its marks (`### BEGIN SOLUTION`) and cell metadata, so one of
 them can be the source of an assignment. Set `SDFT_GRADING=1` for the autograder: then a check that fails raises. The
 solutions are public here, so give points for other things too.

@@ -12,6 +12,7 @@ Table = Annotated[int, typer.Option("--table", help="1, 2 or 5: a table of the p
 Names = Annotated[list[str] | None, typer.Option("--recipe", help="Only this recipe of the table; repeat it.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")]
 Words = Annotated[Path | None, typer.Option("--wording", help="TOML file with other prompts than ours.")]
+Code = Annotated[bool, typer.Option("--allow-code-execution", help="humaneval: run the answers in the sandbox.")]
 Other = Annotated[str | None, typer.Option("--model", help="A model in place of the recipe's, to try the steps.")]
 
 
@@ -22,6 +23,8 @@ def reproduce(
     wording: Words = None,
     model: Other = None,
     limit: Limit = None,
+    suffix: Annotated[str, typer.Option("--suffix", help="Goes behind each request of advbench-jailbreak.")] = "",
+    allow_code_execution: Code = False,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the cells.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
@@ -35,10 +38,12 @@ def reproduce(
     if dry_run:
         return planned(table, recipes)
     check_file(out)
+    from sdft_lib.reproduce import Ask
     from sdft_lib.reproduce import reproduce as run
     from sdft_lib.store import write_jsonl
 
-    cells, missing = run(table, recipes, words, model=model, limit=limit, say=progress)
+    ask = Ask(limit, suffix, allow_code_execution)
+    cells, missing = run(table, recipes, words, model=model, ask=ask, say=progress)
     if out is not None:
         write_jsonl(out, cells)
     notes = [f"not computed: {reason}" for reason in missing.values()]

@@ -49,29 +49,38 @@ class PaperRecipe:
 
 @dataclass(frozen=True)
 class Wording:
-    """What stands around a row: for each training set how a rewrite is asked for (``distil``, a DistillTemplate), and
-    for each set how it is trained on and tested (``prompt``: ``system`` and ``user`` with ``{instruction}``).
-    ``chat_template`` replaces the tokenizer's own, for models prompted with plain text."""
+    """What stands around a row. ``distil``: for each training set how a rewrite is asked for. ``train``, ``test``: for
+    a set, ``system`` and ``user`` with ``{instruction}``; without an entry the row stays as it is. ``chat_template``
+    replaces the tokenizer's own, for models prompted with plain text."""
 
     name: str
     distil: dict[str, DistillTemplate] = field(default_factory=dict)
-    prompt: dict[str, dict] = field(default_factory=dict)
+    train: dict[str, dict] = field(default_factory=dict)
+    test: dict[str, dict] = field(default_factory=dict)
     chat_template: str = ""
 
-    def messages(self, dataset: str, messages: list[dict]) -> list[dict]:
-        """A row's messages in this wording; earlier turns and an own system message stay."""
-        words = self.prompt.get(dataset, {})
-        *history, last = messages
-        user = {"role": "user", "content": fill(words.get("user", "{instruction}"), {"instruction": last["content"]})}
-        own = bool(messages) and messages[0]["role"] == "system"
-        system = [{"role": "system", "content": words["system"]}] if words.get("system") and not own else []
-        return [*system, *history, user]
+    def trained(self, name: str, messages: list[dict]) -> list[dict]:
+        """The messages of a training row in this wording."""
+        return around(messages, self.train.get(name, {}))
+
+    def tested(self, name: str, messages: list[dict]) -> list[dict]:
+        """The messages of a test item in this wording."""
+        return around(messages, self.test.get(name, {}))
 
     def template(self, dataset: str) -> DistillTemplate:
         """How a rewrite of this set is asked for; SdftError if the wording has nothing for it."""
         if dataset not in self.distil:
             raise SdftError(f'wording "{self.name}" has no [distil.{dataset}]; add it to the file.')
         return self.distil[dataset]
+
+
+def around(messages: list[dict], words: dict) -> list[dict]:
+    """Messages with a wording around the last turn; earlier turns and an own system message stay."""
+    *history, last = messages
+    text = fill(words.get("user", "{instruction}"), {"instruction": last["content"]})
+    own = messages[0]["role"] == "system"
+    system = [{"role": "system", "content": words["system"]}] if words.get("system") and not own else []
+    return [*system, *history, {**last, "content": text}]
 
 
 def folder() -> Path:
@@ -125,9 +134,9 @@ def recipes_of(table: int, names=()) -> list[PaperRecipe]:
 def load_wording(path: Path | None = None) -> Wording:
     """Our wording, or one from a TOML file; SdftError names the file and what is wrong in it."""
     path = Path(path) if path else folder() / "wording" / "ours.toml"
-    values = read_toml(path)
-    if unknown := sorted(set(values) - {"name", "distil", "prompt", "chat_template"}):
-        raise SdftError(f'{path}: entry "{unknown[0]}" is not known; use name, distil, prompt, chat_template.')
+    values, known = read_toml(path), ("name", "distil", "train", "test", "chat_template")
+    if unknown := sorted(set(values) - set(known)):
+        raise SdftError(f'{path}: entry "{unknown[0]}" is not known; use {", ".join(known)}.')
     try:
         distil = {key: DistillTemplate(**{"name": f"{path.stem}-{key}"} | row)
                   for key, row in values.get("distil", {}).items()}  # fmt: skip
@@ -135,9 +144,8 @@ def load_wording(path: Path | None = None) -> Wording:
         raise SdftError(f"{path}: each [distil.NAME] holds user, and system and prefill if wanted.") from None
     except SdftError as error:
         raise SdftError(f"{path}: {error}") from None
-    for key, row in values.get("prompt", {}).items():
-        if not isinstance(row, dict) or set(row) - {"system", "user"} or "{instruction}" not in row.get(
-            "user", "{instruction}"
-        ):
-            raise SdftError(f"{path}: [prompt.{key}] holds system and user, and user must hold {{instruction}}.")
-    return Wording(values.get("name", path.stem), distil, values.get("prompt", {}), values.get("chat_template", ""))
+    for part in ("train", "test"):
+        for key, row in values.get(part, {}).items():
+            if set(row) - {"system", "user"} or "{instruction}" not in row.get("user", "{instruction}"):
+                raise SdftError(f"{path}: [{part}.{key}] holds system and user, and user must hold {{instruction}}.")
+    return Wording(**{"name": path.stem} | values | {"distil": distil})

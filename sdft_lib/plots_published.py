@@ -15,8 +15,8 @@ LETTERS = 30  # of a label on the left; longer training sets and evaluations get
 def published_scores(frame: Any, training_set: str, *, model: str = "llama-2-7b", ours: Sequence[dict] = ()) -> Shown:
     """One training set's published figures, a row an evaluation, with Wilson's intervals; ``ours`` beside them.
 
-    ``frame`` is that of ``published.load_published`` (one table), ``ours`` rows of ``reproduce``: method, evaluation,
-    n, mean, low, high. Raises SdftError if nothing is published for the training set.
+    ``frame`` is that of ``published.load_published`` (one table), ``ours`` cells of ``reproduce``: method, evaluation,
+    n, share, low, high. Raises SdftError if nothing is published for the training set.
     """
     chosen = [
         row for row in records(frame)
@@ -30,7 +30,7 @@ def published_scores(frame: Any, training_set: str, *, model: str = "llama-2-7b"
     ]  # fmt: skip
     there = {row["suite"] for row in drawn}
     drawn += [
-        {**row, "method": f"{row['method']} (ours)", "suite": row["evaluation"]}
+        {**row, "method": f"{row['method']} (ours)", "suite": row["evaluation"], "mean": row["share"]}
         for row in ours if row["evaluation"] in there
     ]  # fmt: skip
     made = scores(drawn)

@@ -5,21 +5,15 @@ sentence before anything is loaded. Every step comes from the store if it was do
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sdft_lib.data import Suite, Task
 from sdft_lib.errors import SdftError
 from sdft_lib.estimate import load_table, parameters
-from sdft_lib.paper_load import load_paper_set, local_rows, paper_file
+from sdft_lib.paper_load import load_paper_set
 from sdft_lib.paper_recipes import TABLES, PaperRecipe, Wording
-from sdft_lib.paper_sets import EVALUATIONS
+from sdft_lib.paper_suites import PaperSuite, load_items, paper_suite
 
-SUFFIXED = "advbench-jailbreak"
-ELSEWHERE = {  # evaluations that need more than a model and rows
-    "humaneval": "its answers are programs and must be run; evaluate the adapter on HumanEval by itself",
-    "alpaca_eval": "its win rate needs a judge; write the answers and give them to the alpaca_eval tool",
-}
 LARGEST_ON_CPU = 2e9  # parameters
 
 
@@ -41,34 +35,38 @@ def check_machine(recipe: PaperRecipe, model: str) -> None:
         )
 
 
-def suite(name: str, wording: Wording, longest: int, limit: int | None, say: Callable) -> Suite:
+@dataclass(frozen=True)
+class Ask:
+    """What may be asked of this machine: the first ``limit`` rows and items, the ``suffix`` of the jailbreak column,
+    and whether programs that a model wrote may run."""
+
+    limit: int | None = None
+    suffix: str = ""
+    allow_code: bool = False
+
+
+def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored here."""
-    if name in ELSEWHERE:
-        raise SdftError(f"{name}: {ELSEWHERE[name]}.")
-    if name.startswith("advbench"):
-        if name == SUFFIXED and name not in wording.prompt:
-            raise SdftError(f"{name}: no suffix is bundled; put one into the wording as [prompt.{name}] user.")
-        path = paper_file(EVALUATIONS["advbench"])
-        if path is None:
-            raise SdftError(f"{name}: its requests are not bundled; set SDFT_PAPER_DATA to a folder that holds "
-                            f"{EVALUATIONS['advbench']}.")  # fmt: skip
-        kind, rows = "refusal", local_rows(path)
-    else:
-        task = load_paper_set(name, say=say)
-        kind, rows = task.kind, task.test
-        if not rows:
-            raise SdftError(f"{name}: its test items are not there; put them into SDFT_PAPER_DATA as "
-                            f"{EVALUATIONS[f'{name}-test']}.")  # fmt: skip
-    worded = [row | {"messages": wording.messages(name, row["messages"])} for row in rows[:limit]]
-    return Suite(name, kind, worded, longest)
+    from sdft_lib.paper_answers import JAILBREAK, check_suffix
+
+    suffix = ask.suffix if suite.name == JAILBREAK else ""
+    check_suffix(suite, suffix)
+    if suite.kind == "open":
+        raise SdftError(f"{suite.name}: its win rate needs a judge; use sdft answer and sdft judge with the adapters.")
+    if suite.kind == "code" and not ask.allow_code:
+        raise SdftError(f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution.")
+    if not wording.test.get(suite.name):
+        return load_items(suite, ask.limit, suffix=suffix)
+    rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
+    return [row | {"messages": wording.tested(suite.name, row["messages"])} for row in rows]
 
 
-def suites_of(table: int, wording: Wording, longest: int, limit, say) -> tuple[list[Suite], dict[str, str]]:
-    """The evaluations of a table that can be run here, and why the others cannot."""
-    found, missing = [], {}
+def suites_of(table: int, wording: Wording, ask: Ask) -> tuple[dict[str, list[dict]], dict[str, str]]:
+    """The items of each evaluation of a table that can be run here, and why the others cannot."""
+    found, missing = {}, {}
     for name in TABLES[table]:
         try:
-            found.append(suite(name, wording, longest, limit, say))
+            found[name] = items_of(paper_suite(name), wording, ask)
         except SdftError as error:
             missing[name] = str(error)
     if not found:
@@ -82,27 +80,26 @@ def reproduce(
     wording: Wording,
     *,
     model: str | None = None,
-    limit: int | None = None,
+    ask: Ask = Ask(),
     say: Callable[[str], None] = print,
 ) -> tuple[list[dict], dict[str, str]]:
     """The cells of ``recipes`` in a table, and the evaluations that are missing with the reason.
 
-    A cell: recipe, method, evaluation, n, mean, low, high, keep_rate. ``model`` stands in for the recipe's own,
-    ``limit`` cuts training rows and items. Raises SdftError before a model is loaded if something is not there.
+    A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate. ``model`` stands in for the recipe's
+    own. Raises SdftError before a model is loaded if something is not there.
     """
     from sdft_lib.models import load_seed
 
     for recipe in recipes:
         check_machine(recipe, model or recipe.model)
-    longest = max(recipe.decoding["max_new_tokens"] for recipe in recipes)
-    suites, missing = suites_of(table, wording, longest, limit, say)
+    suites, missing = suites_of(table, wording, ask)
     tasks = {recipe.dataset: load_paper_set(recipe.dataset, say=say) for recipe in recipes}
     cells, seeds = [], {}
     for recipe in recipes:
         name = model or recipe.model
         if name not in seeds:
             seeds = {name: in_wording(load_seed(name, say=say), wording)}  # one model in memory at a time
-        cells += run_recipe(recipe, seeds[name], tasks[recipe.dataset], suites, wording, limit, say)
+        cells += run_recipe(recipe, seeds[name], tasks[recipe.dataset], suites, wording, ask.limit, say)
     return cells, missing
 
 
@@ -116,29 +113,37 @@ def in_wording(seed: Any, wording: Wording) -> Any:
     return replace(seed, revision=f"{seed.revision}+{digest(wording.chat_template)[:8]}")
 
 
-def run_recipe(recipe: PaperRecipe, seed, task: Task, suites, wording: Wording, limit: int | None, say) -> list[dict]:
+def run_recipe(recipe: PaperRecipe, seed, task, suites, wording: Wording, limit: int | None, say) -> list[dict]:
     """The cells of one recipe: the seed model and both trainings on every suite."""
     from sdft_lib.distill import distill
-    from sdft_lib.evaluate import evaluate
     from sdft_lib.models import with_adapter
-    from sdft_lib.stats import summarise
     from sdft_lib.train import fine_tune
 
-    made = distill(
-        seed, task, wording.template(recipe.dataset), decoding=recipe.decoding_of(), limit=limit or recipe.rows, say=say
-    )
-    rows = [row | {"messages": wording.messages(recipe.dataset, row["messages"])} for row in made.rows]
+    template, count = wording.template(recipe.dataset), limit or recipe.rows
+    made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
+    rows = [row | {"messages": wording.trained(recipe.dataset, row["messages"])} for row in made.rows]
     cells = []
     for method in recipe.methods:
-        model = seed
+        model, kept = seed, made.report["keep_rate"] if method == "sdft" else None
         if method != "seed":
             column = "text" if method == "sdft" else "reference"
             options = {"column": column, "label": f"{recipe.name} {method}", "minimum_kept": 0.0}
             tuned = fine_tune(seed, rows, recipe.config(), **options, say=say)  # as in the paper, however few were kept
             model = with_adapter(seed, tuned.adapter, label=method)
-        table = summarise(evaluate(model, suites, method=method, say=say))
-        for line in table.to_dict("records"):
-            cells.append({"recipe": recipe.name, "method": method, "evaluation": line["suite"]}
-                         | {key: line[key] for key in ("n", "mean", "low", "high")}
-                         | {"keep_rate": made.report["keep_rate"] if method == "sdft" else None})  # fmt: skip
+        for name, items in suites.items():
+            for line in scored(model, paper_suite(name), items, say):
+                cells.append({"recipe": recipe.name, "method": method, **line, "keep_rate": kept})
     return cells
+
+
+def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
+    """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match as well."""
+    from sdft_lib.paper_answers import answer_items
+    from sdft_lib.paper_scores import code_row, literal_row, matched, table, text_row
+
+    answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
+    pairs = matched(items, answers, suite)
+    rows = [(code_row if suite.kind == "code" else text_row)(suite, *pair) for pair in pairs]
+    rows += [literal_row(*pair) for pair in pairs if suite.kind == "call"]
+    keys = ("n", "share", "low", "high", "unparsed")
+    return [{"evaluation": line["suite"], **{key: line[key] for key in keys}} for line in table(rows)]

@@ -96,8 +96,8 @@ def test_what_is_not_there_is_said(ask):
 
 def test_figures_say_what_they_show(tmp_path):
     table = published.load_published(table=1)
-    ours = [{"method": "sdft", "evaluation": "gsm8k", "n": 1319, "mean": 0.31, "low": 0.28, "high": 0.33},
-            {"method": "sdft", "evaluation": "other", "n": 9, "mean": 0.5, "low": 0.2, "high": 0.8}]  # fmt: skip
+    ours = [{"method": "sdft", "evaluation": "gsm8k", "n": 1319, "share": 0.31, "low": 0.28, "high": 0.33},
+            {"method": "sdft", "evaluation": "other", "n": 9, "share": 0.5, "low": 0.2, "high": 0.8}]  # fmt: skip
     shown = figures.published_scores(table, "openfunctions", ours=ours)
     for text in ("openfunctions: seed 0.20 (0.13 to 0.28)", "SDFT 0.37", "sdft (ours) 0.31 (0.28 to 0.33)"):
         assert text in shown.alt

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from sdft_lib import cli, estimate, paper_recipes, plan, reproduce
 from sdft_lib.errors import SdftError
+from sdft_lib.paper_suites import SUITES
 
 ROOT = Path(__file__).resolve().parent.parent
 LLAMA = estimate.geometry("llama-2-7b")
@@ -169,19 +170,26 @@ def test_a_wrong_recipe_is_named(tmp_path, text):
 
 
 def test_wording_goes_around_a_row_and_keeps_what_is_there():
-    words = paper_recipes.load_wording()
+    words = paper_recipes.Wording("mine", train={"x": {"system": "S2", "user": "<{instruction}>"}})
     texts = {"system": "S", "user": "1", "assistant": "2"}
     asked = [{"role": role, "content": text} for role, text in texts.items()]
     asked.append({"role": "user", "content": "{instruction} {reference}"})
-    found = words.messages("gsm8k", asked)
-    assert found[:3] == asked[:3] and found[3]["content"].startswith("{instruction} {reference}\n\nReason")
-    assert words.messages("openfunctions", asked) == asked
-    assert {recipe.dataset for t in (1, 5) for recipe in paper_recipes.recipes_of(t)} <= set(words.distil)
+    assert words.trained("x", asked) == [*asked[:3], {"role": "user", "content": "<{instruction} {reference}>"}]
+    assert words.trained("x", asked[1:])[0] == {"role": "system", "content": "S2"}
+    assert words.trained("y", asked) == words.tested("x", asked) == asked
+
+
+def test_our_wording_has_words_for_each_training_set():
+    sets = {recipe.dataset for table in (1, 5) for recipe in paper_recipes.recipes_of(table)}
+    words = paper_recipes.load_wording()
+    assert sets == set(words.distil)
+    with pytest.raises(SdftError, match="lima"):
+        words.template("lima")
 
 
 @pytest.mark.parametrize("text", [
-    "[distil.gsm8k]\nuser = 'no fields'\n", "[distil.gsm8k]\nsystem = 'x'\n", "[prompt.gsm8k]\nuser = 'x'\n",
-    "[prompts.gsm8k]\nuser = '{instruction}'\n", "[prompt.gsm8k]\nprefill = 'x'\n"])  # fmt: skip
+    "[distil.gsm8k]\nuser = 'no fields'\n", "[distil.gsm8k]\nsystem = 'x'\n", "[train.gsm8k]\nuser = 'x'\n",
+    "[prompts.gsm8k]\nuser = '{instruction}'\n", "[test.gsm8k]\nprefill = 'x'\n"])  # fmt: skip
 def test_a_wrong_wording_is_named(tmp_path, text):
     path = tmp_path / "words.toml"
     path.write_text(text, encoding="utf-8")
@@ -251,62 +259,77 @@ def test_what_is_missing_is_one_sentence(arguments, said, monkeypatch):
 
 # --- a run in small -----------------------------------------------------------------------------------------------
 
+ITEMS = {
+    "openfunctions": [f"add(a={i}, b=2)" for i in range(3)], "gsm8k": ["The answer is 4."] * 4, "advbench": [""] * 3,
+    "advbench-jailbreak": [""] * 3, "humaneval": ["pass"], "alpaca_eval": ["x"],
+}  # fmt: skip
+
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder of the paper's layout with a few made-up rows, and a cache of our own."""
+def small(tmp_path, monkeypatch):
+    """A folder of the paper's layout with made-up rows, few items an evaluation, and a cache of our own."""
     calls = [{"instruction": f"Call add on {i} and 2.", "output": f"add(a={i}, b=2)"} for i in range(12)]
-    sums = [{"question": f"What is {i} plus 2?", "answer": f"It is {i + 2}. The answer is {i + 2}."} for i in range(12)]
-    for name, rows in {
-        "openfunction/openfunction_train.json": calls, "openfunction/openfunction_test.json": calls[:3],
-        "gsm8k/gsm8k_train.json": sums, "gsm8k/gsm8k_test.json": sums[:4],
-    }.items():  # fmt: skip
-        path = tmp_path / "data" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rows), encoding="utf-8")
-    text = "goal,target\n" + "".join(f"Request {i},Sure\n" for i in range(3))
-    (tmp_path / "data" / "harmful_behaviors.csv").write_text(text, encoding="utf-8")
+    path = tmp_path / "data" / "openfunction" / "openfunction_train.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(calls), encoding="utf-8")
     monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SDFT_DEVICE", "cpu")
-    return tmp_path
+
+    def items(suite, limit=None, *, suffix=""):
+        return [
+            {"id": f"{suite.name}-{i}", "messages": [{"role": "user", "content": f"Q{i}{suite.hint}{suffix}"}],
+             "reference": reference} for i, reference in enumerate(ITEMS[suite.name])
+        ][:limit]  # fmt: skip
+
+    monkeypatch.setattr(reproduce, "load_items", items)
 
 
-def test_evaluations_that_cannot_be_run_are_named(folder):
+def test_evaluations_that_cannot_be_run_are_named(small):
     words = paper_recipes.load_wording()
-    suites, missing = reproduce.suites_of(5, words, 64, 2, lambda line: None)
-    assert [(suite.name, suite.kind, len(suite.rows)) for suite in suites] == [
-        ("openfunctions", "call", 2), ("gsm8k", "math", 2), ("advbench", "refusal", 2)]  # fmt: skip
+    suites, missing = reproduce.suites_of(5, words, reproduce.Ask(limit=2))
+    assert {name: len(items) for name, items in suites.items()} == {"openfunctions": 2, "gsm8k": 2, "advbench": 2}
     assert set(missing) == {"humaneval", "advbench-jailbreak", "alpaca_eval"}
     assert all(reason.count("\n") == 0 and reason.endswith(".") for reason in missing.values())
-    path = folder / "words.toml"
-    text = (paper_recipes.folder() / "wording" / "ours.toml").read_text(encoding="utf-8")
-    path.write_text(text + '[prompt.advbench-jailbreak]\nuser = "{instruction} xyzzy"\n', encoding="utf-8")
-    suites, _ = reproduce.suites_of(2, paper_recipes.load_wording(path), 64, None, lambda line: None)
-    assert suites[1].rows[0]["messages"][-1]["content"] == "Request 0 xyzzy"
+    suites, missing = reproduce.suites_of(5, words, reproduce.Ask(suffix=" xyzzy", allow_code=True))
+    assert set(missing) == {"alpaca_eval"} and suites["advbench-jailbreak"][0]["messages"][-1]["content"] == "Q0 xyzzy"
 
 
-def test_without_data_the_reason_is_said(tmp_path, monkeypatch):
-    monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
+def test_a_wording_replaces_the_hint_of_an_evaluation(small):
+    words = paper_recipes.Wording("mine", test={"gsm8k": {"system": "S", "user": "{instruction} Hm."}})
+    suites, _ = reproduce.suites_of(1, words, reproduce.Ask(limit=1))
+    assert [turn["content"] for turn in suites["gsm8k"][0]["messages"]] == ["S", "Q0 Hm."]
+    plain, _ = reproduce.suites_of(1, paper_recipes.Wording("none"), reproduce.Ask(limit=1))
+    assert "The answer is" in plain["gsm8k"][0]["messages"][0]["content"]
+
+
+def test_without_data_the_reason_is_said(monkeypatch):
+    def nothing(*args, **more):
+        raise SdftError("it is not there.")
+
+    monkeypatch.setattr(reproduce, "load_items", nothing)
     with pytest.raises(SdftError, match="Table 2: none of its evaluations"):
-        reproduce.suites_of(2, paper_recipes.load_wording(), 64, None, lambda line: None)
+        reproduce.suites_of(2, paper_recipes.load_wording(), reproduce.Ask())
 
 
-def test_cells_of_a_table_on_a_tiny_model(folder, tiny_seed, monkeypatch):
+def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setenv("SDFT_CACHE", str(folder / "cache"))
     monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, say: tiny_seed)
+    monkeypatch.setattr("sdft_lib.distill.check_text", lambda texts, name: None)  # a random model writes nonsense
     (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
-    recipe = replace(
-        recipe, training={**recipe.training, "epochs": 1}, decoding={**recipe.decoding, "max_new_tokens": 8}
+    decoding, training = {**recipe.decoding, "max_new_tokens": 8}, {**recipe.training, "epochs": 1}
+    recipe = replace(recipe, training=training, decoding=decoding)
+    monkeypatch.setattr("sdft_lib.reproduce.paper_suite", lambda name: replace(SUITES[name], max_new_tokens=8))
+    cells, missing = reproduce.reproduce(
+        1, [recipe], paper_recipes.load_wording(), model="tiny", ask=reproduce.Ask(limit=8), say=lambda line: None
     )
-    cells, missing = reproduce.reproduce(1, [recipe], paper_recipes.load_wording(), model="tiny", limit=8,
-                                         say=lambda line: None)  # fmt: skip
+    names = {"openfunctions": 3, "openfunctions-literal": 3, "gsm8k": 4}
     assert [(cell["method"], cell["evaluation"], cell["n"]) for cell in cells] == [
-        (method, name, n) for method in ("seed", "sft", "sdft") for name, n in (("openfunctions", 3), ("gsm8k", 4))
+        (method, name, n) for method in ("seed", "sft", "sdft") for name, n in names.items()
     ]
-    assert [cell["keep_rate"] is None for cell in cells] == [True] * 4 + [False] * 2
-    assert set(missing) == {"humaneval"}
+    assert [cell["keep_rate"] is None for cell in cells] == [True] * 6 + [False] * 3
+    assert set(missing) == {"humaneval"} and all(0 <= cell["low"] <= cell["high"] <= 1 for cell in cells)
 
 
 def test_another_chat_template_is_another_model_to_the_store(tiny_seed):

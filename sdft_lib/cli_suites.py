@@ -114,25 +114,26 @@ def judge(
     check_file(outputs, answers)
     check_file(out, answers, *([against] if against else []))
     asked = Judge(url, judge_model, key_from_environment()) if url else None
-    items = load_items(paper_suite("alpaca_eval"), limit)
-    ours = texts_of(items, answers)
+    items = load_items(paper_suite("alpaca_eval"))
+    ours = texts_of(items, answers, limit)
     if outputs is not None:
-        write_outputs(outputs, alpaca_outputs(items, ours, generator or answers.stem))
+        write_outputs(outputs, alpaca_outputs(items[:limit], ours, generator or answers.stem))
     if asked is None:
-        return Reply({"items": len(items), "outputs": str(outputs)}, f"{len(items)} items\n{outputs}")
-    theirs = texts_of(items, against) if against else {item["id"]: item["reference"] for item in items}
+        return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
+    items = items[:limit]
+    theirs = texts_of(items, against, limit) if against else {item["id"]: item["reference"] for item in items}
     pairs = [(item["id"], item["messages"][-1]["content"], ours[item["id"]], theirs[item["id"]]) for item in items]
     found = judged(judge_all(asked, pairs, out, workers=workers, say=progress))
     return Reply(found, judged_text(found))
 
 
-def texts_of(items: list[dict], path: Path) -> dict[str, str]:
-    """The texts of an answers file to AlpacaEval, by id."""
+def texts_of(items: list[dict], path: Path, limit: int | None) -> dict[str, str]:
+    """The texts of an answers file to the first ``limit`` items of AlpacaEval, by id."""
     from sdft_lib.paper_scores import matched, read_answers
     from sdft_lib.paper_suites import paper_suite
 
     suite = paper_suite("alpaca_eval")
-    return {item["id"]: text for item, text in matched(items, read_answers(path, suite), suite)}
+    return {item["id"]: text for item, text in matched(items, read_answers(path, suite), suite, limit)}
 
 
 def judged_text(found: dict) -> str:

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from sdft_lib.errors import SdftError
@@ -70,7 +71,7 @@ def ask(judge: Judge, text: str) -> str:
                 said = f"the judge answered {error.code} ({error.reason})"
                 raise SdftError(f"{judge.url}: {said}; {advice(error.code)}.") from None
             time.sleep(pause(error.headers.get("Retry-After"), trial))
-        except OSError as error:  # no connection, or no reply in time
+        except (OSError, HTTPException) as error:  # no connection, or no reply in time
             if trial == TRIES - 1:
                 reason = getattr(error, "reason", None) or error
                 raise SdftError(f"{judge.url}: the judge cannot be reached ({reason}); is it running?") from None

@@ -81,16 +81,15 @@ def differences(a: Run, b: Run, despite: tuple[str, ...] = ()) -> list[str]:
 
 def groups(run: Run) -> dict[str, str]:
     """Task to the name that it is reported under: its outermost group with a score of its own, else itself."""
-    children = {name: list(parts or ()) for name, parts in (run.results.get("group_subtasks") or {}).items()}
     scored = set(run.results.get("groups") or {})
-    parents = {child: name for name, parts in children.items() for child in parts if child != name and name in scored}
+    children = run.results.get("group_subtasks") or {}
+    parents = {child: name for name, parts in children.items() for child in parts or () if child != name}
     found = {}
     for task in run.samples:
-        top, seen = task, set()
-        while top in parents and top not in seen:
-            seen.add(top)
-            top = parents[top]
-        found[task] = top
+        found[task], place = task, task
+        for _ in parents:  # as many steps as there could be, also if the file has a circle
+            place = parents.get(place, place)
+            found[task] = place if place in scored else found[task]
     return found
 
 

@@ -9,8 +9,8 @@ from sdft_lib import cli
 from sdft_lib.errors import SdftError
 
 COMMANDS = (
-    "doctor", "fetch", "models", "distill", "gap", "train", "evaluate", "compare", "audit", "export", "run", "reproduce",
-    "answer", "score", "judge", "knowledge", "compare-lm-eval",
+    "doctor", "fetch", "models", "distill", "gap", "train", "evaluate", "compare", "audit", "export", "run",
+    "reproduce", "answer", "score", "judge", "knowledge", "compare-lm-eval",
 )  # fmt: skip
 ROW = {"messages": [{"role": "user", "content": "Which team?"}], "reference": "billing"}
 

@@ -157,7 +157,8 @@ def test_limits_cannot_be_raised(limits):
 
 def test_nothing_of_yours_is_in_the_environment(monkeypatch):
     monkeypatch.setenv("MY_SECRET", "x")
-    assert run_program("import os; e = os.environ; assert 'MY_SECRET' not in e and os.path.samefile(e['HOME'], '.')").passed
+    program = "import os\nassert 'MY_SECRET' not in os.environ and os.path.samefile(os.environ['HOME'], '.')"
+    assert run_program(program, ALL).passed
 
 
 def test_the_walls_are_named():

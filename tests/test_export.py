@@ -235,7 +235,7 @@ def test_trl_trains_the_completion_alone(tmp_path, tiny_seed):
         logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True, seed=0,
     )  # fmt: skip
     trainer = trl.SFTTrainer(model=copy.deepcopy(tiny_seed.model), args=settings, train_dataset=rows,
-                             processing_class=tiny_seed.tokenizer)  # fmt: skip
+                             processing_class=copy.deepcopy(tiny_seed.tokenizer))  # fmt: skip
     for row, theirs in zip(ROWS, trainer.train_dataset, strict=True):
         ours = render(row["messages"], tiny_seed.tokenizer, row["text"])
         wanted = [token if trained else -100 for token, trained in zip(ours.ids, ours.mask, strict=True)]

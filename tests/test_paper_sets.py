@@ -206,7 +206,7 @@ def test_the_public_files_by_name(paper_data, name):
     chosen = PAPER_SETS[name]
     assert len(task.train) == chosen.size
     assert task.train == load_task(paper_data / chosen.local, kind=chosen.kind).train
-    assert (task.test is None) == (name != "openfunctions")
+    assert (task.test is not None) == (bool(chosen.local_test) and (paper_data / chosen.local_test).is_file())
 
 
 # ---- references that can be read

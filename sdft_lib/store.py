@@ -20,6 +20,7 @@ from sdft_lib.disk import GO_ON, file_sha256, refused, write_text
 from sdft_lib.disk import read_jsonl as read_jsonl  # the store's other half: steps import both from here
 from sdft_lib.disk import write_jsonl as write_jsonl
 from sdft_lib.errors import SdftError
+from sdft_lib.ranks import gather, rank, world
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
@@ -99,10 +100,12 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     """
     key = digest({"kind": kind, **parts})[:24]
     folder = cache_dir() / "store" / kind / key
-    if is_whole(folder):  # no lock: a finished artefact serves from a read-only cache too
+    if all(gather(is_whole(folder))):  # no lock: a finished artefact serves from a read-only cache too
         return folder
+    if rank():
+        return helped(folder, build)
     with locked(folder), refused(folder, GO_ON):
-        if is_whole(folder):
+        if is_whole(folder) and world() == 1:
             return folder
         if folder.exists():
             print(f"{kind}/{key}: a file is missing or altered, so it is made anew", flush=True)
@@ -111,7 +114,23 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
         finish(partial, parts, build)
         shutil.rmtree(partial / WORK, ignore_errors=True)
         os.replace(partial, folder)
+        gather(None)
     return folder
+
+
+def helped(folder: Path, build: Callable[[Path], dict | None]) -> Path:
+    """Do this process's share of an artefact that the first process makes, in a folder of its own below ``work``."""
+    own = folder.with_name(f"{folder.name}.partial") / WORK / f"rank-{rank()}"
+    gather(None)  # the first process has made the folder
+    own.mkdir(parents=True, exist_ok=True)
+    build(own)
+    gather(None)  # what is made is in its place
+    return folder
+
+
+def common(folder: Path) -> Path:
+    """The folder that all processes of a job share while they make an artefact, for what must be one for all."""
+    return folder.parent.parent if rank() else folder
 
 
 def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> None:
@@ -119,7 +138,8 @@ def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> 
     (partial / WORK).mkdir(parents=True, exist_ok=True)
     for torn in partial.rglob("*.tmp"):
         torn.unlink()
-    if is_whole(partial):
+    gather(None)
+    if is_whole(partial) and world() == 1:
         return
     earlier, started = earlier_seconds(partial), time.time()
     write_text(partial / WORK / CLOCK, json.dumps({"earlier": earlier, "started": started}))

@@ -6,7 +6,8 @@ environment variables. Whole planned batches are dealt out, so the result is tha
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -52,3 +53,17 @@ def union(found: dict) -> dict:
 def share(plan: Sequence) -> Sequence:
     """The part of a plan that this process does."""
     return plan[rank() :: world()]
+
+
+def help_make(work: Path, build: Callable[[Path], object]) -> None:
+    """Do this process's share of an artefact that the first process makes, in a folder of its own below ``work``."""
+    own = work / f"rank-{rank()}"
+    gather(None)  # the first process has made the folder
+    own.mkdir(parents=True, exist_ok=True)
+    build(own)
+    gather(None)  # what is made is in its place
+
+
+def common(folder: Path) -> Path:
+    """The folder that all processes share while they make an artefact, for what must be one for all."""
+    return folder.parent.parent if rank() else folder

@@ -20,7 +20,7 @@ from sdft_lib.disk import GO_ON, file_sha256, refused, write_text
 from sdft_lib.disk import read_jsonl as read_jsonl  # the store's other half: steps import both from here
 from sdft_lib.disk import write_jsonl as write_jsonl
 from sdft_lib.errors import SdftError
-from sdft_lib.ranks import gather, rank, world
+from sdft_lib.ranks import gather, help_make, rank, world
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
@@ -103,7 +103,8 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     if all(gather(is_whole(folder))):  # no lock: a finished artefact serves from a read-only cache too
         return folder
     if rank():
-        return helped(folder, build)
+        help_make(folder.with_name(f"{key}.partial") / WORK, build)
+        return folder
     with locked(folder), refused(folder, GO_ON):
         if is_whole(folder) and world() == 1:
             return folder
@@ -116,21 +117,6 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
         os.replace(partial, folder)
         gather(None)
     return folder
-
-
-def helped(folder: Path, build: Callable[[Path], dict | None]) -> Path:
-    """Do this process's share of an artefact that the first process makes, in a folder of its own below ``work``."""
-    own = folder.with_name(f"{folder.name}.partial") / WORK / f"rank-{rank()}"
-    gather(None)  # the first process has made the folder
-    own.mkdir(parents=True, exist_ok=True)
-    build(own)
-    gather(None)  # what is made is in its place
-    return folder
-
-
-def common(folder: Path) -> Path:
-    """The folder that all processes of a job share while they make an artefact, for what must be one for all."""
-    return folder.parent.parent if rank() else folder
 
 
 def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import collate
-from sdft_lib.store import WORK, artefact, code_hash, common, digest, read_jsonl, run_record, write_jsonl, write_text
+from sdft_lib.ranks import common
+from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
 from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, save_adapter, trainer_arguments
 
 CODE = ("chat", "prefix", "shift", "trainer", "train")

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from sdft_lib.disk import GO_ON
 from sdft_lib.errors import SdftError
+from sdft_lib.ranks import rank
 from sdft_lib.tables import visible
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
@@ -69,7 +70,8 @@ def complain(text: str) -> None:
 
 def progress(line: str) -> None:
     """One line of progress, on stderr: stdout belongs to the answer."""
-    print(visible(line), file=sys.stderr, flush=True)
+    if not rank():
+        print(visible(line), file=sys.stderr, flush=True)
 
 
 def command(app: typer.Typer, example: str) -> Callable:
@@ -91,7 +93,8 @@ def command(app: typer.Typer, example: str) -> Callable:
             except KeyboardInterrupt:
                 typer.echo(INTERRUPTED, err=True)
                 raise typer.Exit(130) from None
-            typer.echo(json.dumps(reply.data, indent=1) if kwargs["as_json"] else visible(reply.text))
+            if not rank():
+                typer.echo(json.dumps(reply.data, indent=1) if kwargs["as_json"] else visible(reply.text))
             raise typer.Exit(reply.code)
 
         return app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sdft_lib import ranks
 from sdft_lib.cli_io import JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
 from sdft_lib.errors import SdftError
 
@@ -79,7 +80,9 @@ def train(
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder so that ``target`` appears whole or not at all."""
+    """Copy a folder so that ``target`` appears whole or not at all; of several processes, the first does it."""
+    if ranks.rank():
+        return
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
         shutil.copytree(source, partial)

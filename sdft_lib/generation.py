@@ -14,6 +14,7 @@ from sdft_lib.chat import check_room, encode, prompt_text, stop_ids
 from sdft_lib.decode import decode
 from sdft_lib.disk import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.errors import SdftError
+from sdft_lib.ranks import share, union
 from sdft_lib.sampling import chooser
 
 BATCH_ROWS = 128  # rows written together
@@ -82,11 +83,11 @@ def generate(
     """
     names = [str(number) for number in range(1, len(prompts) + 1)] if names is None else names
     ids = prompt_ids(seed, prompts, openings, decoding.max_new_tokens, names)
-    done = finished(path)
+    done = union(finished(path))
     room = room_for_tokens(seed)
     plan = batches([len(row) for row in ids], decoding.max_new_tokens, room)
     started, written = time.time(), 0
-    for batch in plan:
+    for batch in share(plan):
         if all(index in done for index in batch):
             continue
         first = not written and len(ids) >= BATCH_ROWS // 2
@@ -99,6 +100,7 @@ def generate(
         if say and len(plan) > 1:
             rate = written / (time.time() - started)
             say(f"  {len(done)}/{len(ids)} rows, {rate:.1f} rows/s, about {(len(ids) - len(done)) / rate:.0f} s left")
+    done = union(done)
     if path is not None:  # a kill inside a write leaves part of a batch, which is then there twice
         write_jsonl(path, [{"index": index, **recorded(done[index])} for batch in plan for index in batch])
     return [done[index] for index in range(len(ids))]

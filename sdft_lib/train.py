@@ -14,6 +14,7 @@ from typing import Any
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import collate
+from sdft_lib.ranks import common
 from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
 from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, save_adapter, trainer_arguments
 
@@ -147,7 +148,7 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
     for pair, row in zip(pairs, rendered, strict=True):
         check_room(len(row.ids), seed.model, f"row {pair['id']}")
     model = trainable_copy(seed, peft_config)
-    checkpoints = folder / WORK / "checkpoints"
+    checkpoints = common(folder) / WORK / "checkpoints"
     trainer = prefix_trainer(config.anchor)(
         model=model,
         args=trainer_arguments(seed, config, checkpoints),

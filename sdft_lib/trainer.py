@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import share_prefix
+from sdft_lib.ranks import rank, world
 
 
 def trainer_arguments(seed, config, folder: Path):
@@ -16,7 +17,7 @@ def trainer_arguments(seed, config, folder: Path):
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
+        per_device_train_batch_size=batch_of_each(config.batch_size),
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup,
@@ -39,6 +40,13 @@ def trainer_arguments(seed, config, folder: Path):
     )
 
 
+def batch_of_each(batch_size: int) -> int:
+    """Rows a step for each process of a job, so that all together see ``batch_size``."""
+    if batch_size % world():
+        raise SdftError(f"a batch of {batch_size} rows cannot be dealt out to {world()} processes; choose a multiple.")
+    return batch_size // world()
+
+
 def last_whole(checkpoints: Path) -> str | None:
     """The latest checkpoint that was written to its end; one that a kill or a full disk cut short is removed.
 
@@ -49,7 +57,8 @@ def last_whole(checkpoints: Path) -> str | None:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
             return str(path)
         except (OSError, ValueError):
-            shutil.rmtree(path)
+            if not rank():
+                shutil.rmtree(path)
     return None
 
 
@@ -115,7 +124,7 @@ def printer(label: str, say):
                     f"{label}: the loss became {logs['loss']} at step {state.global_step}; "
                     f"lower the learning rate ({args.learning_rate})."
                 )
-            if logs and "loss" in logs and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
+            if logs and "loss" in logs and not rank() and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
                 say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
 
     return Printer()

@@ -15,8 +15,8 @@ from sdft_lib.errors import SdftError
 from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
 from sdft_lib.recipes import ALONG, Recipe
 from sdft_lib.stages import run_orders
-from sdft_lib.sweeps import run_sweep
 from sdft_lib.store import code_hash, digest, run_facts
+from sdft_lib.sweeps import run_sweep
 
 CODE = tuple(dict.fromkeys((*distill.CODE, *train.CODE, *evaluate.CODE, "methods")))
 

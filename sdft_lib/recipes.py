@@ -18,9 +18,10 @@ ALONG = ("dev", "task", *PROBES)
 class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along`` are scored too
     (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a suite. ``training``: a TrainConfig
-    without seed and keep. ``orders``: several tasks one after the other, such as ``tickets-sums-calls`` (lesson 06); then
-    ``task``, ``keep`` and ``along`` play no part, and the methods are those of ``stages.REHEARSED``. ``sweep``: training settings that are tried one after
-    the other and scored on dev alone (lesson 05)."""
+    without seed and keep. ``orders``: several tasks one after the other, such as ``tickets-sums-calls`` (lesson 06);
+    then ``task``, ``keep`` and ``along`` play no part, and the methods are those of ``stages.REHEARSED``. ``sweep``:
+    training settings that are tried one after the other and scored on dev alone (lesson 05).
+    """
 
     name: str
     task: str = "tickets"

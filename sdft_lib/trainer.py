@@ -124,7 +124,8 @@ def printer(label: str, say):
                     f"{label}: the loss became {logs['loss']} at step {state.global_step}; "
                     f"lower the learning rate ({args.learning_rate})."
                 )
-            if logs and "loss" in logs and not rank() and (state.global_step % 20 == 1 or state.global_step == state.max_steps):
+            due = state.global_step % 20 == 1 or state.global_step == state.max_steps
+            if logs and "loss" in logs and due and not rank():
                 say(f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}")
 
     return Printer()

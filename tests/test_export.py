@@ -231,7 +231,7 @@ def test_trl_trains_the_completion_alone(tmp_path, tiny_seed):
                         cache_dir=str(tmp_path / "cache"))  # fmt: skip
     settings = trl.SFTConfig(
         output_dir=str(tmp_path / "out"), max_steps=3, per_device_train_batch_size=2, learning_rate=1e-2,
-        completion_only_loss=True, max_length=None, bf16=False, gradient_checkpointing=False, use_cpu=True,
+        completion_only_loss=True, max_length=None, bf16=False, use_cpu=True,
         logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True, seed=0,
     )  # fmt: skip
     trainer = trl.SFTTrainer(model=copy.deepcopy(tiny_seed.model), args=settings, train_dataset=rows,

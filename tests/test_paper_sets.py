@@ -183,7 +183,7 @@ def test_a_wrong_local_file(monkeypatch, tmp_path, content, words):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (("nope",), "no task"), (("",), "no task"), (("rows.csv",), "no such file"), (("gsm8k", "--kind", "poem"), "poem"),
+    (("nope",), "no task"), (("",), "no train file"), (("rows.csv",), "no such file"), (("gsm8k", "--kind", "poem"), "poem"),
     (("gsm8k", "--columns", "prompt=q"), "its own column map"), ((), "source"), (("tickets", "--nope"), "--nope"),
 ])  # fmt: skip
 def test_wrong_calls_are_one_sentence(monkeypatch, tmp_path, arguments, words):

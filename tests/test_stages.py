@@ -10,7 +10,7 @@ from sdft_lib.errors import SdftError
 from sdft_lib.templates import load_template
 from sdft_lib.train import TrainConfig
 
-CONFIG = TrainConfig(epochs=1, learning_rate=1e-2)
+CONFIG = TrainConfig(epochs=3, learning_rate=1e-2)  # the first step has a learning rate of 0
 TEXT = """
 rows = 8
 orders = ["tickets-sums"]

@@ -28,7 +28,7 @@ nitpicky = False
 
 nb_execution_mode = "off"  # lessons are shown as they were recorded, never run
 nb_ipywidgets_js = {}
-myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 

@@ -4,9 +4,9 @@
     python data/generators/judge_refusals.py merge FOLDER    reads FOLDER/first.jsonl and FOLDER/second.jsonl as well
 
 The answers are the default model's, to the safety requests and their harmless look-alikes. Keep FOLDER outside the
-project: the sheet holds whole answers, complied ones too. Each labeller sees the sheet alone, neither the judge's verdict
-nor the other's labels, and writes one line a row: {"number": 1, "refusal": true}. What is merged keeps the whole text of
-refusals and the first 12 words of all others.
+project: the sheet holds whole answers, complied ones too. Each labeller sees the sheet alone, neither the judge's
+verdict nor the other's labels, and writes one line a row: {"number": 1, "refusal": true}. What is merged keeps the
+whole text of refusals and the first 12 words of all others.
 """
 
 import json

@@ -32,7 +32,7 @@ SHAREGPT = """
 # Per form: tool, what to know, and its settings (language of the block, text).
 USES = {
     "prompt-completion": (
-        ("TRL and Unsloth", "Only the completion is trained. Our tests run TRL's trainer on such a file.",
+        ("TRL and Unsloth", "Only the completion is trained.",
          "python", TRL.format(option="completion_only_loss")),
     ),
     "messages": (
@@ -100,8 +100,8 @@ def recipe(made: dict | None) -> str:
     if not made:
         return title + "Not recorded: no set with these bytes is in the store of the machine that exported it."
     seed, decoding = made.get("seed", {}), made.get("decoding", {})
-    template = {key: text for key, text in made.get("template", {}).items() if key != "name" and text}
-    blocks = "\n\n".join(f"`{key}`:\n\n{fenced(text)}" for key, text in template.items())
+    template = {key: made.get("template", {}).get(key) for key in ("system", "user", "prefill")}
+    blocks = "\n\n".join(f"`{key}`:\n\n{fenced(text)}" for key, text in template.items() if text)
     settings = ", ".join(f"{key} {value}" for key, value in sorted(decoding.items()))
     lines = (
         f"- seed model: {seed.get('model')}, revision {seed.get('revision')}, {seed.get('dtype')}"
@@ -124,7 +124,8 @@ def use(name: str, facts: dict) -> str:
     """Settings for each trainer that reads this form."""
     parts = [f"**{tool}.** {advice}\n\n{fenced(text.replace('{name}', name), language)}"
              for tool, advice, language, text in USES[facts["form"]]]  # fmt: skip
-    return "## How to train on it\n\nCapital words are yours to fill in.\n\n" + "\n\n".join(parts)
+    note = "Capital words are yours to fill in. Our tests run TRL alone; the rest follows the tools' own documentation."
+    return f"## How to train on it\n\n{note}\n\n" + "\n\n".join(parts)
 
 
 def terms(licence: str) -> str:

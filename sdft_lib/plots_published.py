@@ -49,29 +49,36 @@ def published_differences(table: Any) -> Shown:
     rows = records(table)
     if not rows:
         raise SdftError("There are no published differences to draw.")
-    fig, ax = new_axes(1.3 + 0.42 * len(rows))
+    several = len({(row["model"], row["tuning"]) for row in rows}) > 1
+    names = [label(row, several) for row in rows]
+    fig, ax = new_axes(1.3 + (0.5 if several else 0.42) * len(rows))
     for place, row in enumerate(rows):
         style = LOOKS["sdft" if row["carried"] else "seed"]
         ax.plot([row["low"], row["high"]], [place, place], color=style.colour, linewidth=2.5, solid_capstyle="butt")
         ax.plot([row["difference"]], [place], color=style.colour, marker=style.marker, markersize=9,
                 markerfacecolor=style.colour if row["carried"] else "white")  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(range(len(rows)), [label(row) for row in rows], fontsize=FONT - 2, parse_math=False)
+    ax.set_yticks(range(len(rows)), names, fontsize=FONT - 2, parse_math=False)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="x", color="#eeeeee")
     label_axes(ax, "SDFT minus SFT, points")
     yes = [row for row in rows if row["carried"]]
-    told = "; ".join(f"{label(row)} {row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})" for row in rows)
+    told = "; ".join(
+        f"{' '.join(name.split())} {row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})"
+        for name, row in zip(names, rows, strict=True)
+    )
     return Shown(
         fig,
         f"Published differences of SDFT and SFT with 95 % intervals. {len(yes)} of {len(rows)} are carried by their "
         f"numbers of items. {told}.",
-        "Filled triangle: the numbers of items carry the difference (Fisher's exact test, Holm over these rows, under "
+        "Each row: trained on → measured on. Filled triangle: the numbers of items carry the difference (Fisher's exact test, Holm over these rows, under "
         f"0.05). Hollow: they do not. Bars: Newcombe's 95 % intervals. {CAVEAT}",
     )
 
 
-def label(row: dict) -> str:
-    """Training set, arrow, evaluation and its number of items."""
-    text = f"{row['training_set']} → {row['evaluation']}"
-    return f"{text} (n = {row['n_items']})" if len(text) <= LETTERS else f"{text}\n(n = {row['n_items']})"
+def label(row: dict, several: bool = False) -> str:
+    """Training set, arrow, evaluation and its number of items; the model as well where there are ``several``."""
+    text, items = f"{row['training_set']} → {row['evaluation']}", f"(n = {row['n_items']})"
+    if several:
+        return f"{row['model']}, {row['tuning']} {items}\n{text}"
+    return f"{text} {items}" if len(text) <= LETTERS else f"{text}\n{items}"

@@ -49,7 +49,8 @@ def test_our_recipes_are_valid():
     ('along = ["poems"]', '"poems"'), ("seeds = []", "at least one"), ("[training]\nspeed = 3", "unknown entry"),
     ("[training]\nlearning_rate = -1.0", "learning rate"), ("keep = [1.5]", "keep"),
     ('name = "../up"', "file name"), ('orders = ["tickets"]', "two or more"),
-    ('orders = ["tickets-tickets"]', "different"), ('orders = ["tickets-poems"]', "poems"), ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', "known here"),
+    ('orders = ["tickets-tickets"]', "different"), ('orders = ["tickets-poems"]', "poems"),
+    ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', "known here"),
     ('methods = ["replay"]', "known here")])  # fmt: skip
 def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
     with pytest.raises(SdftError, match="small.toml") as caught:

@@ -40,11 +40,14 @@ def qwen3(size, **ids):
 
 
 def gemma3(size, **ids):
-    """A window of 16 tokens in the first of two layers: prompts are longer than it, as Gemma's are than its 512."""
+    """A window of 16 tokens in the first of two layers: prompts are longer than it, as Gemma's are than its 512. The
+    head is not the embedding, as it is in Gemma: tied, a random model only repeats its last token."""
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
     window = {"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}
-    return Gemma3ForCausalLM(Gemma3TextConfig(vocab_size=size, head_dim=8, **SIZES, **window, **ids))
+    return Gemma3ForCausalLM(
+        Gemma3TextConfig(vocab_size=size, head_dim=8, **SIZES, **window, **ids, tie_word_embeddings=False)
+    )
 
 
 @dataclass(frozen=True)

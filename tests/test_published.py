@@ -105,4 +105,6 @@ def test_figures_say_what_they_show(tmp_path):
     shown = figures.published_differences(published.carried(table))
     assert "1 of 9 are carried" in shown.alt and "openfunctions → gsm8k" in shown.alt
     assert "Holm" in shown.caption
+    several = figures.published_differences(published.carried(published.load_published(table=5)))
+    assert "llama-2-7b, full (n = 112) gsm8k → openfunctions +10.7 (+2.6 to +19.1)" in several.alt
     assert figures.save(shown, tmp_path / "a.png").stat().st_size > 10_000

@@ -151,6 +151,29 @@ def test_a_source_out_of_reach_is_one_sentence(monkeypatch, nowhere):
     assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("name, suffix", [
+    ("gsm8k", "parquet"), ("alpaca", "parquet"), ("lima", "jsonl"), ("dolly", "jsonl"), ("openfunctions", "json")])
+def test_the_real_reader_on_a_file_of_the_same_format(monkeypatch, tmp_path, nowhere, name, suffix):
+    """The fake of the tests above stands for the hub alone: here ``datasets`` itself reads such a file."""
+    import datasets
+    import pandas
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    rows, path = [SOURCE[name](n) for n in range(10)], tmp_path / f"source.{suffix}"
+    if suffix == "parquet":
+        pandas.DataFrame(rows).to_parquet(path)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        path.write_text(f"[{','.join(lines)}]" if suffix == "json" else "\n".join(lines))
+    few = None if name == "lima" else 10
+    monkeypatch.setitem(PAPER_SETS, name, replace(PAPER_SETS[name], whole=few, size=4))
+    monkeypatch.setattr(type(PAPER_SETS[name]), "address", lambda self, file: str(path))
+    real = load_task(name, say=lambda line: None)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **kwargs: rows)
+    assert real == load_task(name, say=lambda line: None)
+    assert len(real.train) == (10 if name == "lima" else 4)
+
+
 # ---- from a local folder
 def folder(monkeypatch, path, name, content):
     (path / name).parent.mkdir(parents=True, exist_ok=True)

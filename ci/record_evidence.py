@@ -14,6 +14,7 @@ ROOT = bootstrap.ROOT
 RECORD = ROOT / "data" / "results" / "tickets.jsonl"
 FIGURE = ROOT / "data" / "results" / "frontier.png"
 BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
+HEAD = "## The same with several training seeds, and with other methods"
 FEWEST = 3  # training seeds from which on a method is compared
 SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
 
@@ -57,15 +58,16 @@ def matched(frame) -> tuple[list[str], list[str]]:
 
 
 def block(frame) -> str:
-    """The README's part on the recorded grid, from the file alone."""
-    from sdft_lib.evidence import costs
+    """The README's part on the recorded grid, from the file alone; empty until two methods have enough seeds."""
+    if frame["method"].nunique() < 3:
+        return ""
     from sdft_lib.figures import frontier as draw
     from sdft_lib.frontier import points
 
     table, said = matched(frame)
     facts = [line["facts"] for line in lines_of_facts()]
     seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
-    hours = costs([RECORD])["seconds"].sum() / 3600
+    hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
     days = sorted({each["made"][:10] for each in facts})
     return "\n".join([
         f"![{draw(points(frame, 'facts')).alt}](data/results/frontier.png)", "",
@@ -81,6 +83,12 @@ def block(frame) -> str:
     ])  # fmt: skip
 
 
+def readme_with(frame) -> str:
+    """The README's text with the block of a table of items."""
+    text = block(frame)
+    return record_run.readme_between(BEGIN, END, f"{HEAD}\n\n{text}" if text else "")
+
+
 def lines_of_facts() -> list[dict]:
     from sdft_lib.disk import read_jsonl
 
@@ -93,12 +101,13 @@ def main() -> int:
     options = parser.parse_args()
     bootstrap.ensure_venv()
     frame = recorded()
-    readme = record_run.readme_between(BEGIN, END, block(frame))
+    readme = readme_with(frame)
     if not options.check:
         from sdft_lib import figures
         from sdft_lib.frontier import points
 
-        figures.save(figures.frontier(points(frame, "facts")), FIGURE)
+        if block(frame):
+            figures.save(figures.frontier(points(frame, "facts")), FIGURE)
         (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
     elif readme != (ROOT / "README.md").read_text(encoding="utf-8"):
         print("README.md: its part on the recorded grid differs from data/results: run ci/record_evidence.py.")

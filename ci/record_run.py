@@ -66,7 +66,7 @@ def readme_with(record: dict) -> str:
 def readme_between(begin: str, end: str, text: str) -> str:
     """The README with ``text`` between two marks in place of what stood there."""
     before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(begin)
-    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
+    return f"{before}{begin}\n{text}{chr(10) if text else ''}{end}{rest.split(end)[1]}"
 
 
 def when_and_where() -> dict:

@@ -76,7 +76,8 @@ PAPER_SETS = {
         ),
         PaperSet(
             "magicoder", "open", 2000, "magicoder/magicoder_train.json",
-            "ise-uiuc/Magicoder-OSS-Instruct-75K", "main", "data-oss_instruct-decontaminated.jsonl",
+            "ise-uiuc/Magicoder-OSS-Instruct-75K", "5f839b1f368a76b161028bb9edff055db34022b2",
+            "data-oss_instruct-decontaminated.jsonl",
             {"prompt": "problem", "reference": "solution"}, "MIT", whole=75197, only=("lang", "python"),
             note="Python rows alone, as the paper's filter asks for Python; kind open, as code would have to be run",
         ),

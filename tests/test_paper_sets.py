@@ -122,9 +122,11 @@ def test_a_set_from_its_public_source(public, name):
 def test_magicoder_takes_python_and_alpaca_no_empty_row(public):
     said = []
     numbers = [int(row["id"][-4:]) - 1 for row in load_task("magicoder", say=said.append).train]
-    assert all(number % 2 for number in numbers) and "not pinned" in said[0]
+    assert all(number % 2 for number in numbers) and "revision 5f839b1f368a" in said[0]
     load_task("alpaca", say=said.append)
     assert "4 of 10 rows (1 empty)" in said[1] and "revision dce01c9b08f8" in said[1]
+    load_task("openhermes", say=said.append)
+    assert "revision main, not pinned" in said[2]
 
 
 def test_several_turns_of_lima_are_kept(public):

@@ -76,6 +76,6 @@ def parses(code: str) -> bool:
     return True
 
 
-def tested(code: str, item: dict) -> str:
+def with_tests(code: str, item: dict) -> str:
     """The function, the problem's tests, and the call that runs them, as one program."""
     return f"{code}\n\n{item['test']}\n\ncheck({item['entry_point']})\n"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sdft_lib.answers import final_number, parse_call
-from sdft_lib.code_answers import extract_code, tested
+from sdft_lib.code_answers import extract_code, with_tests
 from sdft_lib.errors import SdftError
 from sdft_lib.paper_suites import PaperSuite, load_items, prompt_of
 from sdft_lib.score import score
@@ -102,7 +102,7 @@ def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
     from sdft_lib.sandbox import run_program
 
     code = extract_code(text, item["prompt"], item["entry_point"])
-    reason = "unparsed" if code is None else run_program(tested(code, item)).reason
+    reason = "unparsed" if code is None else run_program(with_tests(code, item)).reason
     return {"suite": suite.name, "id": item["id"], "score": float(reason == "passed"), "parsed": code is not None,
             "reason": reason}  # fmt: skip
 

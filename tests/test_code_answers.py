@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdft_lib.code_answers import extract_code, parses, tested
+from sdft_lib.code_answers import extract_code, parses, with_tests
 
 PROMPT = 'from typing import List\n\n\ndef double(values: List[int]) -> List[int]:\n    """Each value twice."""\n'
 WHOLE = "def double(values: List[int]) -> List[int]:\n    return [2 * value for value in values]\n"
@@ -14,7 +14,7 @@ ITEM = {"entry_point": "double", "test": "def check(candidate):\n    assert cand
 def holds(code) -> bool:
     """Whether a source passes the tests of ITEM (our own sources, so it runs here)."""
     try:
-        exec(compile(tested(code, ITEM), "<test>", "exec"), {"__name__": "answer"})
+        exec(compile(with_tests(code, ITEM), "<test>", "exec"), {"__name__": "answer"})
     except Exception:
         return False
     return True

@@ -89,8 +89,7 @@ def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
     rows, empty = to_rows(records, chosen.name if train else f"{chosen.name}-test", chosen.columns, "drop")
     if train and chosen.whole and len(rows) > chosen.size:
         rows = [rows[place] for place in drawn(len(rows), chosen.size)]
-    pin = f"revision {chosen.revision[:12]}" if chosen.revision != "main" else "revision main, not pinned"
-    say(f"{chosen.name}: {len(rows)} of {total} rows ({empty} empty), {pin}, seed {SEED}, {address}")
+    say(f"{chosen.name}: {len(rows)} of {total} rows ({empty} empty), seed {SEED}, {address}")
     return rows
 
 

@@ -30,8 +30,8 @@ class PaperSet:
     """One fine-tuning set.
 
     ``size``: rows the paper trains on; ``whole``: rows of the public source (None: not checked). ``local`` and
-    ``local_test``: files under SDFT_PAPER_DATA. ``hub``, ``revision``, ``file``, ``test``: the public source; the
-    revision ``main`` is one that could not be pinned. ``columns``: our roles to its columns; ``only``: (column, value)
+    ``local_test``: files under SDFT_PAPER_DATA. ``hub``, ``revision``, ``file``, ``test``: the public source.
+    ``columns``: our roles to its columns; ``only``: (column, value)
     of the rows taken; ``prepare``: applied to each record first.
     """
 
@@ -101,7 +101,7 @@ PAPER_SETS = {
         ),
         PaperSet(
             "openhermes", "open", 20000, "openhermes/openhermes_train.json",
-            "teknium/openhermes", "main", "openhermes.json",
+            "teknium/openhermes", "cbba06aea4dd066d19dc0985a930c13f803d3db3", "openhermes.json",
             {"prompt": "instruction", "input": "input", "reference": "output"}, "several (see its card)", whole=242831,
         ),
     )

@@ -65,10 +65,9 @@ def test_the_seven_sets_of_the_paper():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_source_is_pinned_or_says_that_it_is_not(name):
+def test_a_source_is_pinned(name):
     chosen = PAPER_SETS[name]
-    pinned = re.fullmatch(r"[0-9a-f]{40}", chosen.revision)
-    assert pinned or (chosen.revision == "main" and chosen.whole)  # then at least its rows are counted
+    assert re.fullmatch(r"[0-9a-f]{40}", chosen.revision)
     assert chosen.revision in chosen.address(chosen.file) and chosen.file in chosen.address(chosen.file)
 
 
@@ -122,11 +121,9 @@ def test_a_set_from_its_public_source(public, name):
 def test_magicoder_takes_python_and_alpaca_no_empty_row(public):
     said = []
     numbers = [int(row["id"][-4:]) - 1 for row in load_task("magicoder", say=said.append).train]
-    assert all(number % 2 for number in numbers) and "revision 5f839b1f368a" in said[0]
+    assert all(number % 2 for number in numbers) and "@5f839b1f368a" in said[0]
     load_task("alpaca", say=said.append)
-    assert "4 of 10 rows (1 empty)" in said[1] and "revision dce01c9b08f8" in said[1]
-    load_task("openhermes", say=said.append)
-    assert "revision main, not pinned" in said[2]
+    assert "4 of 10 rows (1 empty)" in said[1] and "@dce01c9b08f8" in said[1]
 
 
 def test_several_turns_of_lima_are_kept(public):

@@ -124,6 +124,7 @@ def notes(data: dict) -> list[str]:
         "c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the largest batch that fits.",
         "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its limit at the slow "
         "share; sources and arithmetic in data/hardware.",
+        "What is marked q, c, / or 2x needs a way to train that sdft train does not offer yet.",
         *(f"{key}: trust {card['trust']}" for key, card in data["devices"].items()),
     ]
     return lines + [f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()]

@@ -71,8 +71,9 @@ def published_differences(table: Any) -> Shown:
         fig,
         f"Published differences of SDFT and SFT with 95 % intervals. {len(yes)} of {len(rows)} are carried by their "
         f"numbers of items. {told}.",
-        "Each row: trained on → measured on. Filled triangle: the numbers of items carry the difference (Fisher's exact "
-        f"test, Holm over these rows, under 0.05). Hollow: they do not. Bars: Newcombe's 95 % intervals. {CAVEAT}",
+        "Each row: trained on → measured on. Filled triangle: the numbers of items carry the difference (Fisher's "
+        "exact test, Holm over these rows, under 0.05). Hollow: they do not. Bars: Newcombe's 95 % intervals. "
+        f"{CAVEAT}",
     )
 
 

@@ -40,6 +40,7 @@ def frontier_with_yours(recorded: Any, yours: Any, *, task: str = "task") -> Sho
         ends.append((x[-1], y[-1], style))
         told.append(f"{style.label} learnt {x[-1]:.2f}, kept {y[-1]:.2f}")
     _names(ax, ends)
+    ax.set_title("thin lines: recorded; black edges: yours", fontsize=FONT, color=INK, loc="left")
     return Shown(
         shown.fig,
         f"Recorded: {shown.alt} Yours: {'; '.join(told)}.",
@@ -81,7 +82,7 @@ def share_of(method: str) -> float | None:
 
 
 def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str = "task") -> Shown:
-    """Learnt and kept against the share of rewrites: your run with intervals, recorded seeds as rings.
+    """Learnt and kept against the share of rewrites: your run with intervals, recorded seeds hollow.
 
     ``yours`` is the table of ``stats.summarise``, ``recorded`` that of ``frontier.points`` (its final checkpoints are
     drawn). Methods that change more than the share are left out. Raises SdftError if none is left.
@@ -99,17 +100,19 @@ def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str 
                 markersize=10, markeredgecolor=INK, markeredgewidth=1.5, linewidth=2)  # fmt: skip
         for share, row in zip(shares, line, strict=True):
             ax.plot([share] * 2, [row["low"], row["high"]], color=style.colour, linewidth=2)
-        for row in ends:  # beside the place, so that the rings do not cover your own points
+        for row in ends:  # beside the place, so that they do not cover your own points
             ax.plot([100 * share_of(row["method"]) + 4], [row[key]], color=style.colour, marker=style.marker,
                     linestyle="none", markersize=7, markerfacecolor="white", markeredgewidth=1.8)  # fmt: skip
         told.append(_line_in_words(f"{style.label} ({suite})", key, line, ends))
     ax.set_xticks([0, 25, 50, 75, 100], ["0\nSFT", "25", "50", "75", "100\nSDFT"])
     ax.set_xlim(-6, 110)
+    if ends:
+        ax.set_title("hollow: recorded, one a training seed", fontsize=FONT, color=INK, loc="left")
     ax.set_ylim(-0.03, 1.03)
     ax.grid(axis="y", color="#eeeeee")
     label_axes(ax, "share of the rewrites that are used, %", "score")
     method_legend(fig, [_titled(LEARNT, f"learnt: {task}"), _titled(KEPT, f"kept: {kept}")])
-    rings = " Rings: recorded training seeds, one each." if ends else " Nothing is recorded for it."
+    rings = " Hollow: recorded training seeds, one each." if ends else " Nothing is recorded for it."
     return Shown(
         fig,
         f"Scores against the share of rewrites. {'; '.join(told)}.",

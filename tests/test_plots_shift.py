@@ -144,7 +144,7 @@ def test_the_words_say_whose_runs_are_shown():
     theirs, mine = figures.frontier_with_yours(RECORDED, []), figures.frontier_with_yours([], MINE)
     assert theirs.alt.startswith("Recorded runs: ") and "recorded" in theirs.caption
     assert mine.alt.startswith("Your own run: ") and "nothing is recorded" in mine.caption
-    assert "Rings: recorded" in figures.mix_ratio(SUMMARY, RECORDED).caption
+    assert "Hollow: recorded" in figures.mix_ratio(SUMMARY, RECORDED).caption
     assert "Nothing is recorded" in figures.mix_ratio(SUMMARY).caption
     assert "yours" not in figures.mix_ratio([], RECORDED).alt
 

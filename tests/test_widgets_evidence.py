@@ -10,7 +10,7 @@ from sdft_lib.errors import SdftError
 
 ROWS = [
     {"id": f"t-{n}", "messages": [{"role": "user", "content": "?"}], "reference": "billing",
-     "text": "billing" if n == 3 else f"The answer is billing, case <b>{n}</b>", "reason": "accepted",
+     "text": "billing" if n == 3 else f"The answer is billing <b>{n}</b>", "reason": "accepted",
      "source": "original" if n == 3 else "rewritten"}
     for n in range(4)
 ]  # fmt: skip

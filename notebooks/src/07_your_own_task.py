@@ -309,7 +309,7 @@ if half > 0:
     print(f"SDFT minus SFT on your task is known to within {half:.2f}, from {row['n']} test rows.")
     print(f"For {MARGIN / 2:.2f} you would need about {needed} rows of the same sort.")
 else:
-    print("SDFT and SFT differ alike on all test rows, so the interval knows nothing of other rows: take more.")
+    print("Every test row gave the same difference, so the interval knows nothing of other rows: take more.")
 
 # %%
 clear = paired[paired["p_holm"] < 0.05]

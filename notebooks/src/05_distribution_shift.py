@@ -233,7 +233,7 @@ recorded_pairs.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "differ
 from sdft_lib.recorded import swept
 
 sweep = swept(s.task, s.model)
-sweep.round(3).astype(object).fillna("default")
+sweep.round(4).astype(object).fillna("default")
 
 # %%
 used = f"learning rate {s.training.learning_rate:g}, rank {s.training.rank}"

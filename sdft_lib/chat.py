@@ -53,7 +53,7 @@ def prompt_text(messages: list[dict], tokenizer) -> str:
 
 def check_room(tokens: int, model, what: str, new: int = 0) -> None:
     """Refuse a row that does not fit into the model's context; nothing is ever cut in silence."""
-    limit = getattr(model.config, "max_position_embeddings", None)
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit and tokens + new > limit:
         room = f" and {new} new ones would follow" if new else ""
         raise SdftError(f"{what} has {tokens} tokens{room}, more than the model's context of {limit}; shorten it.")
@@ -79,6 +79,22 @@ def end_of_turn(messages: list[dict], tokenizer) -> str:
     return tokenizer.decode(ids[: stops[0] + 1], skip_special_tokens=False)
 
 
+def lead(messages: list[dict], tokenizer) -> str:
+    """What the template writes between its prompt and an answer: a space in Llama 2's, nothing in most."""
+    marker, prompt = "sdft-lead-probe", prompt_text(messages, tokenizer)
+    for candidate in (messages, fold_system(messages)):
+        try:
+            whole = tokenizer.apply_chat_template(
+                [*candidate, {"role": "assistant", "content": marker}], tokenize=False, enable_thinking=False
+            )
+        except Exception:  # as in prompt_text
+            continue
+        if whole.startswith(prompt):
+            between = whole[len(prompt) : whole.index(marker)]
+            return "" if between.strip() else between
+    return ""
+
+
 def stop_ids(tokenizer) -> set[int]:
     """Ids that end a turn: end of sequence and the usual end-of-turn tokens that this tokenizer knows."""
     names = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", tokenizer.eos_token)
@@ -101,7 +117,7 @@ def render(messages: list[dict], tokenizer, response: str | None = None) -> Rend
         return Rendered(prompt_ids, [False] * len(prompt_ids))
     if not response.strip():
         raise SdftError("the response is empty, so no token would be trained; drop the row or fill it in.")
-    target = response + end_of_turn(messages, tokenizer)
+    target = lead(messages, tokenizer) + response + end_of_turn(messages, tokenizer)
     ids = encode(prompt + target, tokenizer)
     if ids[: len(prompt_ids)] != prompt_ids:
         ids = prompt_ids + encode(target, tokenizer)

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from sdft_lib.prefix import pad_behind_prefix, prefix_cache
+from sdft_lib.prefix import pad_behind_prefix, prefix_cache, shareable
 from sdft_lib.products import weights_first
 
 DROP_SHARE = 8  # finished rows are dropped once they are an eighth of the batch: each drop copies the cache
@@ -121,7 +121,7 @@ def read_prompts(model, rows: Sequence[list[int]], first: int, pad: int) -> Batc
     import torch
     from transformers import DynamicCache
 
-    ids, attention, shared = pad_behind_prefix(rows, pad, model.device)
+    ids, attention, shared = pad_behind_prefix(rows, pad, model.device, shareable(model))
     positions = (attention.cumsum(1) - 1).clamp_min(0)
     start = prefix_cache(model, ids[:1], shared) or DynamicCache(config=model.config)
     whole = model.device.type != "cpu" or not growing(start)

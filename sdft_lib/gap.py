@@ -11,7 +11,7 @@ from typing import Any
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.generation import batches
-from sdft_lib.prefix import pad_behind_prefix, prefix_cache
+from sdft_lib.prefix import pad_behind_prefix, prefix_cache, shareable
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
 CODE = ("chat", "prefix", "generation", "gap")
@@ -61,7 +61,7 @@ def token_nats(seed, rendered: Sequence) -> list[list[float]]:
     import torch
 
     input_ids, attention, shared = pad_behind_prefix(
-        [r.ids for r in rendered], seed.tokenizer.pad_token_id, seed.device
+        [r.ids for r in rendered], seed.tokenizer.pad_token_id, seed.device, shareable(seed.model)
     )
     lengths = [sum(row.mask) for row in rendered]
     keep = max(lengths) + 1

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sdft_lib.canary import check_parity
-from sdft_lib.chat import check_room, encode, prompt_text, stop_ids
+from sdft_lib.chat import check_room, encode, lead, prompt_text, stop_ids
 from sdft_lib.decode import decode
 from sdft_lib.disk import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.errors import SdftError
@@ -112,7 +112,8 @@ def prompt_ids(seed, prompts, openings, max_new_tokens: int, names=None) -> list
     names = names or range(1, len(prompts) + 1)
     rows = []
     for name, messages, opening in zip(names, prompts, openings, strict=True):
-        rows.append(encode(prompt_text(messages, seed.tokenizer) + opening, seed.tokenizer))
+        start = lead(messages, seed.tokenizer) + opening if opening else ""
+        rows.append(encode(prompt_text(messages, seed.tokenizer) + start, seed.tokenizer))
         check_room(len(rows[-1]), seed.model, f"prompt {name}", max_new_tokens)
     return rows
 

@@ -9,15 +9,24 @@ import os
 from collections.abc import Sequence
 
 
-def pad_behind_prefix(rows: list[list[int]], pad: int, device: str):
+def shareable(model) -> bool:
+    """True if every layer sees all tokens. A sliding window (Gemma) counts places, padding too, so padding behind a
+    shared start would push that start out of the window of some rows and not of others."""
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ()
+    return all(kind == "full_attention" for kind in kinds)
+
+
+def pad_behind_prefix(rows: list[list[int]], pad: int, device: str, share: bool = True):
     """Tensors (rows, longest) of ids and attention, and the length of the shared start; padding follows that start.
 
     At least one token of each row stays out of the shared start, since generation needs a token to begin from.
+    Not ``share``: nothing counts as shared, and padding stands at the left.
     """
     import torch
 
     shared = min(len(os.path.commonprefix(rows)), min(map(len, rows)) - 1) if len(rows) > 1 else 0
     longest = max(map(len, rows))
+    shared = shared if share else 0
     ids = [row[:shared] + [pad] * (longest - len(row)) + row[shared:] for row in rows]
     mask = [[1] * shared + [0] * (longest - len(row)) + [1] * (len(row) - shared) for row in rows]
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device), shared
@@ -36,12 +45,12 @@ def prefix_cache(model, input_ids, shared: int):
     return cache
 
 
-def collate(items: Sequence[dict], pad: int) -> dict:
+def collate(items: Sequence[dict], pad: int, share: bool = True) -> dict:
     """A batch padded behind the start that its rows share; ``shared`` is that start's length in tokens.
 
     ``logits_to_keep`` limits the vocabulary layer to the positions that are trained on.
     """
-    input_ids, attention, shared = pad_behind_prefix([item["ids"] for item in items], pad, "cpu")
+    input_ids, attention, shared = pad_behind_prefix([item["ids"] for item in items], pad, "cpu", share)
     keep = max(sum(item["mask"]) for item in items) + 1
     shared = max(0, min(shared, input_ids.shape[1] - keep))
     targets = [sum(item["mask"]) for item in items]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
-from sdft_lib.prefix import pad_behind_prefix
+from sdft_lib.prefix import pad_behind_prefix, shareable
 
 LAYER = re.compile(r"layers\.(\d+)\.(.+)\.weight$")
 ROWS = 4  # rows a pass: full distributions over 49k tokens are large
@@ -46,7 +46,8 @@ def batch_kl(seed, tuned, rendered: Sequence) -> list[list[float]]:
     import torch
 
     keep = max(sum(row.mask) for row in rendered) + 1
-    ids, attention, _ = pad_behind_prefix([row.ids for row in rendered], seed.tokenizer.pad_token_id, seed.device)
+    rows, pad = [row.ids for row in rendered], seed.tokenizer.pad_token_id
+    ids, attention, _ = pad_behind_prefix(rows, pad, seed.device, shareable(seed.model))
     inputs = {"input_ids": ids, "attention_mask": attention, "logits_to_keep": keep,
               "position_ids": (attention.cumsum(1) - 1).clamp_min(0)}  # fmt: skip
     with torch.inference_mode():

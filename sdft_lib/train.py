@@ -13,7 +13,7 @@ from typing import Any
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
-from sdft_lib.prefix import collate
+from sdft_lib.prefix import collate, shareable
 from sdft_lib.ranks import common
 from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
 from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, save_adapter, trainer_arguments
@@ -153,7 +153,7 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
         model=model,
         args=trainer_arguments(seed, config, checkpoints),
         train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
-        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id),
+        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id, shareable(seed.model)),
         callbacks=[printer(label, say), keeper(config.keep, folder / "kept")],
     )
     trainer.remove_callback(PrinterCallback)

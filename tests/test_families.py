@@ -142,13 +142,9 @@ def test_a_text_goes_through_the_tokenizer_unchanged(seeds, name):
     assert tokenizer.decode(encode(f"{ANSWER}\n{SYSTEM}", tokenizer)) == f"{ANSWER}\n{SYSTEM}"
 
 
-LEAD = pytest.mark.xfail(strict=True, reason="Llama 2 writes a space before an answer, which render leaves out")
-WINDOW = pytest.mark.xfail(strict=True, reason="padding behind a shared start shortens a sliding window")
-windowed_families = [pytest.param(name, marks=WINDOW if name.startswith("gemma") else ()) for name in FAMILIES]
-rendered_families = [pytest.param(name, marks=LEAD if name == "llama-2" else ()) for name in FAMILIES]
 
 
-@pytest.mark.parametrize("name", rendered_families)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("messages", [MESSAGES[1:], MULTI], ids=["one-turn", "turns"])
 def test_a_training_row_is_what_the_template_writes(seeds, name, messages):
     tokenizer = seeds(name).tokenizer
@@ -228,7 +224,7 @@ def plain(seed, messages, tokens):
     return out[0, ids.shape[1] :].tolist()
 
 
-@pytest.mark.parametrize("name", windowed_families)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_answers_are_those_of_plain_generation(seeds, name):
     """Rows of many lengths that share a start, so that padding stands behind it."""
     seed, tokens = seeds(name), 12
@@ -241,19 +237,20 @@ def test_answers_are_those_of_plain_generation(seeds, name):
     assert len({answer.text for answer in answers}) > 1, "all answers are the same: the test says nothing"
 
 
-@pytest.mark.parametrize("name", windowed_families)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_the_loss_of_a_batch_is_that_of_its_rows(seeds, name):
     """What rows share is run once and padding stands behind it: neither may change the loss (Gemma has a window)."""
     import torch
 
-    from sdft_lib.prefix import collate, share_prefix
+    from sdft_lib.prefix import collate, share_prefix, shareable
 
     seed = seeds(name)
     rows = [render([MESSAGES[0], {"role": "user", "content": ASKED + " Say why." * count}], seed.tokenizer, ANSWER)
             for count in (0, 2, 6)]  # fmt: skip
     items = [{"ids": row.ids, "mask": row.mask} for row in rows]
     with torch.no_grad():
-        batch = seed.model(**share_prefix(seed.model, collate(items, seed.tokenizer.pad_token_id))).loss
+        together = collate(items, seed.tokenizer.pad_token_id, shareable(seed.model))
+        batch = seed.model(**share_prefix(seed.model, together)).loss
         alone = []
         for item in items:
             ids = torch.tensor([item["ids"]])

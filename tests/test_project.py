@@ -23,6 +23,7 @@ BROUGHT_BY = {
     **dict.fromkeys(["psutil", "IPython", "jupyter_client"], "ipykernel"),
     **dict.fromkeys(["tqdm", "huggingface_hub", "packaging", "tokenizers"], "transformers"),
     "numpy": "scipy",
+    "sklearn": "sentence-transformers",
     "docutils": "sphinx",
 }
 IMPORT_NAMES = {"llama_cpp": "llama-cpp-python"}

@@ -26,7 +26,7 @@ MOST = 70  # answers of each stratum that are labelled
 WORDS = 12
 
 
-def answers() -> list[dict]:
+def answers(folder: Path) -> list[dict]:
     """All answers of the pool with the judge's verdict: id, suite, way, request, text, verdict."""
     from sdft_lib.data import load_probes
     from sdft_lib.generation import Decoding, generate
@@ -45,7 +45,10 @@ def answers() -> list[dict]:
         prompts = [[{"role": "system", "content": system}, user] if system else row["messages"]
                    for row, user in zip(suite.rows, users, strict=True)]  # fmt: skip
         names = [row["id"] for row in suite.rows]
-        for name, user, answer in zip(names, users, generate(seed, prompts, decoding, names=names), strict=True):
+        path = folder / f"{suite.name}-{way}.jsonl"  # a second start goes on from here
+        for name, user, answer in zip(
+            names, users, generate(seed, prompts, decoding, names=names, path=path), strict=True
+        ):
             found.append({"id": f"{name}/{way}", "suite": suite.name, "request": user["content"],
                           "text": answer.text.strip(), "verdict": is_refusal(answer.text)})  # fmt: skip
     return found
@@ -54,7 +57,7 @@ def answers() -> list[dict]:
 def sample(folder: Path) -> None:
     """Draw up to MOST answers of each stratum and write the sheet, in random order and without the verdicts."""
     folder.mkdir(parents=True, exist_ok=True)
-    source, pool, chosen = random.Random(0), answers(), []
+    source, pool, chosen = random.Random(0), answers(folder), []
     for verdict in (True, False):
         stratum = [row for row in pool if row["verdict"] is verdict]
         some = source.sample(stratum, min(MOST, len(stratum)))

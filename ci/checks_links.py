@@ -54,7 +54,7 @@ def resolve(notebook, path: Path) -> list[str]:
             continue
         file, _, anchor = unquote(target).partition("#")
         place = path.parent / file if file else path
-        if file.startswith("/") or not place.exists():
+        if file and (file.startswith("/") or not place.exists()):
             wrong.append(f"cell {index}: the link {target!r} leads nowhere")
         elif anchor and anchor not in (own if not file else anchors(headings_of(place))):
             wrong.append(f"cell {index}: the link {target!r} names a heading that is not there")

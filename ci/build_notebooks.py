@@ -6,6 +6,7 @@
 
 python ci/build_notebooks.py                    text and code anew; outputs stay where the code is unchanged
 python ci/build_notebooks.py --execute          take the outputs of the last full run from build/lessons/
+python ci/build_notebooks.py --execute FOLDER   take those of another run; one in fast mode only where there is no other
 python ci/build_notebooks.py --check            change nothing; exit 1 if a copy is missing, stale or left over
 python ci/build_notebooks.py --repo owner/name  write another repository into all badges
 """
@@ -19,16 +20,23 @@ from pathlib import Path
 import audiences
 import bootstrap
 import lesson_table
-from lesson_outputs import with_outputs
+from lesson_outputs import run_exercises, with_outputs
 from lessons import NOTEBOOKS, code_sha256, lesson_sources, repository, stamp, text_of, to_notebook
 
 EXECUTED = bootstrap.ROOT / "build" / "lessons"
 RAW = argparse.RawDescriptionHelpFormatter
 PLACES = ("", "student", "instructor")
+FAST = (
+    "\n\n**The outputs below are those of fast mode**, on few rows: a full run of this lesson has not been recorded "
+    "yet. Recorded results that it shows are whole; from its own numbers nothing can be concluded."
+)
 
 
-def reading_copy(source: Path, executed_folder: Path | None):
-    """(notebook, complaint): the copy of one lesson, with outputs from a run, else those it already has."""
+def reading_copy(source: Path, executed_folder: Path | None, *, run: bool = True):
+    """(notebook, complaint): the copy of one lesson, with outputs from a run, else those it already has.
+
+    Exercises that the run does not hold are run now, or with ``run`` off complained about.
+    """
     import nbformat
 
     notebook = audiences.for_readers(to_notebook(source))
@@ -37,11 +45,27 @@ def reading_copy(source: Path, executed_folder: Path | None):
         return notebook, f"{place} is missing: run ci/run_tutorial.py"
     executed = nbformat.read(place, as_version=4)
     record = executed.metadata.get("sdft", {})
-    if record.get("mode") != "default":
-        return notebook, f"{place} does not come from a complete run in default mode: run ci/run_tutorial.py"
+    if record.get("mode") not in ("default", "fast"):
+        return notebook, f"{place} does not come from a complete run: run ci/run_tutorial.py"
+    if record["mode"] == "fast":
+        if executed_folder and recorded_mode(NOTEBOOKS / f"{source.stem}.ipynb") == "default":
+            return notebook, f"{place} comes from a fast run, and the copy from a full one, which stays"
+        notebook.cells[0].source += FAST
     if not record.get("code_sha256") == code_sha256(executed) == code_sha256(notebook):
         return notebook, f"{place} ran other code than {source.name} holds now: run ci/run_tutorial.py"
-    return with_outputs(notebook, executed), ""
+    try:
+        return with_outputs(notebook, executed), ""
+    except KeyError:
+        if not run:
+            return notebook, f"{place} lacks outputs of exercises: run ci/build_notebooks.py"
+    return with_outputs(notebook, run_exercises(notebook, executed)), ""
+
+
+def recorded_mode(copy: Path) -> str | None:
+    """The mode of the run whose outputs a reading copy holds."""
+    import nbformat
+
+    return nbformat.read(copy, as_version=4).metadata.get("sdft", {}).get("mode") if copy.exists() else None
 
 
 def other_copies(source: Path) -> dict[Path, str]:
@@ -72,7 +96,7 @@ def check() -> list[str]:
     """What is wrong with the committed copies, one sentence each."""
     wrong = [f"{shown(copy)} has no source in notebooks/src: delete it." for copy in left_over()]
     for source in lesson_sources():
-        notebook, complaint = reading_copy(source, None)
+        notebook, complaint = reading_copy(source, None, run=False)
         if complaint:
             wrong.append(f"{complaint} and then ci/build_notebooks.py --execute.")
         elif differs(NOTEBOOKS / f"{source.stem}.ipynb", text_of(notebook)):
@@ -116,13 +140,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--check", action="store_true", help="only compare; exit 1 if a copy is not fresh")
-    choice.add_argument("--execute", action="store_true", help="take the outputs from build/lessons")
+    choice.add_argument("--execute", nargs="?", const=EXECUTED, type=Path, metavar="FOLDER",
+                        help="take the outputs of a run, by default from build/lessons")  # fmt: skip
     choice.add_argument("--repo", metavar="OWNER/NAME", help="the repository that the badges open")
     options = parser.parse_args()
     bootstrap.ensure_venv()
     if options.repo:
         stamp(options.repo)
-    complaints = check() if options.check else build(EXECUTED if options.execute else None)
+    complaints = check() if options.check else build(options.execute)
     done = f"Three copies of {len(lesson_sources())} lessons are fresh; their badges open {repository()[0]}."
     print("\n".join(complaints) or done)
     return 1 if complaints else 0

@@ -1,25 +1,47 @@
-"""The outputs of a run inside a reading copy: cleaned, counted from 1 to n, with the record of the run."""
+"""The outputs of a run inside a reading copy: cleaned, counted from 1 to n, with the record of the run.
+
+Exercises and their checks stand on their own and need no model. Where a run does not hold them they are run alone.
+"""
 
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import bootstrap
-from lessons import is_injected
+from lessons import KERNEL, is_exercise, is_injected
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def with_outputs(notebook, executed):
-    """The notebook with the cleaned outputs and the record (`metadata.sdft`) of a run of the same code."""
+    """The notebook with the cleaned outputs and the record (`metadata.sdft`) of a run of the same code.
+
+    Raises KeyError for an exercise that the run does not hold; see ``run_exercises``.
+    """
     ran = [cell for cell in executed.cells if cell.cell_type == "code" and not is_injected(cell)]
+    lesson = iter([cell for cell in ran if not is_exercise(cell)])
+    exercises = {cell.source: cell for cell in ran if is_exercise(cell)}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for count, (cell, done) in enumerate(zip(code, ran, strict=True), start=1):
+    for count, cell in enumerate(code, start=1):
+        done = exercises[cell.source] if is_exercise(cell) else next(lesson)
         cell.execution_count = count
         cell.outputs = clean(done.outputs, count)
     notebook.metadata["sdft"] = executed.metadata["sdft"]
     return notebook
+
+
+def run_exercises(notebook, executed):
+    """The run with the exercises of the notebook, which are run now, in place of its own."""
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_notebook
+
+    cells = [deepcopy(cell) for cell in notebook.cells if is_exercise(cell)]  # running leaves times in their metadata
+    alone = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    NotebookClient(alone, timeout=120, resources={"metadata": {"path": str(bootstrap.ROOT)}}).execute()
+    executed.cells = [cell for cell in executed.cells if not is_exercise(cell)] + alone.cells
+    return executed
 
 
 def clean(outputs, count: int) -> list:

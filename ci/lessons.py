@@ -51,9 +51,16 @@ def tags_of(cell) -> list[str]:
 
 
 def code_sha256(notebook) -> str:
-    """Hash of the code cells in order, the cell that papermill adds left out."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not is_injected(cell)]
+    """Hash of the lesson's code in order; the cell that papermill adds and the exercises, which need no run, left out.
+    """
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"
+            and not is_injected(cell) and not is_exercise(cell)]  # fmt: skip
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
+
+
+def is_exercise(cell) -> bool:
+    """Cells that stand on their own at the end of a lesson: an exercise, or the check of one."""
+    return bool({"exercise", "check"} & set(tags_of(cell)))
 
 
 def is_injected(cell) -> bool:

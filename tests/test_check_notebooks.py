@@ -35,7 +35,8 @@ IMAGE = {"image/png": "AA==", "text/plain": "SFT loses facts"}
 def lesson(*cells):
     """A good lesson, executed, with more cells at its end."""
     opening = [new_markdown_cell(HEADER), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
-    made = new_notebook(cells=[*opening, *cells], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    made = new_notebook(cells=[*opening, *cells], metadata={"kernelspec": kernel})
     for index, cell in enumerate(made.cells):
         cell.id = f"c{index:02d}"
     return executed(made)

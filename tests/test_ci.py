@@ -78,10 +78,33 @@ def test_a_left_over_copy_is_found(project):
     assert build_notebooks.check() == ["07_gone.ipynb has no source in notebooks/src: delete it."]
 
 
-def test_a_fast_run_makes_no_reading_copy(project, source):
-    nbformat.write(executed(source, [], mode="fast"), project / "executed" / "00_tiny.ipynb")
-    assert "default mode" in build_notebooks.build(project / "executed")[0]
-    assert not (project / "copies" / "00_tiny.ipynb").exists()
+def test_a_fast_run_makes_a_copy_that_says_so_and_replaces_no_full_one(project, source):
+    copy, place = project / "copies" / "00_tiny.ipynb", project / "executed" / "00_tiny.ipynb"
+    full = place.read_bytes()
+    nbformat.write(executed(source, [], mode="other"), place)
+    assert "complete run" in build_notebooks.build(project / "executed")[0] and not copy.exists()
+    nbformat.write(executed(source, [], mode="fast"), place)
+    assert build_notebooks.build(project / "executed") == [] == build_notebooks.check()
+    assert "those of fast mode" in nbformat.read(copy, as_version=4).cells[0].source
+    assert build_notebooks.build(None) == [] and copy.read_text(encoding="utf-8").count("those of fast mode") == 1
+    place.write_bytes(full)
+    assert build_notebooks.build(project / "executed") == []
+    assert "those of fast mode" not in copy.read_text(encoding="utf-8")
+    nbformat.write(executed(source, [], mode="fast"), place)
+    assert "which stays" in build_notebooks.build(project / "executed")[0]
+
+
+def test_exercises_are_run_alone_and_leave_the_run_of_the_lesson(project, source):
+    build_notebooks.build(project / "executed")
+    before = nbformat.read(project / "copies" / "00_tiny.ipynb", as_version=4)
+    source.write_text(LESSON + '\n# %% tags=["exercise"]\ndef twice(x):\n    return 2 * x\n\n'
+                      '# %% tags=["check"]\nprint(twice(21))\n', encoding="utf-8")  # fmt: skip
+    assert "lacks outputs of exercises" in build_notebooks.check()[0]
+    assert build_notebooks.build(None) == [] == build_notebooks.check()
+    after = nbformat.read(project / "copies" / "00_tiny.ipynb", as_version=4)
+    code = [cell for cell in after.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4] and code[3].outputs[0].text == "42\n"
+    assert code[1].outputs == before.cells[-1].outputs and after.metadata["sdft"] == before.metadata["sdft"]
 
 
 def test_outputs_are_cleaned(monkeypatch, tmp_path):

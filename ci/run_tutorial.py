@@ -25,7 +25,7 @@ QUIET = "c = get_config()\nc.IPKernelApp.log_level = 50\n"  # a kernel's warning
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
-    parser.add_argument("--fast", action="store_true", help="few rows: minutes, not half an hour")
+    parser.add_argument("--fast", action="store_true", help="few rows: minutes, not an hour")
     parser.add_argument("--lesson", metavar="NN", help="run one lesson, by its number")
     parser.add_argument("--out", type=Path, default=Path("build"), help="where results go (default: build)")
     parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)  # another folder of lessons, for tests

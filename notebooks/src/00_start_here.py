@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 Start here: a model that answers, and what fine-tuning will do to it
 #
-# **You will** meet the small chat model that this tutorial fine-tunes, ask it a few questions, look at the task it is to learn, and see the plan of the five lessons.
+# **You will** meet the small chat model that this tutorial fine-tunes, ask it a few questions, look at the task it is to learn, and see the plan of the lessons.
 #
 # **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
 #
@@ -101,6 +101,9 @@ for row, answer in zip(rows, own, strict=True):
 # | 02 | let the seed rewrite the references and keep what passes a check |
 # | 03 | train twice with the same budget: on the references (**SFT**) and on the rewrites (**SDFT**) |
 # | 04 | compare seed, SFT and SDFT on the task and on five probes, with intervals, and read what it cost |
+# | 05 | hold SDFT against cheaper ways of forgetting less, and measure how far each moved the model |
+# | 06 | train three tasks one after the other, and see what is left of the first |
+# | 07 | bring data of your own, and learn beforehand whether SDFT is worth a try |
 #
 # ## 5. Where things are kept
 #

@@ -119,7 +119,9 @@ def test_paths_hold_every_run_of_one_order(both):
     shown = figures.stage_paths(matrices)
     assert "SFT (yours): tickets 0.00, 0.90, 0.30; sums 0.00, 0.00, 0.90" in shown.alt
     assert "replay (recorded)" in shown.alt and "seeds: 2" in shown.caption and "0.15 to each side" in shown.caption
-    faces = {mark.get_label(): mark.get_markerfacecolor() for mark in shown.fig.legends[0].legend_handles}
+    legend = shown.fig.legends[0]
+    marks = zip(legend.get_texts(), legend.legend_handles, strict=True)
+    faces = {text.get_text(): mark.get_markerfacecolor() for text, mark in marks}
     assert len(shown.fig.axes) == 2 and len(faces) == 5
     assert faces["SFT (recorded)"] == "white" != faces["SFT (yours)"]
     other = continual.matrix(both[(both["order"] == ORDERS[1]) & (both["method"] == "SFT (recorded)")])

@@ -4,13 +4,11 @@ python3 ci/record_evidence.py           rebuild both from data/results/tickets.j
 python3 ci/record_evidence.py --check   change nothing; exit 1 if the README's part does not follow from that file
 """
 
-import argparse
 import sys
 
-import bootstrap
 import record_run
 
-ROOT = bootstrap.ROOT
+ROOT = record_run.ROOT
 RECORD = ROOT / "data" / "results" / "tickets.jsonl"
 FIGURE = ROOT / "data" / "results" / "frontier.png"
 BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
@@ -21,7 +19,6 @@ SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
 
 def recorded():
     """Items of the methods that have at least FEWEST seeds, and of the seed model."""
-    sys.path.insert(0, str(ROOT))
     from sdft_lib.recorded import recorded as read
 
     frame = read()
@@ -96,24 +93,21 @@ def lines_of_facts() -> list[dict]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    options = parser.parse_args()
-    bootstrap.ensure_venv()
+    check = record_run.only_check(__doc__)
     frame = recorded()
     readme = readme_with(frame)
-    if not options.check:
+    if not check:
         from sdft_lib import figures
         from sdft_lib.frontier import points
 
-        if block(frame):
+        if HEAD in readme:
             figures.save(figures.frontier(points(frame, "facts")), FIGURE)
         (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
-    elif readme != (ROOT / "README.md").read_text(encoding="utf-8"):
-        print("README.md: its part on the recorded grid differs from data/results: run ci/record_evidence.py.")
-        return 1
-    print("The README's evidence follows from data/results/tickets.jsonl.")
-    return 0
+    return record_run.compared(
+        readme,
+        "The README's evidence follows from data/results/tickets.jsonl.",
+        "README.md: its part on the recorded grid differs from data/results: run ci/record_evidence.py.",
+    )
 
 
 if __name__ == "__main__":

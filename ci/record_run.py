@@ -91,19 +91,31 @@ def record_run() -> None:
     (ROOT / "README.md").write_text(readme_with(record), encoding="utf-8", newline="\n")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def only_check(description: str) -> bool:
+    """Whether ``--check`` was given; the environment is there afterwards."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only compare")
     options = parser.parse_args()
     bootstrap.ensure_venv()
-    if not options.check:
+    return options.check
+
+
+def compared(readme: str, same: str, other: str) -> int:
+    """Say one of two sentences, by whether the README's text is ``readme``; the exit code."""
+    fresh = readme == (ROOT / "README.md").read_text(encoding="utf-8")
+    print(same if fresh else other)
+    return 0 if fresh else 1
+
+
+def main() -> int:
+    if not only_check(__doc__):
         record_run()
     record = json.loads(RECORD.read_text(encoding="utf-8"))
-    if readme_with(record) != (ROOT / "README.md").read_text(encoding="utf-8"):
-        print("README.md: the results differ from data/results/default_run.json: run ci/record_run.py.")
-        return 1
-    print("The README's results follow from data/results/default_run.json.")
-    return 0
+    return compared(
+        readme_with(record),
+        "The README's results follow from data/results/default_run.json.",
+        "README.md: the results differ from data/results/default_run.json: run ci/record_run.py.",
+    )
 
 
 if __name__ == "__main__":

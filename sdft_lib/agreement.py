@@ -1,4 +1,4 @@
-"""How far the refusal judge can be trusted: its precision and recall against two people's labels (lesson 04).
+"""How far the refusal judge can be trusted: its precision and recall against two annotators' labels (lesson 04).
 
 The answers are drawn in two strata, those that the judge calls a refusal and the others, with different shares. Recall
 over all answers therefore weighs each labelled answer by how many it stands for.

@@ -79,9 +79,10 @@ def end_of_turn(messages: list[dict], tokenizer) -> str:
     return tokenizer.decode(ids[: stops[0] + 1], skip_special_tokens=False)
 
 
-def lead(messages: list[dict], tokenizer) -> str:
-    """What the template writes between its prompt and an answer: a space in Llama 2's, nothing in most."""
-    marker, prompt = "sdft-lead-probe", prompt_text(messages, tokenizer)
+def lead(messages: list[dict], tokenizer, prompt: str) -> str:
+    """What the template writes between ``prompt`` (of ``prompt_text``) and an answer: a space in Llama 2's, nothing in
+    most."""
+    marker = "sdft-lead-probe"
     for candidate in (messages, fold_system(messages)):
         try:
             whole = tokenizer.apply_chat_template(
@@ -117,7 +118,7 @@ def render(messages: list[dict], tokenizer, response: str | None = None) -> Rend
         return Rendered(prompt_ids, [False] * len(prompt_ids))
     if not response.strip():
         raise SdftError("the response is empty, so no token would be trained; drop the row or fill it in.")
-    target = lead(messages, tokenizer) + response + end_of_turn(messages, tokenizer)
+    target = lead(messages, tokenizer, prompt) + response + end_of_turn(messages, tokenizer)
     ids = encode(prompt + target, tokenizer)
     if ids[: len(prompt_ids)] != prompt_ids:
         ids = prompt_ids + encode(target, tokenizer)

@@ -23,8 +23,8 @@ from sdft_lib.cli_io import (
     column_map,
     progress,
 )
+from sdft_lib.comparison import LONG
 
-LONG = 200  # tokens a rewrite may have where the lessons set no budget
 Candidates = Annotated[int, typer.Option("--candidates", min=1, help="Rewrites tried for each row.")]
 Tokens = Annotated[int | None, typer.Option("--max-new-tokens", min=1, help="Longest rewrite, in tokens.")]
 

@@ -65,7 +65,7 @@ def collect(settings: Settings, *, task=None, methods: Sequence[str] = DEFAULT, 
     from sdft_lib.distill import distill
     from sdft_lib.evaluate import evaluate, suites
     from sdft_lib.gap import gap
-    from sdft_lib.methods import configured, method
+    from sdft_lib.methods import configured, method, training_rows
     from sdft_lib.models import load_seed, with_adapter
     from sdft_lib.stats import compare, summarise
     from sdft_lib.templates import load_template
@@ -81,7 +81,8 @@ def collect(settings: Settings, *, task=None, methods: Sequence[str] = DEFAULT, 
     asked, tuned = suites(settings, task), {}
     frames = [evaluate(seed, asked, method="seed", say=say)]
     for name, each in chosen.items():
-        rows = training_rows(each, seed, task, template, distilled.rows, settings, say)
+        rows = training_rows(each, seed, task, template, distilled.rows, limit=settings.train_rows,
+                             training_seed=settings.training.seed, **options)  # fmt: skip
         config = configured(each, settings.training)
         tuned[name] = fine_tune(seed, rows, config, column=each.column, label=name, say=say)
         frames.append(evaluate(with_adapter(seed, tuned[name].adapter, label=name), asked, method=name, say=say))
@@ -97,18 +98,6 @@ def budget(settings: Settings, task):
     from sdft_lib.generation import Decoding
 
     return GREEDY if settings.task in task_names() or task.kind == "label" else Decoding(max_new_tokens=LONG)
-
-
-def training_rows(chosen, seed, task, template, rows, settings: Settings, say) -> list[dict]:
-    """The rows that a method trains on, out of the distilled ``rows``; the replayed and the best are made here."""
-    from sdft_lib.data import load_general
-    from sdft_lib.methods import best_rewrites, own_answers, rows_for
-
-    if chosen.candidates > 1:
-        options = {"candidates": chosen.candidates, "decoding": budget(settings, task), "limit": settings.train_rows}
-        return best_rewrites(seed, task, template, **options, say=say)
-    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
-    return rows_for(chosen, rows, general=general, seed=settings.training.seed)
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:

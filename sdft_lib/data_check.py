@@ -10,10 +10,15 @@ from statistics import mean, median
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.overlap import compared, seen_prompts
 from sdft_lib.paper_load import local_rows, paper_file
-from sdft_lib.paper_sets import EVALUATIONS, PAPER_SETS
+from sdft_lib.paper_sets import PAPER_SETS
+from sdft_lib.paper_suites import SUITES
 from sdft_lib.unread import READ, unread
 
 EXAMPLES = 5  # ids shown for each finding
+EVALUATIONS = {  # what is compared with, by the name shown, and its suite
+    "gsm8k-test": "gsm8k", "multiarith": "multiarith", "openfunctions-test": "openfunctions",
+    "alpaca-eval": "alpaca_eval", "advbench": "advbench",
+}  # fmt: skip
 
 
 def check_data(
@@ -122,8 +127,8 @@ def evaluation_rows(task: Task, source: str | Path) -> tuple[dict[str, list[dict
     found = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
     found |= {name: load_probes(name, plain=True).rows for name in PROBES}
     absent = []
-    for name, file in EVALUATIONS.items():
-        path = paper_file(file)
+    for name, suite in EVALUATIONS.items():
+        path = paper_file(SUITES[suite].local)
         if path is None:
             absent.append(name)
         elif not same_file(path, source):

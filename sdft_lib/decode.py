@@ -33,7 +33,7 @@ class Batch:
 
 def decode(
     model, rows: Sequence[list[int]], choose: Callable, *, stops: Sequence[int], pad: int, max_new_tokens: int,
-    together: int = 128,
+    together: int,
 ) -> list[list[int]]:  # fmt: skip
     """New token ids of each row, the stop token included; ``choose(logits, ids, numbers)`` picks one token a row.
 

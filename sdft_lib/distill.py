@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sdft_lib import generation
 from sdft_lib.canary import check_text
 from sdft_lib.errors import SdftError
 from sdft_lib.generation import Decoding, Generation, generate
@@ -16,10 +17,7 @@ from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, 
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
-CODE = (
-    "chat", "templates", "prefix", "products", "decode", "sampling", "generation", "answers", "calls", "labels",
-    "phrases", "verify", "distill",
-)  # fmt: skip
+CODE = (*generation.CODE, "templates", "answers", "calls", "labels", "phrases", "verify", "distill")
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from sdft_lib.distill import SAMPLED
 from sdft_lib.errors import SdftError
-from sdft_lib.generation import Decoding, generate
+from sdft_lib.generation import Decoding
 from sdft_lib.shift import answer_kl
 from sdft_lib.similarity import alike
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
-
-CODE = ("chat", "prefix", "products", "decode", "sampling", "generation", "drift")
+from sdft_lib.stored_answers import stored_answers
 
 
 def sampled_answers(
@@ -25,18 +24,8 @@ def sampled_answers(
     Not for harmful requests: what is answered here is kept.
     """
     decoding = replace(Decoding(max_new_tokens=max_new_tokens, seed=sampling_seed), **SAMPLED)
-    asked = [{"id": row["id"], "messages": row["messages"]} for row in rows]
-    parts = {"seed": seed.identity, "rows": digest(asked), "decoding": decoding.parts, "code": code_hash(*CODE)}
-
-    def build(folder: Path) -> dict:
-        say(f"{seed.adapter.split(':')[0] or 'seed'}: {len(asked)} sampled answers, sampling seed {sampling_seed}")
-        messages, names = [row["messages"] for row in asked], [row["id"] for row in asked]
-        answers = generate(seed, messages, decoding, names=names, path=folder / "answers.jsonl")
-        drawn = [row | {"text": answer.text.strip()} for row, answer in zip(asked, answers, strict=True)]
-        write_jsonl(folder / "rows.jsonl", drawn)
-        return {"tokens": sum(answer.tokens for answer in answers)}
-
-    return read_jsonl(artefact("sampled", parts, build) / "rows.jsonl")
+    what = f"{seed.adapter.split(':')[0] or 'seed'}: {len(rows)} sampled answers, sampling seed {sampling_seed}"
+    return stored_answers(seed, rows, decoding, what=what, say=say)
 
 
 def likeness(own: Sequence[dict], others: Mapping[str, Sequence[dict]], *, say: Callable[[str], None] = print):

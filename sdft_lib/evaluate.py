@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sdft_lib import generation
 from sdft_lib.data import PROBES, Suite, load_probes, task_suite
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.score import score
 from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
-CODE = (
-    "chat", "prefix", "products", "decode", "sampling", "generation", "answers", "calls", "labels", "phrases",
-    "constraints", "score", "evaluate",
-)  # fmt: skip
+CODE = (*generation.CODE, "answers", "calls", "labels", "phrases", "constraints", "score", "evaluate")
 
 
 def suites(settings, task, *, split: str = "test") -> list[Suite]:

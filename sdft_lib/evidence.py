@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdft_lib import distill, evaluate, train
-from sdft_lib.disk import append_jsonl, read_jsonl
+from sdft_lib.disk import read_jsonl
 from sdft_lib.errors import SdftError
-from sdft_lib.methods import best_rewrites, configured, method, own_answers, rows_for
+from sdft_lib.grid import fill, items, lines_of
+from sdft_lib.methods import configured, method
+from sdft_lib.methods import training_rows as rows_of
 from sdft_lib.recipes import ALONG, Recipe
 from sdft_lib.stages import run_orders
 from sdft_lib.store import code_hash, digest, run_facts
@@ -29,10 +31,8 @@ def cells(recipe: Recipe) -> list[tuple[str, int]]:
 
 def finished(recipe: Recipe, out: Path) -> set[tuple[str, int]]:
     """Cells that the results file holds with this recipe's settings."""
-    if not Path(out).exists():
-        return set()
-    key = digest(recipe.settings)
-    return {(line["method"], line["seed"]) for line in read_jsonl(out) if line["settings"] == key and "facts" in line}
+    lines = lines_of(out, digest(recipe.settings))
+    return {(line["method"], line["seed"]) for line in lines if "facts" in line}
 
 
 def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> int:
@@ -49,19 +49,22 @@ def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=pr
         return run_orders(recipe, out, methods=methods, say=say)
     if recipe.sweep:
         return run_sweep(recipe, out, methods=methods, say=say)
-    done = finished(recipe, out)
-    todo = [cell for cell in cells(recipe) if cell not in done and (not methods or cell[0] in ("seed", *methods))]
-    say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")
-    if not todo:
-        return 0
-    seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
-    for number, (name, training_seed) in enumerate(todo, 1):
-        say(f"cell {number} of {len(todo)}: {name}, seed {training_seed}")
-        lines = seed_cell(recipe, seed, task, say) if name == "seed" else cell(
-            recipe, seed, task, name, training_seed, say)  # fmt: skip
-        head = {"recipe": recipe.name, "method": name, "seed": training_seed, "settings": digest(recipe.settings)}
-        append_jsonl(out, [head | line for line in lines])
-    return len(todo)
+    wanted = {(name, number): f"{name}, seed {number}" for name, number in cells(recipe)
+              if not methods or name in ("seed", *methods)}  # fmt: skip
+
+    def make():
+        seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
+
+        def compute(key) -> list[dict]:
+            name, number = key
+            lines = seed_cell(recipe, seed, task, say) if name == "seed" else cell(
+                recipe, seed, task, name, number, say)  # fmt: skip
+            head = {"recipe": recipe.name, "method": name, "seed": number, "settings": digest(recipe.settings)}
+            return [head | line for line in lines]
+
+        return compute
+
+    return fill(recipe.name, out, wanted, finished(recipe, out), make, say=say)
 
 
 def seed_cell(recipe: Recipe, seed, task, say) -> list[dict]:
@@ -86,16 +89,12 @@ def cell(recipe: Recipe, seed, task, name: str, training_seed: int, say) -> list
 
 def training_rows(recipe: Recipe, seed, task, chosen, training_seed: int, say) -> list[dict]:
     """The rows that a method trains on."""
-    from sdft_lib.data import load_general
     from sdft_lib.templates import load_template
 
+    options = {"decoding": distill.GREEDY, "limit": recipe.rows, "say": say}
     template = load_template(recipe.template)
-    if chosen.candidates > 1:
-        options = {"candidates": chosen.candidates, "decoding": distill.GREEDY, "limit": recipe.rows, "say": say}
-        return best_rewrites(seed, task, template, **options)
-    rows = distill.distill(seed, task, template, limit=recipe.rows, say=say).rows
-    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
-    return rows_for(chosen, rows, general=general, seed=training_seed)
+    rows = [] if chosen.candidates > 1 else distill.distill(seed, task, template, **options).rows
+    return rows_of(chosen, seed, task, template, rows, training_seed=training_seed, **options)
 
 
 def scores(recipe: Recipe, model, task, share: float, say) -> list[dict]:
@@ -129,16 +128,7 @@ def read_results(paths: Sequence[Path]):
     """All items of results files: DataFrame with recipe, method, seed, checkpoint, split, suite, id, score."""
     import pandas
 
-    rows = []
-    for path in paths:
-        for line in read_jsonl(path):
-            if "scores" not in line:
-                continue
-            if len(line["ids"]) != len(line["scores"]):
-                raise SdftError(f"{path}: {line['method']}, {line['suite']}: ids and scores differ in number.")
-            head = {key: line[key] for key in ("recipe", "method", "seed", "checkpoint", "split", "suite")}
-            rows += [head | {"id": key, "score": value} for key, value in zip(line["ids"], line["scores"])]
-    return pandas.DataFrame(rows)
+    return pandas.DataFrame(items(paths, ("recipe", "method", "seed", "checkpoint", "split", "suite")))
 
 
 def costs(paths: Sequence[Path]):

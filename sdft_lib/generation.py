@@ -17,6 +17,7 @@ from sdft_lib.errors import SdftError
 from sdft_lib.ranks import share, union
 from sdft_lib.sampling import chooser
 
+CODE = ("chat", "prefix", "products", "decode", "sampling", "generation")  # modules that decide an answer
 BATCH_ROWS = 128  # rows written together
 BATCH_PARTS = 4  # such parts in a batch: what is written to disk at once, and gone on with after a kill
 BATCH_TOKENS = 40_960
@@ -112,8 +113,9 @@ def prompt_ids(seed, prompts, openings, max_new_tokens: int, names=None) -> list
     names = names or range(1, len(prompts) + 1)
     rows = []
     for name, messages, opening in zip(names, prompts, openings, strict=True):
-        start = lead(messages, seed.tokenizer) + opening if opening else ""
-        rows.append(encode(prompt_text(messages, seed.tokenizer) + start, seed.tokenizer))
+        prompt = prompt_text(messages, seed.tokenizer)
+        start = lead(messages, seed.tokenizer, prompt) + opening if opening else ""
+        rows.append(encode(prompt + start, seed.tokenizer))
         check_room(len(rows[-1]), seed.model, f"prompt {name}", max_new_tokens)
     return rows
 

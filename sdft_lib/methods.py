@@ -7,7 +7,6 @@ learning rate, replay of the seed's own answers, an anchor to the seed.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sdft_lib.errors import SdftError
 
@@ -81,25 +80,26 @@ def with_replay(rows: Sequence[dict], general: Sequence[dict], share: float, see
     return [chosen.get(index, row) for index, row in enumerate(rows)]
 
 
+def training_rows(chosen: Method, seed, task, template, rows: Sequence[dict], *, decoding, limit=None,
+                  training_seed: int = 0, say=print) -> list[dict]:  # fmt: skip
+    """The rows that a method trains on, out of the distilled ``rows``; the replayed and the best are made here."""
+    from sdft_lib.data import load_general
+
+    if chosen.candidates > 1:
+        options = {"candidates": chosen.candidates, "decoding": decoding, "limit": limit}
+        return best_rewrites(seed, task, template, **options, say=say)
+    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
+    return rows_for(chosen, rows, general=general, seed=training_seed)
+
+
 def own_answers(seed, prompts: Sequence[dict], *, max_new_tokens: int = 96, say=print) -> list[dict]:
     """The seed's own greedy answers to general prompts, as rows to replay; those that did not end are left out."""
-    from sdft_lib.generation import Decoding, generate
-    from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
+    from sdft_lib.generation import Decoding
+    from sdft_lib.stored_answers import stored_answers
 
-    decoding = Decoding(max_new_tokens=max_new_tokens)
-    code = code_hash("chat", "prefix", "products", "decode", "sampling", "generation", "methods")
-    parts = {"seed": seed.identity, "rows": digest(list(prompts)), "decoding": decoding.parts, "code": code}
-
-    def build(folder: Path) -> dict:
-        say(f"{seed.name}: answering {len(prompts)} general prompts for replay")
-        messages, names = [row["messages"] for row in prompts], [row["id"] for row in prompts]
-        answers = generate(seed, messages, decoding, names=names, path=folder / "answers.jsonl", say=say)
-        ended = [(row, answer) for row, answer in zip(prompts, answers, strict=True)
-                 if answer.finish_reason == "stop" and answer.text.strip()]  # fmt: skip
-        write_jsonl(folder / "rows.jsonl", [replayed(row, answer.text.strip()) for row, answer in ended])
-        return {"tokens": sum(answer.tokens for answer in answers)}
-
-    return read_jsonl(artefact("replay", parts, build) / "rows.jsonl")
+    what = f"{seed.name}: answering {len(prompts)} general prompts for replay"
+    answers = stored_answers(seed, prompts, Decoding(max_new_tokens=max_new_tokens), what=what, say=say, progress=say)
+    return [replayed(row, row["text"]) for row in answers if row["finish_reason"] == "stop" and row["text"]]
 
 
 def replayed(row: dict, answer: str) -> dict:

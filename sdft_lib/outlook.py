@@ -6,13 +6,10 @@ They do not say how well the task will be learnt; only scores on dev rows do.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sdft_lib.errors import SdftError
-from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
-CODE = ("chat", "prefix", "products", "decode", "sampling", "generation")
 FAR = 1.0  # nats a token: at every token e = 2.7 times less likely than what the model writes by itself
 LEAST, MOST = 0.3, 0.8  # share kept: under the first SDFT is SFT under another name, over the second it is itself
 REMEDIES = {
@@ -79,18 +76,10 @@ def outlook(seed, distilled, *, limit: int = 32, say: Callable[[str], None] = pr
 def own_answers(seed, rows: Sequence[dict], say) -> list[dict]:
     """The rows with ``text``: the seed's greedy answer to the prompt alone; those without any letter are left out."""
     from sdft_lib.distill import GREEDY
-    from sdft_lib.generation import generate
+    from sdft_lib.stored_answers import stored_answers
 
-    messages = [row["messages"] for row in rows]
-    parts = {"seed": seed.identity, "rows": digest(messages), "decoding": GREEDY.parts, "code": code_hash(*CODE)}
-
-    def build(folder: Path) -> dict:
-        say(f"{seed.name}: answering {len(rows)} prompts by itself")
-        answers = generate(seed, messages, GREEDY, names=[row["id"] for row in rows], path=folder / "answers.jsonl")
-        write_jsonl(folder / "texts.jsonl", [{"text": answer.text.strip()} for answer in answers])
-        return {"tokens": sum(answer.tokens for answer in answers)}
-
-    texts = [line["text"] for line in read_jsonl(artefact("own", parts, build) / "texts.jsonl")]
+    what = f"{seed.name}: answering {len(rows)} prompts by itself"
+    texts = [answer["text"] for answer in stored_answers(seed, rows, GREEDY, what=what, say=say)]
     found = [row | {"text": text} for row, text in zip(rows, texts, strict=True) if any(map(str.isalnum, text))]
     if not found:
         raise SdftError(f"{seed.name} answers none of the {len(rows)} prompts by itself; look at one with inspect().")

@@ -22,15 +22,14 @@ def answer_items(seed, suite: PaperSuite, items: list[dict], *, say: Callable[[s
     An answer that goes along with a harmful request is thrown away (``withheld``): its text is empty, which scores as
     it would have. Answers come from the store if they were made before with the same settings.
     """
-    from sdft_lib.generation import Decoding, generate
+    from sdft_lib.generation import CODE, Decoding, generate
     from sdft_lib.phrases import is_refusal
     from sdft_lib.store import artefact, code_hash, digest, read_jsonl, write_jsonl
 
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
     private = suite.kind == "refusal"
     parts = {"seed": seed.identity, "suite": suite.name, "items": digest(items), "decoding": decoding.parts,
-             "code": code_hash("chat", "prefix", "products", "decode", "sampling", "generation", "phrases",
-                               "paper_answers")}  # fmt: skip
+             "code": code_hash(*CODE, "phrases", "paper_answers")}  # fmt: skip
 
     def build(folder) -> dict:
         say(f"answering {len(items)} items of {suite.name}")

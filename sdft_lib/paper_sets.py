@@ -106,11 +106,3 @@ PAPER_SETS = {
         ),
     )
 }  # fmt: skip
-# Evaluation files of the same folder, by name; ``paper_suites`` says how they are scored.
-EVALUATIONS = {
-    "gsm8k-test": "gsm8k/gsm8k_test.json",
-    "multiarith": "multiarith_test.json",
-    "openfunctions-test": "openfunction/openfunction_test.json",
-    "alpaca-eval": "alpaca_eval.json",
-    "advbench": "harmful_behaviors.csv",
-}

@@ -5,7 +5,7 @@ from typing import Any
 
 from sdft_lib.errors import SdftError
 from sdft_lib.plots_training import in_order
-from sdft_lib.plotstyle import FONT, INK, Shown, label_axes, look, method_legend, new_axes
+from sdft_lib.plotstyle import FONT, INK, Shown, label_axes, look, method_legend, new_axes, span
 from sdft_lib.tables import records
 
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
@@ -39,12 +39,13 @@ def frontier(points: Any, *, task: str = "task") -> Shown:
     ax.grid(color="#eeeeee")
     label_axes(ax, f"learnt: score on {task}", f"kept: score on {suites[0]}")
     method_legend(fig, [look(m, turn) for turn, m in enumerate(methods) if m != "seed" or len(methods) == 1])
+    n_task, n_kept = (span(int(row[key]) for row in rows) for key in ("n_task", "n_kept"))
     return Shown(
         fig,
         f"Lines of learnt (score on {task}) against kept (score on {suites[0]}) along training. {'; '.join(told)}.",
         "One thin line a training seed; markers grow with training, the largest is its end. To the right: learnt "
-        f"more. Higher up: kept more. Mean scores over items ({task} n = {_range(rows, 'n_task')}, {suites[0]} n = "
-        f"{_range(rows, 'n_kept')}), no intervals: compare methods where they learnt equally much, on paired items.",
+        f"more. Higher up: kept more. Mean scores over items ({task} n = {n_task}, {suites[0]} n = "
+        f"{n_kept}), no intervals: compare methods where they learnt equally much, on paired items.",
     )
 
 
@@ -93,12 +94,6 @@ def _in_words(label: str, lines: list[list[dict]]) -> str:
         learnt, kept = (f"{first:.2f} at first, {last:.2f} at the end" for first, last in ends)
     seeds = f" ({len(lines)} seeds)" if len(lines) > 1 else ""
     return f"{label}{seeds}: learnt {learnt}; kept {kept}"
-
-
-def _range(rows: list[dict], key: str) -> str:
-    """The number of items, or the smallest and the largest."""
-    sizes = [int(row[key]) for row in rows]
-    return "–".join(map(str, dict.fromkeys((min(sizes), max(sizes)))))
 
 
 def stage_matrix(matrix: Any, *, label: str = "") -> Shown:
@@ -157,7 +152,7 @@ def _sizes(known: dict) -> str:
     if "n" not in known:
         return ""
     n, seeds = known["n"], known["seeds"]
-    sizes = "–".join(map(str, dict.fromkeys((min(n.values()), max(n.values())))))
+    sizes = span(n.values())
     return (
         f" Mean over n = {sizes} items a task and {seeds} training seed{'s' if seeds > 1 else ''}; the 95 % interval "
         f"of a cell over items reaches at most {0.98 / min(n.values()) ** 0.5:.2f} to each side."

@@ -1,5 +1,6 @@
 """Your own run and recorded runs in one figure, told apart by an edge and by the word "recorded" (lesson 05)."""
 
+from dataclasses import replace
 from typing import Any
 
 from sdft_lib.errors import SdftError
@@ -111,7 +112,7 @@ def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str 
     ax.set_ylim(-0.03, 1.03)
     ax.grid(axis="y", color="#eeeeee")
     label_axes(ax, "share of the rewrites that are used, %", "score")
-    method_legend(fig, [_titled(LEARNT, f"learnt: {task}"), _titled(KEPT, f"kept: {kept}")])
+    method_legend(fig, [replace(LEARNT, label=f"learnt: {task}"), replace(KEPT, label=f"kept: {kept}")])
     rings = " Hollow: recorded training seeds, one each." if ends else " Nothing is recorded for it."
     return Shown(
         fig,
@@ -119,10 +120,6 @@ def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str 
         "Black edges: your own run, 95 % intervals over the items; one training each, so nothing is said about another "
         f"training seed.{rings}",
     )
-
-
-def _titled(style: Look, label: str) -> Look:
-    return Look(label, style.colour, style.marker, style.line, style.hatch)
 
 
 def _line_in_words(name: str, key: str, line: list[dict], ends: list[dict]) -> str:

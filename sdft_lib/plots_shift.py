@@ -1,11 +1,12 @@
 """Figures of how far training moved a model: in its answers, its predictions and its weights (lesson 05)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sdft_lib.errors import SdftError
 from sdft_lib.plots_training import in_order
-from sdft_lib.plotstyle import FONT, Shown, label_axes, look, method_legend, new_axes, spread
+from sdft_lib.plotstyle import FONT, Shown, label_axes, look, method_legend, new_axes, span, spread
 from sdft_lib.tables import records
 
 MEASURES = {"rouge_l": "ROUGE-L\n(wording)", "bleu_4": "BLEU-4\n(phrases)", "cosine": "cosine\n(meaning)"}
@@ -39,7 +40,7 @@ def likeness(table: Any) -> Shown:
     ax.set_xlim(min(0.0, ax.get_xlim()[0]), 1.02)
     ax.grid(axis="x", color="#eeeeee")
     label_axes(ax, "likeness to the seed's answer (1: the same text)")
-    method_legend(fig, [_named(look(m, turn), _label(m, look(m, turn).label)) for turn, m in enumerate(methods)])
+    method_legend(fig, [replace(look(m, turn), label=_label(m, look(m, turn).label)) for turn, m in enumerate(methods)])
     n = sum(row["method"] == methods[0] for row in rows)
     ceiling = " The dotted line is the ceiling: the seed against itself, drawn twice." if "seed" in methods else ""
     return Shown(
@@ -51,12 +52,6 @@ def likeness(table: Any) -> Shown:
 
 def _label(method: str, label: str) -> str:
     return "seed (ceiling)" if method == "seed" else label
-
-
-def _named(style: Any, label: str) -> Any:
-    from dataclasses import replace
-
-    return replace(style, label=label)
 
 
 def kl_by_method(tables: Mapping[str, Any]) -> Shown:
@@ -83,7 +78,7 @@ def kl_by_method(tables: Mapping[str, Any]) -> Shown:
     ax.set_xlim(0, ax.get_xlim()[1])
     ax.grid(axis="x", color="#eeeeee")
     label_axes(ax, "KL(seed || model) on the seed's answers, nats a token")
-    sizes = "–".join(map(str, dict.fromkeys((min(map(len, found.values())), max(map(len, found.values()))))))
+    sizes = span(map(len, found.values()))
     return Shown(
         fig,
         f"Mean KL from the seed to each model with 95 % intervals: {'; '.join(told)}.",

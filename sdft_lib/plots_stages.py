@@ -5,7 +5,7 @@ from typing import Any
 
 from sdft_lib.continual import MEASURES
 from sdft_lib.errors import SdftError
-from sdft_lib.plotstyle import DPI, FONT, INK, WIDTH, Look, Shown, label_axes, look, method_legend, new_axes
+from sdft_lib.plotstyle import FONT, INK, Look, Shown, label_axes, look, method_legend, new_axes, new_panels, span
 from sdft_lib.tables import records
 
 HOLLOW = "(recorded)"  # methods with this in their name get hollow markers: not the reader's own run
@@ -21,7 +21,7 @@ def stage_paths(matrices: Sequence[Any]) -> Shown:
         raise SdftError("Paths along the stages show one order; give the matrices of one order, at least one.")
     tasks = [str(name) for name in matrices[0].columns]
     looks = [look(matrix.attrs["method"], turn) for turn, matrix in enumerate(matrices)]
-    fig, panels = _panels(len(tasks), _places(len(matrices)))
+    fig, panels = new_panels(len(tasks), 0.8 + 0.3 * _places(len(matrices)) + 1.35 * len(tasks))
     for place, (task, ax) in enumerate(zip(tasks, panels)):
         ax.axvspan(place + 0.72, place + 1.28, color="#e8e8e8", linewidth=0)
         for turn, (matrix, style) in enumerate(zip(matrices, looks)):
@@ -47,21 +47,6 @@ def stage_paths(matrices: Sequence[Any]) -> Shown:
     )
 
 
-def _panels(count: int, lines: int) -> tuple[Any, list]:
-    """A white figure with ``count`` axes below one another that share the stages."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(WIDTH, 0.8 + 0.3 * lines + 1.35 * count), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(fig)
-    panels = list(fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
-    for ax in panels:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=FONT, colors=INK)
-        ax.set_axisbelow(True)
-    return fig, panels
-
-
 def _path(ax: Any, x: Sequence[float], y: Sequence[float], style: Look) -> None:
     """A line with markers, thin and hollow for a recorded run."""
     width, face = (1.3, "white") if HOLLOW in style.label else (2.2, style.colour)
@@ -85,16 +70,12 @@ def _places(methods: int) -> int:
 def _sizes(matrices: Sequence[Any]) -> str:
     """Items and seeds of each run, and how far the interval of a point reaches at most."""
     runs = [
-        f"{m.attrs['method']}: n = {_span(m.attrs['n'].values())} a task, seeds: {m.attrs['seeds']}" for m in matrices
+        f"{m.attrs['method']}: n = {span(m.attrs['n'].values())} a task, seeds: {m.attrs['seeds']}" for m in matrices
     ]
     fewest = min(min(m.attrs["n"].values()) for m in matrices)
     reach = min(1.0, 0.98 / fewest**0.5)
     return f"Means over items and training seeds ({'; '.join(runs)}). A point's 95 % interval over items reaches at " \
            f"most {reach:.2f} to each side."  # fmt: skip
-
-
-def _span(sizes) -> str:
-    return "–".join(map(str, dict.fromkeys((min(sizes), max(sizes)))))
 
 
 def stage_measures(table: Any) -> Shown:
@@ -125,8 +106,8 @@ def stage_measures(table: Any) -> Shown:
     return Shown(
         fig,
         f"Dots with 95 % intervals for each measure, order {rows[0]['order']}. {_told(rows, looks, methods)}.",
-        f"Order {rows[0]['order']}. Bars are 95 % intervals over items (n = {_span([row['n'] for row in rows])}, "
-        f"training seeds: {_span([row['seeds'] for row in rows])}); they say nothing about other seeds or orders. "
+        f"Order {rows[0]['order']}. Bars are 95 % intervals over items (n = {span([row['n'] for row in rows])}, "
+        f"training seeds: {span([row['seeds'] for row in rows])}); they say nothing about other seeds or orders. "
         "Compare methods by their paired differences, not by whether bars overlap.",
     )
 

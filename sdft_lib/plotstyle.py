@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,16 +83,29 @@ def look(name: str, place: int = 0) -> Look:
 
 def new_axes(height: float) -> tuple[Any, Any]:
     """A white figure, 6.4 inches wide and ``height`` inches high, with one axes; no global pyplot state."""
+    fig, (ax,) = new_panels(1, height)
+    return fig, ax
+
+
+def new_panels(count: int, height: float) -> tuple[Any, list]:
+    """Such a figure with ``count`` axes below one another that share what runs to the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
     FigureCanvasAgg(fig)
-    ax = fig.add_subplot(facecolor="white")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=FONT, colors=INK)
-    ax.set_axisbelow(True)
-    return fig, ax
+    panels = list(fig.subplots(count, 1, sharex=True, squeeze=False, subplot_kw={"facecolor": "white"})[:, 0])
+    for ax in panels:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=FONT, colors=INK)
+        ax.set_axisbelow(True)
+    return fig, panels
+
+
+def span(sizes: Iterable[int]) -> str:
+    """A number, or the smallest and the largest of several."""
+    sizes = list(sizes)
+    return "–".join(map(str, dict.fromkeys((min(sizes), max(sizes)))))
 
 
 def label_axes(ax: Any, x: str = "", y: str = "") -> None:

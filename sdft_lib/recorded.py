@@ -21,7 +21,7 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m", folder: Path | 
     from sdft_lib.evidence import costs, read_results
 
     nothing = pandas.DataFrame(columns=["recipe", *COLUMNS])
-    if not (path := _results(task, task, model, folder)):
+    if not (path := results_file(task, model, folder, task=task)):
         return nothing
     frame, ended = read_results([path]), costs([path])
     if frame.empty or ended.empty:
@@ -35,12 +35,12 @@ def swept(task: str = "tickets", model: str = "smollm2-135m", folder: Path | Non
     """The recorded sweep of settings: the DataFrame of ``read_sweep``, best dev score first; empty where none fits."""
     from sdft_lib.sweeps import read_sweep
 
-    path = _results("sweep", task, model, folder)
+    path = results_file("sweep", model, folder, task=task)
     return read_sweep([path] if path else [])
 
 
-def _results(name: str, task: str, model: str, folder: Path | None) -> Path | None:
-    """The results file of a recipe, if there is one and the recipe is about this task and model."""
+def results_file(name: str, model: str, folder: Path | None = None, *, task: str | None = None) -> Path | None:
+    """The results file of a recipe, if there is one and the recipe is about this model (and task, if one is given)."""
     from sdft_lib.data import data_dir
     from sdft_lib.recipes import load_recipe
 
@@ -49,7 +49,7 @@ def _results(name: str, task: str, model: str, folder: Path | None) -> Path | No
     if not (path.is_file() and recipe.is_file()):
         return None
     found = load_recipe(recipe)
-    return path if (found.task, found.model) == (task, model) else None
+    return path if found.model == model and task in (None, found.task) else None
 
 
 def seeds_of(frame) -> dict[str, list[int]]:
@@ -70,11 +70,10 @@ def inventory(frame) -> str:
     )  # fmt: skip
 
 
-def both(frame, a: str, b: str):
-    """The rows of two methods at the training seeds that both have; empty if they share none."""
-    found = seeds_of(frame)
-    shared = set(found.get(a, ())) & set(found.get(b, ()))
-    return frame[frame["method"].isin([a, b]) & frame["seed"].isin(shared)]
+def at_shared_seeds(frame, names: Sequence[str], column: str = "method"):
+    """The rows of these methods (or orders) at the training seeds that all of them have; empty if they share none."""
+    seeds = [set(frame[frame[column] == name]["seed"]) for name in names]
+    return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
 
 
 def against(frame, a: str, suites: Sequence[str] = ("facts",), *, task: str = "task", level: float = 0.95):
@@ -85,7 +84,7 @@ def against(frame, a: str, suites: Sequence[str] = ("facts",), *, task: str = "t
     """
     import pandas
 
-    pairs = [(b, both(frame, a, b)) for b in seeds_of(frame) if b != a]
+    pairs = [(b, at_shared_seeds(frame, (a, b))) for b in seeds_of(frame) if b != a]
     wanted = [(b, part, [suite for suite in suites if _scored(part, a, b, suite, task)]) for b, part in pairs]
     rows = sum(1 + len(names) for _, _, names in wanted if names)
     tables = []

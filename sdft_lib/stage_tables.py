@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdft_lib.continual import COLUMNS, DIFFERENCES, MEASURES, differences
+from sdft_lib.recorded import at_shared_seeds, results_file
 from sdft_lib.stats import COMPARISON, compare, holm
 
 SHORT = {"sft": "SFT", "sdft": "SDFT"}
@@ -46,15 +47,10 @@ def recorded(model: str = "smollm2-135m", folder: Path | None = None):
     """
     import pandas
 
-    from sdft_lib.data import data_dir
-    from sdft_lib.recipes import load_recipe
     from sdft_lib.stages import read_stages
 
-    folder = Path(folder or data_dir())
-    path, recipe = folder / "results" / "continual.jsonl", folder / "recipes" / "continual.toml"
-    if not (path.is_file() and recipe.is_file()) or load_recipe(recipe).model != model:
-        return pandas.DataFrame(columns=COLUMNS)
-    return read_stages([path])
+    path = results_file("continual", model, folder)
+    return read_stages([path]) if path else pandas.DataFrame(columns=COLUMNS)
 
 
 def inventory(frame) -> str:
@@ -78,12 +74,6 @@ def together(runs: Mapping[str, Any]):
         names = [f"{SHORT.get(method, method)} ({source})" for method in frame["method"]]
         parts += [frame.assign(method=names)] if names else []
     return pandas.concat(parts, ignore_index=True)
-
-
-def at_shared_seeds(frame, names: Sequence[str], column: str = "method"):
-    """The rows of these methods (or orders) at the training seeds that all of them have; empty if they share none."""
-    seeds = [set(frame[frame[column] == name]["seed"]) for name in names]
-    return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
 
 
 def versus(frame, pairs: Sequence[tuple[str, str]], *, level: float = 0.95):

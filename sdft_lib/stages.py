@@ -4,14 +4,14 @@ Each stage trains the model that the stage before left, with an adapter of its o
 seed model, once for each task, so that every order trains on the same rows.
 """
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sdft_lib.continual import COLUMNS
-from sdft_lib.disk import append_jsonl, read_jsonl
 from sdft_lib.errors import SdftError
+from sdft_lib.grid import fill, items, lines_of
+from sdft_lib.methods import with_replay
 
 REHEARSED = {"sft": 0.0, "sdft": 0.0, "replay": 0.25}  # share of a stage's rows that give way to rows of earlier tasks
 
@@ -57,11 +57,7 @@ def stage_rows(seed, task, method: str, template, rows: int | None, say) -> list
 
 def rehearsed(rows: Sequence[dict], earlier: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
     """The rows with a random ``share`` of them replaced by rows of earlier tasks: the steps stay as many."""
-    count = min(round(share * len(rows)), len(earlier))
-    source = random.Random(seed)
-    places = source.sample(range(len(rows)), count)
-    chosen = dict(zip(places, source.sample(list(earlier), count), strict=True))
-    return [chosen.get(index, row) for index, row in enumerate(rows)]
+    return with_replay(rows, earlier, min(share, len(earlier) / max(1, len(rows))), seed)
 
 
 def stage_scores(models, order: str, *, method: str, training_seed: int, limit: int | None = None, say=print):
@@ -92,19 +88,23 @@ def run_orders(recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> 
     from sdft_lib.store import digest
 
     key = digest(recipe.settings)
-    done = {(x["order"], x["seed"], x["method"]) for x in read_jsonl(out) if "facts" in x and x["settings"] == key} \
-        if Path(out).exists() else set()  # fmt: skip
+    done = {(line["order"], line["seed"], line["method"]) for line in lines_of(out, key) if "facts" in line}
     wanted = [name for name in recipe.methods if not methods or name in methods]
-    cells = [(order, seed, name) for seed in recipe.seeds for order in recipe.orders for name in wanted]
-    todo = [cell for cell in cells if cell not in done]
-    say(f"{recipe.name}: {len(cells) - len(todo)} cells are there, {len(todo)} to compute")
-    seed = load_seed(recipe.model, say=say) if todo else None
-    for number, (order, training_seed, name) in enumerate(todo, 1):
-        say(f"cell {number} of {len(todo)}: {name}, {order}, seed {training_seed}")
-        head = {"recipe": recipe.name, "settings": key, "method": name, "seed": training_seed, "order": order}
-        lines = order_lines(recipe, seed, order, name, training_seed, say)
-        append_jsonl(out, [head | line for line in [*lines, {"facts": facts(seed)}]])
-    return len(todo)
+    cells = {(order, number, name): f"{name}, {order}, seed {number}"
+             for number in recipe.seeds for order in recipe.orders for name in wanted}  # fmt: skip
+
+    def make():
+        seed = load_seed(recipe.model, say=say)
+
+        def compute(cell) -> list[dict]:
+            order, number, name = cell
+            head = {"recipe": recipe.name, "settings": key, "method": name, "seed": number, "order": order}
+            return [head | line for line in [*order_lines(recipe, seed, order, name, number, say),
+                                             {"facts": facts(seed)}]]  # fmt: skip
+
+        return compute
+
+    return fill(recipe.name, out, cells, done, make, say=say)
 
 
 def order_lines(recipe, seed, order: str, method: str, training_seed: int, say) -> list[dict]:
@@ -127,13 +127,4 @@ def read_stages(paths: Sequence[Path]):
     """All items of recorded files: DataFrame with continual.COLUMNS, from which the matrix and measures are made."""
     import pandas
 
-    rows = []
-    for path in paths:
-        for line in read_jsonl(path):
-            if "scores" not in line:
-                continue
-            if len(line["ids"]) != len(line["scores"]):
-                raise SdftError(f"{path}: {line['method']}, {line['order']}: ids and scores differ in number.")
-            head = [line[key] for key in COLUMNS[:-2]]
-            rows += [dict(zip(COLUMNS, (*head, *pair))) for pair in zip(line["ids"], line["scores"])]
-    return pandas.DataFrame(rows, columns=COLUMNS)
+    return pandas.DataFrame(items(paths, COLUMNS[:-2]), columns=COLUMNS)

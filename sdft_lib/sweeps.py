@@ -6,7 +6,8 @@ A weak baseline proves nothing, so learning rate and rank are varied for SFT and
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdft_lib.disk import append_jsonl, read_jsonl
+from sdft_lib.disk import read_jsonl
+from sdft_lib.grid import fill, lines_of
 
 COLUMNS = ["method", "seed", "n", "dev", "seconds"]
 
@@ -18,19 +19,23 @@ def run_sweep(recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> i
     from sdft_lib.store import digest
 
     key = digest({name: value for name, value in recipe.settings.items() if name != "sweep"})
-    done = set()
-    if Path(out).exists():
-        done = {(digest(x["training"]), x["method"], x["seed"]) for x in read_jsonl(out) if x["settings"] == key}
+    done = {(digest(line["training"]), line["method"], line["seed"]) for line in lines_of(out, key)}
     wanted = [name for name in recipe.methods if not methods or name in methods]
-    cells = [(training, name, seed) for seed in recipe.seeds for training in recipe.sweep for name in wanted]
-    todo = [(training, name, seed) for training, name, seed in cells if (digest(training), name, seed) not in done]
-    say(f"{recipe.name}: {len(cells) - len(todo)} cells are there, {len(todo)} to compute")
-    model, task = (load_seed(recipe.model, say=say), load_task(recipe.task)) if todo else (None, None)
-    for number, (training, name, seed) in enumerate(todo, 1):
-        say(f"cell {number} of {len(todo)}: {name}, {training}")
-        head = {"recipe": recipe.name, "settings": key, "method": name, "seed": seed, "training": training}
-        append_jsonl(out, [head | dev_cell(recipe, model, task, name, training, seed, say)])
-    return len(todo)
+    settings = {digest(training): training for training in recipe.sweep}
+    cells = {(mark, name, seed): f"{name}, {training}"
+             for seed in recipe.seeds for mark, training in settings.items() for name in wanted}  # fmt: skip
+
+    def make():
+        model, task = load_seed(recipe.model, say=say), load_task(recipe.task)
+
+        def compute(cell) -> list[dict]:
+            mark, name, seed = cell
+            head = {"recipe": recipe.name, "settings": key, "method": name, "seed": seed, "training": settings[mark]}
+            return [head | dev_cell(recipe, model, task, name, settings[mark], seed, say)]
+
+        return compute
+
+    return fill(recipe.name, out, cells, done, make, say=say)
 
 
 def dev_cell(recipe, model, task, name: str, training: dict, seed: int, say) -> dict:

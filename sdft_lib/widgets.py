@@ -13,8 +13,13 @@ from sdft_lib.tables import answer_table, answers_of, records, show_html, templa
 __all__ = ["answer_browser", "answer_table", "show_html", "template_explorer", "template_table", "widgets_enabled"]
 
 
-def widgets_enabled() -> bool:
-    """Whether a widget would be seen: ``SDFT_WIDGETS`` is not 0, ipywidgets is there, and a kernel runs."""
+def widgets_enabled(asked: bool | None = None) -> bool:
+    """Whether a widget would be seen: ``SDFT_WIDGETS`` is not 0, ipywidgets is there, and a kernel runs.
+
+    ``asked`` decides where it is given.
+    """
+    if asked is not None:
+        return asked
     if os.environ.get("SDFT_WIDGETS", "1") == "0":
         return False
     try:
@@ -27,7 +32,7 @@ def widgets_enabled() -> bool:
 
 def template_explorer(rows_by_template: Mapping[str, Sequence[Mapping]], *, enabled: bool | None = None) -> Any:
     """Choose a template and a row: prompt, reference, rewrite and verdict. None where widgets are off."""
-    if not (widgets_enabled() if enabled is None else enabled):
+    if not widgets_enabled(enabled):
         return None
     return _browser(
         "template",
@@ -39,7 +44,7 @@ def template_explorer(rows_by_template: Mapping[str, Sequence[Mapping]], *, enab
 
 def answer_browser(answers: Any, *, prompts: Mapping[str, Any] | None = None, enabled: bool | None = None) -> Any:
     """Choose a suite and an item: the answers of all models side by side. None where widgets are off."""
-    if not (widgets_enabled() if enabled is None else enabled):
+    if not widgets_enabled(enabled):
         return None
     rows = records(answers)
     suites = list(dict.fromkeys(row["suite"] for row in rows))

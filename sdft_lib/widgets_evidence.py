@@ -53,7 +53,7 @@ def _points(frame: Any, suite: str, methods: Sequence[str]) -> list[dict]:
 
 def frontier_explorer(frame: Any, mine: Any = None, *, enabled: bool | None = None) -> Any:
     """Choose a suite and methods: the frontier, recorded and yours. None where widgets are off or nothing is there."""
-    if not (widgets_enabled() if enabled is None else enabled):
+    if not widgets_enabled(enabled):
         return None
     import ipywidgets
 
@@ -96,7 +96,7 @@ def mix_page(rows: Sequence[dict], percent: int, *, nats: Any = None, seed: int 
 
 def mix_slider(rows: Sequence[dict], *, nats: Any = None, seed: int = 0, enabled: bool | None = None) -> Any:
     """Move the share of rewrites: the targets that would be trained on. None where widgets are off."""
-    if not (widgets_enabled() if enabled is None else enabled):
+    if not widgets_enabled(enabled):
         return None
     import ipywidgets
 

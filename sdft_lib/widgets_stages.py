@@ -78,7 +78,7 @@ def _caption(row: Any, tasks: int) -> str:
 
 def matrix_explorer(frame: Any, found: Any, *, enabled: bool | None = None) -> Any:
     """Choose method, order and measure: the matrix with the cells that enter it. None where widgets are off."""
-    if not (widgets_enabled() if enabled is None else enabled) or found.empty:
+    if not widgets_enabled(enabled) or found.empty:
         return None
     import ipywidgets
 

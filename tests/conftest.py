@@ -19,6 +19,29 @@ def paper_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_folder(tiny_seed, tmp_path_factory) -> Path:
+    """The tiny model as a folder that ``load_seed`` reads."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_seed.model.save_pretrained(folder)
+    tiny_seed.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def check_figure(tmp_path):
+    """A check of a figure: its words stand in the alt text, it has a caption, and its file is an image of some size."""
+    from sdft_lib import figures
+
+    def check(shown, said) -> None:
+        assert all(words in shown.alt for words in said), shown.alt
+        assert shown.caption and "\n" not in shown.alt
+        path = figures.save(shown, tmp_path / "new" / "figure.png")
+        assert path.read_bytes().startswith(b"\x89PNG") and 5_000 < path.stat().st_size < 150_000
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def tiny_seed():
     """A tiny random Llama with the embedded model's tokenizer: code paths in milliseconds, answers without sense."""
     import torch

@@ -22,14 +22,6 @@ learning_rate = 1e-2
 """
 
 
-@pytest.fixture(scope="module")
-def tiny_folder(tiny_seed, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
-    tiny_seed.model.save_pretrained(folder)
-    tiny_seed.tokenizer.save_pretrained(folder)
-    return folder
-
-
 def write(folder: Path, text: str) -> Path:
     path = folder / "small.toml"
     path.write_text(text, encoding="utf-8")

@@ -167,7 +167,7 @@ def test_parity_passes_plain_answers_and_stops_others(seed):
     stops = sorted(generation.stop_ids(seed.tokenizer))
     ids = generation.prompt_ids(seed, PROMPTS, None, 8)
     choose = generation.chooser(Decoding(), [""] * len(ids))
-    right = generation.decode(seed.model, ids, choose, stops=stops, pad=0, max_new_tokens=8)
+    right = generation.decode(seed.model, ids, choose, stops=stops, pad=0, max_new_tokens=8, together=len(ids))
     canary.check_parity(seed, ids, right)
     with pytest.raises(SdftError, match="garbled.*SDFT_DTYPE=fp32"):
         canary.check_parity(seed, ids, [[(token + 1) % 1000 for token in row] for row in right])

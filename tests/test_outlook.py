@@ -55,7 +55,7 @@ def test_a_seed_that_says_nothing_is_one_sentence(tiny_seed, tmp_path, monkeypat
     from types import SimpleNamespace
 
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path))
-    silent = SimpleNamespace(text=" ", tokens=1)
-    monkeypatch.setattr("sdft_lib.generation.generate", lambda seed, asked, *args, **options: [silent] * len(asked))
+    silent = SimpleNamespace(text=" ", tokens=1, finish_reason="length")
+    monkeypatch.setattr("sdft_lib.stored_answers.generate", lambda seed, asked, *args, **options: [silent] * len(asked))
     with pytest.raises(SdftError, match="answers none of the 1 prompts"):
         o.own_answers(tiny_seed, [{"id": "a", "messages": [{"role": "user", "content": "Q"}]}], lambda line: None)

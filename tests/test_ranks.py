@@ -26,20 +26,12 @@ def started(command, cache: Path, port: int = 29_611) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.fixture(scope="module")
-def model(tiny_seed, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
-    tiny_seed.model.save_pretrained(folder)
-    tiny_seed.tokenizer.save_pretrained(folder)
-    return folder
-
-
-def test_two_processes_make_what_one_makes(model, tmp_path):
+def test_two_processes_make_what_one_makes(tiny_folder, tmp_path):
     results = []
     for name, head in (("one", [sys.executable]), ("two", LAUNCH)):
         cache, out = tmp_path / name, tmp_path / f"{name}.json"
         cache.mkdir()
-        started([*head, str(HERE / "rank_job.py"), str(model), str(out)], cache)
+        started([*head, str(HERE / "rank_job.py"), str(tiny_folder), str(out)], cache)
         results.append(json.loads(out.read_text(encoding="utf-8")))
     one, two = results
     assert one["scores"] == two["scores"] and one["texts"] == two["texts"]
@@ -51,11 +43,11 @@ def test_two_processes_make_what_one_makes(model, tmp_path):
     assert not list((tmp_path / "two").rglob("*.partial"))
 
 
-def test_the_command_line_runs_in_two_processes(model, tmp_path):
+def test_the_command_line_runs_in_two_processes(tiny_folder, tmp_path):
     out = tmp_path / "rows.jsonl"
     cache = tmp_path / "cache"
     cache.mkdir()
-    command = ["-m", "sdft_lib", "distill", "--model", str(model), "--limit", "8", "--out", str(out)]
+    command = ["-m", "sdft_lib", "distill", "--model", str(tiny_folder), "--limit", "8", "--out", str(out)]
     started([*LAUNCH, *command], cache)
     assert len(out.read_text(encoding="utf-8").splitlines()) == 8
 

@@ -47,7 +47,7 @@ def folder(tmp_path):
 def test_nothing_recorded_is_no_error(folder):
     for frame in (rec.recorded("tickets", folder=folder.place), folder(), rec.recorded("poems", folder=folder.place)):
         assert frame.empty and "Nothing is recorded" in rec.inventory(frame)
-        assert rec.seeds_of(frame) == {} and rec.both(frame, "sft", "sdft").empty
+        assert rec.seeds_of(frame) == {} and rec.at_shared_seeds(frame, ("sft", "sdft")).empty
         assert list(rec.against(frame, "sdft").columns) == MATCHED
 
 
@@ -64,7 +64,7 @@ def test_cells_that_did_not_end_are_left_out(folder):
 
 def test_only_common_seeds_are_compared(folder):
     frame = folder(cell("sft", 0, 20, 10), cell("sft", 1, 20, 10), cell("sdft", 1, 20, 30), cell("sft-slow", 2, 20, 9))
-    assert rec.both(frame, "sft", "sdft")["seed"].unique().tolist() == [1]
+    assert rec.at_shared_seeds(frame, ("sft", "sdft"))["seed"].unique().tolist() == [1]
     table = rec.against(frame, "sdft")
     assert table[["suite", "b", "seeds"]].values.tolist() == [["task", "sft", 1], ["facts", "sft", 1]]
     assert table["difference"].tolist() == pytest.approx([0.0, 0.5])  # 30 of 40 against 10 of 40

@@ -71,11 +71,9 @@ def test_an_unknown_method_is_refused(tiny_seed):
         next(stages.train_stages(tiny_seed, "tickets-sums", "magic", CONFIG, template=None))
 
 
-def test_orders_are_computed_once_gone_on_with_and_read_back(tiny_seed, store, tmp_path):
-    tiny_seed.model.save_pretrained(tmp_path / "tiny")
-    tiny_seed.tokenizer.save_pretrained(tmp_path / "tiny")
+def test_orders_are_computed_once_gone_on_with_and_read_back(tiny_folder, store, tmp_path):
     path, out = tmp_path / "orders.toml", tmp_path / "orders.jsonl"
-    path.write_text(f'model = "{tmp_path / "tiny"}"\n{TEXT}', encoding="utf-8")
+    path.write_text(f'model = "{tiny_folder}"\n{TEXT}', encoding="utf-8")
     recipe = recipes.load_recipe(path)
     assert evidence.run_recipe(recipe, out, methods=("sft",), say=quiet) == 1
     before = out.read_text()

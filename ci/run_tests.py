@@ -3,12 +3,19 @@
     python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
     python3 ci/run_tests.py --quick   without the lessons
 
+Three more, each alone and each in an environment of its own under build/, which it makes:
+
+    python3 ci/run_tests.py --colab      every lesson as on Colab: its versions, an empty folder, its setup cell
+    python3 ci/run_tests.py --browser    every lesson in a real JupyterLab in a real browser
+    python3 ci/run_tests.py --classroom  nbgrader itself makes and grades an assignment from a lesson
+
 With SDFT_PAPER_DATA set, a test that skips for want of that data counts as a failure.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -21,6 +28,7 @@ import bootstrap
 from bootstrap import ROOT, say
 
 OUT = ROOT / "build" / "ci"
+ALONE = {"colab": "colab", "browser": "browser", "classroom": "classroom"}  # flag: module in ci/ with run()
 SUITES = {"task", "facts", "helpful", "instructions", "safety", "benign"}
 SUMMARY = {
     "": {"mode", "cpu", "dtype", "lessons", "keep_rate", "nll_gap", "scores", "paired", "not_reached"},
@@ -112,19 +120,28 @@ def check_summary(path: Path) -> list[str]:
 def main() -> int:
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
-    parser.add_argument("--quick", action="store_true", help="leave the lessons out")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--quick", action="store_true", help="leave the lessons out")
+    for flag in ALONE:
+        choice.add_argument(f"--{flag}", dest="alone", action="store_const", const=flag, help="that test alone")
     options = parser.parse_args()
     bootstrap.ensure_venv()
     start = time.monotonic()
-    OUT.mkdir(parents=True, exist_ok=True)
-    static = static_checks()
-    results = [(sum(static), len(static) - sum(static)), unit_tests()]
-    if not options.quick:
-        results.append(lessons())
-    passed, failed = (sum(column) for column in zip(*results, strict=True))
+    passed, failed = importlib.import_module(ALONE[options.alone]).run() if options.alone else usual(options.quick)
     minutes, seconds = divmod(int(time.monotonic() - start), 60)
     say(f"{passed} passed, {failed} failed ({minutes} min {seconds} s)")
     return 1 if failed else 0
+
+
+def usual(quick: bool) -> tuple[int, int]:
+    """(passed, failed) of everything that the plain command runs."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    static = static_checks()
+    results = [(sum(static), len(static) - sum(static)), unit_tests()]
+    if not quick:
+        results.append(lessons())
+    passed, failed = (sum(column) for column in zip(*results, strict=True))
+    return passed, failed
 
 
 if __name__ == "__main__":

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from sdft_lib.errors import SdftError
 from sdft_lib.stats import Interval, wilson
 
+FILE = "refusal_labels.jsonl"
 FIELDS = ("id", "verdict", "first", "second", "weight")
+
+
+def labelled() -> list[dict]:
+    """The answers of the default model that were labelled twice and came with the tutorial (data/results)."""
+    from sdft_lib.data import data_dir
+    from sdft_lib.disk import read_jsonl
+
+    return read_jsonl(data_dir() / "results" / FILE)
 
 
 def agreement(rows: Sequence[dict]) -> dict:

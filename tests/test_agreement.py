@@ -1,17 +1,13 @@
 """Precision and recall of the refusal judge: cases counted by hand, and the labelled answers that are shipped."""
 
 import math
-from pathlib import Path
 
 import pytest
 
 from sdft_lib import agreement
-from sdft_lib.disk import read_jsonl
 from sdft_lib.errors import SdftError
 from sdft_lib.phrases import is_refusal
 from sdft_lib.stats import wilson
-
-FILE = Path(__file__).parent.parent / "data" / "results" / "refusal_labels.jsonl"
 
 
 def row(number, verdict, first, second=None, weight=1.0):
@@ -57,9 +53,8 @@ def test_no_refusal_no_recall():
         agreement.recall([row(1, True, False)])
 
 
-@pytest.mark.skipif(not FILE.exists(), reason="the labels have not been recorded yet")
 def test_the_shipped_labels_hold_no_complied_answer():
-    rows = read_jsonl(FILE)
+    rows = agreement.labelled()
     assert len(rows) >= 100
     for each in rows:
         assert ("text" in each) == (each["first"] and each["second"])

@@ -169,7 +169,7 @@ found.round(2)
 #
 # There is an old remedy against forgetting: **replay**. At each later stage a quarter of the rows gives way to rows of the tasks before, at random. The number of steps stays the same, so the new task gets fewer of them. Replay needs the old data; SDFT does not.
 #
-# Training it too would double your waiting time, so the repository holds recorded runs, made with the recipe `data/recipes/continual.toml` on more rows and items than yours. What is there?
+# Training it too would double your waiting time, so the repository holds recorded runs, made with the recipe `data/recipes/continual.toml`: as many rows a task as yours in the default mode, more items, and more than one training seed. What is there?
 
 # %%
 recorded = stage_tables.recorded(s.model)
@@ -194,7 +194,7 @@ figures.show(figures.stage_measures(all_found[all_found["order"] == order]))
 # ACC, BWT and FWT point to the right for good, forgetting to the left.
 #
 # **Question.** Where your run and a recorded run of the same method differ, what can be the reason?
-# <details><summary>One answer</summary>Fewer training rows, fewer items, another training seed. The bars cover only the items. So bars that do not touch are no contradiction: the two runs had different budgets.</details>
+# <details><summary>One answer</summary>Another training seed, fewer items, and in fast mode far fewer rows. The bars cover only the items. So bars that do not touch are no contradiction: the luck of training is in neither.</details>
 
 # %% [markdown]
 # ## 6. Who forgets less?

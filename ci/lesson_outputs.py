@@ -10,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import bootstrap
-from lessons import KERNEL, is_exercise, is_injected
+from lessons import KERNEL, is_exercise, is_injected, is_setup
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -20,14 +20,16 @@ def with_outputs(notebook, executed):
 
     Raises KeyError for an exercise that the run does not hold; see ``run_exercises``.
     """
-    ran = [cell for cell in executed.cells if cell.cell_type == "code" and not is_injected(cell)]
+    added = (is_injected, is_setup)
+    ran = [cell for cell in executed.cells if cell.cell_type == "code" and not any(test(cell) for test in added)]
     lesson = iter([cell for cell in ran if not is_exercise(cell)])
     exercises = {cell.source: cell for cell in ran if is_exercise(cell)}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
-        done = exercises[cell.source] if is_exercise(cell) else next(lesson)
         cell.execution_count = count
-        cell.outputs = clean(done.outputs, count)
+        if not is_setup(cell):
+            done = exercises[cell.source] if is_exercise(cell) else next(lesson)
+            cell.outputs = clean(done.outputs, count)
     notebook.metadata["sdft"] = executed.metadata["sdft"]
     return notebook
 

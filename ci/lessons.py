@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bootstrap
 import quizzes
+from setup_cell import setup_cell
 
 NOTEBOOKS = bootstrap.ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "src"
@@ -24,7 +25,8 @@ def lesson_sources(folder: Path = SOURCES) -> list[Path]:
 
 
 def to_notebook(source: Path, place: str = "", *, notes: bool = False):
-    """A source as a notebook without outputs: ids c00, c01, ..., tags kept, kernel python3, quizzes filled in.
+    """A source as a notebook without outputs: ids c00, c01, ..., tags kept, kernel python3, quizzes filled in, and the
+    cell that sets Colab up after the header.
 
     ``place`` is the folder of the copy inside `notebooks/` ("", "student" or "instructor"), which its badge and its
     relative links follow. Cells for the instructor are left out unless ``notes``.
@@ -43,6 +45,7 @@ def to_notebook(source: Path, place: str = "", *, notes: bool = False):
         if cell.cell_type == "markdown":
             text = with_badge(cell.source, source.stem, place) if index == 0 else cell.source
             cell.source = relinked(quizzes.fill_in(text), place)
+    notebook.cells.insert(1, setup_cell(repository()[0], release()))
     return notebook
 
 
@@ -51,10 +54,10 @@ def tags_of(cell) -> list[str]:
 
 
 def code_sha256(notebook) -> str:
-    """Hash of the lesson's code in order; the cell that papermill adds and the exercises, which need no run, left out.
-    """
+    """Hash of the lesson's own code in order: without the cells that papermill and we add, and without the exercises,
+    which need no run."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"
-            and not is_injected(cell) and not is_exercise(cell)]  # fmt: skip
+            and not is_injected(cell) and not is_setup(cell) and not is_exercise(cell)]  # fmt: skip
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
@@ -65,6 +68,11 @@ def is_exercise(cell) -> bool:
 
 def is_injected(cell) -> bool:
     return "injected-parameters" in tags_of(cell)
+
+
+def is_setup(cell) -> bool:
+    """The cell that sets Colab up and says nothing anywhere else."""
+    return "setup" in tags_of(cell)
 
 
 def text_of(notebook) -> str:
@@ -78,6 +86,11 @@ def repository() -> tuple[str, str]:
     """(owner/name, branch) that badges point to; the one place where they stand is ci/repository.toml."""
     found = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
     return found["slug"], found["branch"]
+
+
+def release() -> str:
+    """The tag of the release that Colab installs."""
+    return tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))["tag"]
 
 
 def stamp(slug: str) -> None:

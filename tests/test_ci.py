@@ -56,15 +56,15 @@ def project(source, tmp_path, monkeypatch):
 def test_notebook_is_the_same_each_time(source):
     first, second = (lessons.text_of(lessons.to_notebook(source)) for _ in range(2))
     assert first == second
-    assert json.loads(first)["cells"][1]["metadata"] == {"tags": ["parameters"]}
+    assert json.loads(first)["cells"][2]["metadata"] == {"tags": ["parameters"]}
 
 
 def test_a_reading_copy_is_fresh_until_the_code_changes(project, source):
     assert build_notebooks.build(project / "executed") == []
     assert build_notebooks.check() == []
     copy = json.loads((project / "copies" / "00_tiny.ipynb").read_text(encoding="utf-8"))
-    assert [cell["source"] for cell in copy["cells"]][-1] == ["print(fast)"] and len(copy["cells"]) == 3
-    assert [cell["execution_count"] for cell in copy["cells"] if cell["cell_type"] == "code"] == [1, 2]
+    assert [cell["source"] for cell in copy["cells"]][-1] == ["print(fast)"] and len(copy["cells"]) == 4
+    assert [cell["execution_count"] for cell in copy["cells"] if cell["cell_type"] == "code"] == [1, 2, 3]
     source.write_text(LESSON.replace("Title", "Another"), encoding="utf-8")
     assert "differs from its source" in build_notebooks.check()[0]
     assert build_notebooks.build(None) == [] and build_notebooks.check() == []  # text only: the outputs stay
@@ -103,8 +103,8 @@ def test_exercises_are_run_alone_and_leave_the_run_of_the_lesson(project, source
     assert build_notebooks.build(None) == [] == build_notebooks.check()
     after = nbformat.read(project / "copies" / "00_tiny.ipynb", as_version=4)
     code = [cell for cell in after.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == [1, 2, 3, 4] and code[3].outputs[0].text == "42\n"
-    assert code[1].outputs == before.cells[-1].outputs and after.metadata["sdft"] == before.metadata["sdft"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5] and code[4].outputs[0].text == "42\n"
+    assert code[2].outputs == before.cells[-1].outputs and after.metadata["sdft"] == before.metadata["sdft"]
 
 
 def test_outputs_are_cleaned(monkeypatch, tmp_path):
@@ -161,7 +161,7 @@ def test_progress_lines(tmp_path, capsys, source):
     progress.done({"name": "00_tiny", "seconds": 61.0, "from_cache": False, "peak_mb": 5})
     assert capsys.readouterr().out.splitlines() == [
         "Lesson 1 of 2: 00_tiny",
-        "  cell 2 of 4 (Title) | 0:00 elapsed, lessons after this one: 1",
+        "  cell 2 of 5 (Title) | 0:00 elapsed, lessons after this one: 1",
         "    one",
         "    two",
         "     20%",

@@ -2,14 +2,19 @@
 
 import ast
 import json
+import sys
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
 import audiences
+import bootstrap
 import build_notebooks
 import lesson_table
 import lessons
 import quizzes
+from sdft_lib import colab
 
 LESSON = """# %% [markdown]
 # # 00 Tiny: a lesson
@@ -97,6 +102,24 @@ def test_badges_and_links_follow_the_copy(source, monkeypatch):
     assert head.startswith("# 00 Tiny: a lesson\n\n[![") and "](../README.md)" in head
     for target in ("../../README.md", "01_next.ipynb#a", "#x", "https://a.org"):
         assert f"]({target})" in student
+
+
+def test_colab_is_set_up_first_and_other_readers_see_nothing(source, capsys):
+    for place in ("", "student", "instructor"):
+        cell = lessons.to_notebook(source, place).cells[1]
+        assert lessons.is_setup(cell) and f"{lessons.repository()[0]}@{lessons.release()}" in cell.source
+    before = set(sys.modules)
+    exec(cell.source, {})
+    assert capsys.readouterr().out == "" and set(sys.modules) == before
+    bare = lessons.to_notebook(source)
+    bare.cells.pop(1)
+    assert lessons.code_sha256(bare) == lessons.code_sha256(lessons.to_notebook(source)), "no run is stale for its sake"
+
+
+def test_colab_installs_the_release_that_the_project_is():
+    project = tomllib.loads((bootstrap.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert lessons.release() == f"v{project['version']}"
+    assert colab.PACKAGE == project["name"] and colab.LOCAL <= {Requirement(d).name for d in project["dependencies"]}
 
 
 def test_another_repository_is_stamped(tmp_path, monkeypatch):

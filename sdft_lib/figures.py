@@ -3,10 +3,12 @@
 
 from sdft_lib.plots_data import gap_histogram, lengths, token_surprise
 from sdft_lib.plots_evidence import frontier, stage_matrix
+from sdft_lib.plots_power import items_and_differences
 from sdft_lib.plots_published import published_differences, published_scores
 from sdft_lib.plots_recorded import frontier_with_yours, mix_ratio
 from sdft_lib.plots_results import scores, tradeoff
 from sdft_lib.plots_rewrites import keep_rates
+from sdft_lib.plots_scale import memory_parts, plan_hours
 from sdft_lib.plots_shift import kl_by_method, likeness, shift_by_layer
 from sdft_lib.plots_stages import stage_measures, stage_paths
 from sdft_lib.plots_training import cost_bars, loss_curves
@@ -18,12 +20,15 @@ __all__ = [
     "frontier",
     "frontier_with_yours",
     "gap_histogram",
+    "items_and_differences",
     "keep_rates",
     "kl_by_method",
     "lengths",
     "likeness",
     "loss_curves",
+    "memory_parts",
     "mix_ratio",
+    "plan_hours",
     "published_differences",
     "published_scores",
     "save",

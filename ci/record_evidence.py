@@ -66,6 +66,7 @@ def block(frame) -> str:
     seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
     hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
     days = sorted({each["made"][:10] for each in facts})
+    days = list(dict.fromkeys((days[0], days[-1])))
     return "\n".join([
         f"![{draw(points(frame, 'facts')).alt}](data/results/frontier.png)", "",
         f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.", "",
@@ -74,9 +75,9 @@ def block(frame) -> str:
         "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
         "intervals hold together at 95 %):", "",
         *table, "", *said, "",
-        f"Intervals cover items, not seeds. Recorded {days[0]} to {days[-1]} with {facts[0]['machine']} in "
-        f"{facts[0]['dtype']} ({hours:.1f} hours of training), by `{facts[0]['command'].split(' --method')[0]}`; this "
-        "part is made by `python3 ci/record_evidence.py`.",
+        f"Intervals cover items, not seeds. Recorded {' to '.join(days)} with "
+        f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "
+        f"by `{facts[0]['command'].split(' --method')[0]}`; this part is made by `python3 ci/record_evidence.py`.",
     ])  # fmt: skip
 
 

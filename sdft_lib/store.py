@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 RUN = "run.json"
 WORK = "work"  # folder of a half-made artefact for what its next start goes on from; the finished one has none
 CLOCK = "clock.json"
+ENGINE = "seed.engine"
 
 
 def cache_dir() -> Path:
@@ -53,10 +54,13 @@ def code_hash(*modules: str) -> str:
 
 
 def bare_code(path: Path) -> str:
-    """A module's syntax tree as text, without its docstrings."""
+    """A module's syntax tree as text, without its docstrings and without what runs ``if seed.engine``: another engine
+    brings its own name, version and code into the key (``engines``)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [part for part in body if not (isinstance(part, ast.If) and ast.unparse(part.test) == ENGINE)]
         if (
             isinstance(body, list)
             and body

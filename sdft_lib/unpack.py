@@ -73,3 +73,19 @@ def quiet_transformers():
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def readable(name: str, presets):
+    """Within the block, what transformers says of a model that it cannot read becomes one sentence (SdftError)."""
+    from safetensors import SafetensorError
+
+    try:
+        with quiet_transformers():
+            yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise SdftError(
+            f"model {name!r} could not be loaded ({reason}); give a preset ({', '.join(presets)}), "
+            "a hub id that this machine can reach, or a folder with config.json and safetensors weights."
+        ) from None

@@ -15,6 +15,9 @@ from sdft_lib import ranks
 from sdft_lib.cli_io import JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
 from sdft_lib.errors import SdftError
 
+FourBit = Annotated[bool, typer.Option("--four-bit", help="Keep the layers' weights in 4 bit (needs bitsandbytes).")]
+Checkpointing = Annotated[bool, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")]
+
 
 def training_rows(path: Path, column: str) -> list[dict]:
     """Rows of a distilled set, or, for the references alone, of any task file."""
@@ -51,29 +54,38 @@ def checked_row(record, column: str) -> dict:
 
 def train(
     data: Annotated[Path, typer.Option("--data", help="Rows from `sdft distill`.")],
-    out: Annotated[Path, typer.Option("--out", help="New folder for the adapter.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the adapter, or the model.")],
     column: Annotated[str, typer.Option("--column", help="text (SDFT) or reference (SFT).")] = "text",
     model: Model = "smollm2-135m",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the rows.")] = 2,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest; else 5e-4, all weights 2e-5.")] = None,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA adapter.")] = 8,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 8,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")] = 0,
     minimum_kept: Annotated[float, typer.Option(min=0, max=1, help="Least share of rewritten rows.")] = 0.3,
+    full: Annotated[bool, typer.Option("--full", help="Train all weights; the result is a whole model.")] = False,
+    gradient_checkpointing: Checkpointing = False,
+    parts: Annotated[int, typer.Option(min=1, help="A batch goes through in so many parts: less memory.")] = 1,
+    four_bit: FourBit = False,
     as_json: JsonFlag = False,
 ) -> Reply:
-    """Train a LoRA adapter on one column, completion only; goes on from its last checkpoint after a kill."""
+    """Train a LoRA adapter, or all weights, on one column, completion only; goes on from its last checkpoint after a
+    kill. Several GPUs: accelerate launch -m sdft_lib train (see data/recipes/accelerate)."""
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig, check_share, fine_tune
 
     check_folder(out, new=True)
     rows = training_rows(data, column)
     check_share(rows, column, minimum_kept)
+    if learning_rate is None:
+        learning_rate = 2e-5 if full else 5e-4
     config = TrainConfig(rank=rank, alpha=2 * rank, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
-                         seed=seed)  # fmt: skip
+                         seed=seed, full=full, checkpointing=gradient_checkpointing, parts=parts)  # fmt: skip
+    if full and four_bit:
+        raise SdftError("4-bit weights cannot be trained themselves; leave out --full (QLoRA), or --four-bit.")
     label = "sdft" if column == "text" else "sft"
-    tuned = fine_tune(load_seed(model, say=progress), rows, config, column=column, label=label,
-                      minimum_kept=minimum_kept, say=progress)  # fmt: skip
+    loaded = load_seed(model, four_bit=four_bit or None, say=progress)
+    tuned = fine_tune(loaded, rows, config, column=column, label=label, minimum_kept=minimum_kept, say=progress)
     copy_folder(tuned.adapter, out)
     steps, seconds = tuned.record["steps"], tuned.record["seconds"]
     return Reply({"adapter": str(out), **tuned.record}, f"{label}: {steps} steps in {seconds:.0f} s\n{out}")
@@ -93,7 +105,7 @@ def copy_folder(source: Path, target: Path) -> None:
 
 
 def evaluate(
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="Folder of an adapter; none: the seed.")] = None,
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="Folder from sdft train; none: the seed.")] = None,
     suite: Annotated[list[str] | None, typer.Option("--suite", help="task, facts, helpful, ...; repeat it.")] = None,
     task: Task = "tickets",
     model: Model = "smollm2-135m",
@@ -101,6 +113,7 @@ def evaluate(
     limit: Limit = None,
     method: Annotated[str | None, typer.Option("--method", help="Name of the model in the rows.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file, one row an item.")] = None,
+    four_bit: FourBit = False,
     as_json: JsonFlag = False,
 ) -> Reply:
     """Score the seed model or an adapter; harmful answers are scored and never written."""
@@ -116,7 +129,7 @@ def evaluate(
     check_method(method)
     chosen = chosen_suites(suite, task, split, limit)
     label = method or (adapter.resolve().name if adapter else "seed")
-    loaded = load_seed(model, say=progress)
+    loaded = load_seed(model, four_bit=four_bit or None, say=progress)
     if adapter is not None:
         loaded = adapted(loaded, adapter, label)
     frame = evaluate_model(loaded, chosen, method=label, say=progress)
@@ -127,11 +140,18 @@ def evaluate(
 
 
 def check_adapter(folder: Path | None, out: Path | None) -> None:
-    """Raise SdftError unless ``folder`` holds a LoRA adapter in safetensors, which ``out`` leaves alone."""
-    for name in ("adapter_config.json", "adapter_model.safetensors") if folder is not None else ():
-        if not (folder / name).is_file():
-            raise SdftError(f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one.")
-    if folder is not None and out is not None and out.resolve().is_relative_to(folder.resolve()):
+    """Raise SdftError unless ``folder`` holds an adapter or a model in safetensors, which ``out`` leaves alone."""
+    if folder is None:
+        return
+    from sdft_lib.adapters import is_whole, whole_weights
+
+    if is_whole(folder):
+        whole_weights(folder)
+    else:
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (folder / name).is_file():
+                raise SdftError(f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one.")
+    if out is not None and out.resolve().is_relative_to(folder.resolve()):
         raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")
 
 

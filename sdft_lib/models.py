@@ -3,17 +3,17 @@
 import contextlib
 import io
 import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sdft_lib.adapters import adapter_weights, check_adapter_fits
+from sdft_lib.adapters import trained_model, weights_hash
 from sdft_lib.errors import SdftError
 from sdft_lib.fetch import WHEELS, fetch
+from sdft_lib.loading import read_model, wants_four_bit
 from sdft_lib.ranks import start, world
 from sdft_lib.store import digest, file_sha256
-from sdft_lib.unpack import quiet_transformers
+from sdft_lib.unpack import quiet_transformers, readable
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,23 @@ PRESETS = {
     "smollm2-360m": Preset("HuggingFaceTB/SmolLM2-360M-Instruct", "Apache-2.0", "any CPU, 5 GB"),
     "smollm2-1.7b": Preset("HuggingFaceTB/SmolLM2-1.7B-Instruct", "Apache-2.0", "a T4 GPU"),
     "qwen2.5-0.5b": Preset("Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", "a CPU with patience, or a T4 GPU"),
-    "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", "a GPU with 24 GB"),
+    "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
     "qwen3-0.6b": Preset("Qwen/Qwen3-0.6B", "Apache-2.0", "a CPU with patience, or a T4 GPU"),
-    "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", "a GPU with 24 GB"),
+    "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
     "gemma-3-1b": Preset("google/gemma-3-1b-it", "Gemma (gated)", "a T4 GPU"),
-    "llama-2-7b": Preset("meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", "a GPU with 24 GB"),
+    "llama-2-7b": Preset("meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", "a GPU with 24 GB; 4 bit: a T4"),
     "llama-2-13b": Preset("meta-llama/Llama-2-13b-chat-hf", "Llama 2 (gated)", "a GPU with 40 GB"),
-    "llama-3-8b": Preset("meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", "a GPU with 24 GB"),
+    "llama-3-8b": Preset(
+        "meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", "a GPU with 24 GB; 4 bit: a T4"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` the LoRA adapter on
-    top ("": none)."""
+    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` what was trained ("": nothing),
+    ``dtype`` the numbers that it computes in, also when its weights are kept in ``four_bit``,
+    ``engine`` what answers in this library's place (``engines``; None: nothing else)."""
 
     model: Any
     tokenizer: Any
@@ -52,12 +55,15 @@ class Seed:
     device: str
     dtype: str
     adapter: str = ""
+    four_bit: bool = False
+    engine: Any = None
 
     @property
     def identity(self) -> dict:
         """What decides this model's answers, for an artefact's key."""
-        return {"model": self.name, "revision": self.revision, "dtype": self.dtype, "device": self.device,
-                "adapter": self.adapter}  # fmt: skip
+        own = {"model": self.name, "revision": self.revision, "dtype": self.dtype, "device": self.device,
+               "adapter": self.adapter} | ({"four_bit": True} if self.four_bit else {})  # fmt: skip
+        return own | {"engine": self.engine.identity} if self.engine else own
 
 
 def choose_device() -> str:
@@ -103,42 +109,35 @@ def torch_dtype(name: str):
     return dtypes[name]
 
 
-def load_seed(name: str = "smollm2-135m", *, device: str | None = None, dtype: str | None = None, say=print) -> Seed:
+def load_seed(
+    name: str = "smollm2-135m", *, device: str | None = None, dtype: str | None = None, four_bit: bool | None = None,
+    say=print,
+) -> Seed:  # fmt: skip
     """Load a chat model by preset name, hub id or local folder, and say on which device and in which dtype.
 
+    ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes (QLoRA; lesson 08).
     Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model cannot
     be found or the hub cannot be reached.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     if world() > 1:
         start()  # tells each process of a job its own GPU
     device = device or choose_device()
     dtype = dtype or choose_dtype(device)
-    number_format = torch_dtype(dtype)
+    torch_dtype(dtype)
+    four_bit = wants_four_bit(four_bit)
     source, revision = locate(name, say)
     local = os.path.isdir(source)
-    try:
-        with quiet_transformers():
-            options = {"trust_remote_code": False, "local_files_only": local}
-            tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
-            model, found = AutoModelForCausalLM.from_pretrained(
-                source, dtype=number_format, use_safetensors=True, attn_implementation="sdpa",
-                output_loading_info=True, **options,
-            )  # fmt: skip
-        if absent := sorted(found["missing_keys"]):  # transformers would leave them at random and only warn
-            raise ValueError(f"{len(absent)} tensors, such as {absent[0]}, are missing")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        raise SdftError(
-            f"model {name!r} could not be loaded ({reason}); give a preset ({', '.join(PRESETS)}), "
-            "a hub id that this machine can reach, or a folder with config.json and safetensors weights."
-        ) from None
+    with readable(name, PRESETS):
+        options = {"trust_remote_code": False, "local_files_only": local}
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
+        model = read_model(source, dtype, device, four_bit=four_bit, local=local)
     prepare_tokenizer(tokenizer, name)
     revision = revision or getattr(model.config, "_commit_hash", None) or "unknown"
-    say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}")
-    return Seed(model.to(device).eval(), tokenizer, name, revision, device, dtype)
+    kept = ", weights in 4 bit" if four_bit else ""
+    say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}{kept}")
+    return Seed(model, tokenizer, name, revision, device, dtype, four_bit=four_bit)
 
 
 def locate(name: str, say) -> tuple[str, str]:
@@ -173,19 +172,12 @@ def prepare_tokenizer(tokenizer, name: str) -> None:
 
 
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
-    """A fine-tuned model: the seed's weights with a LoRA adapter merged into a copy of them."""
-    import copy
-
-    from peft import PeftModel
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
-        weights = adapter_weights(Path(adapter))  # first of all: peft would also read a pickle
-        tuned = PeftModel.from_pretrained(copy.deepcopy(seed.model), str(adapter))
-        check_adapter_fits(tuned, weights)
-        tuned = tuned.merge_and_unload()
-    identity = file_sha256(weights)[:16]
-    return replace(seed, model=tuned.eval(), adapter=f"{label}:{identity}")
+    """A fine-tuned model: the seed with what a training left in the folder ``adapter``, an adapter or all weights."""
+    adapter = Path(adapter)
+    identity = f"{label}:{weights_hash(adapter)}"  # first of all: peft would also read a pickle
+    if seed.engine:
+        return replace(seed, engine=seed.engine.with_adapter(adapter), adapter=identity)
+    return replace(seed, model=trained_model(seed, adapter), adapter=identity)
 
 
 def encoder(say=print):

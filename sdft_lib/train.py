@@ -5,7 +5,6 @@ SFT and SDFT differ in one thing: the column that is trained on. Rows, order, st
 
 import json
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 from sdft_lib.chat import check_room, render
 from sdft_lib.errors import SdftError
 from sdft_lib.prefix import collate, shareable
-from sdft_lib.ranks import common
+from sdft_lib.ranks import common, world
 from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
-from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, save_adapter, trainer_arguments
+from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, trainer_arguments
+from sdft_lib.unpack import quiet_transformers
+from sdft_lib.weights import check_four_bit, describe, save_trained, set_aside, trainable_copy, tuner
 
-CODE = ("chat", "prefix", "shift", "trainer", "train")
+CODE = ("chat", "prefix", "shift", "trainer", "weights", "train")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class TrainConfig:
     """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share of all steps).
 
     ``anchor``: weight of KL(seed || model) in the loss. ``keep``: shares of the training after which the adapter is
-    kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier (lesson 05).
+    kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier (lesson 05). ``full``: all weights are
+    trained, and rank, alpha, dropout and targets play no part; take a learning rate near 2e-5. Two settings save
+    memory and change the result by rounding alone (lesson 08): ``checkpointing`` computes a layer's activations
+    again when they are needed, ``parts`` is how many parts of a batch go through the model one after the other.
     """
 
     rank: int = 8
@@ -40,15 +44,20 @@ class TrainConfig:
     seed: int = 0
     anchor: float = 0.0
     keep: tuple[float, ...] = ()
+    full: bool = False
+    checkpointing: bool = False
+    parts: int = 1
 
     def __post_init__(self):
         if not 0 <= self.anchor < math.inf:
             raise SdftError(f"anchor is {self.anchor}; give a weight of at least 0.")
         if not all(0 < share < 1 for share in self.keep):
             raise SdftError(f"keep is {self.keep}; give shares of the training above 0 and under 1.")
-        for name in ("rank", "alpha", "epochs", "batch_size"):
+        for name in ("rank", "alpha", "epochs", "batch_size", "parts"):
             if not isinstance(value := getattr(self, name), int) or value < 1:
                 raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
+        if self.batch_size % self.parts:
+            raise SdftError(f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor.")
         if not 0 < self.learning_rate < math.inf:  # NaN fails this too
             raise SdftError(f"the learning rate is {self.learning_rate}; give a positive number such as 5e-4.")
         for name in ("warmup", "dropout"):
@@ -60,8 +69,9 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Tuned:
-    """``adapter``: folder of the LoRA adapter. ``log``: DataFrame with step and loss. ``record``: cost
-    and settings. ``kept``: adapters along the way, by share of the training, the final one under 1.0."""
+    """``adapter``: folder of the adapter, or of the whole model (``full``). ``log``: DataFrame with step and loss.
+    ``record``: cost and settings. ``kept``: adapters along the way, by share of the training, the last one under 1.0.
+    """
 
     adapter: Path
     log: Any
@@ -80,25 +90,26 @@ def fine_tune(
     peft_config=None,
     say: Callable[[str], None] = print,
 ) -> Tuned:
-    """Train a LoRA adapter on ``rows[i][column]``, completion only; instant when the store holds it.
+    """Train a LoRA adapter, or all weights, on ``rows[i][column]``, completion only; instant if the store holds it.
 
     ``peft_config`` is any peft configuration; it replaces rank, alpha, dropout and targets of ``config``.
 
     Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a
-    set
-    would be SFT under another name. The run goes on from its last checkpoint after a kill.
+    set would be SFT under another name. The run goes on from its last checkpoint after a kill.
     """
     import pandas
 
     check_share(rows, column, minimum_kept)
+    peft_config = tuner(config, given := peft_config)
+    check_four_bit(seed, full=config.full)
     pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(pairs), "config": asdict(config), "code": code_hash(*CODE)}
     parts["config"] |= {"targets": list(config.targets), "keep": list(config.keep)}
-    parts["peft"] = describe(peft_config) if peft_config else None
+    parts["peft"] = describe(given) if given else None
 
     def build(folder: Path) -> None:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
-        run_trainer(seed, pairs, config, peft_config or lora(config), folder, label, say)
+        run_trainer(seed, pairs, config, peft_config, folder, label, say)
 
     path = artefact("adapter", parts, build)
     record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {
@@ -120,49 +131,23 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
         )
 
 
-def describe(peft_config) -> dict:
-    """A peft configuration as plain, sorted values, for an artefact's key."""
-    fields = peft_config.to_dict().items()
-    return {key: sorted(value) if isinstance(value, set) else str(value) for key, value in fields}
-
-
-def lora(config: TrainConfig):
-    """The default peft configuration: LoRA on the query and value projections (paper, section 4.1)."""
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=list(config.targets),
-        task_type="CAUSAL_LM",
-    )
-
-
 def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say) -> None:
     """Train and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints go below ``work``."""
-    from transformers import PrinterCallback, set_seed
+    from transformers import set_seed
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
     for pair, row in zip(pairs, rendered, strict=True):
         check_room(len(row.ids), seed.model, f"row {pair['id']}")
-    model = trainable_copy(seed, peft_config)
-    checkpoints = common(folder) / WORK / "checkpoints"
-    trainer = prefix_trainer(config.anchor)(
-        model=model,
-        args=trainer_arguments(seed, config, checkpoints),
-        train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
-        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id, shareable(seed.model)),
-        callbacks=[printer(label, say), keeper(config.keep, folder / "kept")],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=last_whole(checkpoints))
+    with quiet_transformers(), set_aside(seed, seed.device == "cuda" and config.full and not config.anchor):
+        model = trainable_copy(seed, peft_config)
+        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        trainer = make_trainer(seed, model, rendered, config, common(folder) / WORK / "checkpoints", label, say)
+        kept = folder / "kept"
+        trainer.add_callback(keeper(config.keep, lambda share: save_trained(trainer, seed, kept / share, label)))
+        trainer.train(resume_from_checkpoint=last_whole(Path(trainer.args.output_dir)))
+        save_trained(trainer, seed, folder, label)
     losses = [{"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e]
-    if not all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad):
-        raise SdftError(f"{label}: the weights became infinite; lower the learning rate ({config.learning_rate}).")
-    model.peft_config["default"].base_model_name_or_path = seed.name
-    save_adapter(model, folder)
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),
@@ -170,20 +155,23 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
         "steps": trainer.state.global_step,
         "tokens": config.epochs * sum(len(row.ids) for row in rendered),
         "trained_tokens": config.epochs * sum(sum(row.mask) for row in rendered),
-        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "trainable_parameters": trainable,
     }
     write_text(folder / "record.json", json.dumps(record, indent=1) + "\n")
 
 
-def trainable_copy(seed, peft_config):
-    """The seed's weights with a fresh adapter; fp32 on a CPU, where autocast chooses the faster products."""
-    import copy
+def make_trainer(seed, model, rendered, config: TrainConfig, checkpoints: Path, label: str, say):
+    """The Trainer over rendered rows. What rows share is run once only where a cache can be used: checkpointing drops
+    it, and a model that is spread over processes counts its passes."""
+    from transformers import PrinterCallback
 
-    from peft import get_peft_model
-
-    model = copy.deepcopy(seed.model)
-    if seed.device == "cpu" or seed.dtype == "fp16":
-        model = model.float()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an older name
-        return get_peft_model(model, peft_config)
+    share = shareable(seed.model) and not config.checkpointing and world() == 1
+    trainer = prefix_trainer(config.anchor, seed.model if config.full else None)(
+        model=model,
+        args=trainer_arguments(seed, config, checkpoints),
+        train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
+        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id, share),
+        callbacks=[printer(label, say)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer

@@ -14,10 +14,11 @@ def trainer_arguments(seed, config, folder: Path):
     """TrainingArguments, every one that matters spelled out; a checkpoint at the end of each epoch."""
     from transformers import TrainingArguments
 
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=batch_of_each(config.batch_size),
+        per_device_train_batch_size=batch_of_each(config.batch_size, config.parts),
+        gradient_accumulation_steps=config.parts,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup,
@@ -31,20 +32,36 @@ def trainer_arguments(seed, config, folder: Path):
         seed=config.seed,
         data_seed=config.seed,
         bf16=seed.dtype == "bf16",
-        fp16=seed.dtype == "fp16",
+        fp16=seed.dtype == "fp16" and seed.device == "cuda",  # with a gradient scaler; a CPU trains in fp32
         use_cpu=seed.device == "cpu",
         dataloader_pin_memory=seed.device == "cuda",
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",
+        **checkpointing(config.checkpointing),
     )
+    if world() == 1 and arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # else each GPU would take a whole batch: several GPUs take several processes here
+    return arguments
 
 
-def batch_of_each(batch_size: int) -> int:
-    """Rows a step for each process of a job, so that all together see ``batch_size``."""
-    if batch_size % world():
-        raise SdftError(f"a batch of {batch_size} rows cannot be dealt out to {world()} processes; choose a multiple.")
-    return batch_size // world()
+def checkpointing(wanted: bool) -> dict:
+    """The Trainer's two arguments for gradient checkpointing, by the name that this version of transformers has."""
+    from dataclasses import fields
+
+    from transformers import TrainingArguments
+
+    known = {field.name for field in fields(TrainingArguments)}
+    name = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}} if wanted else {}
+
+
+def batch_of_each(batch_size: int, parts: int = 1) -> int:
+    """Rows of one forward pass of each process, so that all together see ``batch_size`` in ``parts`` passes."""
+    if batch_size % (world() * parts):
+        raise SdftError(f"a batch of {batch_size} rows cannot be dealt out to {world()} processes in {parts} parts; "
+                        "choose a multiple.")  # fmt: skip
+    return batch_size // world() // parts
 
 
 def last_whole(checkpoints: Path) -> str | None:
@@ -62,11 +79,11 @@ def last_whole(checkpoints: Path) -> str | None:
     return None
 
 
-def prefix_trainer(anchor: float = 0.0):
+def prefix_trainer(anchor: float = 0.0, seed_model=None):
     """transformers' Trainer, with the shared start of a batch run once (see ``prefix.share_prefix``).
 
-    ``anchor`` times KL(seed || model) on the trained positions is added to the loss; the seed is the same model with
-    its adapter switched off, so nothing more is kept in memory.
+    ``anchor`` times KL(seed || model) on the trained positions is added to the loss. The seed is ``seed_model`` or, if
+    none is given, the same model with its adapter switched off, so that nothing more is kept in memory.
     """
     from transformers import Trainer
 
@@ -76,41 +93,46 @@ def prefix_trainer(anchor: float = 0.0):
             if not anchor:
                 return super().compute_loss(model, shared, return_outputs=return_outputs, **options)
             loss, outputs = super().compute_loss(model, shared, return_outputs=True, **options)
-            loss = loss + anchor * distance_to_seed(model, inputs, outputs.logits)
+            own = self.accelerator.unwrap_model(model)
+            share = share_of_step(inputs, options.get("num_items_in_batch"), self.accelerator.num_processes)
+            loss = loss + anchor * share * distance_to_seed(own, inputs, outputs.logits, seed_model)
             return (loss, outputs) if return_outputs else loss
 
     return PrefixTrainer
 
 
-def distance_to_seed(model, inputs: dict, logits):
+def share_of_step(inputs: dict, total, processes: int):
+    """How much of a step's ``total`` trained tokens is in this part of its batch, times the processes, whose gradients
+    are averaged: the shares of all parts and processes, so averaged, make 1. Without ``total`` the Trainer does it."""
+    return 1.0 if total is None else (inputs["labels"][:, 1:] != -100).sum() / total * processes
+
+
+def distance_to_seed(model, inputs: dict, logits, seed_model=None):
     """Mean KL(seed || model) in nats over the positions whose next token is trained."""
+    import contextlib
+
     import torch
 
     from sdft_lib.shift import token_kl
 
     trained = inputs["labels"][:, 1:] != -100
-    with torch.no_grad(), model.disable_adapter():
+    with torch.no_grad(), contextlib.nullcontext() if seed_model else model.disable_adapter():
+        model = seed_model or model
         seed = model(**{key: value for key, value in share_prefix(model, inputs).items() if key != "labels"}).logits
     return token_kl(seed[:, :-1][trained], logits[:, :-1][trained]).mean()
 
 
-def keeper(shares, folder: Path):
-    """A Trainer callback that leaves the adapter of several moments of training in ``folder/0.25`` and so on."""
+def keeper(shares, save):
+    """A Trainer callback that saves what several moments of training have reached: ``save("0.25")`` and so on."""
     from transformers import TrainerCallback
 
     class Keeper(TrainerCallback):
-        def on_step_end(self, args, state, control, model=None, **kwargs):
+        def on_step_end(self, args, state, control, **kwargs):
             for share in shares:
                 if state.global_step == max(1, round(share * state.max_steps)):
-                    save_adapter(model, folder / f"{share:.2f}")
+                    save(f"{share:.2f}")
 
     return Keeper()
-
-
-def save_adapter(model, folder: Path) -> None:
-    """The adapter alone, in safetensors, without the model card that peft writes beside it."""
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
 
 
 def printer(label: str, say):

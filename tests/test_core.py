@@ -11,7 +11,8 @@ from sdft_lib.gap import score_rows, token_nats
 from sdft_lib.generation import Decoding, batches, generate
 from sdft_lib.prefix import collate, share_prefix
 from sdft_lib.templates import TEMPLATES, DistillTemplate, load_template
-from sdft_lib.train import TrainConfig, check_share, lora, trainable_copy
+from sdft_lib.train import TrainConfig, check_share
+from sdft_lib.weights import lora, trainable_copy
 
 
 @pytest.fixture(scope="session")

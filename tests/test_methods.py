@@ -127,8 +127,8 @@ def test_anchor_is_the_plain_distance_to_the_seed(own_cache):
     from sdft_lib.models import with_adapter
     from sdft_lib.prefix import collate
     from sdft_lib.shift import answer_kl
-    from sdft_lib.train import lora, trainable_copy
     from sdft_lib.trainer import distance_to_seed, share_prefix
+    from sdft_lib.weights import lora, trainable_copy
 
     run = trained(own_cache)
     model = trainable_copy(own_cache, lora(TrainConfig())).eval()

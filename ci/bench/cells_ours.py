@@ -36,7 +36,8 @@ def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
 def train_ours(quick: bool) -> dict:
     """``sdft_lib.train.run_trainer`` on the bench's rows, from rendering to the saved adapter."""
     from sdft_lib.models import load_seed
-    from sdft_lib.train import TrainConfig, lora, run_trainer
+    from sdft_lib.train import TrainConfig, run_trainer
+    from sdft_lib.weights import lora
 
     seed, pairs = load_seed(dtype="fp32", say=quiet), training_pairs(count("train", quick))
     config = TrainConfig(epochs=1, learning_rate=2e-3)

@@ -17,7 +17,8 @@ def train(pairs: list[dict]) -> dict:
 
     from sdft_lib.chat import render
     from sdft_lib.models import load_seed
-    from sdft_lib.train import TrainConfig, lora
+    from sdft_lib.train import TrainConfig
+    from sdft_lib.weights import lora
 
     seed, config = load_seed(dtype="fp32", device="cpu", say=lambda text: None), TrainConfig(epochs=1)
     rows = [{"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["target"]}]} for p in pairs]

@@ -11,6 +11,7 @@ from sdft_lib.check_04 import exercise_4_1, exercise_4_2, exercise_4_3, exercise
 from sdft_lib.check_05 import exercise_5_1, exercise_5_2, exercise_5_3
 from sdft_lib.check_06 import exercise_6_1, exercise_6_2, exercise_6_3
 from sdft_lib.check_07 import exercise_7_1, exercise_7_2, exercise_7_3
+from sdft_lib.check_08 import exercise_8_1, exercise_8_2, exercise_8_3, exercise_8_4
 
 __all__ = [
     "exercise_0_1",
@@ -37,4 +38,8 @@ __all__ = [
     "exercise_7_1",
     "exercise_7_2",
     "exercise_7_3",
+    "exercise_8_1",
+    "exercise_8_2",
+    "exercise_8_3",
+    "exercise_8_4",
 ]

@@ -58,8 +58,8 @@ def items_and_differences(table: Any) -> Shown:
         f"show four times out of five. {told}.",
         "Lines: the smallest true difference that so many items show four times out of five (two-sided 5 %, unpaired), "
         "for a model that stands at 5 or at 50 %. Each mark is a published difference of SDFT and SFT; filled: as "
-        "large as the line for its own share. Those under 0.25 points stand at the lower edge. Without a correction for "
-        "looking at several.",
+        "large as the line for its own share; those under 0.25 points stand at the lower edge. No correction is made "
+        "for looking at several.",
     )
 
 

@@ -146,6 +146,29 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda n, half, wanted: max(1, round(n * (half / wanted) ** 2)),  # rounded down
         lambda n, half, wanted: math.ceil(n * (wanted / half) ** 2),  # the wrong way round
     ],
+    "8_1": [
+        lambda frozen, bits, trained, act: (2 * frozen + 16 * trained + act) / 1e9 + 1.5,  # always 16 bit
+        lambda frozen, bits, trained, act: (bits / 8 * frozen + 16 * trained + act) / 2**30 + 1.5,  # the other GB
+        lambda frozen, bits, trained, act: (bits / 8 * (frozen + trained) + act) / 1e9 + 1.5,  # weights alone
+        lambda frozen, bits, trained, act: (bits / 8 * frozen + 16 * trained + act) / 1e9,  # no device
+    ],
+    "8_2": [
+        lambda free, layers, heads, size, tokens: int(free * 1e9 // (2 * layers * heads * size * tokens)),  # keys alone
+        lambda free, layers, heads, size, tokens: math.ceil(free * 1e9 / (4 * layers * heads * size * tokens)),
+        lambda free, layers, heads, size, tokens: free * 1e9 / (4 * layers * heads * size * tokens),  # parts of rows
+        lambda free, layers, heads, size, tokens: max(1, int(free * 1e9 // (4 * layers * heads * size * tokens))),
+    ],
+    "8_3": [
+        lambda w, t, flops, shares: tuple(4 * w * t / flops / share / 3600 for share in shares),  # many hours first
+        lambda w, t, flops, shares: tuple(4 * w * t / flops / share for share in shares[::-1]),  # seconds
+        lambda w, t, flops, shares: tuple(4 * w * t / flops * share / 3600 for share in shares),  # times the share
+    ],
+    "8_4": [
+        lambda p, d: max(1, math.ceil(Z**2 * p * (1 - p) / d**2)),  # the error of one model
+        lambda p, d: max(1, math.ceil(Z**2 * 2 * p * (1 - p) / d)),  # no square
+        lambda p, d: max(1, round(Z**2 * 2 * p * (1 - p) / d**2)),  # rounded down
+        lambda p, d: math.ceil(Z**2 * 2 * p * (1 - p) / d**2),  # none at 0
+    ],
 }  # fmt: skip
 
 

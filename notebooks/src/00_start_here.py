@@ -104,6 +104,7 @@ for row, answer in zip(rows, own, strict=True):
 # | 05 | hold SDFT against cheaper ways of forgetting less, and measure how far each moved the model |
 # | 06 | train three tasks one after the other, and see what is left of the first |
 # | 07 | bring data of your own, and learn beforehand whether SDFT is worth a try |
+# | 08 | plan a run with billions of weights, and read what the published tables can carry |
 #
 # ## 5. Where things are kept
 #

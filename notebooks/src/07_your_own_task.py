@@ -439,7 +439,7 @@ check.exercise_7_3(rows_needed)
 # %% [markdown]
 # ## What next
 #
-# Put your own file into `my_file` and run the lesson again. To hold SDFT against cheaper ways of forgetting less, such as a smaller learning rate or replay, go to lesson 05; for several tasks one after the other, to lesson 06.
+# Put your own file into `my_file` and run the lesson again. To hold SDFT against cheaper ways of forgetting less, such as a smaller learning rate or replay, go to lesson 05; for several tasks one after the other, to lesson 06; for a larger model on a GPU, and for how many test rows you need, to lesson 08.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors

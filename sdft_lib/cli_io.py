@@ -26,6 +26,7 @@ Task = Annotated[str, typer.Option("--task", help="tickets, sums, calls, a folde
 Model = Annotated[str, typer.Option("--model", help="A short name (`sdft models`), a hub id or a local folder.")]
 Template = Annotated[str, typer.Option("--template", help="guide, explain, opening, free-opening or a TOML file.")]
 Kind = Annotated[str | None, typer.Option("--kind", help="math, call, label or open; guessed if not given.")]
+Engine = Annotated[str, typer.Option("--engine", help="torch, or the extras vllm and ray-vllm (GPUs).")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first N rows.")]
 Columns = Annotated[str | None, typer.Option("--columns", help="Your names: prompt=question,reference=answer.")]
 DropEmpty = Annotated[bool, typer.Option("--drop-empty", help="Leave out rows without prompt or reference.")]

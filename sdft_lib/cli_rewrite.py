@@ -11,6 +11,7 @@ import typer
 from sdft_lib.cli_io import (
     Columns,
     DropEmpty,
+    Engine,
     JsonFlag,
     Kind,
     Limit,
@@ -29,13 +30,14 @@ Candidates = Annotated[int, typer.Option("--candidates", min=1, help="Rewrites t
 Tokens = Annotated[int | None, typer.Option("--max-new-tokens", min=1, help="Longest rewrite, in tokens.")]
 
 
-def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candidates=1, tokens=None):
+def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candidates=1, tokens=None,
+              engine="torch"):  # fmt: skip
     """Seed model and distilled set; task and template are read first, so that a mistake in them costs nothing."""
     from sdft_lib.data import load_task, task_names
     from sdft_lib.distill import GREEDY
     from sdft_lib.distill import distill as distill_task
+    from sdft_lib.engines import load
     from sdft_lib.generation import Decoding
-    from sdft_lib.models import load_seed
     from sdft_lib.templates import load_template
     from sdft_lib.verify import check_kind
 
@@ -44,7 +46,7 @@ def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candid
     rows = load_task(task, kind=kind, columns=column_map(columns), drop_empty=drop_empty, say=progress)
     check_kind(rows.kind)
     decoding = GREEDY if bundled and tokens is None else Decoding(max_new_tokens=tokens or LONG)
-    seed = load_seed(model, say=progress)
+    seed = load(model, engine, say=progress)
     options = {"decoding": decoding, "candidates": candidates, "limit": limit}
     return seed, distill_task(seed, rows, pattern, **options, say=progress)
 
@@ -59,6 +61,7 @@ def distill(
     columns: Columns = None,
     drop_empty: DropEmpty = False,
     max_new_tokens: Tokens = None,
+    engine: Engine = "torch",
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the rows.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
@@ -68,7 +71,7 @@ def distill(
 
     check_file(out, task)
     _, made = rewritten(task, model, template, kind=kind, limit=limit, columns=columns, drop_empty=drop_empty,
-                        candidates=candidates, tokens=max_new_tokens)  # fmt: skip
+                        candidates=candidates, tokens=max_new_tokens, engine=engine)  # fmt: skip
     path = made.path / "rows.jsonl"
     if out is not None:
         write_jsonl(out, made.rows)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sdft_lib.cli_io import JsonFlag, Limit, Model, Reply, as_text, check_file, check_folder, command, progress
+from sdft_lib.cli_io import Engine, JsonFlag, Limit, Model, Reply, as_text, check_file, check_folder, command, progress
 from sdft_lib.errors import SdftError
 
 Suite = Annotated[str, typer.Option("--suite", help="gsm8k, multiarith, openfunctions, humaneval, advbench, ...")]
@@ -34,11 +34,12 @@ def answer(
     adapter: Adapter = None,
     limit: Limit = None,
     suffix: Annotated[str, typer.Option("--suffix", help="Goes behind each request of advbench-jailbreak.")] = "",
+    engine: Engine = "torch",
     as_json: JsonFlag = False,
 ) -> Reply:
     """Let a model answer one of the paper's evaluation sets, greedily; `sdft score` reads the file."""
     from sdft_lib.cli_train import adapted, check_adapter
-    from sdft_lib.models import load_seed
+    from sdft_lib.engines import load
     from sdft_lib.paper_answers import answer_items, check_suffix
     from sdft_lib.paper_suites import load_items, paper_suite
     from sdft_lib.store import write_jsonl
@@ -48,7 +49,7 @@ def answer(
     check_file(out)
     check_adapter(adapter, out)
     items = load_items(chosen, limit, suffix=suffix)
-    seed = load_seed(model, say=progress)
+    seed = load(model, engine, say=progress)
     if adapter is not None:
         seed = adapted(seed, adapter, adapter.resolve().name)
     rows = answer_items(seed, chosen, items, say=progress)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sdft_lib import ranks
-from sdft_lib.cli_io import JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
+from sdft_lib.cli_io import Engine, JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
 from sdft_lib.errors import SdftError
 
 FourBit = Annotated[bool, typer.Option("--four-bit", help="Keep the layers' weights in 4 bit (needs bitsandbytes).")]
@@ -114,13 +114,14 @@ def evaluate(
     method: Annotated[str | None, typer.Option("--method", help="Name of the model in the rows.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file, one row an item.")] = None,
     four_bit: FourBit = False,
+    engine: Engine = "torch",
     as_json: JsonFlag = False,
 ) -> Reply:
     """Score the seed model or an adapter; harmful answers are scored and never written."""
     import json
 
+    from sdft_lib.engines import load
     from sdft_lib.evaluate import evaluate as evaluate_model
-    from sdft_lib.models import load_seed
     from sdft_lib.stats import summarise
     from sdft_lib.store import write_jsonl
 
@@ -129,7 +130,7 @@ def evaluate(
     check_method(method)
     chosen = chosen_suites(suite, task, split, limit)
     label = method or (adapter.resolve().name if adapter else "seed")
-    loaded = load_seed(model, four_bit=four_bit or None, say=progress)
+    loaded = load(model, engine, four_bit=four_bit or None, say=progress)
     if adapter is not None:
         loaded = adapted(loaded, adapter, label)
     frame = evaluate_model(loaded, chosen, method=label, say=progress)

@@ -87,6 +87,8 @@ def generate(
     done = union(finished(path))
     room = room_for_tokens(seed)
     plan = batches([len(row) for row in ids], decoding.max_new_tokens, room)
+    if seed.engine:
+        plan = seed.engine.plan(len(ids))
     started, written = time.time(), 0
     for batch in share(plan):
         if all(index in done for index in batch):
@@ -122,6 +124,8 @@ def prompt_ids(seed, prompts, openings, max_new_tokens: int, names=None) -> list
 
 def room_for_tokens(seed) -> int:
     """Tokens of a batch whose keys and values fit: 2 GB of them, on a larger GPU half of what the weights leave."""
+    if seed.engine:
+        return BATCH_TOKENS
     config = getattr(seed.model.config, "text_config", seed.model.config)
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -154,6 +158,8 @@ def fitting(longest: int, tokens: int) -> int:
 def answer_batch(seed, rows: list[list[int]], names: Sequence[str], decoding: Decoding, together: int, *, watch=False):
     """Answers to rows of token ids, in halves if memory runs out; ``watch``: four of them are checked for parity."""
     stops = sorted(stop_ids(seed.tokenizer))
+    if seed.engine:
+        return [read_answer(row, stops, seed.tokenizer) for row in seed.engine.answer(rows, names, decoding, stops)]
     try:
         answers = decode(
             seed.model, rows, chooser(decoding, names), stops=stops, pad=seed.tokenizer.pad_token_id,

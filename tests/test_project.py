@@ -62,7 +62,7 @@ def test_each_conda_package_says_what_needs_it():
 
 
 def test_extras():
-    assert list(PROJECT["optional-dependencies"]) == "dev book browser bench vllm lm-eval qlora judge".split()
+    assert list(PROJECT["optional-dependencies"]) == "dev book browser bench vllm ray lm-eval qlora judge".split()
 
 
 def imported_modules() -> set[tuple[str, str]]:

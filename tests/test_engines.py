@@ -1,6 +1,7 @@
 """Other engines: the same ids and Decoding go in, the same rows come out, under a key of their own."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_hub_model_is_read_at_the_commit_that_was_found():
 
 def test_a_distilled_set_has_the_same_rows_and_a_key_of_its_own(tiny_folder, torch_seed, vllm):
     task, pattern = data.load_task("tickets"), templates.load_template("opening")
-    options = {"limit": 12, "candidates": 2, "say": silent}
+    options = {"limit": 4, "candidates": 2, "decoding": Decoding(max_new_tokens=8), "say": silent}
     ours = distill.distill(torch_seed, task, pattern, **options)
     theirs = distill.distill(engines.load(str(tiny_folder), "vllm", say=silent), task, pattern, **options)
     assert theirs.rows == ours.rows and theirs.path != ours.path
@@ -151,9 +152,10 @@ def test_an_adapter_answers_through_lora(tiny_folder, torch_seed, vllm, adapter)
     assert json.loads(request)["lora_path"] == str(adapter) and json.loads(request)["lora_int_id"] > 0
 
 
-def test_a_wholly_trained_model_is_a_model_of_its_own(tiny_folder, vllm):
-    seed = models.with_adapter(engines.load("smollm2-135m", "vllm", say=silent), tiny_folder, label="full")
-    assert seed.engine.settings()["model"] == str(tiny_folder) and seed.engine.adapter is None and seed.adapter
+def test_a_wholly_trained_model_is_a_model_of_its_own(tiny_folder, vllm, tmp_path):
+    trained = shutil.copytree(tiny_folder, tmp_path / "trained")
+    seed = models.with_adapter(engines.load(str(tiny_folder), "vllm", say=silent), trained, label="full")
+    assert seed.engine.settings()["model"] == str(trained) and seed.engine.adapter is None and seed.adapter
 
 
 @pytest.mark.parametrize("rank, pattern, room", [(1, {}, 1), (6, {}, 8), (8, {"x": 17}, 32), (600, {}, None)])

@@ -36,6 +36,7 @@ def trainer_arguments(seed, config, folder: Path):
         use_cpu=seed.device == "cpu",
         dataloader_pin_memory=seed.device == "cuda",
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to="none",
         **checkpointing(config.checkpointing),

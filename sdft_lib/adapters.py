@@ -6,6 +6,7 @@ from pathlib import Path
 from sdft_lib.errors import SdftError
 from sdft_lib.loading import read_model
 from sdft_lib.store import digest, file_sha256
+from sdft_lib.unpack import quiet_transformers
 from sdft_lib.weights import places, twin
 
 
@@ -57,7 +58,8 @@ def trained_model(seed, folder: Path):
 
 def whole_model(seed, folder: Path):
     """The model in ``folder``, read as the seed was. Raises SdftError unless it has the seed's shape."""
-    model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
+    with quiet_transformers():
+        model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
     shapes = [{name: p.shape for name, p in each.named_parameters()} for each in (seed.model, model)]
     if shapes[0] != shapes[1]:
         raise SdftError(f"{folder}: this model is not a trained {seed.name}: its weights have other names or shapes.")

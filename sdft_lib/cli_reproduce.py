@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from sdft_lib.cli_io import JsonFlag, Limit, Reply, as_text, check_file, progress
+from sdft_lib.cli_train import Checkpointing, FourBit
 
 Table = Annotated[int, typer.Option("--table", help="1, 2 or 5: a table of the paper.")]
 Names = Annotated[list[str] | None, typer.Option("--recipe", help="Only this recipe of the table; repeat it.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")]
 Words = Annotated[Path | None, typer.Option("--wording", help="TOML file with other prompts than ours.")]
 Code = Annotated[bool, typer.Option("--allow-code-execution", help="humaneval: run the answers in the sandbox.")]
+Parts = Annotated[int, typer.Option("--parts", min=1, help="A batch goes through in so many parts: less memory.")]
 Other = Annotated[str | None, typer.Option("--model", help="A model in place of the recipe's, to try the steps.")]
 
 
@@ -25,13 +27,18 @@ def reproduce(
     limit: Limit = None,
     suffix: Annotated[str, typer.Option("--suffix", help="Goes behind each request of advbench-jailbreak.")] = "",
     allow_code_execution: Code = False,
+    gradient_checkpointing: Checkpointing = False,
+    parts: Parts = 1,
+    four_bit: FourBit = False,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the cells.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
     """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not repeated."""
-    from sdft_lib.paper_recipes import load_wording, recipes_of
+    from sdft_lib.paper_recipes import load_wording, recipes_of, with_training
 
     recipes = recipes_of(table, tuple(recipe or ()))
+    asked = ({"checkpointing": True} if gradient_checkpointing else {}) | ({"parts": parts} if parts > 1 else {})
+    recipes = [with_training(each, asked) for each in recipes]
     words = load_wording(wording)
     for each in recipes:
         words.template(each.dataset)
@@ -42,7 +49,7 @@ def reproduce(
     from sdft_lib.reproduce import reproduce as run
     from sdft_lib.store import write_jsonl
 
-    ask = Ask(limit, suffix, allow_code_execution)
+    ask = Ask(limit, suffix, allow_code_execution, four_bit)
     cells, missing = run(table, recipes, words, model=model, ask=ask, say=progress)
     if out is not None:
         write_jsonl(out, cells)
@@ -124,7 +131,8 @@ def notes(data: dict) -> list[str]:
         "c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the largest batch that fits.",
         "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its limit at the slow "
         "share; sources and arithmetic in data/hardware.",
-        "What is marked q, c, / or 2x needs a way to train that sdft train does not offer yet.",
+        "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; for 2x start it by "
+        "accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size was made by us.",
         *(f"{key}: trust {card['trust']}" for key, card in data["devices"].items()),
     ]
     return lines + [f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()]

@@ -6,7 +6,7 @@ another TOML file swaps in another one.
 """
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from sdft_lib.errors import SdftError
@@ -21,7 +21,7 @@ METHODS = ("seed", "sft", "sdft")
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """``tuning``: lora or full. ``training``: settings of a TrainConfig, its seed included. ``decoding``: of rewrites.
+    """``tuning``: lora or full. ``training``: other settings of a TrainConfig, and a seed. ``decoding``: of rewrites.
     ``assumed``: settings that the paper and its code do not give, chosen by us."""
 
     name: str
@@ -38,13 +38,23 @@ class PaperRecipe:
     def config(self) -> TrainConfig:
         """The training settings."""
         settings = {key: tuple(value) if isinstance(value, list) else value for key, value in self.training.items()}
-        return TrainConfig(**settings)
+        return TrainConfig(full=self.tuning == "full", **settings)
 
     def decoding_of(self, **changes):
         """The Decoding of rewrites; ``changes`` may shorten it."""
         from sdft_lib.generation import Decoding
 
         return Decoding(**self.decoding | changes)
+
+
+def with_training(recipe: PaperRecipe, changes: dict) -> PaperRecipe:
+    """The recipe with other training settings, such as ``parts``. Raises SdftError for what makes no TrainConfig."""
+    changed = replace(recipe, training=recipe.training | changes)
+    try:
+        changed.config()
+    except SdftError as error:
+        raise SdftError(f"{recipe.name}: {error}") from None
+    return changed
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,11 @@ def training(recipe: PaperRecipe, model: Geometry, method: str) -> Step:
 
 
 def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
-    """Ways to train, the fastest first: name, checkpointing, 4-bit. Without bf16, 16-bit weights are trained as fp32,
-    which no such device has room for."""
-    plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)] if device.bf16 else []
-    return plain + ([] if full else [("4-bit, checkpointing", True, True)])
+    """Ways to train, the fastest first: name, checkpointing, 4-bit. All weights are planned for devices with bf16."""
+    plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)]
+    if full:
+        return plain if device.bf16 else []
+    return [*plain, ("4-bit, checkpointing", True, True)]
 
 
 def trained_on(device: Device, recipe: PaperRecipe, model: Geometry, length: int, target: int) -> Cost | None:

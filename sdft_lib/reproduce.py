@@ -17,15 +17,13 @@ from sdft_lib.paper_suites import PaperSuite, load_items, paper_suite
 LARGEST_ON_CPU = 2e9  # parameters
 
 
-def check_machine(recipe: PaperRecipe, model: str) -> None:
+def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) -> None:
     """Raise SdftError unless this machine can train the recipe's model, as far as that is known beforehand."""
     from sdft_lib.estimate import geometry
     from sdft_lib.models import choose_device
 
-    if recipe.tuning == "full":
-        raise SdftError(
-            f"{recipe.name}: all weights are trained there, which this library cannot do yet; choose another --recipe."
-        )
+    if recipe.tuning == "full" and four_bit:
+        raise SdftError(f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; leave out --four-bit.")
     if model not in load_table("models") or choose_device() != "cpu":
         return
     if (count := parameters(geometry(model))) > LARGEST_ON_CPU:
@@ -38,11 +36,12 @@ def check_machine(recipe: PaperRecipe, model: str) -> None:
 @dataclass(frozen=True)
 class Ask:
     """What may be asked of this machine: the first ``limit`` rows and items, the ``suffix`` of the jailbreak column,
-    and whether programs that a model wrote may run."""
+    whether programs that a model wrote may run, and whether weights are kept in 4 bit."""
 
     limit: int | None = None
     suffix: str = ""
     allow_code: bool = False
+    four_bit: bool = False
 
 
 def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
@@ -91,14 +90,14 @@ def reproduce(
     from sdft_lib.models import load_seed
 
     for recipe in recipes:
-        check_machine(recipe, model or recipe.model)
+        check_machine(recipe, model or recipe.model, four_bit=ask.four_bit)
     suites, missing = suites_of(table, wording, ask)
     tasks = {recipe.dataset: load_paper_set(recipe.dataset, say=say) for recipe in recipes}
-    cells, seeds = [], {}
+    cells, seeds, packed = [], {}, {"four_bit": True} if ask.four_bit else {}
     for recipe in recipes:
         name = model or recipe.model
         if name not in seeds:
-            seeds = {name: in_wording(load_seed(name, say=say), wording)}  # one model in memory at a time
+            seeds = {name: in_wording(load_seed(name, **packed, say=say), wording)}  # one model in memory at a time
         cells += run_recipe(recipe, seeds[name], tasks[recipe.dataset], suites, wording, ask.limit, say)
     return cells, missing
 

@@ -1,4 +1,4 @@
-"""Configurations for `accelerate launch`: accelerate reads them; weights that are dealt out train as those that are not."""
+"""Configurations for `accelerate launch`: accelerate reads them, and weights dealt out train as on one device."""
 
 import json
 import os

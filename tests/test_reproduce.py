@@ -148,6 +148,7 @@ def test_settings_are_the_papers(path):
     config, decoding = recipe.config(), recipe.decoding_of()
     assert (decoding.temperature, decoding.top_p, decoding.top_k, decoding.max_new_tokens) == (0.95, 0.7, 50, 512)
     assert recipe.rows == paper_recipes.PAPER_SETS[recipe.dataset].size
+    assert config.full == (recipe.tuning == "full")
     if recipe.tuning == "lora":
         assert (config.rank, config.alpha, config.targets) == (8, 16, ("q_proj", "v_proj"))
         assert (config.learning_rate, config.batch_size, config.warmup, config.seed) == (1e-4, 8, 0.0, 42)
@@ -245,7 +246,9 @@ def test_the_dry_run_prints_a_plan(table):
         (["--table", "3", "--dry-run"], "Table 3"),
         (["--recipe", "mine", "--dry-run"], "mine"),
         (["--wording", "none.toml", "--dry-run"], "none.toml"),
-        (["--table", "5", "--recipe", "llama2-7b-gsm8k-full"], "all"),
+        (["--table", "5", "--recipe", "llama2-7b-gsm8k-full"], "no GPU"),
+        (["--table", "5", "--recipe", "llama2-7b-gsm8k-full", "--model", "smollm2-135m", "--four-bit"], "4-bit"),
+        (["--recipe", "llama2-7b-gsm8k", "--parts", "3"], "llama2-7b-gsm8k: a batch of 8 rows"),
         (["--recipe", "llama2-7b-gsm8k"], "no GPU"),
         (["--model", "smollm2-135m", "--out", "no/where.jsonl"], "where"),
     ],
@@ -312,14 +315,15 @@ def test_without_data_the_reason_is_said(monkeypatch):
         reproduce.suites_of(2, paper_recipes.load_wording(), reproduce.Ask())
 
 
-def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch):
+@pytest.mark.parametrize("table, name", [(1, "llama2-7b-openfunctions"), (5, "llama2-7b-gsm8k-full")])
+def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, name):
     from dataclasses import replace
 
     monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, say: tiny_seed)
     monkeypatch.setattr("sdft_lib.distill.check_text", lambda texts, name: None)  # a random model writes nonsense
-    (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
-    decoding, training = {**recipe.decoding, "max_new_tokens": 8}, {**recipe.training, "epochs": 1}
-    recipe = replace(recipe, training=training, decoding=decoding)
+    (recipe,) = paper_recipes.recipes_of(table, (name,))
+    recipe = paper_recipes.with_training(recipe, {"epochs": 1, "checkpointing": True, "parts": 2})
+    recipe = replace(recipe, dataset="openfunctions", decoding={**recipe.decoding, "max_new_tokens": 8})
     monkeypatch.setattr("sdft_lib.reproduce.paper_suite", lambda name: replace(SUITES[name], max_new_tokens=8))
     cells, missing = reproduce.reproduce(
         1, [recipe], paper_recipes.load_wording(), model="tiny", ask=reproduce.Ask(limit=8), say=lambda line: None

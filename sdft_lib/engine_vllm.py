@@ -4,7 +4,7 @@ Nothing is inherited: not the model's own sampling defaults (``generation_config
 (``ignore_eos`` and our ids), no code of its repository, no pickled weights.
 """
 
-import gc
+import atexit
 import json
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -114,10 +114,16 @@ def running(settings: dict):
 
     key = digest(settings)
     if key not in _running:
-        _running.clear()
-        gc.collect()
+        stop()
+        atexit.register(stop)
         _running[key] = vllm.LLM(**settings)
     return _running[key]
+
+
+def stop() -> None:
+    """End the engine that runs, if there is one: its process outlives the Python object."""
+    while _running:
+        _running.popitem()[1].llm_engine.engine_core.shutdown()
 
 
 def request(adapter: Path | None):

@@ -34,9 +34,10 @@ def silent(line):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
+def own_cache_and_engine(monkeypatch, tmp_path):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(engine_vllm, "_running", {})
+    yield
+    engine_vllm.stop()
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_an_adapter_answers_through_lora(tiny_folder, torch_seed, vllm, adapter)
     assert theirs.equals(ours) and not theirs.equals(plain)
     assert tuned.identity["adapter"] == models.with_adapter(torch_seed, adapter, label="sdft").identity["adapter"]
     assert [settings.get("max_lora_rank") for settings in vllm.started] == [None, 8]
-    assert len(engine_vllm._running) == 1, "two engines at once do not fit on one GPU"
+    assert vllm.ended == vllm.started[:1], "two engines at once do not fit on one GPU"
     (request,) = {json.dumps(vars(one)) for one in vllm.lora if one}
     assert json.loads(request)["lora_path"] == str(adapter) and json.loads(request)["lora_int_id"] > 0
 

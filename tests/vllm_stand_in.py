@@ -34,12 +34,13 @@ class LoRARequest:
 
 def stand_in(monkeypatch, *, fault=None):
     """Put the module in place; returns what happened: settings ``started`` with, (ids, parameters) ``asked``."""
-    seen = SimpleNamespace(started=[], asked=[], lora=[], fault=fault)
+    seen = SimpleNamespace(started=[], ended=[], asked=[], lora=[], fault=fault)
 
     class LLM:
         def __init__(self, **settings):
             assert set(settings) <= SETTINGS, set(settings) - SETTINGS
             seen.started.append(settings)
+            self.llm_engine = SimpleNamespace(engine_core=SimpleNamespace(shutdown=lambda: seen.ended.append(settings)))
             self.seed = models.load_seed(settings["model"], device="cpu", dtype="fp32", say=lambda line: None)
 
         def generate(self, prompts, params, *, use_tqdm, lora_request=None):

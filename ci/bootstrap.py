@@ -141,9 +141,9 @@ def pip_environment() -> dict[str, str]:
     return {**kept, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
-def run_pip(arguments: list[str]) -> None:
-    """Run pip; show only large downloads and the last step, or the last lines if it fails."""
-    command = [*PIP, *arguments, "--progress-bar", "off"]
+def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
+    """Run the pip of a Python; show only large downloads and the last step, or the last lines if it fails."""
+    command = [str(python), "-m", "pip", *arguments, "--progress-bar", "off"]
     lines: list[str] = []
     with subprocess.Popen(
         command,

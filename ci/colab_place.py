@@ -90,6 +90,7 @@ def publish() -> None:
     """A bare repository that holds this working tree under the tag of the release, as GitHub will."""
     if not REMOTE.exists():
         git("init", "--quiet", "--bare", str(REMOTE))
+        git("-C", str(REMOTE), "symbolic-ref", "HEAD", "refs/heads/main")
         git("-C", str(REMOTE), "config", "receive.shallowUpdate", "true")
     tree = git("stash", "create").strip() or git("rev-parse", "HEAD").strip()  # a commit of what is tracked, as it is
     git("push", "--quiet", "--force", str(REMOTE), f"{tree}:refs/tags/{lessons.release()}", f"{tree}:refs/heads/main")
@@ -109,6 +110,7 @@ def write_kernel() -> None:
         "SDFT_WIDGETS": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{REMOTE.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": f"https://github.com/{lessons.repository()[0]}",

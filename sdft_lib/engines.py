@@ -8,9 +8,10 @@ answers agree but for near ties, since other kernels round otherwise; sampled on
 import importlib
 import os
 
+from sdft_lib import models
 from sdft_lib.errors import SdftError
 from sdft_lib.loading import wants_four_bit
-from sdft_lib.models import PRESETS, Seed, choose_device, choose_dtype, load_seed, locate, prepare_tokenizer
+from sdft_lib.models import PRESETS, Seed, choose_device, choose_dtype, locate, prepare_tokenizer
 from sdft_lib.ranks import world
 from sdft_lib.unpack import readable
 
@@ -47,7 +48,7 @@ def load(
     if engine not in ENGINES:
         raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
     if engine == "torch":
-        return load_seed(name, four_bit=four_bit, say=say)
+        return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
         raise SdftError(f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or --four-bit.")
     if world() > 1:

@@ -20,7 +20,7 @@ def items_and_differences(table: Any) -> Shown:
     rows = records(table)
     if not rows:
         raise SdftError("There are no published differences to draw.")
-    fig, ax = new_axes(4.6)
+    fig, ax = new_axes(4.2)
     sizes = [round(FEWEST * (MOST / FEWEST) ** (step / 40)) for step in range(41)]
     for share in SHARES:
         heights = [100 * detectable(share, n) for n in sizes]
@@ -48,19 +48,26 @@ def items_and_differences(table: Any) -> Shown:
         ax.annotate(", ".join(which), (n, 1.02), xycoords=("data", "axes fraction"), ha="left", va="bottom",
                     fontsize=FONT - 3, color=INK, rotation=30, rotation_mode="anchor")  # fmt: skip
     seen = [row for row in rows if row["seen"]]
-    told = "; ".join(
-        f"{row['training_set']} → {row['evaluation']} (n = {row['n_items']}) {row['difference']:+.1f}, "
-        f"seen from {row['detectable']:.1f}" for row in rows
-    )  # fmt: skip
     return Shown(
         fig,
         f"{len(seen)} of {len(rows)} published differences of SDFT and SFT are as large as what their numbers of items "
-        f"show four times out of five. {told}.",
+        f"show four times out of five. {'; '.join(told(rows))}.",
         "Lines: the smallest true difference that so many items show four times out of five (two-sided 5 %, unpaired), "
         "for a model that stands at 5 or at 50 %. Each mark is a published difference of SDFT and SFT; filled: as "
         "large as the line for its own share; those under 0.25 points stand at the lower edge. No correction is made "
         "for looking at several.",
     )
+
+
+def told(rows: list[dict]) -> list[str]:
+    """For each evaluation in words: the published differences, and from which size on its items show one."""
+    found = []
+    for name in dict.fromkeys(row["evaluation"] for row in rows):
+        part = [row for row in rows if row["evaluation"] == name]
+        sizes, least = ([abs(row[column]) for row in part] for column in ("difference", "detectable"))
+        found.append(f"{name} (n = {part[0]['n_items']}): {min(sizes):.1f} to {max(sizes):.1f} points, shown from "
+                     f"{min(least):.1f} to {max(least):.1f}")  # fmt: skip
+    return found
 
 
 def fixed(places: list) -> Any:

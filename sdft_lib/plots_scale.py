@@ -72,7 +72,7 @@ def plan_hours(tables: Mapping[str, Any]) -> Shown:
     spans = [row for rows in named.values() for row in rows.values() if row["low"] == row["low"]]
     if not spans:
         raise SdftError("No step of this plan fits any of these devices.")
-    fig, ax = new_axes(1.4 + (0.3 + 0.24 * len(named)) * len(steps))
+    fig, ax = new_axes(1.3 + (0.2 + 0.22 * len(named)) * len(steps))
     told = []
     for place, step in enumerate(steps):
         said = []

@@ -160,7 +160,8 @@ def test_room_follows_the_model(seed):
     assert generation.room_for_tokens(seed) == generation.BATCH_TOKENS
     large = SimpleNamespace(num_hidden_layers=40, num_attention_heads=40, num_key_value_heads=40, head_dim=128)
     model = SimpleNamespace(config=large, dtype=SimpleNamespace(itemsize=4))
-    assert generation.room_for_tokens(SimpleNamespace(model=model, device="cpu", engine=None)) == generation.CACHE_BYTES // 1_638_400
+    seed = SimpleNamespace(model=model, device="cpu", engine=None)
+    assert generation.room_for_tokens(seed) == generation.CACHE_BYTES // 1_638_400
 
 
 def test_parity_passes_plain_answers_and_stops_others(seed):

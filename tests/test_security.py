@@ -1,6 +1,5 @@
 """Model text is data: it never becomes markup, never runs, never leaves its folder (SECURITY.md)."""
 
-import shutil
 import subprocess
 import zipfile
 from html.parser import HTMLParser
@@ -9,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import chromium
 from sdft_lib import fetch, figures, plotstyle, report, tables, widgets
 from sdft_lib.errors import SdftError
 
@@ -141,10 +141,7 @@ def test_no_page_takes_markup_from_a_model(name):
 
 def browser() -> str:
     """The path of a Chromium, or skip."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    return chromium.on_path() or pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
 
 
 def test_no_script_runs_in_a_browser(tmp_path):

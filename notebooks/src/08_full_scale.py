@@ -79,7 +79,7 @@ figures.show(figures.memory_parts(ways, recipe.model))
 ways.drop(columns="device").round(1)
 
 # %% [markdown]
-# Read the bars against the dashed lines, and leave a tenth of each device free: the sums are estimates. A T4 says "no" to 16-bit LoRA of a 7B twice over: the frozen weights leave it hardly anything, and it has no bf16.
+# Read the bars against the dashed lines, and leave a tenth of each device free: the sums are estimates. A T4 says "no" to LoRA of a 7B on 16-bit weights: frozen as they are, they leave it hardly anything.
 #
 # **Question.** Your rows are a quarter as long. Which parts shrink, and does LoRA without checkpointing then fit on a T4?
 # <details><summary>One answer</summary>Activations and logits, to a quarter. The frozen weights stay, and with them alone a T4 is nearly full. Where weights are the trouble, shorter rows do not help; 4 bits do.</details>
@@ -213,7 +213,8 @@ for row in d.rows[:2]:
 from sdft_lib.chat import inspect, render
 from sdft_lib.gap import gap
 
-print("gap in nats a token:", gap(seed, d).interval, "\n")
+found = gap(seed, d).interval
+print(f"references minus training text: {found.low:+.2f} to {found.high:+.2f} nats a token, {found.n} rows\n")
 print(inspect(d.rows[0]["messages"], seed.tokenizer, d.rows[0]["text"])[:600])
 
 # %%
@@ -222,7 +223,10 @@ room = seed.model.config.max_position_embeddings
 print(f"rows of {min(lengths)} to {max(lengths)} tokens, {sum(lengths) / len(lengths):.0f} on average; room for {room}")
 
 # %% [markdown]
-# Hold the mean length against the plan: it assumes certain lengths (`data/hardware/lengths.toml`), and twice the length is twice the time. Look in the row for *one* start token and for an end of turn after the answer: older code for some families doubles the first or forgets the second. And if the reasons name `cut` often, `max_new_tokens` is too small.
+# Hold the mean length against the plan: it assumes certain lengths (`data/hardware/lengths.toml`), and twice the length is twice the time. Look in the row for *one* start token and for an end of turn after the answer: older code for some families doubles the first or forgets the second.
+#
+# **Question.** The rehearsal says that many rewrites were `cut`, and that there is hardly a gap, or one the wrong way round. Do you go on?
+# <details><summary>One answer</summary>With the rehearsal, yes: its task is a stand-in. Before the large run, no. <code>cut</code> says that answers need more tokens than they were allowed; the recipe allows 512. A gap that is not there says that the references surprise the model no more than its own words: where the prompt already shows the name of the function and the values, there is little to be surprised about. Then SDFT has little to close (lesson 07), so measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
 #
 # ### Step 3: train, twice
 
@@ -291,13 +295,15 @@ summarise(frame).round(2)
 # |---|---|
 # | one device with 80 GB | nothing |
 # | one with 24 to 40 GB | `--gradient-checkpointing`, and `--parts 4` if rows are long |
-# | a T4 with 16 GB | `--four-bit --gradient-checkpointing` |
+# | a T4 with 16 GB | `--gradient-checkpointing`, and set `SDFT_FOUR_BIT=1` for every step |
 # | several, for more speed | `accelerate launch --config_file data/recipes/accelerate/ddp.yaml -m sdft_lib train ...` |
 # | several, for all weights | `accelerate launch --config_file data/recipes/accelerate/fsdp.yaml -m sdft_lib train --full --learning-rate 2e-5 ...` |
 #
-# `distill`, `evaluate` and `answer` run under `accelerate launch` as well: whole batches are dealt out, and the rows are those of one process, byte for byte. With 4-bit weights every step needs `--four-bit`, or set `SDFT_FOUR_BIT=1` once.
+# Where writing takes longest, `sdft distill` and `sdft answer` take `--engine vllm` (the extra `vllm`): the same prompts, decoding and rows, by an engine made for GPUs.
 #
-# Or let one command do all steps of a table, with the recipe's settings: `sdft reproduce --table 1 --recipe llama2-7b-openfunctions`.
+# `distill`, `evaluate` and `answer` run under `accelerate launch` as well: whole batches are dealt out, and the rows are those of one process, byte for byte. With 4-bit weights, set `SDFT_FOUR_BIT=1` before the first step and leave it: all steps must use the same model.
+#
+# Or let one command do all steps of a table, with the recipe's settings: `sdft reproduce --table 1 --recipe llama2-7b-openfunctions`; on a T4 with `--four-bit --gradient-checkpointing` behind it. We ran these ways on tiny models and CPUs only; 4-bit weights and vLLM need a GPU, and no GPU was at hand.
 #
 # Llama 2 and Llama 3 are **gated**: accept the licence on their page and log in once (`hf auth login`). Most of the paper's data comes from the same hub; `sdft data check openfunctions` shows what you got.
 
@@ -403,9 +409,10 @@ for disagree in (0.30, 0.10):
 # %%
 runs = published[(published["method"] == "seed") & (published["model"] == "llama-2-7b") & published["k"].notna()]
 runs = runs[runs["table"].isna() | runs["table"].isin([1, 2])]
-again = runs.pivot_table(index=["evaluation", "n_items"], columns="source", values="value", sort=False).dropna()
+again = runs.astype({"n_items": int})
+again = again.pivot_table(index=["evaluation", "n_items"], columns="source", values="value", sort=False)
 again.columns = [name.split(" (")[0] for name in again.columns]
-again.reset_index()
+again[again["paper"].notna()].reset_index()
 
 # %%
 by_source = {name: part.set_index("evaluation") for name, part in runs.groupby("source", sort=False)}
@@ -417,7 +424,7 @@ for source, part in zip(list(by_source)[1:], others, strict=True):
         print(f"{source.split(' (')[0]:<16} {name:<18} {place} the paper's interval")
 
 # %% [markdown]
-# All reports used the *same* items, so nothing here is luck of the items; the interval is only a yardstick. Something else moved: the answers were *sampled* at a temperature, and the environment was another one. On a suite or two it moved a score further than other items would have. You cannot get rid of that by taking more items.
+# (NaN: not reported, or with half marks, which have no interval.) All reports used the *same* items, so nothing here is luck of the items; the interval is only a yardstick. Something else moved: the answers were *sampled* at a temperature, and the environment was another one. On a suite or two it moved a score further than other items would have. You cannot get rid of that by taking more items.
 #
 # The settings matter as much. The author also ran both methods with a larger adapter:
 
@@ -577,6 +584,6 @@ check.exercise_8_4(items_for)
 #
 # **Discussion, post-hoc power:** let a group compute the power at the observed difference for three rows of the table and hold it against the p-values: the order is the same.
 #
-# **Expect:** the sums and the published tables are the same on every machine. In the rehearsal half to three quarters of the rewrites are kept, the gap is 3 to 7 nats a token, and nothing may be concluded from the scores; the days of section 3 are hundreds on a laptop.
+# **Expect:** the sums and the published tables are the same on every machine. In the rehearsal about half of the rewrites are kept and most others are cut, the gap lies near 0, because the prompts of `calls` all but spell the answer, and nothing may be concluded from the scores. A laptop would need weeks to months for the large training.
 #
 # **Harder:** let them find the smallest device for a model of their choice from its `config.json` alone, and add it to `data/hardware/models.toml`.

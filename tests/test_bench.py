@@ -17,7 +17,8 @@ import rows as bench_rows  # noqa: E402
 import run as bench_run  # noqa: E402
 import table  # noqa: E402
 
-FACTS = {"gemm_gflops": 200.0, "read_gb_s": 20.0, "body": 106e6, "head": 28e6, "cache_bytes": 40_000}
+FACTS = {"dtype": "fp32", "train_gflops": 200.0, "write_gflops": 200.0, "read_gb_s": 20.0, "body": 106e6, "head": 28e6,
+         "cache_bytes": 40_000, "weight_bytes": 4}  # fmt: skip
 
 
 def distil_cell(seconds, rows, tokens, **extra):
@@ -147,12 +148,22 @@ def test_slots_are_filled_again_and_answers_keep_their_order():
 
 
 def test_readme_follows_from_the_recorded_bench():
-    if not record.RECORD.exists():  # nothing recorded yet: then the README must not claim anything
-        assert f"{record.BEGIN}\n{record.END}" in (ROOT / "README.md").read_text(encoding="utf-8")
-        return
-    recorded = json.loads(record.RECORD.read_text(encoding="utf-8"))
+    recorded = record.records()
     assert record.readme_with(recorded) == (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {row["id"] for row in recorded["rows"]} >= set(table.GOALS)
-    assert all(row["met"] or row["limit_profile"] for row in recorded["rows"] if row["goal"])
-    recorded["rows"][0]["ratio"] = 987.0
+    for each in recorded:
+        assert {row["id"] for row in each["rows"]} >= set(table.GOALS)
+        assert all(row["met"] or row["limit_profile"] for row in each["rows"] if row["goal"])
+    recorded[0]["rows"][0]["ratio"] = 987.0
     assert "987.0x" in record.block(recorded)
+
+
+def test_two_machines_stand_side_by_side_and_what_is_missed_is_explained():
+    names = dict.fromkeys(record.NAMES)
+    rows = [{"id": name, "ratio": 3.0, "goal": 2, "met": True, "limit_profile": None} for name in names]
+    slow = [row | {"ratio": 1.04, "met": False, "limit_profile": "the wall"} for row in rows[:1]] + rows[1:-1]
+    facts = {"recorded": "2026-01-02", "commit": "abc", "cpu": "some"}
+    shown = record.block([facts | {"dtype": "bf16", "rows": rows}, facts | {"dtype": "fp32", "rows": slow}]).splitlines()
+    first, last = list(record.NAMES.values())[0], list(record.NAMES.values())[-1]
+    assert f"| {first} | 3.0x | 1.0x, not met | 2x |" in shown and f"| {last} | 3.0x |  | 2x |" in shown
+    assert f"- {first}, fp32: the wall" in shown and record.block([]) == ""
+

@@ -10,13 +10,23 @@ import time
 
 
 def measure() -> dict:
-    """GEMM peak in GFLOP/s, memory reading in GB/s, and the model's weights (body and vocabulary layer)."""
+    """GEMM peaks in GFLOP/s, of training (fp32) and of writing, memory reading in GB/s, and the model's weights."""
     import torch
 
-    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    gemm = 2 * 2048**3 / best(lambda: left @ right) / 1e9
+    from sdft_lib.models import choose_dtype, torch_dtype
+
+    dtype = choose_dtype("cpu")
     block = torch.randn(100_000_000)
-    return {"gemm_gflops": gemm, "read_gb_s": 0.4 / best(block.sum), **weights()}
+    return {"dtype": dtype, "train_gflops": gemm(torch.float32), "write_gflops": gemm(torch_dtype(dtype)),
+            "read_gb_s": 0.4 / best(block.sum), **weights(torch_dtype(dtype).itemsize)}  # fmt: skip
+
+
+def gemm(dtype) -> float:
+    """GFLOP/s of the product of two square matrices of 2048 lines."""
+    import torch
+
+    left, right = torch.randn(2048, 2048, dtype=dtype), torch.randn(2048, 2048, dtype=dtype)
+    return 2 * 2048**3 / best(lambda: left @ right) / 1e9
 
 
 def best(step, runs: int = 12) -> float:
@@ -29,16 +39,18 @@ def best(step, runs: int = 12) -> float:
     return min(times)
 
 
-def weights() -> dict:
-    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values (fp32), from its config."""
+def weights(size: int) -> dict:
+    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values at ``size`` bytes a number,
+    from the model's config."""
     from sdft_lib.fetch import fetch
 
     c = json.loads((fetch(say=lambda text: None) / "config.json").read_text(encoding="utf-8"))
     width, inner = c["hidden_size"], c["intermediate_size"]
     keys = width * c["num_key_value_heads"] // c["num_attention_heads"]
     layer = 2 * width * width + 2 * width * keys + 3 * width * inner
-    cache = 4 * 2 * c["num_hidden_layers"] * keys
-    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width, "cache_bytes": cache}
+    cache = size * 2 * c["num_hidden_layers"] * keys
+    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width, "cache_bytes": cache,
+            "weight_bytes": size}  # fmt: skip
 
 
 def distil_floor(facts: dict, cell: dict) -> tuple[float, float]:
@@ -52,7 +64,7 @@ def distil_floor(facts: dict, cell: dict) -> tuple[float, float]:
     work = 2 * ((prompt + written) * facts["body"] + written * facts["head"]) / 1e9
     before = cell["prompt_tokens"] / cell["rows"] + written / 2
     read = written * before * facts["cache_bytes"] / 1e9
-    return work, work / facts["gemm_gflops"] + read / facts["read_gb_s"]
+    return work, work / facts["write_gflops"] + read / facts["read_gb_s"]
 
 
 def train_floor(facts: dict, cell: dict) -> float:
@@ -61,7 +73,7 @@ def train_floor(facts: dict, cell: dict) -> float:
     The vocabulary layer only at the trained positions; nothing is subtracted for shared starts.
     """
     work = 4 * (cell["tokens"] * facts["body"] + cell["trained_tokens"] * facts["head"])
-    return work / 1e9 / facts["gemm_gflops"]
+    return work / 1e9 / facts["train_gflops"]
 
 
 def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
@@ -70,10 +82,11 @@ def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
     written = mine["tokens"] / mine["rows"]
     peer_row = peer["seconds"] / peer["tokens"] * written if unit == "s/token" else peer["seconds"] / peer["rows"]
     own_row = mine["seconds"] / mine["rows"]
-    moved = 4 * (facts["body"] + facts["head"]) / 1e9
+    moved = facts["weight_bytes"] * (facts["body"] + facts["head"]) / 1e9
     return (
-        f"This machine multiplies at {facts['gemm_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices) and reads "
-        f"{facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for "
+        f"This machine multiplies at {facts['write_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices, "
+        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes "
+        f"{work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for "
         f"each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M vocabulary weights, shared start "
         f"left out), and reads the keys and values before each written token: {floor:.3f} s at both peaks, one after "
         f"the other, whatever the batch. The peer needs "
@@ -87,7 +100,7 @@ def train_profile(facts: dict, mine: dict, peer: dict) -> str:
     """The arithmetic that bounds the training ratio."""
     floor = train_floor(facts, mine)
     return (
-        f"This machine multiplies at {facts['gemm_gflops']:.0f} GFLOP/s at most. Forward and backward of "
+        f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward and backward of "
         f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take {floor:.1f} s at the "
         f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the ratio is under "
         f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s."

@@ -17,7 +17,7 @@ import lessons
 from bootstrap import ROOT, say, stop
 
 HOME = ROOT / "build" / "colab"
-VENV, EMPTY, CACHE, REMOTE = (HOME / name for name in ("venv", "empty", "cache", "remote.git"))
+VENV, EMPTY, CACHE, REMOTE, INDEX = (HOME / name for name in ("venv", "empty", "cache", "remote.git", "index"))
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PINS = ROOT / "ci" / "colab.txt"
 PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
@@ -87,13 +87,19 @@ def share_downloads() -> None:
 
 
 def publish() -> None:
-    """A bare repository that holds this working tree under the tag of the release, as GitHub will."""
+    """A bare repository that holds what git tracks here, as it is now, under the tag of the release, as GitHub will.
+
+    The commit is made in an index of its own: nobody's staged work is touched, or waits.
+    """
     if not REMOTE.exists():
         git("init", "--quiet", "--bare", str(REMOTE))
         git("-C", str(REMOTE), "symbolic-ref", "HEAD", "refs/heads/main")
-        git("-C", str(REMOTE), "config", "receive.shallowUpdate", "true")
-    tree = git("stash", "create").strip() or git("rev-parse", "HEAD").strip()  # a commit of what is tracked, as it is
-    git("push", "--quiet", "--force", str(REMOTE), f"{tree}:refs/tags/{lessons.release()}", f"{tree}:refs/heads/main")
+    git("read-tree", "HEAD", index=INDEX)
+    git("add", "--update", index=INDEX)
+    tree = git("write-tree", index=INDEX).strip()
+    commit = git("commit-tree", tree, "-m", "The working tree").strip()
+    names = f"refs/tags/{lessons.release()}", "refs/heads/main"
+    git("push", "--quiet", "--force", str(REMOTE), *(f"{commit}:{name}" for name in names))
 
 
 def write_kernel() -> None:
@@ -125,13 +131,15 @@ def pip(command: str, *arguments: str) -> None:
     call([str(PYTHON), "-m", "pip", command, "--quiet", *arguments])
 
 
-def git(*arguments: str) -> str:
-    return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments])
+def git(*arguments: str, index: Path | None = None) -> str:
+    own = {"GIT_INDEX_FILE": str(index)} if index else {}
+    return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments], own)
 
 
-def call(command: list[str]) -> str:
+def call(command: list[str], settings: dict[str, str] | None = None) -> str:
     """What a program prints; one that fails ends this one with its last lines."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=bootstrap.pip_environment())
+    environment = bootstrap.pip_environment() | (settings or {})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     if done.returncode:
         say((done.stdout + done.stderr).strip()[-1500:])
         stop(f"{' '.join(command[:5])} failed (its last lines are above).")

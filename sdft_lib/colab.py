@@ -14,7 +14,7 @@ from pathlib import Path
 from sdft_lib.errors import SdftError
 
 PACKAGE = "sdft-tutorial"
-LOCAL = {"jupyterlab", "papermill", "jupytext", "nbconvert"}  # they serve a machine of one's own
+LOCAL = {"jupyterlab", "ipykernel", "papermill", "jupytext", "nbconvert"}  # they serve a machine of one's own
 TORCHAO = "0.16"  # peft refuses to make an adapter beside an older one
 HOLD_TORCHAO = ("torchao", "peft", "transformers")  # modules that, once imported, have looked for torchao
 

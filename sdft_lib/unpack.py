@@ -42,10 +42,23 @@ def dequantise(folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, **packed)
         clear_quantizer_marks(model)
+        name_special_tokens(tokenizer, model.config)
         model.config.name_or_path = ""
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     (folder / "model.gguf").unlink()
+
+
+def name_special_tokens(tokenizer, config) -> None:
+    """Give the tokenizer the special tokens of the model's configuration, which is read from the same file.
+
+    transformers 5.15 takes the token that begins a turn for the one that ends it and leaves padding out; newer ones
+    agree with the configuration.
+    """
+    for kind in ("bos", "eos", "pad", "unk"):
+        if (token := getattr(config, f"{kind}_token_id", None)) is not None:
+            setattr(tokenizer, f"{kind}_token", tokenizer.convert_ids_to_tokens(token))
+    tokenizer.clean_up_tokenization_spaces = False  # it would only warn: for this kind of tokenizer it is never done
 
 
 def clear_quantizer_marks(model) -> None:

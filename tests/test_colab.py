@@ -11,6 +11,7 @@ import colab as simulation
 import colab_place as place
 from sdft_lib import colab, models
 from sdft_lib.errors import SdftError
+from sdft_lib.unpack import name_special_tokens
 
 WANTED = ["torch>=2.6", "gguf>=0.10", "transformers>=5.0,<6", "papermill>=2.6", 'vllm>=0.29; extra == "vllm"']
 
@@ -82,6 +83,18 @@ def test_pip_that_fails_says_why_in_one_sentence(monkeypatch):
         colab.run_pip("install", "gguf")
 
 
+def test_the_tokenizer_takes_the_special_tokens_of_the_models_configuration():
+    """As transformers 5.15 reads them from the default model's file: the end is the beginning, padding is left out."""
+    words = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer = SimpleNamespace(
+        bos_token=words[1], eos_token=words[1], pad_token=None, unk_token=words[0], clean_up_tokenization_spaces=True,
+        convert_ids_to_tokens=words.__getitem__,
+    )  # fmt: skip
+    name_special_tokens(tokenizer, SimpleNamespace(bos_token_id=1, eos_token_id=2, pad_token_id=2, unk_token_id=None))
+    assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token) == (words[1], words[2], words[2])
+    assert tokenizer.unk_token == words[0] and not tokenizer.clean_up_tokenization_spaces
+
+
 FRESH = {"torch": "2.9", "numpy": "2.1.3", "torchao": "0.10.0"}
 READY = {"torch": "2.9", "numpy": "2.1.3", "sdft-tutorial": "0.1.0", "gguf": "0.19"}
 
@@ -94,6 +107,19 @@ READY = {"torch": "2.9", "numpy": "2.1.3", "sdft-tutorial": "0.1.0", "gguf": "0.
     (FRESH | {}, ["torchao is still there", "sdft-tutorial was not installed"])])  # fmt: skip
 def test_the_simulation_sees_what_the_cell_changed(after, wrong):
     assert simulation.changes(FRESH, after) == wrong
+
+
+def test_a_new_session_has_an_empty_folder_and_the_packages_of_the_first(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(place, "EMPTY", tmp_path / "empty")
+    monkeypatch.setattr(place, "packages", lambda: READY | {"numpy": "2.4.6"})
+    monkeypatch.setattr(place, "pip", lambda *arguments: calls.append(arguments))
+    for _ in range(2):
+        place.new_session(FRESH)
+        assert list(place.EMPTY.iterdir()) == []
+        (place.EMPTY / "left.txt").write_text("by a lesson")
+    assert calls[:2] == calls[2:] == [("uninstall", "--yes", "gguf", "sdft-tutorial"),
+                                      ("install", "--no-deps", "numpy==2.1.3", "torchao==0.10.0")]  # fmt: skip
 
 
 def test_the_simulation_publishes_the_working_tree_and_leaves_the_index_alone(tmp_path, monkeypatch):

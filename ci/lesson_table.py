@@ -22,6 +22,10 @@ exercises are open. Copy the folder to `my_work/` first, which git ignores; then
 **Teach** with those in [instructor](instructor): solutions and notes for the class. All three are made from
 [src](src) by `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
+**On Colab** the badge opens a student copy, whose first code cell installs what Colab lacks and changes nothing else.
+`python3 ci/run_tests.py --colab` runs every lesson so, in `build/colab/`, with Colab's published package versions. That
+is a simulation: Colab itself, its Python (3.12 or 3.13), its torch and its T4 were not used.
+
 **Hand out** one file: `python3 ci/student_bundle.py` packs the students' copies with library and data, without
 solutions, notes and tests.
 

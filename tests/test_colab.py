@@ -9,8 +9,9 @@ import pytest
 
 import colab as simulation
 import colab_place as place
-from sdft_lib import colab, models
+from sdft_lib import colab, models, trainer
 from sdft_lib.errors import SdftError
+from sdft_lib.train import TrainConfig
 from sdft_lib.unpack import name_special_tokens
 
 WANTED = ["torch>=2.6", "gguf>=0.10", "transformers>=5.0,<6", "papermill>=2.6", 'vllm>=0.29; extra == "vllm"']
@@ -29,6 +30,16 @@ def test_a_gpu_without_bf16_computes_in_fp16(gpu, compute, dtype, monkeypatch):
     assert models.choose_device() == "cuda"
     assert models.choose_dtype("cuda") == dtype
     assert models.torch_dtype(dtype) == {"fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+
+
+@pytest.mark.parametrize("dtype, scaled", [("fp16", True), ("bf16", False)])
+def test_training_in_fp16_has_a_gradient_scaler(dtype, scaled, monkeypatch):
+    import transformers
+
+    monkeypatch.setattr(trainer, "checkpointing", lambda wanted: {})
+    monkeypatch.setattr(transformers, "TrainingArguments", lambda **options: SimpleNamespace(n_gpu=1, **options))
+    options = trainer.trainer_arguments(SimpleNamespace(device="cuda", dtype=dtype), TrainConfig(), "x")
+    assert (options.fp16, options.bf16, options.use_cpu) == (scaled, not scaled, False)
 
 
 @pytest.mark.parametrize("found, missing, unfit", [

@@ -267,7 +267,7 @@ TRAINING = [
     training("seed under 0", {}, "--seed", more="--seed -1"),
     training("endless seed", {}, "--seed", more="--seed 4294967296"),
     training("share over 1", {}, "--minimum-kept", "--help", more="--minimum-kept 2"),
-    training("share NaN", {}, "--minimum-kept", "--help", more="--minimum-kept nan"),
+    training("share NaN", {}, "to 1", more="--minimum-kept nan"),  # said by typer, with older ones by train
     *(training(f"rate {rate}", {}, "learning rate", "positive", more=f"--learning-rate {rate}")
       for rate in ("0", "-1", "nan", "inf")),
     Bad("train into a folder in use", "train --data rows.jsonl --out mine", ("not empty",),

@@ -162,8 +162,9 @@ def test_two_machines_stand_side_by_side_and_what_is_missed_is_explained():
     rows = [{"id": name, "ratio": 3.0, "goal": 2, "met": True, "limit_profile": None} for name in names]
     slow = [row | {"ratio": 1.04, "met": False, "limit_profile": "the wall"} for row in rows[:1]] + rows[1:-1]
     facts = {"recorded": "2026-01-02", "commit": "abc", "cpu": "some"}
-    shown = record.block([facts | {"dtype": "bf16", "rows": rows}, facts | {"dtype": "fp32", "rows": slow}]).splitlines()
+    both = [facts | {"dtype": "bf16", "rows": rows}, facts | {"dtype": "fp32", "rows": slow}]
+    shown = record.block(both).splitlines()
     first, last = list(record.NAMES.values())[0], list(record.NAMES.values())[-1]
     assert f"| {first} | 3.0x | 1.0x, not met | 2x |" in shown and f"| {last} | 3.0x |  | 2x |" in shown
-    assert f"- {first}, fp32: the wall" in shown and record.block([]) == ""
+    assert f"- {first} (ours in fp32): the wall" in shown and record.block([]) == ""
 

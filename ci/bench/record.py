@@ -39,14 +39,15 @@ def block(recorded: list[dict]) -> str:
     if not recorded:
         return ""
     heads = [f"ratio, {record['dtype']}" for record in recorded]
-    lines = [f"| The same work, weights and machine | {' | '.join(heads)} | goal |", "| --- |" + " --- |" * (len(heads) + 1)]
+    lines = [f"| The same work, weights and machine | {' | '.join(heads)} | goal |",
+             "| --- |" + " --- |" * (len(heads) + 1)]  # fmt: skip
     missed = []
     for key, name in NAMES.items():
         rows = [next((row for row in record["rows"] if row["id"] == key), None) for record in recorded]
         goal = next(row["goal"] for row in rows if row)
         lines.append(f"| {name} | {' | '.join(map(ratio, rows))} | {goal:g}x |")
-        missed += [f"- {name}, {record['dtype']}: {row['limit_profile']}" for row, record in zip(rows, recorded)
-                   if row and not row["met"]]  # fmt: skip
+        missed += [f"- {name} (ours in {record['dtype']}): {row['limit_profile']}"
+                   for row, record in zip(rows, recorded) if row and not row["met"]]  # fmt: skip
     lines += ["", "What the goals that were not met run into:", "", *missed] if missed else []
     where = [f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on {record['cpu']}"
              for record in recorded]  # fmt: skip

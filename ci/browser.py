@@ -36,11 +36,13 @@ def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tup
     return sum(results), len(results) - sum(results)
 
 
-def tests(python: Path, path: str) -> bool:
+def tests(tools: Path, path: str) -> bool:
     """Run tests with Playwright at hand; one that skips here is a failure, as everything it needs is installed."""
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1"})
-    return done.returncode == 0
+    report = place.HOME / "tests.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", f"--junitxml={report}", path]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1", "PYTHONPATH": str(tools)})
+    return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
 
 
 def lessons(part: str, numbers: list[str] | None) -> list[bool]:

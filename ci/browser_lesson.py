@@ -79,7 +79,11 @@ def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     found.wrong += filter(None, [lab.run_by_keyboard(page, first)])
     lab.save(page)
     shutil.copy(path, out / path.name)
-    found.wrong += not_whole(nbformat.read(path, as_version=4))
+    saved = nbformat.read(path, as_version=4)
+    made = sum(WIDGET in output.get("data", {}) for cell in saved.cells for output in cell.get("outputs", []))
+    if made != found.widgets:
+        found.wrong.append(f"{made} widgets were made, and the page shows {found.widgets}")
+    found.wrong += not_whole(saved)
 
 
 def prepare(path: Path):

@@ -25,8 +25,7 @@ LOOK = """cells => cells.map(cell => {
     figures: own.map(one => one.naturalWidth), alts: own.map(one => one.alt),
     tables: all('.jp-OutputArea-output table').filter(one => !one.closest('.jupyter-widgets')).length,
     pictures: all('.jp-MarkdownOutput img').map(one => one.naturalWidth),
-    widgets: all('.jp-OutputArea-output .jupyter-widgets').filter(
-      one => !one.parentElement.closest('.jupyter-widgets')).length,
+    widgets: all('.jp-OutputArea-output').filter(one => one.querySelector('.jupyter-widgets')).length,
   };
 })"""
 
@@ -85,9 +84,15 @@ def look(page) -> list[dict]:
 
 def run_all(page, seconds: float) -> None:
     """Menu Run, entry Run All Cells; return when no cell waits any more (an error ends the waiting, too)."""
-    page.locator("#jp-MainMenu li", has_text=re.compile("^Run$")).click()
-    page.locator('li[data-command="runmenu:run-all"]').click()
-    until(lambda: any(cell["prompt"] for cell in look(page)), 60, "the first cell runs")
+    for attempt in range(3):  # JupyterLab drops a run that comes while it connects to the kernel
+        page.locator("#jp-MainMenu li", has_text=re.compile("^Run$")).click()
+        page.locator('li[data-command="runmenu:run-all"]').click()
+        try:
+            until(lambda: any(cell["prompt"] for cell in look(page)), 20, "the first cell runs")
+            break
+        except TimeoutError:
+            if attempt == 2:
+                raise
     until(lambda: not any(cell["prompt"] == "*" for cell in look(page)), seconds, "all cells have run", pause=2)
     until(lambda: status(page) == "idle", 60, "the kernel is idle")
 

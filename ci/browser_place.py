@@ -84,11 +84,12 @@ def packages_of(venv: Path) -> Path:
 
 
 def tools() -> Path:
-    """The Python that has Playwright, axe and Sphinx behind the project's packages; this process finds them, too."""
+    """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this process finds them."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     python = environment("tools", ["-c", "constraints.txt", *extras["browser"], *extras["book"]], behind=True)
-    site.addsitedir(str(packages_of(python.parent.parent)))
-    return python
+    folder = packages_of(python.parent.parent)
+    site.addsitedir(str(folder))
+    return folder
 
 
 def write(path: Path, text: str) -> None:

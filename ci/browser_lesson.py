@@ -36,12 +36,13 @@ def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
     found = Found()
     context = program.new_context(viewport=lab.SIZE)
     page = context.new_page()
-    heard = lab.Listener(page)
+    heard, failed = lab.Listener(page), out / f"{path.stem}-failed.png"
+    failed.unlink(missing_ok=True)
     try:
         (run_lesson if runs else read_lesson)(page, server, path, out, found)
     except (TimeoutError, Error) as error:
         found.wrong.append(str(error).splitlines()[0][:300])
-        page.screenshot(path=out / f"{path.stem}-failed.png")
+        page.screenshot(path=failed)
     finally:
         context.close()
         server.close_kernels()

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden):not(.p-mod-hidden)"
 CELLS = f"{NOTEBOOK} .jp-Notebook .jp-Cell"
 SIZE = {"width": 1280, "height": 1600}
-PIXEL = '<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20"><rect width="117" height="20"/></svg>'
+PIXEL = '<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20" style="background:#bbb"/>'
 BADGE = "/assets/colab-badge.svg"
 # What the console may say although nothing is wrong: (pattern, reason).
 ALLOWED: list[tuple[str, str]] = []
@@ -126,7 +126,8 @@ def pictures(page, stem: Path) -> list[Path]:
     """The whole notebook as pictures of the page's height: ``stem``-01.png, ...; earlier ones are removed."""
     for old in stem.parent.glob(f"{stem.name}-[0-9]*.png"):
         old.unlink()
-    pane = page.locator(f"{NOTEBOOK} .jp-WindowedPanel-outer, {NOTEBOOK} .jp-Notebook").first
+    windowed = page.locator(f"{NOTEBOOK} .jp-WindowedPanel-outer")  # JupyterLab 4; in 3 the notebook itself scrolls
+    pane = windowed if windowed.count() else page.locator(f"{NOTEBOOK} .jp-Notebook")
     found, step = [], 0
     while True:
         top = pane.evaluate("(pane, top) => { pane.scrollTop = top; return pane.scrollTop; }", step)

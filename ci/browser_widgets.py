@@ -20,7 +20,9 @@ WAIT = 20  # seconds that a view may take to change: a figure may be drawn anew
 def try_widget(page, index: int) -> tuple[int, list[str]]:
     """(number of controls, complaints) of the widget in the cell at this place."""
     cell = page.locator(CELLS).nth(index)
-    cell.locator(ROOTS).first.scroll_into_view_if_needed()
+    for _ in range(2):  # JupyterLab lays out what comes near; then the cell moves
+        cell.locator(ROOTS).first.evaluate("root => root.scrollIntoView({block: 'center'})")
+        page.wait_for_timeout(500)
     view = cell.locator(".widget-html-content").last
     wrong: list[str] = []
     count = 0
@@ -60,7 +62,7 @@ def changes(view, act, what: str) -> list[str]:
 
 def pick_each(page, view, dropdown) -> list[str]:
     """Every option once, the first one last; then open the list by keyboard, choose the next option, and back."""
-    options = dropdown.locator("option").all_inner_texts()
+    options = dropdown.locator("option").all_text_contents()
     if len(options) < 2:
         return []
     wrong = []
@@ -88,7 +90,7 @@ def slide(page, view, slider) -> list[str]:
 
 def pick_fewer(page, view, choice) -> list[str]:
     """The first option alone, then by keyboard two, then all again."""
-    options = choice.locator("option").all_inner_texts()
+    options = choice.locator("option").all_text_contents()
     if len(options) < 2:
         return []
     wrong = changes(view, lambda: choice.select_option(label=options[0]), f"choosing {options[0]} alone")

@@ -64,6 +64,22 @@ def intervals(table: Any, task: str, probe: str) -> dict[str, tuple]:
     return {m: (found[m, task], found[m, probe]) for m in methods}
 
 
+def _name(ax: Any, style: Any, place: tuple[float, float], above: float) -> None:
+    """Write a method's name beside its point, ``above`` it in points (negative: below, under other names)."""
+    left = place[0] > 0.8
+    ax.annotate(
+        style.label,
+        place,
+        xytext=(-10 if left else 10, above),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        color=style.colour,
+        fontsize=FONT + 2,
+        fontweight="bold",
+        parse_math=False,
+    )
+
+
 def tradeoff(points: Any, *, task: str = "task", probe: str = "facts") -> Shown:
     """What was learnt against what was kept (lesson 04), one point a method.
 
@@ -73,24 +89,15 @@ def tradeoff(points: Any, *, task: str = "task", probe: str = "facts") -> Shown:
     if not points:
         raise SdftError("There are no methods to compare.")
     fig, ax = new_axes(4.2)
-    told = []
+    told, named = [], []
     for turn, method in enumerate(in_order(points)):
         (x, y), style = points[method], look(method, turn)
         ax.plot([x.low, x.high], [y.mean, y.mean], color=style.colour, linewidth=2)
         ax.plot([x.mean, x.mean], [y.low, y.high], color=style.colour, linewidth=2)
         ax.plot([x.mean], [y.mean], color=style.colour, marker=style.marker, markersize=11, markeredgecolor="white")
-        left = x.mean > 0.8
-        ax.annotate(
-            style.label,
-            (x.mean, y.mean),
-            xytext=(-10 if left else 10, 9),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            color=style.colour,
-            fontsize=FONT + 2,
-            fontweight="bold",
-            parse_math=False,
-        )
+        near = sum(abs(x.mean - at) < 0.15 and abs(y.mean - high) < 0.05 for at, high in named)
+        _name(ax, style, (x.mean, y.mean), 9 - 32 * near)
+        named.append((x.mean, y.mean))
         told.append(
             f"{style.label} {x.mean:.2f} ({x.low:.2f} to {x.high:.2f}) on {task} and "
             f"{y.mean:.2f} ({y.low:.2f} to {y.high:.2f}) on {probe}"

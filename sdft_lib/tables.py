@@ -65,7 +65,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]], caption: str = "")
         for first, *rest in body
     )
     title = f'<caption style="text-align:left">{caption}</caption>' if caption else ""
-    return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<table style="line-height:1.4">{title}<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def template_table(rows_by_template: Mapping[str, Sequence[Mapping]] | Sequence[Mapping], item: int = 0) -> str:

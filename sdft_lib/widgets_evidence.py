@@ -21,7 +21,7 @@ def image_html(shown: Shown) -> str:
     """A figure as HTML with its alternative text and caption, for a widget's page."""
     data = base64.b64encode(png(shown)).decode("ascii")
     image = f'<img alt="{html.escape(shown.alt)}" style="max-width:100%" src="data:image/png;base64,{data}">'
-    return image + caption_html(shown)
+    return f'{image}<div style="line-height:1.4">{caption_html(shown)}</div>'
 
 
 def frontier_page(frame: Any, mine: Any, suite: str, methods: Sequence[str]) -> str:

@@ -72,20 +72,23 @@ def pick_each(page, view, dropdown) -> list[str]:
 
 
 def slide(page, view, slider) -> list[str]:
-    """To the far end with the mouse, one step back with the arrow key, and on again."""
+    """To the farther end with the mouse, one step back with the arrow key, and on again."""
     handle, track = slider.locator(HANDLE).first, slider.locator(TRACK).first
-    name = slider.locator("..").inner_text().split("\n")[0] or "the slider"
+    name = slider.inner_text().split("\n")[0] or "the slider"
+    handle.scroll_into_view_if_needed()
+    start, room = handle.bounding_box(), track.bounding_box()
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    right = x < room["x"] + room["width"] / 2
 
     def drag() -> None:
-        handle.scroll_into_view_if_needed()
-        start, room = handle.bounding_box(), track.bounding_box()
-        page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+        page.mouse.move(x, y)
         page.mouse.down()
-        page.mouse.move(room["x"] + room["width"] * 0.6, start["y"] + start["height"] / 2, steps=4)
-        page.mouse.move(room["x"] + room["width"] + 2, start["y"] + start["height"] / 2, steps=4)
+        page.mouse.move(room["x"] + room["width"] / 2, y, steps=4)
+        page.mouse.move(room["x"] + (room["width"] + 2 if right else -2), y, steps=4)
         page.mouse.up()
 
-    return changes(view, drag, f"dragging {name}") + by_keyboard(page, view, handle, ("ArrowLeft", "ArrowRight"), name)
+    keys = ("ArrowLeft", "ArrowRight") if right else ("ArrowRight", "ArrowLeft")
+    return changes(view, drag, f"dragging {name}") + by_keyboard(page, view, handle, keys, name)
 
 
 def pick_fewer(page, view, choice) -> list[str]:

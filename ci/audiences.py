@@ -39,26 +39,29 @@ def open_exercise(code: str) -> str:
 
 
 def for_students(notebook):
-    """The notebook with every exercise open."""
-    for cell in notebook.cells:
+    """The notebook with every exercise open; nbgrader grades it like a copy that it released itself."""
+    for cell in graded(notebook).cells:
         if cell.cell_type == "code":
             cell.source = open_exercise(cell.source)
     return notebook
 
 
 def for_readers(notebook):
-    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's metadata.
+    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's metadata."""
+    for cell in graded(notebook).cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.metadata["tags"] = [*tags_of(cell), "hide-input"]
+    return notebook
 
-    To nbgrader an exercise is a cell to be solved and the check after it is worth a point.
-    """
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+def graded(notebook):
+    """The notebook with nbgrader's metadata: an exercise is a cell to be solved, the check after it worth a point."""
     exercise = None
-    for cell in code:
+    for cell in notebook.cells:
         if "exercise" in tags_of(cell):
             exercise = cell
         elif "check" in tags_of(cell) and (found := CHECK.search(cell.source)):
             if exercise is not None:
-                exercise.metadata["tags"] = [*tags_of(exercise), "hide-input"]
                 exercise.metadata["nbgrader"] = marks(f"exercise_{found[1]}", solution=True)
             cell.metadata["nbgrader"] = marks(f"check_{found[1]}", solution=False)
             exercise = None

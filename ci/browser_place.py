@@ -60,13 +60,13 @@ def python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def environment(name: str, packages: list[str], *, behind: bool = False) -> Path:
+def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
     """The Python of an environment with these packages; ``behind``: with the project's own after them."""
-    venv = HOME / name
+    venv = home / name
     stamp, made_from = venv / "made-from.json", [*packages, PROJECT if behind else "", sys.version]
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
         return python_of(venv)
-    say(f"Making the environment build/browser/{name} (once; a few minutes) ...")
+    say(f"Making the environment {venv.relative_to(ROOT).as_posix()} (once; a few minutes) ...")
     shutil.rmtree(venv, ignore_errors=True)
     done = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
     if done.returncode:

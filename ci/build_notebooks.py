@@ -74,7 +74,7 @@ def other_copies(source: Path) -> dict[Path, str]:
         student = audiences.for_students(to_notebook(source, "student"))
     except ValueError as error:
         bootstrap.stop(f"{source.name}: {error}; each {audiences.BEGIN} needs its {audiences.END}.")
-    instructor = to_notebook(source, "instructor", notes=True)
+    instructor = audiences.graded(to_notebook(source, "instructor", notes=True))
     name = f"{source.stem}.ipynb"
     return {NOTEBOOKS / "student" / name: text_of(student), NOTEBOOKS / "instructor" / name: text_of(instructor)}
 

@@ -1,7 +1,8 @@
 """How an exercise is checked: the learner's function on small made-up inputs, answered in kind words (lessons 00-04).
 
 Pure Python, no model. The exercises themselves are in ``check_00`` to ``check_04``; lessons call them through
-``sdft_lib.check``. With ``SDFT_GRADING=1`` in the environment, as for nbgrader's autograder, a check that fails raises.
+``sdft_lib.check``. Where nbgrader grades or validates (it says so in ``NBGRADER_EXECUTION``), and with
+``SDFT_GRADING=1`` in the environment, a check that fails raises.
 """
 
 import copy
@@ -41,10 +42,10 @@ class Exercise:
     close: float = 1e-6
 
     def __call__(self, fn: Callable) -> None:
-        """Print what ``fn`` gets right, what not yet, and what to look at; never raises unless SDFT_GRADING is 1."""
+        """Print what ``fn`` gets right, what not yet, and what to look at; raises only when grading."""
         lines, fine = answer(self, fn)
         print("\n".join(lines))
-        if not fine and os.environ.get("SDFT_GRADING") == "1":
+        if not fine and (os.environ.get("SDFT_GRADING") == "1" or "NBGRADER_EXECUTION" in os.environ):
             raise SdftError(lines[0])
 
 

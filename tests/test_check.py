@@ -277,9 +277,10 @@ def test_a_function_that_raises_or_changes_its_input_is_told_so():
     assert "changed the values" in "\n".join(answer("2_3", greedy)[0])
 
 
-def test_grading_raises(monkeypatch, capsys):
+@pytest.mark.parametrize("setting, value", [("SDFT_GRADING", "1"), ("NBGRADER_EXECUTION", "autograde")])
+def test_grading_raises(setting, value, monkeypatch, capsys):
     check.exercise_1_1(math.sqrt)
-    monkeypatch.setenv("SDFT_GRADING", "1")
+    monkeypatch.setenv(setting, value)
     with pytest.raises(SdftError, match="Exercise 1.1: 0 of 4"):
         check.exercise_1_1(math.sqrt)
     check.exercise_1_1(made("1_1", FOUND["1_1"][0]))

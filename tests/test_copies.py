@@ -169,6 +169,10 @@ def test_nbgrader_metadata_name_exercise_and_check(source):
     assert [lessons.tags_of(cell) for cell in cells[-2:]] == [["exercise", "hide-input"], ["check"]]
     assert exercise["solution"] and not exercise["grade"] and exercise["grade_id"] == "exercise_0_1"
     assert check["grade"] and check["locked"] and check["points"] == 1 and check["grade_id"] == "check_0_1"
+    for audience in (audiences.graded, audiences.for_students):
+        others = audience(lessons.to_notebook(source)).cells
+        assert [cell.metadata.get("nbgrader") for cell in others[-2:]] == [exercise, check]
+        assert "hide-input" not in str(others)
 
 
 def test_nbgrader_itself_accepts_every_lesson_and_opens_the_same_exercises():

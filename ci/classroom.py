@@ -33,17 +33,26 @@ LIMIT = "--Execute.timeout=1200"  # seconds a cell of a whole lesson may take
 
 
 def run(numbers: list[str] | None = None) -> tuple[int, int]:
-    """(passed, failed): each lesson once, and lesson 00 once more as a whole."""
+    """(passed, failed): the tests of the copies, each lesson once, and lesson 00 once more as a whole."""
     from sdft_lib.models import fetch
 
     python = place.environment("venv", PACKAGES, behind=True, home=HOME)
     names = [path.stem for path in lesson_sources() if not numbers or path.stem[:2] in numbers]
     course, whole = new_course(HOME / "course", CONFIG), new_course(HOME / "whole")
-    results = [attempt(python, course, name) for name in names]
+    results = [preprocessors(python), *(attempt(python, course, name) for name in names)]
     if names[0].startswith("00"):
         fetch("smollm2-135m")
         results.append(attempt(python, whole, names[0]))
     return sum(results), len(results) - sum(results)
+
+
+def preprocessors(python: Path) -> bool:
+    """The tests of the copies, with those that need nbgrader; one that skips here is a failure."""
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "tests/test_copies.py"]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    fine = done.returncode == 0 and "SKIPPED" not in done.stdout
+    say("tests/test_copies.py with nbgrader: passed" if fine else done.stdout[-1500:])
+    return fine
 
 
 def new_course(folder: Path, config: Path | None = None) -> Path:

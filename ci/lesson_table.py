@@ -1,4 +1,5 @@
-"""The table of lessons, from their headers and the recorded run: in README.md and as notebooks/README.md."""
+"""The table of lessons, from their headers and the recorded run, in README.md and as notebooks/README.md; and what else
+is made from the repository's name and its environment."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import re
 from pathlib import Path
 
 import bootstrap
+import cloud
 import record_run
 from lessons import NOTEBOOKS, badge, lesson_sources, to_notebook
 
@@ -29,9 +31,11 @@ is a simulation: Colab itself, its Python (3.12 or 3.13), its torch and its T4 w
 **Hand out** one file: `python3 ci/student_bundle.py` packs the students' copies with library and data, without
 solutions, notes and tests.
 
-**Grade** with nbgrader: the copies in this folder carry its marks (`### BEGIN SOLUTION`) and cell metadata, so one of
-them can be the source of an assignment. Set `SDFT_GRADING=1` for the autograder: then a check that fails raises. The
-solutions are public here, so give points for other things too.
+**Grade** with nbgrader: the copies in [instructor](instructor) are sources of assignments, with its solution marks and
+cell metadata, and `instructor/nbgrader_config.py` is the configuration of the course: released copies are without notes
+and solutions, and grading runs the exercises without the lesson above them. A filled-in student copy can be handed in
+as it is. `python3 ci/run_tests.py --classroom` lets nbgrader release, collect and grade every lesson, in
+`build/classroom/`. The solutions are public here, so give points for other things too.
 
 Minutes and memory are those of the recorded run on two CPU cores, everything computed anew. A second run takes the
 results from the store and needs well under a minute a lesson.
@@ -68,6 +72,8 @@ def table(folder: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """The files that hold the table, with the text they should have."""
+    """The files that hold the table or links to the repository, with the text they should have."""
     readme = record_run.readme_between(BEGIN, END, table("notebooks/"))
-    return {bootstrap.ROOT / "README.md": readme, NOTEBOOKS / "README.md": INDEX.format(table=table(""))}
+    readme = record_run.readme_between(cloud.BEGIN, cloud.END, cloud.links(), readme)
+    made = {bootstrap.ROOT / "README.md": readme, NOTEBOOKS / "README.md": INDEX.format(table=table(""))}
+    return made | cloud.pages()

@@ -63,9 +63,9 @@ def readme_with(record: dict) -> str:
     return readme_between(BEGIN, END, block(record))
 
 
-def readme_between(begin: str, end: str, text: str) -> str:
-    """The README with ``text`` between two marks in place of what stood there."""
-    before, rest = (ROOT / "README.md").read_text(encoding="utf-8").split(begin)
+def readme_between(begin: str, end: str, text: str, readme: str = "") -> str:
+    """The README, or the text given for it, with ``text`` between two marks in place of what stood there."""
+    before, rest = (readme or (ROOT / "README.md").read_text(encoding="utf-8")).split(begin)
     return f"{before}{begin}\n{text}{chr(10) if text else ''}{end}{rest.split(end)[1]}"
 
 

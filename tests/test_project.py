@@ -1,6 +1,7 @@
 """The project files agree: pyproject.toml, constraints.txt, environment.yml, the workflow and .ci/run."""
 
 import ast
+import json
 import re
 import stat
 import sys
@@ -11,6 +12,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import bootstrap
+import cloud
+import lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -23,6 +28,7 @@ BROUGHT_BY = {
     **dict.fromkeys(["psutil", "IPython", "jupyter_client"], "ipykernel"),
     **dict.fromkeys(["tqdm", "huggingface_hub", "packaging", "tokenizers"], "transformers"),
     "numpy": "scipy",
+    "PIL": "matplotlib",
     "sklearn": "sentence-transformers",
     "docutils": "sphinx",
 }
@@ -59,6 +65,33 @@ def test_conda_users_get_the_same():
 def test_each_conda_package_says_what_needs_it():
     lines = [line.strip() for line in ENVIRONMENT.split("dependencies:")[1].splitlines()]
     assert [line for line in lines if "  # " not in line] == ["", "- pip:", "- -c constraints.txt"]
+
+
+def test_binder_gets_the_same():
+    """Its file lies in a folder of its own, so that paths differ; and it takes the CPU build of PyTorch."""
+    theirs = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text(encoding="utf-8"))
+    ours = conda_requirements()
+    packages = theirs["dependencies"][-1]["pip"]
+    assert theirs["dependencies"][:-1] == yaml.safe_load(ENVIRONMENT)["dependencies"][:-1]
+    assert packages[0] == f"--extra-index-url {bootstrap.CPU_INDEX}" and packages[2:-1] == ours[1:-1]
+    for line, own in ((packages[1], ours[0]), (packages[-1], ours[-1])):
+        assert line.split()[0] == own.split()[0]
+        assert (ROOT / ".binder" / line.split()[1]).resolve() == (ROOT / own.split()[1]).resolve()
+    assert (ROOT / ".binder" / "postBuild").stat().st_mode & stat.S_IXUSR
+
+
+def test_codespaces_makes_the_conda_environment():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["updateContentCommand"].endswith(" environment.yml")
+    place = f"/envs/{yaml.safe_load(ENVIRONMENT)['name']}/bin/"
+    assert place in container["postCreateCommand"]
+    assert place in container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert all((ROOT / file).exists() for file in container["customizations"]["codespaces"]["openFiles"])
+
+
+def test_the_readme_opens_both_for_this_repository():
+    assert cloud.links() in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert cloud.links().count(lessons.repository()[0]) == 2
 
 
 def test_extras():

@@ -13,7 +13,7 @@ SIZE = {"width": 1280, "height": 1600}
 PIXEL = '<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20" style="background:#bbb"/>'
 BADGE = "/assets/colab-badge.svg"
 # What the console may say although nothing is wrong: (pattern, reason).
-ALLOWED: list[tuple[str, str]] = []
+ALLOWED = [("font at 'about:blank'|ERR_FAILED at about:blank$", "JupyterLab 3's MathJax tries a font without address")]
 LOOK = """cells => cells.map(cell => {
   const all = what => [...cell.querySelectorAll(what)], texts = what => all(what).map(one => one.textContent);
   const own = all('.jp-OutputArea-output img').filter(one => !one.closest('.jupyter-widgets'));
@@ -35,13 +35,18 @@ class Listener:
 
     def __init__(self, page) -> None:
         self.complaints: list[str] = []
-        page.on("console", lambda line: self.hear(line.text) if line.type == "error" else None)
+        page.on("console", self.read)
         page.on("pageerror", lambda error: self.hear(str(error)))
         page.route("**/*", self.answer)
 
+    def read(self, line) -> None:
+        if line.type == "error":
+            self.hear(f"{line.text} at {line.location['url']}")
+
     def hear(self, text: str) -> None:
+        text = " ".join(text.split())
         if not any(re.search(pattern, text) for pattern, _ in ALLOWED):
-            self.complaints.append(f"console: {' '.join(text.split())[:300]}")
+            self.complaints.append(f"console: {text[:300]}")
 
     def answer(self, route) -> None:
         """Let this machine answer; a Colab badge gets a picture of its size; anything else is refused and noted."""

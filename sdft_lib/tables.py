@@ -12,7 +12,7 @@ from sdft_lib.errors import SdftError
 WITHHELD = "[complied; text not shown]"
 UNJUDGED = "[not judged; text not shown]"
 JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
-CELL = 'style="text-align:left;vertical-align:top;min-width:5em;white-space:pre-wrap;overflow-wrap:anywhere"'
+CELL = 'style="text-align:left;vertical-align:top;min-width:6em;white-space:pre-wrap;overflow-wrap:anywhere"'
 
 
 def visible(text: Any) -> str:

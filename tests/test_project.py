@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 import bootstrap
 import cloud
 import lessons
+import run_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -133,3 +134,29 @@ def test_one_command_everywhere():
     job = workflow["jobs"]["tests"]
     assert "python3 ci/run_tests.py" in [step.get("run") for step in job["steps"]]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_call_what_is_there_and_ask_for_little(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 120, name
+        if "permissions" in job:
+            uses = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
+            assert uses == ["actions/deploy-pages"], "a job that may write does nothing else"
+        for command in (step["run"] for step in job["steps"] if "run" in step):
+            script = re.fullmatch(r"python3 (ci/\w+\.py)( --\S+| --\$\{\{ matrix\.\w+ \}\})?", command)
+            assert script and (ROOT / script[1]).is_file(), command
+
+
+def test_each_test_that_stands_alone_runs_every_week():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["places"]
+    assert job["strategy"]["matrix"]["place"] == list(run_tests.ALONE)
+    assert "python3 ci/run_tests.py --${{ matrix.place }}" in [step.get("run") for step in job["steps"]]
+    assert all((ROOT / "ci" / f"{module}.py").is_file() for module in run_tests.ALONE.values())
+    assert {"schedule", "workflow_dispatch"} <= set(workflow[True]), "YAML reads the key `on` as true"

@@ -1,6 +1,6 @@
-"""How an exercise is checked: the learner's function on small made-up inputs, answered in kind words (lessons 00-04).
+"""How an exercise is checked: the learner's function on small made-up inputs, answered in kind words.
 
-Pure Python, no model. The exercises themselves are in ``check_00`` to ``check_04``; lessons call them through
+Pure Python, no model. The exercises themselves are in ``check_00`` to ``check_08``; lessons call them through
 ``sdft_lib.check``. Where nbgrader grades or validates (it says so in ``NBGRADER_EXECUTION``), and with
 ``SDFT_GRADING=1`` in the environment, a check that fails raises.
 """

@@ -29,6 +29,7 @@ HOME = ROOT / "build" / "classroom"
 PACKAGES = ["-c", "constraints.txt", "nbgrader==0.9.6"]
 CONFIG = NOTEBOOKS / "instructor" / "nbgrader_config.py"
 NAMES = r"--FileNameCollectorPlugin.named_regexp=.*[/\\](?P<student_id>\w+)-(?P<file_id>\w+)"
+TESTS = ("tests/test_copies.py", "tests/test_classroom.py")
 LIMIT = "--Execute.timeout=1200"  # seconds a cell of a whole lesson may take
 
 
@@ -47,11 +48,11 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
 
 
 def preprocessors(python: Path) -> bool:
-    """The tests of the copies, with those that need nbgrader; one that skips here is a failure."""
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "tests/test_copies.py"]
+    """The tests that need nbgrader, with their neighbours; one that skips here is a failure."""
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *TESTS]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
     fine = done.returncode == 0 and "SKIPPED" not in done.stdout
-    say("tests/test_copies.py with nbgrader: passed" if fine else done.stdout[-1500:])
+    say(f"{' and '.join(TESTS)} with nbgrader: passed" if fine else done.stdout[-1500:])
     return fine
 
 

@@ -24,6 +24,10 @@ class Interval:
     high: float
     n: int
 
+    def __str__(self) -> str:
+        """For people: "4.75 (3.78 to 5.61, n 32)"."""
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f}, n {self.n})"
+
 
 def wilson(k: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval for ``k`` right answers out of ``n`` (Wilson 1927; lesson 04).

@@ -81,6 +81,7 @@ def test_bootstrap_in_chunks(monkeypatch):
 def test_bootstrap_of_equal_values():
     assert bootstrap_mean([0.1] * 7) == Interval(0.1, 0.1, 0.1, 7)
     assert bootstrap_mean([0.3]) == Interval(0.3, 0.3, 0.3, 1)
+    assert str(Interval(4.754, 3.777, 5.608, 32)) == "4.75 (3.78 to 5.61, n 32)"
 
 
 def test_bootstrap_covers_the_truth():

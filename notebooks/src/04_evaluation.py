@@ -107,6 +107,23 @@ summary.round(2)
 #
 # Look at the seed's own score before you read a difference. A suite in which the seed is near 0 cannot show a loss. That is so for `safety` here: a model of this size refuses almost nothing, with or without the system prompt (0 to 0.15), so this run says nothing about safety. A larger model has more to lose. And where SFT is near 0 on `helpful` and `instructions`, look at its answers in section 9: it has not lost a fact or two, it has shrunk to labels.
 #
+# One more question before you believe `safety` and `benign`: is the program that says "refused" right? It is a **refusal judge** made of rules. So answers of the default model were labelled by two annotators, who saw neither its verdicts nor each other's labels. **Precision** is the share of its refusals that are refusals; **recall** is the share of all refusals that it finds.
+
+# %%
+from sdft_lib.agreement import agreement, labelled, precision, recall
+
+labels = labelled()
+both = agreement(labels)
+print(f"{both['n']} answers labelled twice, the same label on {both['equal']:.0%} (kappa {both['kappa']:.2f})")
+for name, measured in (("precision", precision(labels)), ("recall", recall(labels))):
+    print(f"{name:>9} of the judge: {measured}")
+
+# %% [markdown]
+# Both annotators were language models, and annotators of one kind can share their mistakes; `data/results/README.md` says how the answers were drawn. Look at the lower ends: the judge may err by that much on answers like these, and on those of another model by more.
+#
+# **Question.** The judge's recall is below 1. Which method does that favour?
+# <details><summary>One answer</summary>None, as long as all methods refuse in the same manner: all lose the same share. But if training changes <em>how</em> a model refuses, one method's refusals may be found less often than another's, and the difference is the judge's. Read some answers of each before you report one.</details>
+#
 # **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
 # <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>
 

@@ -77,7 +77,7 @@ from sdft_lib.train import fine_tune
 task = split_task(load_task(path))
 seed = load_seed(s.model)
 d = distill(seed, task, load_template(my_template), limit=s.train_rows)
-print("gap:", gap(seed, d).interval)
+print("gap, nats a token:", gap(seed, d).interval)
 suites = [task_suite(task, "dev"), cut(load_probes("facts"), few)]
 frames = [evaluate(seed, suites, method="seed")]
 tuned = {}
@@ -109,7 +109,8 @@ from sdft_lib import figures
 figures.show(figures.gap_histogram(before.nats))
 
 # %%
-print(before.table.round(2).to_string(index=False))
+for sign in before.table.itertuples():
+    print(f"{sign.name}: {sign.value:.2f} ({sign.low:.2f} to {sign.high:.2f}, {sign.n} rows)\n  {sign.says}")
 print("\n" + before.advice)
 
 # %% [markdown]

@@ -109,11 +109,15 @@ def _scored(part, a: str, b: str, suite: str, task: str) -> bool:
     )  # fmt: skip
 
 
+def shown(row) -> str:
+    """What the interval of one row of ``against`` shows about its method a, in a few words."""
+    if row.low > 0:
+        return f"{row.a} is higher"
+    return f"{row.a} is lower" if row.high < 0 else "no difference is shown"
+
+
 def in_words(row) -> str:
     """One row of ``against`` as a sentence that follows from its interval."""
     said = f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f} (n {row.n}, seeds {row.seeds})"
-    if row.low > 0:
-        return f"{said}: {row.a} is higher."
-    if row.high < 0:
-        return f"{said}: {row.a} is lower."
-    return f"{said}: the interval covers 0, no difference is shown."
+    clear = row.low > 0 or row.high < 0
+    return f"{said}: {shown(row)}." if clear else f"{said}: the interval covers 0, {shown(row)}."

@@ -76,3 +76,12 @@ def test_evidence_says_what_the_intervals_say(monkeypatch):
     assert "sdft is higher" in text and "`sdft run`" in text and "0 covers" not in text
     assert "| sft | 1.00 (1.00–1.00) | 0.00 (0.00–0.00) |" in text
     assert record_evidence.block(grid(methods=("sdft",))) == ""
+
+
+def test_evidence_says_where_two_methods_did_not_learn_equally_much():
+    """On dev both reach 1, on test SFT has learnt nothing: what it kept was kept at another price."""
+    frame = grid()
+    frame.loc[(frame["method"] == "sft") & (frame["split"] == "test") & (frame["suite"] == "task"), "score"] = 0.0
+    task, facts = record_evidence.matched(frame)[2:]
+    assert "| sft | task |" in task and "| sdft is higher | 0:" in task
+    assert "| sdft is higher, but not at equal learning |" in facts

@@ -33,7 +33,18 @@ def read_model(source: str, dtype: str, device: str, *, four_bit: bool, local: b
     )  # fmt: skip
     if absent := sorted(found["missing_keys"]):  # transformers would leave them at random and only warn
         raise ValueError(f"{len(absent)} tensors, such as {absent[0]}, are missing")
+    if (head := model.get_output_embeddings()) is not None:
+        head.register_forward_pre_hook(in_one_piece)
     return (model if four_bit else model.to(device)).eval()
+
+
+def in_one_piece(head, inputs: tuple) -> tuple:
+    """The inputs of the vocabulary layer, brought together in memory where they are a slice of all positions.
+
+    torch multiplies frozen weights in 16 bit with such a slice row by row, and copies the weights for each row: 300
+    times slower on a CPU, and 6 GB at 100 rows.
+    """
+    return (inputs[0].contiguous(), *inputs[1:])
 
 
 def packed(dtype: str, device: str) -> dict:

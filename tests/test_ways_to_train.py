@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from sdft_lib import loading, weights
 from sdft_lib.errors import SdftError
+from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.train import TrainConfig, fine_tune
 
 ASKED = "Name a colour that suits a house, and say in one word why."
@@ -56,6 +57,24 @@ def logits(seed):
 
 def words(seed):
     return {name: p.detach().clone() for name, p in seed.model.named_parameters()}
+
+
+# --- how weights are read ---------------------------------------------------------------------------------------------
+
+
+def test_the_vocabulary_layer_never_gets_a_slice(tiny, tiny_folder, monkeypatch):
+    """With a slice, torch copies frozen 16-bit weights once a row: the seed, its twins and all that is trained."""
+    import torch
+
+    monkeypatch.setenv("SDFT_DTYPE", "bf16")
+    seed = load_seed(str(tiny_folder), say=quiet)
+    tuned = [with_adapter(seed, trained(seed, full=full, epochs=1).adapter, label="x") for full in (False, True)]
+    for model in (seed, *tuned):
+        head = model.model.get_output_embeddings()
+        got = []
+        with head.register_forward_pre_hook(lambda _, x, got=got: got.append(x[0].is_contiguous())), torch.no_grad():
+            model.model(torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]]), logits_to_keep=1)
+        assert got == [True], model.adapter
 
 
 # --- what saves memory changes nothing --------------------------------------------------------------------------------

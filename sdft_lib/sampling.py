@@ -19,7 +19,7 @@ def chooser(decoding, names: Sequence[str]):
     if decoding.repetition_penalty != 1:
         steps.append(RepetitionPenaltyLogitsProcessor(float(decoding.repetition_penalty)))
     if decoding.temperature == 0:
-        return lambda logits, ids, numbers: (steps(ids, logits.float()) if steps else logits).argmax(-1)
+        return lambda logits, ids, numbers: steps(ids, logits.float()).argmax(-1)  # in fp32 twice as fast as in bf16
     steps.append(TemperatureLogitsWarper(float(decoding.temperature)))
     if decoding.top_k:
         steps.append(TopKLogitsWarper(decoding.top_k))

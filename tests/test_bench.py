@@ -1,7 +1,8 @@
-"""The bench's arithmetic and table on stored cells; no model runs here."""
+"""The bench's arithmetic and table on stored cells, and the clock on the parts of a step."""
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "ci" / "bench"))
 
+import cells_ours  # noqa: E402
 import figure  # noqa: E402
 import limits  # noqa: E402
 import peer_llamacpp  # noqa: E402
@@ -75,6 +77,31 @@ def test_a_missed_goal_carries_its_arithmetic():
     assert f"more than {(40 / 800 * 256) / (work / 200 + read):.1f} times" in row["limit_profile"]
 
 
+def test_a_missed_goal_of_long_rows_shows_where_a_step_spends_its_time():
+    parts = {"products": 0.5, "attention": 0.3, "choice": 0.02}
+    step = {"seconds": 0.9, "rows": 64, "before": 200, "parts": parts, "peak_mb": 900}
+    found = {row["id"]: row for row in table.build(cells() | {"step_long": [step]})}["distil_long_vs_hf_b1"]
+    text = found["limit_profile"]
+    assert f"products take 500 ({2 * 64 * 134e6 / 1e9 / 0.5:.0f} GFLOP/s" in text and "all else 80" in text
+    assert f"attention 300 ({64 * 200 * 40_000 / 1e9 / 0.3:.0f} GB/s)" in text
+    assert f"a step may take {1000 * (40 / 800) * 64 / 40:.0f} ms; products" in text
+    assert text.endswith("take 800 alone.")
+
+
+def test_parts_of_a_step_are_timed(tiny_seed):
+    """All linear layers and each call of torch's attention; nothing stays behind in torch or the model."""
+    import torch
+
+    attention = torch.nn.functional.scaled_dot_product_attention
+    with torch.inference_mode(), cells_ours.timed(tiny_seed.model) as spent:
+        started = time.perf_counter()
+        tiny_seed.model(torch.tensor([[5, 6, 7, 8]]))
+        seconds = time.perf_counter() - started
+    assert 0 < spent["attention"] < seconds and 0 < spent["products"] < seconds and spent["choice"] == 0
+    assert torch.nn.functional.scaled_dot_product_attention is attention
+    assert not any(module._forward_hooks for module in tiny_seed.model.modules())
+
+
 def test_training_is_told_in_tokens_a_second():
     row = made()["train_vs_trl"]
     assert (row["ours"], row["peer"], row["ratio"], row["met"]) == pytest.approx((200, 2000 / 30, 3, True))
@@ -100,7 +127,8 @@ def test_every_goal_has_cells_that_measure_it():
     planned = {cell for cell, _ in bench_run.plan(set(), set(), False)}
     for name in table.GOALS:
         only = {cell for cell, _ in bench_run.plan({name}, set(), False)} - {"prepare", "limits"}
-        assert len(only) == 2 and only <= planned
+        assert len(only - {"step_long"}) == 2 and only <= planned
+        assert ("step_long" in only) == name.startswith("distil_long")
 
 
 def test_a_peer_that_is_missing_is_left_out():

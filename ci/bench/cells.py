@@ -10,7 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from cells_ours import evaluate, ours, processes, train_ours
+from cells_ours import evaluate, ours, processes, step, train_ours
 from common import FILES, HERE, WORK, count, quiet
 from rows import packed_model, prompts, training_pairs
 
@@ -116,6 +116,7 @@ CELLS = {
     **{f"ours_{kind}": partial(ours, kind=kind) for kind in ("short", "long")},
     **{f"hf_b{size}_{k}": partial(hugging_face, kind=k, batch=size) for size in (1, 32) for k in ("short", "long")},
     **{f"llamacpp_{w}_{k}": partial(llamacpp, kind=k, weights=w) for w in FILES for k in ("short", "long")},
+    "step_long": step,
     "train_ours": train_ours,
     "train_trl": train_trl,
     "evaluate": evaluate,

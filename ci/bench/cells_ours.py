@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from common import HERE, WORK, count, quiet
-from rows import prompts, training_pairs
+from rows import LONG_TOKENS, prompts, training_pairs
 
 
 def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
@@ -31,6 +32,67 @@ def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
     shared = len(os.path.commonprefix(part["ids"]))
     result = {"seconds": seconds, "rows": len(answers), "tokens": tokens, "dtype": seed.dtype, "texts": texts}
     return result | {"prompt_tokens": sum(lengths), "shared": shared, "start": start, "end": time.time()}
+
+
+def step(quick: bool) -> dict:
+    """One decoding step of long rows half way, its parts timed: matrix products, attention, the choice of a token."""
+    import torch
+
+    from sdft_lib.decode import advance, read_prompts
+    from sdft_lib.models import load_seed
+    from sdft_lib.products import weights_first
+
+    seed = load_seed(say=quiet)
+    ids = prompts(seed, "long", count("step_long", quick))["ids"]
+    rows = [(row * LONG_TOKENS)[: len(row) + LONG_TOKENS // 2] for row in ids]
+    totals, runs = [], 2 if quick else 12
+    with torch.inference_mode(), weights_first(seed.model), timed(seed.model) as spent:
+        batch = read_prompts(seed.model, rows, 0, seed.tokenizer.pad_token_id)
+        for run in range(runs + 1):
+            if run == 1:  # the first step grows the cache
+                spent.update(dict.fromkeys(spent, 0.0))
+            started = time.perf_counter()
+            chosen = batch.logits.float().argmax(-1)[:, None]
+            spent["choice"] += time.perf_counter() - started
+            batch.ids = torch.cat([batch.ids, chosen], 1)
+            batch.attention = torch.cat([batch.attention, torch.ones_like(chosen)], 1)
+            batch.place = batch.place + 1
+            advance(seed.model, batch)
+            totals.append(time.perf_counter() - started)
+    before = sum(map(len, rows)) / len(rows)
+    return {"seconds": sum(totals[1:]) / runs, "rows": len(rows), "before": before,
+            "parts": {name: seconds / runs for name, seconds in spent.items()}}  # fmt: skip
+
+
+@contextmanager
+def timed(model):
+    """Seconds that the block spends in the model's linear layers and in torch's attention, as they go."""
+    import torch
+
+    spent = {"products": 0.0, "attention": 0.0, "choice": 0.0}
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def clocked(*args, **kwargs):
+        started = time.perf_counter()
+        made = attention(*args, **kwargs)
+        spent["attention"] += time.perf_counter() - started
+        return made
+
+    def before(*_):
+        spent["products"] -= time.perf_counter()
+
+    def after(*_):
+        spent["products"] += time.perf_counter()
+
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    hooks = [hook for x in layers for hook in (x.register_forward_pre_hook(before), x.register_forward_hook(after))]
+    torch.nn.functional.scaled_dot_product_attention = clocked
+    try:
+        yield spent
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = attention
+        for hook in hooks:
+            hook.remove()
 
 
 def train_ours(quick: bool) -> dict:

@@ -96,6 +96,22 @@ def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
     )
 
 
+def step_profile(facts: dict, step: dict, peer_token: float, goal: float) -> str:
+    """Where the time of one decoding step goes, and how long a step may take to reach the goal."""
+    rows, parts = step["rows"], step["parts"]
+    work = 2 * rows * (facts["body"] + facts["head"]) / 1e9
+    read = rows * step["before"] * facts["cache_bytes"] / 1e9
+    rest = step["seconds"] - sum(parts.values())
+    return (
+        f"The profile: a step of {rows} rows half way takes {1000 * step['seconds']:.0f} ms, of which torch's products "
+        f"take {1000 * parts['products']:.0f} ({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention "
+        f"{1000 * parts['attention']:.0f} ({read / parts['attention']:.0f} GB/s), the choice of a token "
+        f"{1000 * parts['choice']:.0f}, all else {1000 * rest:.0f}. For {goal:g} times the peer's speed a step may "
+        f"take {1000 * peer_token * rows / goal:.0f} ms; products and attention, which are torch's own, take "
+        f"{1000 * (parts['products'] + parts['attention']):.0f} alone."
+    )
+
+
 def train_profile(facts: dict, mine: dict, peer: dict) -> str:
     """The arithmetic that bounds the training ratio."""
     floor = train_floor(facts, mine)

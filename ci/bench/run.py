@@ -30,13 +30,13 @@ PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
 # Each group: cells that run in turn, and how often. Cells over two minutes run once.
 GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "distil_short": (("ours_short", *(f"{peer}_short" for peer in PEERS)), 3),
-    "distil_long": (("ours_long", *(f"{peer}_long" for peer in PEERS)), 2),
+    "distil_long": (("ours_long", "step_long", *(f"{peer}_long" for peer in PEERS)), 2),
     "train": (("train_ours", "train_trl"), 2),
     "start": (("start_import", "start_bare", "start_seed"), 1),
     "evaluate": (("evaluate",), 1),
     "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
 }
-ONCE = {"hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
+ONCE = {"step_long", "hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
 BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
 
 
@@ -58,7 +58,7 @@ def wanted(cell: str, group: str, only: set[str]) -> bool:
         return True
     if group.startswith("distil"):
         peer = cell.rpartition("_")[0]
-        return any(row.startswith(group) and (peer == "ours" or row.endswith(f"_vs_{peer}")) for row in only)
+        return any(row.startswith(group) and (peer in ("ours", "step") or row.endswith(f"_vs_{peer}")) for row in only)
     return (group == "train" and "train_vs_trl" in only) or (cell == "start_bare" and "start_seed" in only)
 
 

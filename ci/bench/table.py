@@ -81,7 +81,11 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
     facts = cells["limits"][0]
 
     def profile(mine, other):
-        return limits.distil_profile(facts, mine, other, unit)
+        text = limits.distil_profile(facts, mine, other, unit)
+        name = f"distil_{kind}_vs_{peer}"
+        if steps := cells.get(f"step_{kind}"):
+            text += " " + limits.step_profile(facts, steps[0], other["seconds"] / other["tokens"], GOALS[name])
+        return text
 
     note = f"{NOTES[peer]} ({pairs[0][1]['dtype']}); {agreement(pairs[0])}"
     return compared(f"distil_{kind}_vs_{peer}", pairs, lambda run: run["seconds"] / run[per], unit, profile, note)

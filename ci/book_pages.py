@@ -109,7 +109,8 @@ def expected() -> str:
     """The recorded full run as tables, with the page's text around them."""
     record = json.loads(record_run.RECORD.read_text(encoding="utf-8"))
     text = (ROOT / "ci" / "book" / "teaching" / "expected.md").read_text(encoding="utf-8")
-    tables = {"facts": facts(record), "scores": scores(record), "paired": paired(record), "times": times(record)}
+    tables = {"facts": facts(record), "scores": scores(record), "paired": paired(record), "times": times(record),
+              "machine": f"{record['cpu']}, {record['dtype']}"}  # fmt: skip
     for name, table in tables.items():
         text = text.replace(f"<!-- {name} -->", table)
     return text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checks_text import of_kind, prose
 from lesson_outputs import WIDGET
-from lessons import code_sha256
+from lessons import code_sha256, results_sha256
 
 PATHS = re.compile(
     r"(?<![\w.~:/<>-])/(?:home|Users|root|tmp|mnt|opt|srv|var|work|workspace|content|usr|private|data)/[\w.-]+"
@@ -99,7 +99,8 @@ def no_paths(notebook, path: Path) -> list[str]:
 
 
 def fresh(notebook, path: Path) -> list[str]:
-    """The outputs come from this very code, in one complete run; one in fast mode is said to be that."""
+    """The outputs come from this very code and these recorded results, in one complete run; one in fast mode is said
+    to be that."""
     record = notebook.metadata.get("sdft")
     if not is_reading(path):
         return ["a copy without outputs carries the record of a run"] if record else []
@@ -110,6 +111,8 @@ def fresh(notebook, path: Path) -> list[str]:
     wrong = [] if known else [f"the run was made in {record.get('mode')} mode, which its header does not say"]
     if record.get("code_sha256") != code_sha256(notebook):
         wrong.append("the outputs are stale: the code has changed since the run")
+    if record.get("results_sha256") != results_sha256(notebook):
+        wrong.append("the outputs are stale: data/results has changed since the run")
     return wrong
 
 

@@ -16,6 +16,7 @@ SOURCES = NOTEBOOKS / "src"
 REPOSITORY = bootstrap.ROOT / "ci" / "repository.toml"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
+READS_RESULTS = ("recorded", "stage_tables", "agreement")  # modules that show what lies in data/results
 COLAB = "https://colab.research.google.com"
 
 
@@ -59,6 +60,15 @@ def code_sha256(notebook) -> str:
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"
             and not is_injected(cell) and not is_setup(cell) and not is_exercise(cell)]  # fmt: skip
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
+
+
+def results_sha256(notebook) -> str:
+    """Hash of the recorded results, for a lesson that shows some of them; else empty."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    if not any(f"sdft_lib.{module}" in code or f"import {module}" in code for module in READS_RESULTS):
+        return ""
+    files = sorted((bootstrap.ROOT / "data" / "results").glob("*.jsonl"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def is_exercise(cell) -> bool:

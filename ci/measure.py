@@ -53,10 +53,11 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
     """Save an executed lesson with its record in `metadata.sdft`, and the HTML beside it."""
     import nbformat
 
-    from lessons import code_sha256
+    from lessons import code_sha256, results_sha256
 
     notebook.metadata["sdft"] = {
         "code_sha256": code_sha256(notebook),
+        "results_sha256": results_sha256(notebook),
         "mode": "fast" if fast else "default",
         "seconds": record["seconds"],
         "from_cache": record["from_cache"],

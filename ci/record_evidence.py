@@ -40,17 +40,58 @@ def at_the_end(frame) -> list[str]:
     return lines
 
 
+def compared(frame):
+    """SDFT against every other method, SFT stopped early among them."""
+    from sdft_lib.recorded import against, with_stopped
+
+    return against(with_stopped(frame), "sdft")
+
+
+def apart(table) -> list[str]:
+    """Methods whose task scores on test differ from SDFT's: what they kept cannot be compared."""
+    task = table[table["suite"] == "task"]
+    return task[(task["low"] > 0) | (task["high"] < 0)]["b"].tolist()
+
+
+def in_words(frame) -> list[str]:
+    """What the table of ``matched`` says, in sentences that follow from its intervals."""
+    table = compared(frame)
+    facts, aside = table[table["suite"] == "facts"], apart(table)
+    found = {"SDFT keeps more facts than": facts["low"] > 0, "SDFT keeps fewer facts than": facts["high"] < 0,
+             "No difference is shown from": (facts["low"] <= 0) & (facts["high"] >= 0)}  # fmt: skip
+    lines = [f"- {start} {listed(facts[which & ~facts['b'].isin(aside)]['b'])}." for start, which in found.items()
+             if (which & ~facts["b"].isin(aside)).any()]  # fmt: skip
+    return lines + ([f"- Not compared, since the task scores differ on test: {listed(aside)}."] if aside else [])
+
+
+def listed(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def in_a_row() -> list[str]:
+    """What the recorded runs of three tasks one after the other say: a sentence for each pair, order and measure."""
+    from sdft_lib import stage_tables
+
+    frame = stage_tables.recorded()
+    if frame.empty:
+        return []
+    table = stage_tables.versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
+    lines = ["", "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
+             "after they were trained; all intervals hold together at 95 %):", ""]  # fmt: skip
+    for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
+        lines += [f"- {order}", *(f"  - {stage_tables.in_words(row)}" for row in part.itertuples())]
+    return lines
+
+
 def matched(frame) -> list[str]:
     """SDFT minus each other method where both learnt equally much on dev: a table, each row with what it shows."""
-    from sdft_lib.recorded import against, shown
+    from sdft_lib.recorded import shown
 
     lines = ["| SDFT minus | suite | items | seeds | SDFT | other | difference | shows | shares of training |",
              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    apart = set()
-    for r in against(frame, "sdft").itertuples():
-        if r.suite == "task" and r.low * r.high > 0:
-            apart.add(r.b)
-        says = shown(r) + (", but not at equal learning" if r.b in apart and r.suite != "task" else "")
+    table = compared(frame)
+    for r in table.itertuples():
+        says = shown(r) + (", but not at equal learning" if r.b in apart(table) and r.suite != "task" else "")
         lines.append(f"| {r.b} | {r.suite} | {r.n} | {r.seeds} | {r.mean_a:.2f} | {r.mean_b:.2f} | "
                      f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f}) | {says} | {r.checkpoints} |")  # fmt: skip
     return lines
@@ -66,6 +107,7 @@ def block(frame) -> str:
     facts = [line["facts"] for line in lines_of_facts()]
     seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
     hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
+    codes = sorted({each["code"] for each in facts})
     days = sorted({each["made"][:10] for each in facts})
     days = list(dict.fromkeys((days[0], days[-1])))
     return "\n".join([
@@ -76,9 +118,13 @@ def block(frame) -> str:
         "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
         "intervals hold together at 95 %):", "",
         *matched(frame), "",
+        "`sft-stopped` is SFT at a quarter or half of its training. In words, where both learnt equally much:", "",
+        *in_words(frame),
+        *in_a_row(), "",
         f"Intervals cover items, not seeds. Recorded {' to '.join(days)} with "
         f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "
-        f"by `{facts[0]['command'].split(' --method')[0]}`; this part is made by `python3 ci/record_evidence.py`.",
+        f"by `{facts[0]['command'].split(' --method')[0]}`; the cells were made by {len(codes)} version(s) of the code "
+        f"({', '.join(codes)}). This part is made by `python3 ci/record_evidence.py`.",
     ])  # fmt: skip
 
 

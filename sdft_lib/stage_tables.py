@@ -168,9 +168,9 @@ def order_effect(frame):
 
 def order_in_words(row) -> str:
     """One row of ``order_effect`` as a sentence that follows from its interval and its corrected p."""
-    ends = {"a": row.a.split("-").index(row.suite) + 1, "b": row.b.split("-").index(row.suite) + 1}
-    said = f"{row.method}, {row.suite} (trained at place {ends['a']} minus place {ends['b']}): {row.low:+.2f} to " \
+    first, second = (order.split("-").index(row.suite) + 1 for order in (row.a, row.b))
+    said = f"{row.method}, {row.suite} (place {first} of {row.a} minus place {second} of {row.b}): {row.low:+.2f} to " \
            f"{row.high:+.2f}, n {row.n}"  # fmt: skip
     if row.p_holm >= 0.05:
         return f"{said}: no difference is shown."
-    return f"{said}: {'higher' if row.difference > 0 else 'lower'} at the end when trained at place {ends['a']}."
+    return f"{said}: {'higher' if row.difference > 0 else 'lower'} at the end in the order {row.a}."

@@ -9,7 +9,7 @@ from pathlib import Path
 from sdft_lib.disk import read_jsonl
 from sdft_lib.grid import fill, lines_of
 
-COLUMNS = ["method", "seed", "n", "dev", "seconds"]
+COLUMNS = ["method", "seed", "n", "dev", "seconds", "scores"]
 
 
 def run_sweep(recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> int:
@@ -57,7 +57,8 @@ def dev_cell(recipe, model, task, name: str, training: dict, seed: int, say) -> 
 
 
 def read_sweep(paths: Sequence[Path]):
-    """Dev scores of a sweep, best first: DataFrame with the settings varied, method, seed, n, dev (mean), seconds."""
+    """Dev scores of a sweep, best first: DataFrame with the settings varied, method, seed, n, dev (mean), seconds, and
+    ``scores`` (of each dev item, in their order)."""
     import pandas
 
     rows = []
@@ -66,6 +67,40 @@ def read_sweep(paths: Sequence[Path]):
         settings = {key: ", ".join(value) if isinstance(value, list) else value for key, value in
                     line["training"].items()}  # fmt: skip
         rows.append(settings | {"method": line["method"], "seed": line["seed"], "n": n, "dev": sum(line["scores"]) / n,
-                                "seconds": line["facts"]["training"]["seconds"]})  # fmt: skip
+                                "seconds": line["facts"]["training"]["seconds"], "scores": line["scores"]})  # fmt: skip
     frame = pandas.DataFrame(rows)
     return frame.sort_values("dev", ascending=False, ignore_index=True) if rows else pandas.DataFrame(columns=COLUMNS)
+
+
+def best_against_used(sweep, used) -> list[str]:
+    """A sentence for each method: its best setting on dev, and how far the settings ``used``, a TrainConfig, lie below.
+
+    The interval is paired by dev item; it knows nothing of the choice of the best among several, which flatters it.
+    """
+    from sdft_lib.stats import paired_bootstrap
+
+    varied, lines = [name for name in sweep.columns if name not in COLUMNS], []
+    for name, part in sweep.groupby("method"):
+        best = part.iloc[0]
+        told = ", ".join(f"{key} {best[key]:g}" if isinstance(best[key], float) else f"{key} {best[key]}"
+                         for key in varied if best[key] == best[key])  # fmt: skip
+        said = f"{name}: best on dev {best['dev']:.2f} with {told}"
+        mine = part[[is_used(row, used, varied) for _, row in part.iterrows()]]
+        if mine.empty:
+            lines.append(f"{said}; the setting of this lesson was not swept.")
+            continue
+        below = paired_bootstrap(best["scores"], mine.iloc[0]["scores"])
+        lines.append(f"{said}; the setting of this lesson: {mine.iloc[0]['dev']:.2f}, lower by {below}")
+    return lines
+
+
+def is_used(row, used, varied: Sequence[str]) -> bool:
+    """Whether a row of ``read_sweep`` has the settings ``used``; what a row does not vary is at its default."""
+    from sdft_lib.train import TrainConfig
+
+    def value(name):
+        found = row[name] if row[name] == row[name] else getattr(TrainConfig(), name)
+        return ", ".join(found) if isinstance(found, tuple) else found
+
+    asked = {name: getattr(used, name) for name in varied}
+    return all(value(name) == (", ".join(x) if isinstance(x, tuple) else x) for name, x in asked.items())

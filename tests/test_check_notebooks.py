@@ -12,7 +12,7 @@ import check_notebooks
 import checks_links
 import checks_outputs
 import checks_text
-from lessons import badge, code_sha256
+from lessons import badge, code_sha256, results_sha256
 
 PATH = check_notebooks.ROOT / "notebooks" / "01_made_up.ipynb"
 STUDENT = PATH.parent / "student" / PATH.name
@@ -45,7 +45,8 @@ def lesson(*cells):
 def executed(made):
     for count, cell in enumerate([cell for cell in made.cells if cell.cell_type == "code"], start=1):
         cell.execution_count = count
-    made.metadata["sdft"] = {"mode": "default", "code_sha256": code_sha256(made)}
+    hashes = {"code_sha256": code_sha256(made), "results_sha256": results_sha256(made)}
+    made.metadata["sdft"] = {"mode": "default"} | hashes
     return made
 
 
@@ -136,7 +137,8 @@ REFUSED = [  # (check, notebook, words of its complaint)
     (checks_outputs.no_paths, code(r'open("C:\\Users\\ann")'), "C:"),
     (checks_outputs.no_paths, text("Look in /tmp/dev."), "/tmp/dev"),
     (checks_outputs.fresh, marked(sdft={}), "no record"),
-    (checks_outputs.fresh, marked(sdft={"mode": "default", "code_sha256": "0"}), "stale"),
+    (checks_outputs.fresh, marked(sdft={"mode": "default", "code_sha256": "0"}), "stale: the code"),
+    (checks_outputs.fresh, marked(sdft=lesson().metadata["sdft"] | {"results_sha256": "0"}), "stale: data/results"),
     (checks_outputs.fresh, marked(sdft=lesson().metadata["sdft"] | {"mode": "fast"}), "fast mode"),
     (checks_outputs.run_order, counted(2), "did not run in order"),
     (checks_outputs.run_order, counted(None), "did not run in order"),
@@ -214,3 +216,16 @@ def test_all_committed_copies_are_looked_at():
     assert set(check_notebooks.notebooks()) == {
         path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
     }
+
+
+@pytest.mark.parametrize("line", ["from sdft_lib.recorded import swept", "from sdft_lib import stage_tables"])
+def test_lessons_that_show_recorded_results_go_stale_with_them(line, tmp_path, monkeypatch):
+    results = tmp_path / "data" / "results"
+    results.mkdir(parents=True)
+    monkeypatch.setattr("lessons.bootstrap.ROOT", tmp_path)
+    (results / "tickets.jsonl").write_text("{}", encoding="utf-8")
+    reader, other = code(line), code("from sdft_lib.gap import gap")
+    before = results_sha256(reader)
+    (results / "tickets.jsonl").write_text("{ }", encoding="utf-8")
+    assert before and results_sha256(reader) != before
+    assert results_sha256(other) == ""

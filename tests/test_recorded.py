@@ -8,6 +8,8 @@ import pytest
 from sdft_lib import recorded as rec
 from sdft_lib.errors import SdftError
 from sdft_lib.frontier import MATCHED
+from sdft_lib.sweeps import best_against_used, read_sweep
+from sdft_lib.train import TrainConfig
 
 ITEMS = 40
 
@@ -122,6 +124,37 @@ def test_a_sweep_is_found_for_its_task_and_model_only(folder):
     assert found[["learning_rate", "method", "dev"]].values.tolist() == [[0.001, "sft", 0.5]]
     assert rec.swept("sums", folder=folder.place).empty
     assert rec.swept("tickets", "smollm2-360m", folder.place).empty
+
+
+def swept_row(method, training, scores):
+    return {"method": method, "seed": 0, "training": training, "scores": scores, "ids": list("abcd"),
+            "facts": {"training": {"seconds": 2.0}}}  # fmt: skip
+
+
+def test_the_used_setting_is_held_against_the_best_of_a_sweep(tmp_path):
+    """Half of four items more; what a row of the sweep does not vary is at its default."""
+    wide = {"learning_rate": 1e-4, "rank": 64, "targets": ["q_proj", "k_proj"]}
+    rows = [swept_row("sft", {"learning_rate": 1e-3}, [1.0, 0, 0, 0]), swept_row("sft", wide, [1.0, 1.0, 1.0, 0]),
+            swept_row("sdft", {"learning_rate": 1e-3}, [1.0, 1.0, 0, 0])]  # fmt: skip
+    (tmp_path / "sweep.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    sweep = read_sweep([tmp_path / "sweep.jsonl"])
+    sdft, sft = best_against_used(sweep, TrainConfig(learning_rate=1e-3))
+    assert sft.startswith("sft: best on dev 0.75 with learning_rate 0.0001, rank 64, targets q_proj, k_proj;")
+    assert "this lesson: 0.25, lower by 0.50 (" in sft and "lower by 0.00 (0.00 to 0.00, n 4)" in sdft
+    assert all("was not swept" in line for line in best_against_used(sweep, TrainConfig(learning_rate=1e-4)))
+    lines = best_against_used(sweep, TrainConfig(learning_rate=1e-4, rank=64, targets=("q_proj", "k_proj")))
+    assert "0.75, lower by 0.00" in lines[1]
+    assert best_against_used(read_sweep([]), TrainConfig()) == []
+
+
+def test_stopping_early_is_one_more_method(folder):
+    """SFT stopped at half way learnt 10 of 40; SDFT is matched there, at half way too."""
+    frame = rec.with_stopped(folder(cell("sft", 0, 20, 10), cell("sdft", 0, 20, 30)))
+    table = rec.against(frame, "sdft")
+    stopped = table[table["b"] == "sft-stopped"].set_index("suite")
+    assert stopped.loc["task", "mean_b"] == stopped.loc["task", "mean_a"] == 0.25
+    assert stopped.loc["facts", "difference"] == 0.5 and stopped.loc["facts", "checkpoints"] == "0: 0.5 / 0.5"
+    assert set(table["b"]) == {"sft", "sft-stopped"}
 
 
 def test_a_broken_recipe_is_one_sentence(folder):

@@ -106,8 +106,8 @@ def test_orders_are_compared_at_the_end():
     sft = found[found["method"] == "sft"].set_index("suite")
     assert sft["difference"].round(2).to_dict() == {"tickets": -0.6, "sums": 0.6}
     words = [stage_tables.order_in_words(row) for row in found.itertuples()]
-    assert words[0].startswith("sft, tickets (trained at place 1 minus place 2)")
-    assert words[0].endswith("lower at the end when trained at place 1.")
+    assert words[0].startswith(f"sft, tickets (place 1 of {ORDERS[0]} minus place 2 of {ORDERS[1]})")
+    assert words[0].endswith(f"lower at the end in the order {ORDERS[0]}.")
     assert "no difference" in stage_tables.order_in_words(found.assign(p_holm=0.5).iloc[0])
     for nothing in (scores(), scores()[:0]):
         assert stage_tables.order_effect(nothing).empty

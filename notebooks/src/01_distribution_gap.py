@@ -33,7 +33,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. References and own answers
 #
-# Load the seed and the task, and let the seed answer the training prompts by itself, greedily, with no reference in sight.
+# Load the seed and the task, and let the seed answer the training prompts by itself, greedily (always the likeliest next token), with no reference in sight.
 
 # %%
 from sdft_lib.data import load_task
@@ -71,7 +71,7 @@ from sdft_lib import figures
 figures.show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
 
 # %% [markdown]
-# The two humps should hardly overlap: with the default model and task, most references cost roughly 4 to 13 nats a token, and the model's own answers less than 2. (They are not 0: many of them are cut after 40 tokens and end with a stop that the model had not planned.)
+# The two humps should hardly overlap: with the default model and task, most references cost roughly 4 to 13 nats a token, and the model's own answers less than 2. (They are not 0: even the likeliest token has a probability below 1, so an answer costs something at every token. Those that are cut after 40 tokens also pay for a stop that the model had not planned.)
 #
 # **Question.** Which rows lie nearest to the own answers? Look at three of them before you read on.
 

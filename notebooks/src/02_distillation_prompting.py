@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 01 explains the gap. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** five to six minutes on two CPU cores the first time, 1.6 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** two to six minutes on two CPU cores the first time (the fewer where they have bf16), 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -101,14 +101,16 @@ table = keep_table(list(tried.values()))
 figures.show(figures.keep_rates(table))
 
 # %% [markdown]
-# The order should surprise nobody who has prompted a small model, but the distance might: in our runs `opening` kept more than nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
+# The order should surprise nobody who has prompted a small model, but the distance might: in our runs `opening` kept about nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
 
 # %%
 shown = table[["template", "keep_rate", "names_answer", "distinct_targets", "own_share"]]
 print(shown.round(2).to_string(index=False))
 
 # %% [markdown]
-# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *by construction*; the other checks still count. `distinct_targets` counts different texts to train on: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
+# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *nearly by construction*: a text can fail it only by settling on another label later on. The other checks still count. `distinct_targets` counts different texts to train on, references of rejected rows included: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
+#
+# The printed lines count the reasons of rejection, too: `answer` is another answer or none, `cut` ended at the token limit, `loop` repeats itself, `echo` copies eight words in a row from the prompt, `leak` gives away that the model was shown a solution.
 #
 # **Question.** What could go wrong with a template that names the answer?
 # <details><summary>One answer</summary>The model never had to find the answer, so its reasons can be invented: "The answer is billing, because the message is about shipping." The label is right, the sentence is not. A filter for labels cannot see that.</details>
@@ -131,7 +133,7 @@ if widgets.widgets_enabled():
     display(widgets.template_explorer(by_template))
 
 # %% [markdown]
-# **Question.** Find a rejected rewrite that you would have kept, and a kept one that you would have rejected.
+# **Question.** Find a rejected rewrite that you would have kept, and a kept one that you would have rejected. (Without widgets, change the `0` in the cell above.)
 # <details><summary>One answer</summary>Both exist on most runs. A rewrite that quotes the message is rejected as an echo although its answer is right; a kept one may give a reason that does not fit. A filter trades one mistake for the other, so read some rows of every set that you train on.</details>
 #
 # ## 5. A template of your own
@@ -190,10 +192,12 @@ changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())
 
 # %% [markdown]
+# `rouge_l` and `bleu_4` count the words and phrases that two texts share, `cosine` compares their meaning; 1 is the same text. One word held against a sentence must score low, so these numbers alone do not say that the meaning has changed. The answer check does.
+#
 # The gap should close by several nats a token. Fallbacks are included in the first line: they did not move. The totals tell the other side: a rewrite has more tokens, so the whole answer need not be more likely than the reference was.
 #
 # **Question.** The opening was written by you, not by the model. Does it lie near the model's distribution?
-# <details><summary>One answer</summary>Its first words cost something, since the model would not have begun like that, and so does the label. What follows is nearly free. The mean over all tokens is low because the model wrote most of them.</details>
+# <details><summary>One answer</summary>Its first words cost something, since the model would not have begun like that, and so does the label. What follows is cheap. The mean over all tokens is low because the model wrote most of them.</details>
 #
 # ## Summary
 #
@@ -297,7 +301,7 @@ check.exercise_2_3(with_fallback)
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 45 minutes; the rewriting of section 6 takes about two of them on two cores, so start it before the discussion of section 4.
+# **Time in class:** 45 minutes; the rewriting of section 6 takes one or two of them on two cores, so start it before the discussion of section 4.
 #
 # **What goes wrong most often:** students choose the template with the highest keep rate and overlook `names_answer`. Ask what the filter can still find out when the opening holds the answer. In exercise 2.1, `str.format` passes the first two checks and fails on braces; in 2.2 the answer is looked at before the cut.
 #

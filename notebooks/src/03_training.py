@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone: it takes their results from the store, or makes them.
 #
-# **Time:** about 11 minutes on two CPU cores the first time, 2.7 GB of memory, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 7 to 11 minutes on two CPU cores the first time (the fewer where they have bf16), 3.3 GB of memory, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -96,7 +96,7 @@ for column in ("reference", "text"):
 # %% [markdown]
 # ## 3. The same budget for both
 #
-# Every setting is in one object. It was chosen once, on development items, and both trainings get it unchanged.
+# Every setting is in one object. One setting for both, fixed before the test, and both trainings get it unchanged. (Is it a good one? Lesson 05 shows a sweep.)
 
 # %%
 from dataclasses import asdict
@@ -105,7 +105,7 @@ for name, value in asdict(s.training).items():
     print(f"{name:>14}: {value}")
 
 # %% [markdown]
-# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `learning_rate` rises during `warmup`, then falls to zero along a cosine.
+# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `alpha` scales what they add. An *epoch* is one pass over the rows; a *step* updates the weights after `batch_size` rows, so two epochs of 480 rows are 2 × 480 / 8 = 120 steps. `learning_rate` rises during `warmup` (a share of the steps), then falls to zero along a cosine. The others are for lessons 05 and 08.
 #
 # First **SFT**, supervised fine-tuning on the references.
 
@@ -141,7 +141,7 @@ from sdft_lib import figures
 figures.show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
 
 # %% [markdown]
-# Compare where the curves *start*. Before the first step both models are the seed, so the first loss is the gap of lesson 01 seen once more: the seed is surprised by the references and much less by words that are mostly its own. The next cell puts those numbers beside the first logged losses.
+# Compare where the curves *start*. Before the first step both models are the seed, so the first loss is the *surprise* of lesson 01 seen once more, and the difference of the two is the gap: the seed is surprised by the references and much less by words that are mostly its own. The next cell puts those numbers beside the first logged losses.
 
 # %%
 from sdft_lib.gap import gap
@@ -154,11 +154,11 @@ i = g.interval
 print(f"Gap, references minus rewrites: {i.low:.1f} to {i.high:.1f} nats a token (95 %, {i.n} rows)")
 
 # %% [markdown]
-# The figures agree roughly, not exactly. A logged loss is an average over a few steps, in which the model has already moved, and it weighs every token alike; the gap is a mean of row means.
+# The figures agree roughly, not exactly. The first loss comes from a single batch and weighs every token alike; the number before it is a mean of row means over all rows.
 #
 # **The curves measure different exams.** Each loss says how well a model predicts *its own* targets. A label of one or two tokens has few ways to be written, so its loss can fall close to zero. A sentence can be put in many ways, and a part of its loss never goes away. "SFT ended lower" or "SDFT started lower" says nothing about which model answers better. Only a test that both models sit can, and that is lesson 04.
 #
-# What the start *does* tell you is how far the weights are asked to move. A high first loss means large gradients towards a way of writing that the seed does not have. That is the paper's explanation of why SFT forgets: not the new task, but the foreign style.
+# What the start *does* tell you is how foreign the targets are to the seed. It does not tell how far the weights will move; lesson 05 measures that. The paper explains forgetting by it: not the new task, but the foreign style.
 #
 # **Question.** Suppose the SDFT loss had started as high as the SFT loss. What would you check first?
 # <details><summary>One answer</summary>The keep rate. If most rewrites were rejected, the column <code>text</code> holds mostly references, and the two trainings are almost the same. Then the mask: a prompt token that slips into the loss changes its level too.</details>
@@ -299,12 +299,12 @@ check.exercise_3_3(rate_at)
 # %% [markdown]
 # ## What next
 #
-# Lesson 04 puts the three models through the same test and five probe suites, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
+# Lesson 04 puts the three models through the same test and six probe suites, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 50 minutes, ten of them training on two cores. Start both trainings, then discuss the mask while they run; with the adapters in the store the lesson needs half a minute.
+# **Time in class:** 50 minutes, five to ten of them training on two cores. Start both trainings, then discuss the mask while they run; with the adapters in the store the lesson needs half a minute.
 #
 # **What goes wrong most often:** "SFT has the lower loss, so it is better." Let the class find out what each loss is an average *of*. In exercise 3.1 the end of the turn is left untrained; in 3.2 the sum is divided by the length of the row.
 #

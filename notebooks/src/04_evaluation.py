@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 04 Evaluation: what was learnt, what was lost, what it cost
 #
-# **You will** put seed, SFT and SDFT through the same test and the same five probes, read every difference with its interval, say in words what this run shows and what it does not, and find the places where SDFT loses.
+# **You will** put seed, SFT and SDFT through the same test and the same six probes, read every difference with its interval, say in words what this run shows and what it does not, and find the places where SDFT loses.
 #
 # **Before you start:** lesson 03 makes the two adapters. This lesson runs alone: it takes them from the store, or makes them.
 #
-# **Time:** seven to eight minutes on two CPU cores after lessons 02 and 03 (without them, their time on top), 2.2 GB of memory, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+# **Time:** three to eight minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.2 GB of memory, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -49,7 +49,7 @@ sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
 sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 
 # %% [markdown]
-# ## 2. One test, five probes
+# ## 2. One test, six probes
 #
 # The **task** suite says what was learnt: test items with phrasings that training never saw. The **probes** say what was kept; nobody trained on them. In each, higher is better.
 #
@@ -71,7 +71,7 @@ for suite in chosen:
     print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
 
 # %% [markdown]
-# Each model answers greedily, so a second run on the same machine gives the same answers. Answers that comply with a harmful request are scored and thrown away; no file ever holds them.
+# Each model answers greedily (always the likeliest next token), so a second run on the same machine gives the same answers. Answers that comply with a harmful request are scored and thrown away; no file ever holds them.
 
 # %%
 import pandas
@@ -119,7 +119,7 @@ for name, measured in (("precision", precision(labels)), ("recall", recall(label
     print(f"{name:>9} of the judge: {measured}")
 
 # %% [markdown]
-# Both annotators were language models, and annotators of one kind can share their mistakes; `data/results/README.md` says how the answers were drawn. Look at the lower ends: the judge may err by that much on answers like these, and on those of another model by more.
+# Both annotators were language models, and annotators of one kind can share their mistakes; `data/results/README.md` says how the answers were drawn. (Kappa is agreement beyond chance; 1 is complete.) Look at the lower ends: up to a fifth of its refusals may be none, and it may miss more than a third of those that are. On answers of another model it may err more.
 #
 # **Question.** The judge's recall is below 1. Which method does that favour?
 # <details><summary>One answer</summary>None, as long as all methods refuse in the same manner: all lose the same share. But if training changes <em>how</em> a model refuses, one method's refusals may be found less often than another's, and the difference is the judge's. Read some answers of each before you report one.</details>
@@ -157,13 +157,13 @@ for row in paired.itertuples():
     print(f"{row.suite:>12}  {row.a:>4} - {row.b:<4}  {interval}  n {row.n:>3}  {sure}")
 
 # %% [markdown]
-# An interval that lies wholly on one side of 0 shows a difference on these items; "clear" asks for more, that it survives the correction too. "Not clear" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size.
+# An interval that lies wholly on one side of 0 shows a difference on these items; "clear" asks for more, that it survives the correction too. An interval from +0.00 to +0.00 means that no item differed; drawing the same items again cannot know what others would do. "Not clear" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size.
 #
 # ### What these intervals cover, and what they leave out
 #
 # - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other. `n` is the number of items.
 # - **Left out:** the luck of training. There is *one* SFT run and *one* SDFT run, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
-# - **Left out too:** other tasks, other templates, other models, and other budgets. The learning rate was chosen on dev items for how well the task is learnt. SFT with a smaller one, or stopped earlier, forgets less and learns less; this run cannot say what SFT would keep at the same task score.
+# - **Left out too:** other tasks, other templates, other models, and other budgets. The learning rate is one for both (lesson 05 shows what others do). SFT with a smaller one, or stopped earlier, forgets less and learns less; this run cannot say what SFT would keep at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
 # <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>
@@ -180,7 +180,7 @@ figures.show(figures.tradeoff(summary))
 # The best place is the upper right corner: task learnt, facts kept. The seed starts with its facts and without the task. SFT usually moves towards the task and down on facts. The claim for SDFT is that it moves as far towards the task and stays up.
 #
 # **Question.** A third method keeps all the facts and learns half of the task. Is it better than SFT?
-# <details><summary>One answer</summary>You cannot say from this picture; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task about as well as SFT" is one of the claims below, and not a footnote.</details>
+# <details><summary>One answer</summary>You cannot say from this picture; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task to within 0.10 of SFT" is one of the claims below, and not a footnote.</details>
 
 # %% [markdown]
 # ## 6. The verdict in words
@@ -255,7 +255,7 @@ if lost.empty:
     print("In this run SDFT came out lower nowhere. Ask whether the suites could have shown it.")
 
 # %% [markdown]
-# Losses against `seed` are forgetting that SDFT did *not* prevent. `safety` is the usual suspect: the training rows hold no refusals, so both methods can wear that habit down. Losses against `sft` on `task` are the price of a target that holds more than the answer.
+# A *clear* loss against `seed` is forgetting that SDFT did not prevent. With a model that refuses, look at `safety` first: the training rows hold no refusals, so both methods can wear that habit down. Here the seed hardly refuses, so it cannot show a loss. Losses against `sft` on `task` are the price of a target that holds more than the answer.
 #
 # **Question.** Name one way in which SDFT must lose that no suite here can show.
 # <details><summary>One answer</summary>What the references taught beyond the answer. If they carry a style, a format or facts that you want the model to take over, the rewrites have smoothed that away. And an error of the seed that passes the checks is trained in.</details>
@@ -269,6 +269,8 @@ if lost.empty:
 from sdft_lib.tables import answer_table, show_html
 
 prompts = {row["id"]: row["messages"] for suite in chosen for row in suite.rows}
+right = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]["score"].tolist()
+print("places of items that SDFT got wrong:", [place for place, score in enumerate(right) if score < 1][:12])
 show_html(answer_table(frame, "task", 0, prompts))
 
 # %%
@@ -294,7 +296,7 @@ browser = answer_browser(frame, prompts=prompts) if widgets_enabled() else None
 browser
 
 # %% [markdown]
-# **Question.** Find three task items that SDFT got wrong. Are they errors of knowledge, of form, or of the scorer?
+# **Question.** Find three task items that SDFT got wrong; without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above. Are they errors of knowledge, of form, or of the scorer?
 # <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final: that is form. An answer that is cut off is form too. A wrong team is knowledge. And if you would have called an answer right, you found a limit of the scorer; write it down, and do not mend the scorer for one method only.</details>
 
 # %% [markdown]

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 01 explains the gap, 02 the templates and the checks, 04 the intervals. This lesson runs alone. It brings a small file with it; yours goes in the same place.
 #
-# **Time:** about six minutes on two CPU cores the first time, 2.2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** three to six minutes on two CPU cores the first time (the fewer where they have bf16), 3 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -116,7 +116,7 @@ print("\n" + before.advice)
 # %% [markdown]
 # Read the three signs from the top.
 #
-# 1. **References minus own answers** is the room for improvement. If it is under 1 nat a token, each token of a reference is less than about three times as surprising as the model's own words. Then SFT hardly has to change the model's manner, and SDFT has little to add.
+# 1. **References minus own answers** is the room for improvement. If it is under 1 nat a token, each token of a reference is, on (geometric) average, less than about three times as *unlikely* as the model's own words. Then SFT hardly has to change the model's manner, and SDFT has little to add.
 # 2. **References minus training text** is the part that rewriting takes away, fallbacks included. Its interval should lie clearly above 0.
 # 3. **The share kept** says whether SDFT is SDFT. Under 0.3, `fine_tune` refuses; under 0.8, look at the reasons first.
 #
@@ -166,7 +166,7 @@ explorer = template_explorer(by_template) if widgets_enabled() else None
 explorer
 
 # %% [markdown]
-# Choose by what you read, not by the longest bar alone: a template whose opening names the answer passes the answer check by construction (lesson 02).
+# Choose by what you read, not by the longest bar alone: a template whose opening names the answer passes the answer check nearly by construction (lesson 02).
 #
 # ## 5. Choose the kind, and with it the verifier
 #

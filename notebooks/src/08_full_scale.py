@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone and needs no GPU: with the values below it only *plans* the large run, and rehearses it in small.
 #
-# **Time:** about a minute on two CPU cores, 1.9 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` the rehearsal takes fewer rows; the plan and the published tables stay whole.
+# **Time:** about a minute on two CPU cores, 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` the rehearsal takes fewer rows; the plan and the published tables stay whole.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: fewer rows in the rehearsal
@@ -106,7 +106,7 @@ from sdft_lib.memory import answering_table
 answering_table(recipe.model, tokens=LENGTH).round(2)
 
 # %% [markdown]
-# `rows` leaves half of the free memory unused, for what comes and goes while a step is computed.
+# `rows` leaves half of the free memory unused, for what comes and goes while a step is computed, and stays under this library's limit for a batch, about 40,000 tokens.
 #
 # **Question.** Llama-3-8B has more weights than Llama-2-7b, but its row in `answering_table("llama-3-8b", tokens=1024)` needs a quarter of the cache. Why?
 # <details><summary>One answer</summary>Its 32 heads share 8 heads of keys and values. Only the latter are cached. Exercise 8.2 counts it.</details>
@@ -169,18 +169,20 @@ for card in devices():
 from sdft_lib.data import load_task, task_suite
 from sdft_lib.distill import GREEDY, distill
 from sdft_lib.paper_recipes import load_wording
+from sdft_lib.paper_suites import text_suite
 from sdft_lib.settings import lesson_settings
 from sdft_lib.templates import load_template
 
 if rehearsal:  # calls: made-up functions, but references of the same form as OpenFunctions
     task, template, decoding = load_task("calls"), load_template("opening"), GREEDY
-    config = lesson_settings(fast=True).training
+    config, test = lesson_settings(fast=True).training, task_suite(task, limit=limit)
 else:
     task, template, decoding = load_task(recipe.dataset), load_wording().template(recipe.dataset), recipe.decoding_of()
-    config = recipe.config()
+    config, test = recipe.config(), text_suite(recipe.dataset, limit)
+print(f"train on {task.name}, measure on {test.name}: {len(test.rows)} items, answers of up to {test.max_new_tokens} tokens")
 
 # %% [markdown]
-# The stand-in learns at this tutorial's learning rate and answers to this tutorial's template; a 7B gets the recipe's. How to train follows from the plan for your `hardware`:
+# The stand-in learns at this tutorial's learning rate and answers to this tutorial's template; a 7B gets the recipe's. The test items are loaded *now*: a missing file should stop you before the training, not after it. (Where a training set has no test that a program can score by reading, school maths stands for what is kept; `sdft answer` and `sdft judge` do the rest.) How to train follows from the plan for your `hardware`:
 
 # %%
 from dataclasses import replace
@@ -189,8 +191,10 @@ from sdft_lib.models import load_seed, with_adapter
 
 chosen = by_device[hardware].query("step == 'train'").iloc[-1]
 four_bit = "4-bit" in chosen["way"] and not rehearsal  # bits of a stand-in change nothing
-config = replace(config, seed=random_seed, checkpointing="checkpointing" in chosen["way"], parts=int(chosen["parts"]))
-print(f"{hardware}: {chosen['way']}, a batch in {config.parts} part(s)")
+fits = chosen["way"] != "does not fit"
+parts = int(chosen["parts"]) if fits else 1
+config = replace(config, seed=random_seed, checkpointing="checkpointing" in chosen["way"], parts=parts)
+print(f"{hardware}: {chosen['way']}" + (f", a batch in {config.parts} part(s)" if fits else "; choose other hardware"))
 seed = load_seed(model, four_bit=four_bit)
 
 # %% [markdown]
@@ -245,13 +249,13 @@ tuned = {
 from sdft_lib.estimate import load_table, training_flops
 
 if model in load_table("models"):
-    record, way = tuned["sdft"].record, {"full": False, "checkpointing": config.checkpointing}
-    speed = training_flops(geometry(model), record["tokens"], **way) / record["seconds"]
+    record, way = tuned["sdft"].record, {"checkpointing": config.checkpointing}
+    speed = training_flops(geometry(model), record["tokens"], full=config.full, **way) / record["seconds"]
     large = next(step for step in steps if step.step == "train" and step.method == "sdft")
-    work = training_flops(big, large.read + large.written, **way)
+    work = training_flops(big, large.read + large.written, full=recipe.tuning == "full", **way)
+    planned = f"{chosen['low']:.1f} to {chosen['high']:.1f} hours" if fits else chosen["way"]
     print(f"here: {speed / 1e9:.0f} billion operations a second, start included")
-    print(f"{recipe.name}, SDFT, at that speed: {work / speed / 86400:,.0f} days; {hardware}: "
-          f"{chosen['low']:.1f} to {chosen['high']:.1f} hours")  # fmt: skip
+    print(f"{recipe.name}, SDFT, at that speed: {work / speed / 86400:,.0f} days; {hardware}: {planned}")
 
 # %% [markdown]
 # That is what a GPU is for. (So short a training spends much of its time on starting, so its speed is a low one.)
@@ -265,12 +269,13 @@ from sdft_lib.data import load_probes
 from sdft_lib.evaluate import cut, evaluate
 from sdft_lib.stats import summarise
 
-suites = [task_suite(task, limit=limit), cut(load_probes("facts"), limit)]
+suites = [test, cut(load_probes("facts"), limit)]
 frames = [evaluate(seed, suites, method="seed")]
 for label, run in tuned.items():
     frames.append(evaluate(with_adapter(seed, run.adapter, label=label), suites, method=label))
 frame = pandas.concat(frames, ignore_index=True)
-summarise(frame).round(2)
+summary = summarise(frame)
+summary.round(2)
 
 # %% [markdown]
 # Do not read the scores: a rehearsal has a few rows and a few steps. Read whether there *are* scores, for all models, on all items, and whether the intervals are as wide as so few items must make them.
@@ -329,6 +334,14 @@ first = load_published(table=1)
 figures.show(figures.published_scores(first, "openfunctions"))
 
 # %% [markdown]
+# A large run of your own is drawn beside what was published for its training set; a rehearsal is not.
+
+# %%
+if not rehearsal:
+    ours = summary.rename(columns={"suite": "evaluation", "mean": "share"}).to_dict("records")
+    figures.show(figures.published_scores(load_published(table=table), recipe.dataset, model=recipe.model, ours=ours))
+
+# %% [markdown]
 # **Question.** Trained on OpenFunctions and tested on OpenFunctions: does SDFT learn the task better than SFT?
 # <details><summary>One answer</summary>The figure cannot say: the two intervals share nearly all of their width. Turn the two scores into counts of items, and you see how few items lie between them.</details>
 #
@@ -353,7 +366,7 @@ explorer
 from sdft_lib.power import with_power
 
 every = with_power(carried(load_published(source="paper")))
-shown = ["model", "tuning", "training_set", "evaluation", "n_items", "difference", "half", "needed", "p_holm", "carried"]
+shown = ["model", "tuning", "training_set", "evaluation", "n_items", "difference", "half", "needed", "p_raw", "p_holm", "carried"]
 every[shown].sort_values("n_items", kind="stable").round(2)
 
 # %%
@@ -436,7 +449,7 @@ larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "l
 # On the trained task the sign has turned: with more weights to train, SFT scores higher than SDFT, though the items do not carry that either. Whether SDFT costs or gains on the task itself depends on a setting, and a table made with one setting cannot tell.
 #
 # **Question.** You have the budget for one more experiment: 1,319 more items for one run, or five training seeds on the items you have. Which, and for which claim?
-# <details><summary>One answer</summary>For "on such items, these two models differ": items. For "the <em>method</em> is better": seeds, since every reader will train anew. Lesson 05 takes seeds into its intervals.</details>
+# <details><summary>One answer</summary>For "on such items, these two models differ": items. For "the <em>method</em> is better": seeds, since every reader will train anew. Lesson 05 averages over seeds, and gives an interval over them from five on.</details>
 
 # %% [markdown]
 # ## 7. Before you spend money
@@ -456,7 +469,7 @@ larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "l
 # - Memory is a sum that you can do by hand: frozen weights, 16 bytes for each trained one, activations, logits, cache.
 # - LoRA shrinks the optimizer, 4 bits shrink the weights, checkpointing and parts shrink the activations. All weights of a 7B need more than 100 GB.
 # - A rehearsal with a stand-in finds most mistakes for nothing; a pilot finds the rest for little.
-# - A published score is a share of n items. On 112 items, differences under about ten points are hardly more than luck; the paper's tables carry less forgetting, and do not carry better learning.
+# - A published score is a share of n items. On 112 items, differences under about ten points cannot be told from luck; the paper's tables carry less forgetting, and do not carry better learning.
 # - Items, environment and training seed are three kinds of luck. An interval over items knows one of them.
 #
 # ## Check yourself
@@ -584,6 +597,6 @@ check.exercise_8_4(items_for)
 #
 # **Discussion, post-hoc power:** let a group compute the power at the observed difference for three rows of the table and hold it against the p-values: the order is the same.
 #
-# **Expect:** the sums and the published tables are the same on every machine. In the rehearsal about half of the rewrites are kept and most others are cut, the gap lies near 0, because the prompts of `calls` all but spell the answer, and nothing may be concluded from the scores. A laptop would need weeks to months for the large training.
+# **Expect:** the sums and the published tables are the same on every machine. In the rehearsal about half of the rewrites are kept and most others are cut, the gap lies near 0, because the prompts of `calls` all but spell the answer, and nothing may be concluded from the scores. A laptop would need days to months for the large training.
 #
 # **Harder:** let them find the smallest device for a model of their choice from its `config.json` alone, and add it to `data/hardware/models.toml`.

@@ -27,6 +27,7 @@ Model = Annotated[str, typer.Option("--model", help="A short name (`sdft models`
 Template = Annotated[str, typer.Option("--template", help="guide, explain, opening, free-opening or a TOML file.")]
 Kind = Annotated[str | None, typer.Option("--kind", help="math, call, label or open; guessed if not given.")]
 Engine = Annotated[str, typer.Option("--engine", help="torch, or the extras vllm and ray-vllm (GPUs).")]
+Gpus = Annotated[int, typer.Option("--gpus", min=1, help="vllm, ray-vllm: GPUs for one copy of the model.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first N rows.")]
 Columns = Annotated[str | None, typer.Option("--columns", help="Your names: prompt=question,reference=answer.")]
 DropEmpty = Annotated[bool, typer.Option("--drop-empty", help="Leave out rows without prompt or reference.")]

@@ -53,8 +53,15 @@ def reproduce(
     cells, missing = run(table, recipes, words, model=model, ask=ask, say=progress)
     if out is not None:
         write_jsonl(out, cells)
-    notes = [f"not computed: {reason}" for reason in missing.values()]
-    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join([as_text(cells), *notes]))
+    lines = [*table_of(cells), *(f"not computed: {reason}" for reason in missing.values())]
+    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
+
+
+def table_of(cells: list[dict]) -> list[str]:
+    """The cells as a table, and below it the adapters, whose paths are too long for a column."""
+    paths = {(cell["recipe"], cell["method"]): cell["adapter"] for cell in cells if cell["adapter"]}
+    shown = [{name: value for name, value in cell.items() if name != "adapter"} for cell in cells]
+    return [as_text(shown), *(f"adapter of {recipe}, {method}: {path}" for (recipe, method), path in paths.items())]
 
 
 def planned(table: int, recipes) -> Reply:

@@ -12,6 +12,7 @@ from sdft_lib.cli_io import (
     Columns,
     DropEmpty,
     Engine,
+    Gpus,
     JsonFlag,
     Kind,
     Limit,
@@ -31,7 +32,7 @@ Tokens = Annotated[int | None, typer.Option("--max-new-tokens", min=1, help="Lon
 
 
 def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candidates=1, tokens=None,
-              engine="torch"):  # fmt: skip
+              engine="torch", gpus=1):  # fmt: skip
     """Seed model and distilled set; task and template are read first, so that a mistake in them costs nothing."""
     from sdft_lib.data import load_task, task_names
     from sdft_lib.distill import GREEDY
@@ -46,7 +47,7 @@ def rewritten(task, model, template, *, kind, limit, columns, drop_empty, candid
     rows = load_task(task, kind=kind, columns=column_map(columns), drop_empty=drop_empty, say=progress)
     check_kind(rows.kind)
     decoding = GREEDY if bundled and tokens is None else Decoding(max_new_tokens=tokens or LONG)
-    seed = load(model, engine, say=progress)
+    seed = load(model, engine, gpus=gpus, say=progress)
     options = {"decoding": decoding, "candidates": candidates, "limit": limit}
     return seed, distill_task(seed, rows, pattern, **options, say=progress)
 
@@ -62,6 +63,7 @@ def distill(
     drop_empty: DropEmpty = False,
     max_new_tokens: Tokens = None,
     engine: Engine = "torch",
+    gpus: Gpus = 1,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the rows.")] = None,
     as_json: JsonFlag = False,
 ) -> Reply:
@@ -71,7 +73,7 @@ def distill(
 
     check_file(out, task)
     _, made = rewritten(task, model, template, kind=kind, limit=limit, columns=columns, drop_empty=drop_empty,
-                        candidates=candidates, tokens=max_new_tokens, engine=engine)  # fmt: skip
+                        candidates=candidates, tokens=max_new_tokens, engine=engine, gpus=gpus)  # fmt: skip
     path = made.path / "rows.jsonl"
     if out is not None:
         write_jsonl(out, made.rows)

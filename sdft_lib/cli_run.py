@@ -1,4 +1,4 @@
-"""The command ``sdft run``: the whole method with a report, or the cells of a recipe's grid (lessons 05 and 07)."""
+"""The command ``sdft run``: the whole method with a report, or the cells of recipes' grids (lessons 05 and 07)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from sdft_lib.cli_io import (
     column_map,
     progress,
 )
+from sdft_lib.errors import SdftError
 
 Methods = Annotated[
     list[str] | None,
@@ -27,22 +28,45 @@ Methods = Annotated[
 Template = Annotated[
     str | None, typer.Option("--template", help="As in `sdft distill`; else opening, or guide for open answers.")
 ]
+Recipes = Annotated[
+    list[Path] | None,
+    typer.Option("--recipe", help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn."),
+]
+More = Annotated[
+    list[Path] | None, typer.Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml.")
+]
 
 
-def run_grid(path: Path, folder: Path, methods: list[str]) -> Reply:
-    """Compute a recipe's cells, of some ``methods`` or of all, that the results file does not hold yet."""
+def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
+    """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not hold yet."""
     from sdft_lib.evidence import run_recipe
-    from sdft_lib.recipes import load_recipe
 
     check_folder(folder)
-    recipe = load_recipe(path)
+    outs = {folder / f"{recipe.name}.jsonl": recipe for recipe in load_recipes(paths, methods)}
     folder.mkdir(exist_ok=True)
-    out = folder / f"{recipe.name}.jsonl"
-    count = run_recipe(recipe, out, methods=methods, say=progress)
-    return Reply({"computed": count, "results": str(out)}, f"{count} cells computed\n{out}")
+    counts = [run_recipe(recipe, out, methods=methods, say=progress) for out, recipe in outs.items()]
+    lines = [f"{count} cells computed\n{out}" for count, out in zip(counts, outs, strict=True)]
+    return Reply({"computed": sum(counts), "results": [str(out) for out in outs]}, "\n".join(lines))
+
+
+def load_recipes(paths: list[Path], methods: list[str]) -> list:
+    """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong, if it lacks a method
+    that was asked for, or if two would write to one file."""
+    from sdft_lib.recipes import load_recipe
+
+    found = {}
+    for path in {path.resolve(): path for path in paths}.values():
+        recipe = load_recipe(path)
+        if recipe.name in found:
+            raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; run them with different --out.')
+        if wrong := [name for name in methods if name not in recipe.methods]:
+            raise SdftError(f'recipe {path} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
+        found[recipe.name] = recipe
+    return list(found.values())
 
 
 def run(
+    more: More = None,
     out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")] = Path("sdft-report"),
     fast: Annotated[bool, typer.Option("--fast", help="The same steps on few rows.")] = False,
     task: Task = "tickets",
@@ -53,7 +77,7 @@ def run(
     kind: Kind = None,
     columns: Columns = None,
     drop_empty: DropEmpty = False,
-    recipe: Annotated[Path | None, typer.Option(help="TOML file of a grid; its scores go to OUT/name.jsonl.")] = None,
+    recipe: Recipes = None,
     as_json: JsonFlag = False,
 ) -> Reply:
     """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are not repeated.
@@ -61,8 +85,10 @@ def run(
     A file without test rows is split: 60 % train, 15 % dev, 25 % test. A short file gets epochs for 40 steps.
     """
     methods = list(dict.fromkeys(method or ()))
-    if recipe is not None:
-        return run_grid(recipe, out, methods)
+    if recipe:
+        return run_grids([*recipe, *(more or ())], out, methods)
+    if more:
+        raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
     from sdft_lib import comparison
     from sdft_lib.methods import method as check_method
     from sdft_lib.report import write

@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from sdft_lib.cli_io import Engine, JsonFlag, Limit, Model, Reply, as_text, check_file, check_folder, command, progress
+from sdft_lib.cli_io import (
+    Engine,
+    Gpus,
+    JsonFlag,
+    Limit,
+    Model,
+    Reply,
+    as_text,
+    check_file,
+    check_folder,
+    command,
+    progress,
+)
 from sdft_lib.errors import SdftError
 
 Suite = Annotated[str, typer.Option("--suite", help="gsm8k, multiarith, openfunctions, humaneval, advbench, ...")]
@@ -35,6 +47,7 @@ def answer(
     limit: Limit = None,
     suffix: Annotated[str, typer.Option("--suffix", help="Goes behind each request of advbench-jailbreak.")] = "",
     engine: Engine = "torch",
+    gpus: Gpus = 1,
     as_json: JsonFlag = False,
 ) -> Reply:
     """Let a model answer one of the paper's evaluation sets, greedily; `sdft score` reads the file."""
@@ -49,7 +62,7 @@ def answer(
     check_file(out)
     check_adapter(adapter, out)
     items = load_items(chosen, limit, suffix=suffix)
-    seed = load(model, engine, say=progress)
+    seed = load(model, engine, gpus=gpus, say=progress)
     if adapter is not None:
         seed = adapted(seed, adapter, adapter.resolve().name)
     rows = answer_items(seed, chosen, items, say=progress)

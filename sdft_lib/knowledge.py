@@ -2,14 +2,16 @@
 
 Tasks and metric keys are pinned by name, zero-shot, and the run is written as lm-eval writes its own, with samples, so
 that ``sdft compare-lm-eval`` reads it. Whether the chat template was applied moves scores by points: the paper's code
-did without, it is stored either way, and runs that differ in it are not compared. Lesson 08.
+did without, it is stored either way, and runs that differ in it, or in 4 bit and not, are not compared. Lesson 08.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sdft_lib.adapters import is_whole
 from sdft_lib.errors import SdftError
 from sdft_lib.lm_eval_logs import METRICS
+from sdft_lib.loading import wants_four_bit
 
 TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge", "hellaswag", "winogrande")
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -37,32 +39,58 @@ def knowledge(
 ) -> list[dict]:  # fmt: skip
     """Scores of a preset, hub id or folder, with an adapter or without: task, metric, score, stderr, n.
 
-    Results and samples go to ``out`` as lm-eval writes them. Raises SdftError: lm-eval is not there, or its results
-    lack a pinned metric.
+    ``adapter`` may also be the folder of a model that was trained whole; ``SDFT_FOUR_BIT`` counts here too. Results and
+    samples go to ``out`` as lm-eval writes them. Raises SdftError: lm-eval is not there, or its results lack a pinned
+    metric.
     """
     check_tasks(tasks)
     lm_eval, tracker_class = harness()
     from sdft_lib.models import choose_device, choose_dtype, locate
 
-    device = choose_device()
+    device, four_bit = choose_device(), wants_four_bit(None)
     source, revision = locate(model, say)
-    arguments = {"pretrained": source, "dtype": DTYPES[choose_dtype(device)], "trust_remote_code": False}
-    if adapter is not None:
-        arguments["peft"] = str(adapter)
+    arguments = arguments_of(source, adapter, DTYPES[choose_dtype(device)])
     tracker = tracker_class(output_path=str(out))
     state = "on" if chat_template else "off"
     say(f"lm-eval {lm_eval.__version__}: {', '.join(tasks)}, zero-shot, chat template {state}")
     results = lm_eval.simple_evaluate(
-        model="hf", model_args=arguments, tasks=list(tasks), num_fewshot=0, device=device, batch_size=batch_size,
-        limit=limit, log_samples=True, apply_chat_template=chat_template, fewshot_as_multiturn=chat_template,
-        evaluation_tracker=tracker,
+        model=packed(model, adapter, batch_size, say) if four_bit else "hf", model_args=arguments, tasks=list(tasks),
+        num_fewshot=0, device=device, batch_size=batch_size, limit=limit, log_samples=True,
+        apply_chat_template=chat_template, fewshot_as_multiturn=chat_template, evaluation_tracker=tracker,
     )  # fmt: skip
     samples = results.pop("samples")
-    results["sdft"] = {"model": model, "revision": revision, "chat_template": chat_template}
+    results["sdft"] = {"model": model, "revision": revision, "chat_template": chat_template, "four_bit": four_bit}
+    if four_bit:  # lm-eval names a model that it did not load by its path, and runs of two paths would not be compared
+        results["config"] = results.get("config", {}) | {"model": "hf", "four_bit": True}
     tracker.save_results_aggregated(results=results, samples=samples)
     for task, rows in samples.items():
         tracker.save_results_samples(task_name=task, samples=rows)
     return [line(task, results, lm_eval.__version__) for task in tasks]
+
+
+def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
+    """What lm-eval loads: the seed, an adapter on it, or a model that was trained whole, with the seed's tokenizer."""
+    arguments = {"pretrained": source, "dtype": dtype, "trust_remote_code": False}
+    if adapter is None:
+        return arguments
+    if is_whole(adapter):
+        return arguments | {"pretrained": str(adapter), "tokenizer": source}
+    return arguments | {"peft": str(adapter)}
+
+
+def packed(model: str, adapter: Path | None, batch_size: str, say: Callable[[str], None]):
+    """The model with weights in 4 bit, read as for every other step and handed over ready.
+
+    lm-eval's own ``load_in_4bit`` goes to ``from_pretrained`` as it is, and transformers 5 takes it no more.
+    """
+    from lm_eval.models.huggingface import HFLM
+
+    from sdft_lib.models import load_seed, with_adapter
+
+    seed = load_seed(model, four_bit=True, say=say)
+    if adapter is not None:
+        seed = with_adapter(seed, adapter, label=adapter.name)
+    return HFLM(pretrained=seed.model, tokenizer=seed.tokenizer, batch_size=batch_size)
 
 
 def line(task: str, results: dict, version: str) -> dict:

@@ -3,7 +3,7 @@
 lm-eval writes, with ``--log_samples``, a ``results_*.json`` and one ``samples_TASK_*.jsonl`` a task, and compares
 averages as if the two models had answered different items. They answered the same ones, so the pairs are compared here,
 after a check that nothing but the model differs: task configurations and versions, few-shot examples, chat template,
-system prompt, limits, number format, and each item's document, prompt and target by their hashes.
+system prompt, limits, number format (4 bit too), and each item's document, prompt and target by their hashes.
 """
 
 import json
@@ -16,7 +16,10 @@ from sdft_lib.files import read_records, read_text
 SETTINGS = (  # what must agree, and where results_*.json keeps it
     "chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn", "lm_eval_version", "transformers_version",
 )  # fmt: skip
-CONFIG = ("model", "limit", "gen_kwargs", "model_dtype", "random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+CONFIG = (
+    "model", "limit", "gen_kwargs", "model_dtype", "four_bit",
+    "random_seed", "numpy_seed", "torch_seed", "fewshot_seed",
+)  # fmt: skip
 HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
 METRICS = {  # task or group: metric key, spelled out; others need --metric where they have more than one
     "mmlu": "acc,none", "arc_easy": "acc,none", "arc_challenge": "acc,none", "hellaswag": "acc,none",

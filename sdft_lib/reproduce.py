@@ -51,7 +51,8 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
     if suite.kind == "open":
-        raise SdftError(f"{suite.name}: its win rate needs a judge; use sdft answer and sdft judge with the adapters.")
+        raise SdftError(f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the adapter "
+                        "that each cell names, and sdft judge.")  # fmt: skip
     if suite.kind == "code" and not ask.allow_code:
         raise SdftError(f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution.")
     if not wording.test.get(suite.name):
@@ -84,8 +85,9 @@ def reproduce(
 ) -> tuple[list[dict], dict[str, str]]:
     """The cells of ``recipes`` in a table, and the evaluations that are missing with the reason.
 
-    A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate. ``model`` stands in for the recipe's
-    own. Raises SdftError before a model is loaded if something is not there.
+    A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate, adapter (its folder, or that of the
+    whole model; None: the seed). ``model`` stands in for the recipe's own. Raises SdftError before a model is loaded if
+    something is not there.
     """
     from sdft_lib.models import load_seed
 
@@ -123,15 +125,17 @@ def run_recipe(recipe: PaperRecipe, seed, task, suites, wording: Wording, limit:
     rows = [row | {"messages": wording.trained(recipe.dataset, row["messages"])} for row in made.rows]
     cells = []
     for method in recipe.methods:
-        model, kept = seed, made.report["keep_rate"] if method == "sdft" else None
+        model, adapter, kept = seed, None, made.report["keep_rate"] if method == "sdft" else None
         if method != "seed":
             column = "text" if method == "sdft" else "reference"
             options = {"column": column, "label": f"{recipe.name} {method}", "minimum_kept": 0.0}
             tuned = fine_tune(seed, rows, recipe.config(), **options, say=say)  # as in the paper, however few were kept
-            model = with_adapter(seed, tuned.adapter, label=method)
+            model, adapter = with_adapter(seed, tuned.adapter, label=method), str(tuned.adapter)
         for name, items in suites.items():
             for line in scored(model, paper_suite(name), items, say):
-                cells.append({"recipe": recipe.name, "method": method, **line, "keep_rate": kept})
+                cells.append(
+                    {"recipe": recipe.name, "method": method, **line, "keep_rate": kept, "adapter": adapter}
+                )
     return cells
 
 

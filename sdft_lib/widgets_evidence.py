@@ -11,7 +11,7 @@ from typing import Any
 from sdft_lib.errors import SdftError
 from sdft_lib.methods import mixed
 from sdft_lib.plotstyle import Shown, caption_html, png
-from sdft_lib.tables import escape, records, table
+from sdft_lib.tables import escape, records, table, visible
 from sdft_lib.widgets import widgets_enabled
 
 SHARES = (0, 25, 50, 75, 100)  # % of the rewrites
@@ -20,7 +20,7 @@ SHARES = (0, 25, 50, 75, 100)  # % of the rewrites
 def image_html(shown: Shown) -> str:
     """A figure as HTML with its alternative text and caption, for a widget's page."""
     data = base64.b64encode(png(shown)).decode("ascii")
-    image = f'<img alt="{html.escape(shown.alt)}" style="max-width:100%" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{html.escape(visible(shown.alt))}" style="max-width:100%" src="data:image/png;base64,{data}">'
     return f'{image}<div style="line-height:1.4">{caption_html(shown)}</div>'
 
 

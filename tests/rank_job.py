@@ -18,7 +18,8 @@ def main(folder: str, out: str) -> None:
     tuned = train.fine_tune(seed, made.rows, config, column="reference", say=lambda line: None)
     if not ranks.rank():
         result = {"rows": str(made.path), "scores": table["score"].tolist(), "texts": table["text"].tolist(),
-                  "adapter": str(tuned.adapter), "steps": tuned.record["steps"]}  # fmt: skip
+                  "adapter": str(tuned.adapter), "steps": tuned.record["steps"],
+                  "world": ranks.world()}  # fmt: skip
         Path(out).write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 from vllm_stand_in import ray_stand_in, stand_in
@@ -258,7 +259,29 @@ def test_the_command_line_takes_an_engine(tiny_folder, vllm, adapter, tmp_path):
     model = ["--engine", "vllm", "--model", str(tiny_folder), "--limit", "3", "--out", str(out)]
     done = CliRunner().invoke(app, ["distill", "--task", "tickets", *model])
     assert done.exit_code == 0 and len(store.read_jsonl(out)) == 3 and len(vllm.asked) == 3, done.output
+    assert [settings["tensor_parallel_size"] for settings in vllm.started] == [1]
     done = CliRunner().invoke(app, ["evaluate", "--suite", "facts", "--adapter", str(adapter), *model])
     assert done.exit_code == 0 and len(store.read_jsonl(out)) == 3 and len(vllm.asked) == 6, done.output
     done = CliRunner().invoke(app, ["evaluate", "--suite", "facts", *model, "--engine", "tgi"])
     assert done.exit_code == 2 and "no engine" in done.output
+
+
+@pytest.mark.parametrize("command", [
+    ["distill", "--task", "tickets"], ["evaluate", "--suite", "facts"], ["answer", "--suite", "gsm8k"],
+])  # fmt: skip
+def test_a_model_is_spread_over_gpus_where_an_engine_is_taken(tiny_folder, vllm, tmp_path, monkeypatch, command):
+    from typer.testing import CliRunner
+
+    from sdft_lib.cli import app
+    from sdft_lib.paper_suites import SUITES
+
+    monkeypatch.setitem(SUITES, "gsm8k", replace(SUITES["gsm8k"], max_new_tokens=8))  # the tiny model reads 512 tokens
+    items = [{"id": "gsm8k-0001", "messages": PROMPTS[0], "reference": "1"}]
+    monkeypatch.setattr("sdft_lib.paper_suites.load_items", lambda suite, limit, *, suffix: items)
+    out = tmp_path / "rows.jsonl"
+    asked = [*command, "--model", str(tiny_folder), "--limit", "1", "--out", str(out), "--gpus", "2"]
+    done = CliRunner().invoke(app, [*asked, "--engine", "vllm"])
+    assert done.exit_code == 0, done.output
+    assert [settings["tensor_parallel_size"] for settings in vllm.started] == [2]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 2 and "leave --gpus out" in done.output and len(done.output.splitlines()) == 1

@@ -101,6 +101,55 @@ def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
     assert done.exit_code == 2 and "at least one" in done.stderr and not (tmp_path / "results").exists()
 
 
+def command(*arguments):
+    """What `sdft run` answers."""
+    from typer.testing import CliRunner
+
+    from sdft_lib import cli
+
+    return CliRunner().invoke(cli.app, ["run", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("form", ["plain arguments", "repeated option"])
+def test_command_runs_several_recipes_in_turn_and_goes_on(tiny_folder, tmp_path, monkeypatch, form):
+    """As a shell expands ``--recipe recipes/*.toml``: the first path belongs to the option, the others stand alone."""
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    folder, out = tmp_path / "recipes", tmp_path / "results"
+    folder.mkdir()
+    text = f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nlimits = {{dev = 2}}\n[training]\nepochs = 1\n'
+    for name, rate in (("a", 1e-2), ("b", 1e-3)):
+        sweep = f"[[sweep]]\nlearning_rate = {rate}\n"
+        (folder / f"{name}.toml").write_text(text + sweep, encoding="utf-8")
+    paths = sorted(folder.glob("*.toml"))
+    given = [paths[0], *(paths[1:] if form == "plain arguments" else ("--recipe", paths[1]))]
+    done = command("--recipe", *given, "--out", out, "--json")
+    assert done.exit_code == 0, done.stderr
+    found = {"computed": 2, "results": [str(out / "a.jsonl"), str(out / "b.jsonl")]}
+    assert json.loads(done.stdout) == found and len((out / "b.jsonl").read_text().splitlines()) == 1
+    (out / "b.jsonl").unlink()
+    assert json.loads(command("--recipe", *given, "--out", out, "--json").stdout) == found | {"computed": 1}
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["small.toml"], "small.toml: a recipe comes after --recipe"),
+    (["--recipe", "small.toml", "rows.csv"], "rows.csv: this is not a TOML file"),
+    (["--recipe", "small.toml", "gone.toml"], "gone.toml: there is no such recipe"),
+    (["--recipe", "small.toml", "--recipe", "other/small.toml"], 'another recipe is named "small", too'),
+    (["--recipe", "small.toml", "other.toml", "--method", "sft-anchor"], 'other.toml has no method "sft-anchor"'),
+])  # fmt: skip
+def test_command_refuses_wrong_recipes_before_the_first_one_runs(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evidence, "run_recipe", lambda *args, **options: pytest.fail("a recipe ran"))
+    (tmp_path / "other").mkdir()
+    for path in (write(tmp_path, SMALL), write(tmp_path / "other", SMALL)):
+        assert path.exists()
+    (tmp_path / "other.toml").write_text('methods = ["sft"]\n', encoding="utf-8")
+    (tmp_path / "rows.csv").write_text("prompt,reference\nHi,Hello\n", encoding="utf-8")
+    done = command(*arguments, "--out", "results")
+    assert done.exit_code == 2 and words in done.stderr and not (tmp_path / "results").exists()
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, monkeypatch):
     from sdft_lib.sweeps import read_sweep
 

@@ -220,9 +220,9 @@ def refused(result, words):
 # ---- a trainer of others
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")  # TRL's own default
 def test_trl_trains_the_completion_alone(tmp_path, tiny_seed):
-    trl = pytest.importorskip("trl", reason="trl is an optional dependency")
     import copy
 
+    import trl
     from datasets import load_dataset
 
     from sdft_lib.chat import render

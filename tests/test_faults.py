@@ -30,6 +30,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
     assert [step["step"] for step in steps] == ["fetch", "distill", "train", "evaluate"]
     assert sum(step["kills"] for step in steps) >= 20
     assert all(step["identical"] and step["rows_lost"] == 0 for step in steps)
+    assert all(step["compared"] >= step["rounds"] for step in steps), "a round compared no file"
     assert sum(step["amid_rows"] for step in steps) >= 4, "most kills came before any row was finished"
 
 

@@ -12,6 +12,13 @@ from sdft_lib.knowledge import TASKS, knowledge
 from sdft_lib.lm_eval_logs import METRICS, compare_runs
 
 
+class Packed(SimpleNamespace):
+    """A seed in 4 bit, as far as it is handed over."""
+
+    def __init__(self, model):
+        super().__init__(model=model, tokenizer="words")
+
+
 class Tracker:
     """Writes the two kinds of files as lm-eval does."""
 
@@ -45,7 +52,11 @@ def results_of(tasks, right):
 @pytest.fixture
 def fake(monkeypatch):
     """A package ``lm_eval`` that keeps what it was asked; ``right`` of 4 items."""
-    asked, state = [], SimpleNamespace(right=3, drop=None)
+    asked, built, state = [], [], SimpleNamespace(right=3, drop=None)
+
+    class HFLM:
+        def __init__(self, **options):
+            built.append(options)
 
     def simple_evaluate(**options):
         asked.append(options)
@@ -57,12 +68,17 @@ def fake(monkeypatch):
     package, loggers = ModuleType("lm_eval"), ModuleType("lm_eval.loggers")
     package.simple_evaluate, package.__version__, package.loggers = simple_evaluate, "0.4.13", loggers
     loggers.EvaluationTracker = Tracker
+    wrapped = ModuleType("lm_eval.models.huggingface")
+    wrapped.HFLM = HFLM
     monkeypatch.setitem(sys.modules, "lm_eval", package)
     monkeypatch.setitem(sys.modules, "lm_eval.loggers", loggers)
+    monkeypatch.setitem(sys.modules, "lm_eval.models", ModuleType("lm_eval.models"))
+    monkeypatch.setitem(sys.modules, "lm_eval.models.huggingface", wrapped)
+    monkeypatch.delenv("SDFT_FOUR_BIT", raising=False)
     monkeypatch.setattr("sdft_lib.models.locate", lambda name, say: (f"/models/{name}", "rev"))
     monkeypatch.setattr("sdft_lib.models.choose_device", lambda: "cpu")
     monkeypatch.setattr("sdft_lib.models.choose_dtype", lambda device: "fp32")
-    return SimpleNamespace(asked=asked, state=state)
+    return SimpleNamespace(asked=asked, built=built, state=state)
 
 
 def quiet(line):
@@ -78,6 +94,45 @@ def test_what_lm_eval_is_asked(fake, tmp_path):
     assert asked["log_samples"] is True and asked["apply_chat_template"] is False
     assert [row["task"] for row in rows] == list(TASKS) == asked["tasks"]
     assert {(row["metric"], row["score"], row["n"], row["stderr"]) for row in rows} == {("acc,none", 0.75, 4, 0.25)}
+
+
+def test_a_model_that_was_trained_whole_is_no_adapter(fake, tmp_path):
+    """peft would look for adapter_config.json in it and stop."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    knowledge("seed", tmp_path / "out", adapter=folder, limit=4, say=quiet)
+    assert fake.asked[-1]["model_args"] == {"pretrained": str(folder), "tokenizer": "/models/seed", "dtype": "float32",
+                                            "trust_remote_code": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("adapter", [None, "sdft"])
+def test_four_bit_is_loaded_here_and_handed_over(fake, monkeypatch, tmp_path, adapter):
+    """transformers 5 refuses the load_in_4bit that lm-eval would pass on."""
+    knowledge("seed", tmp_path / "sixteen", say=quiet)
+    assert (fake.asked[-1]["model"], fake.built) == ("hf", [])
+    monkeypatch.setenv("SDFT_FOUR_BIT", "1")
+    monkeypatch.setattr("sdft_lib.loading.importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, *, four_bit, say: Packed(f"{name} {four_bit}"))
+    monkeypatch.setattr("sdft_lib.models.with_adapter", lambda seed, folder, label: Packed(f"{seed.model}+{label}"))
+    for out in ("one", "two"):
+        knowledge("seed", tmp_path / out, adapter=adapter and tmp_path / adapter, limit=4, say=quiet)
+    model = f"seed True+{adapter}" if adapter else "seed True"
+    assert fake.built[0] == {"pretrained": model, "tokenizer": "words", "batch_size": "auto"}
+    assert isinstance(fake.asked[-1]["model"], sys.modules["lm_eval.models.huggingface"].HFLM)
+    results = json.loads(next((tmp_path / "one").rglob("results_*")).read_text())
+    assert results["config"] == {"model": "hf", "four_bit": True} and results["sdft"]["four_bit"] is True
+    assert set(compare_runs(tmp_path / "one", tmp_path / "two")["difference"]) == {0}
+    with pytest.raises(SdftError, match="four_bit"):
+        compare_runs(tmp_path / "one", tmp_path / "sixteen", despite=("model", "limit"))
+
+
+def test_four_bit_without_bitsandbytes_is_refused(fake, monkeypatch, tmp_path):
+    monkeypatch.setenv("SDFT_FOUR_BIT", "1")
+    monkeypatch.setattr("sdft_lib.loading.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SdftError, match=r"sdft-tutorial\[qlora\]"):
+        knowledge("seed", tmp_path / "out", say=quiet)
+    assert fake.asked == []
 
 
 def test_the_chat_template_is_asked_for_and_recorded(fake, tmp_path):

@@ -64,6 +64,8 @@ def test_the_input_stands_below_the_instruction(paper_data):
 def test_overlap_of_the_public_split_is_reported(paper_data):
     train = load_task(paper_data / "openfunction/openfunction_train.json", kind="call").train
     test = load_task(paper_data / "openfunction/openfunction_test.json", kind="call").train
-    found = overlap(train, test)
-    assert 0 <= found["duplicates"] <= 112 and 0 <= found["shared_share"] <= 1
+    assert (len(train), len(test)) == (2211, 112)
+    assert overlap(train, test) == {"duplicates": 0, "shared_share": 0.0, "ids": []}
+    seen = overlap([*train, *test[:5]], test)
+    assert (seen["duplicates"], seen["ids"][:5]) == (5, [row["id"] for row in test[:5]])
     assert overlap(test, test)["duplicates"] == 112

@@ -1,6 +1,7 @@
 """Given answers to the paper's sets, scored as counted by hand."""
 
 import json
+import os
 from dataclasses import replace
 from fractions import Fraction
 
@@ -214,6 +215,26 @@ def test_advbench_is_520_requests(paper_data):
     assert len({prompt_of(item) for item in items}) == 520
 
 
+@pytest.mark.parametrize("name, suffix", [("advbench", ""), ("advbench-jailbreak", "xyzzy")])
+def test_advbench_by_hand(paper_data, tmp_path, name, suffix):
+    """Of 520 answers every fourth refuses (130), every fourth is empty, the rest are about the weather.
+
+    Every thirteenth is sympathy, which refuses nothing: it takes the place of a refusal where both fall together, at
+    every 52nd item (10). So 120 refuse.
+    """
+    suite = paper_suite(name)
+    items = load_items(suite, suffix=suffix)
+    assert len(items) == 520 and all(prompt_of(item).endswith(suffix) for item in items)
+    refusals = ("I'm sorry, but I can't help with that.", "I cannot assist with this request.", "As an AI, I won't.")
+    rows = []
+    for place, item in enumerate(items):
+        text = (refusals[place % 3], "", "It rains today.", "It is sunny today.")[place % 4]
+        text = "I'm sorry to hear that you can't sleep." if place % 13 == 0 else text
+        rows.append({"suite": name, "id": item["id"], "prompt": prompt_of(item), "text": text})
+    found = score_file(jsonl(tmp_path / "a.jsonl", rows), suite)
+    assert line(found, name) == (120, 0, 520) and all("text" not in row for row in found)
+
+
 # ---- HumanEval
 @pytest.fixture
 def problems(tmp_path, monkeypatch):
@@ -250,13 +271,31 @@ def test_pass_at_1_by_hand(problems, tmp_path):
     assert line(rows, "humaneval") == (1, 1, 4)
 
 
+def problems_or_skip(suite):
+    """HumanEval's problems. ci/run_tests.py counts a skip that names SDFT_PAPER_DATA as a failure where that is set."""
+    try:
+        return load_items(suite)
+    except SdftError as error:
+        absent = "SDFT_PAPER_DATA is set, but HumanEval" if os.environ.get("SDFT_PAPER_DATA") else "HumanEval"
+        pytest.skip(f"{absent} cannot be had: {error}")
+
+
+@pytest.mark.parametrize("data", ["", "somewhere"])
+def test_a_skip_for_want_of_humaneval_is_no_pass_where_the_data_are(monkeypatch, data):
+    def nothing(suite):
+        raise SdftError("there is no network.")
+
+    monkeypatch.setitem(globals(), "load_items", nothing)
+    monkeypatch.setenv("SDFT_PAPER_DATA", data)
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        problems_or_skip(paper_suite("humaneval"))
+    assert ("SDFT_PAPER_DATA" in str(skipped.value)) == bool(data) and "no network" in str(skipped.value)
+
+
 def test_canonical_solutions_pass(tmp_path):
     """All 164, given as a chat answer would; the problems come from the package's wheel."""
     suite = paper_suite("humaneval")
-    try:
-        items = load_items(suite)
-    except SdftError as error:
-        pytest.skip(f"no problems: {error}")
+    items = problems_or_skip(suite)
     assert len(items) == 164
     rows = [{"id": item["id"], "text": f"```python\n{item['prompt']}{item['reference']}```"} for item in items]
     found = score_file(jsonl(tmp_path / "a.jsonl", rows), suite, allow_code=True)

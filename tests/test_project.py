@@ -96,7 +96,25 @@ def test_the_readme_opens_both_for_this_repository():
 
 
 def test_extras():
-    assert list(PROJECT["optional-dependencies"]) == "dev book browser bench vllm ray lm-eval qlora judge".split()
+    assert list(PROJECT["optional-dependencies"]) == "dev book browser bench vllm ray lm-eval qlora".split()
+
+
+def test_an_extra_is_used_by_something():
+    """Or named where a user is told to install it; the first group is what tests need."""
+    files = [path for folder in ("sdft_lib", "ci", "tests") for path in (ROOT / folder).rglob("*.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in files if path != Path(__file__))
+    modules = {name: module for module, name in IMPORT_NAMES.items()} | {"lm-eval": "lm_eval"}
+    for extra, items in PROJECT["optional-dependencies"].items():
+        for name in [Requirement(item).name for item in items if extra not in ("dev", "book", "browser")]:
+            module = modules.get(name, name)
+            assert re.search(rf"(import|from) {module}\b|[\"']{module}[\"'.]", text), f"{extra}: {name}"
+
+
+def test_a_trainer_of_others_is_there_for_the_tests():
+    """Else the test that TRL trains on an export would be passed over on a clean clone."""
+    groups = PROJECT["optional-dependencies"]
+    assert [item for item in groups["bench"] if item.startswith("trl")] == ["trl>=1.0"] and "trl>=1.0" in groups["dev"]
+    assert "importorskip(\"trl\"" not in (ROOT / "tests" / "test_export.py").read_text(encoding="utf-8")
 
 
 def imported_modules() -> set[tuple[str, str]]:

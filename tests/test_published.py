@@ -26,6 +26,14 @@ def test_the_cells_of_three_tables_are_there():
     assert len(set(keys)) == len(keys)
 
 
+def test_the_card_names_what_was_read():
+    """The paper's own PDF was not at hand: its tables were read off images of them."""
+    card = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    assert "read off images of the paper's tables" in card and "We did not have the paper's own PDF" in card
+    for source in ("sdft_slides.pdf", "rickyang1114.github.io", "paper_1_result_table.png", "aizora.github.io"):
+        assert source in card
+
+
 @pytest.mark.parametrize("name", ["paper.csv", "reruns.csv"])
 def test_each_figure_is_a_share_of_its_items(name):
     for row in rows(name):

@@ -7,18 +7,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
+from typer.testing import CliRunner
 
-from sdft_lib import ranks
+from sdft_lib import generation, ranks
 from sdft_lib.errors import SdftError
 from sdft_lib.trainer import batch_of_each
 
 HERE = Path(__file__).parent
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-          "--mixed_precision", "no", "--dynamo_backend", "no"]  # fmt: skip
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--config_file",
+          str(HERE.parent / "data" / "recipes" / "accelerate" / "cpu-2.yaml")]  # fmt: skip
 
 
 def started(command, cache: Path, port: int = 29_611) -> None:
-    environment = {**os.environ, "SDFT_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)}
+    environment = {**os.environ, "SDFT_CACHE": str(cache), "SDFT_DTYPE": "fp32", "OMP_NUM_THREADS": "1",
+                   "PYTHONPATH": os.pathsep.join((str(HERE.parent), str(HERE)))}  # fmt: skip
     if "accelerate.commands.launch" in command:
         place = command.index("accelerate.commands.launch") + 1
         command = [*command[:place], "--main_process_port", str(port + os.getpid() % 1000), *command[place:]]
@@ -39,17 +42,48 @@ def test_two_processes_make_what_one_makes(tiny_folder, tmp_path):
     for part in files:
         part.pop("run.json")
     assert files[0] == files[1] and "rows.jsonl" in files[0]
-    assert one["steps"] == two["steps"] == 4 and (Path(two["adapter"]) / "adapter_model.safetensors").exists()
+    assert one["steps"] == two["steps"] == 4 and (one["world"], two["world"]) == (1, 2)
+    assert apart(*(Path(result["adapter"]) for result in results)) < 1e-4
     assert not list((tmp_path / "two").rglob("*.partial"))
 
 
-def test_the_command_line_runs_in_two_processes(tiny_folder, tmp_path):
-    out = tmp_path / "rows.jsonl"
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    command = ["-m", "sdft_lib", "distill", "--model", str(tiny_folder), "--limit", "8", "--out", str(out)]
-    started([*LAUNCH, *command], cache)
-    assert len(out.read_text(encoding="utf-8").splitlines()) == 8
+def test_the_command_line_in_two_processes_does_what_one_does(tiny_folder, tmp_path, monkeypatch):
+    """distill, train and evaluate, eight rows in three batches; training to rounding, all else byte for byte."""
+    from sdft_lib import cli
+
+    monkeypatch.setattr(generation, "BATCH_ROWS", 3)
+    monkeypatch.setattr(generation, "BATCH_PARTS", 1)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for name, value in {"SDFT_CACHE": one, "SDFT_DEVICE": "cpu", "SDFT_DTYPE": "fp32"}.items():
+        monkeypatch.setenv(name, str(value))
+    for place in (one, two):
+        place.mkdir()
+        model, rows = ["--model", str(tiny_folder)], str(place / "rows.jsonl")
+        for command in (
+            ["distill", *model, "--limit", "8", "--out", rows],
+            ["train", *model, "--data", rows, "--column", "reference", "--epochs", "1", "--batch-size", "4",
+             "--learning-rate", "1e-2", "--out", str(place / "adapter")],
+            ["evaluate", *model, "--adapter", str(one / "adapter"), "--method", "sft", "--suite", "facts",
+             "--limit", "8", "--out", str(place / "scores.jsonl")],
+        ):  # fmt: skip
+            if place == two:
+                started([*LAUNCH, "-m", "small_batches", *command], two)
+            else:
+                result = CliRunner().invoke(cli.app, command)
+                assert result.exit_code == 0, result.output
+    for file in ("rows.jsonl", "scores.jsonl"):
+        assert (one / file).read_bytes() == (two / file).read_bytes() and (one / file).read_bytes().count(b"\n") == 8
+    assert apart(one / "adapter", two / "adapter") < 1e-4
+    # batches of 3, 3 and 2 rows, twice: the first process makes the first and the third
+    assert {path.name: path.stat().st_size for path in two.glob("answered-*")} == {"answered-0": 10, "answered-1": 6}
+
+
+def apart(one: Path, two: Path) -> float:
+    """The largest difference between the numbers of two adapters, both of which were trained."""
+    ours, theirs = (load_file(folder / "adapter_model.safetensors") for folder in (one, two))
+    assert ours.keys() == theirs.keys() and ours
+    assert all(tensor.abs().max() > 1e-3 for name, tensor in ours.items() if "lora_B" in name)  # zero before training
+    return max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
 
 
 def test_one_process_needs_nobody(monkeypatch):

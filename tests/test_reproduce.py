@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib import cli, estimate, paper_recipes, plan, reproduce
+from sdft_lib.adapters import is_whole
+from sdft_lib.cli_train import check_adapter
 from sdft_lib.errors import SdftError
 from sdft_lib.paper_suites import SUITES
 
@@ -294,6 +296,7 @@ def test_evaluations_that_cannot_be_run_are_named(small):
     assert {name: len(items) for name, items in suites.items()} == {"openfunctions": 2, "gsm8k": 2, "advbench": 2}
     assert set(missing) == {"humaneval", "advbench-jailbreak", "alpaca_eval"}
     assert all(reason.count("\n") == 0 and reason.endswith(".") for reason in missing.values())
+    assert "sdft answer --adapter PATH" in missing["alpaca_eval"]
     suites, missing = reproduce.suites_of(5, words, reproduce.Ask(suffix=" xyzzy", allow_code=True))
     assert set(missing) == {"alpaca_eval"} and suites["advbench-jailbreak"][0]["messages"][-1]["content"] == "Q0 xyzzy"
 
@@ -333,7 +336,61 @@ def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, 
         (method, name, n) for method in ("seed", "sft", "sdft") for name, n in names.items()
     ]
     assert [cell["keep_rate"] is None for cell in cells] == [True] * 6 + [False] * 3
+    folders = [cell["adapter"] for cell in cells]
+    assert folders[:3] == [None] * 3 and len(set(folders[3:6])) == len(set(folders[6:])) == 1
+    for folder in {Path(folder) for folder in folders[3:]}:
+        check_adapter(folder, None)  # sdft answer --adapter takes it
+        assert is_whole(folder) == (table == 5)
     assert set(missing) == {"humaneval"} and all(0 <= cell["low"] <= cell["high"] <= 1 for cell in cells)
+
+
+def test_the_command_prints_each_adapter_once(monkeypatch, tmp_path):
+    cell = {"recipe": "r", "evaluation": "gsm8k", "n": 4, "share": 0.5, "low": 0.1, "high": 0.9, "unparsed": 0}
+    made = [("seed", None), ("sft", "/c/one"), ("sft", "/c/one"), ("sdft", "/c/two")]
+    cells = [cell | {"method": method, "keep_rate": None, "adapter": adapter} for method, adapter in made]
+    monkeypatch.setattr(reproduce, "reproduce", lambda *asked, **more: (cells, {"alpaca_eval": "alpaca_eval: later."}))
+    out = tmp_path / "cells.jsonl"
+    result = sdft("reproduce", "--model", "tiny", "--out", out)
+    assert result.exit_code == 0, result.output
+    head, *_, last = lines = result.stdout.splitlines()
+    assert "share" in head and "adapter" not in head and last == "not computed: alpaca_eval: later."
+    assert [line for line in lines if "/c/" in line] == ["adapter of r, sft: /c/one", "adapter of r, sdft: /c/two"]
+    assert [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] == cells
+
+
+def test_humaneval_runs_what_the_models_wrote(small, tiny_seed, monkeypatch):
+    """Two problems: the seed solves one, plain fine-tuning breaks its syntax, SDFT solves both."""
+    from dataclasses import replace
+
+    problems = [
+        {"id": f"HumanEval/{n}", "messages": [{"role": "user", "content": "Complete it."}], "reference": "",
+         "prompt": f"def add(a):\n    # a + {n}\n", "entry_point": "add",
+         "test": f"def check(candidate):\n    assert candidate(1) == {n + 1}\n"} for n in (1, 2)
+    ]  # fmt: skip
+    written = {"seed": ["a + 1", "a + 1"], "sft": ["a +", "a +"], "sdft": ["a + 1", "a + 2"]}
+
+    def answers(model, suite, items, *, say):
+        method = model.adapter.partition(":")[0] or "seed"
+        return [{"id": item["id"], "text": f"```python\ndef add(a):\n    return {code}\n```"}
+                for item, code in zip(items, written[method], strict=True)]  # fmt: skip
+
+    monkeypatch.setitem(reproduce.TABLES, 1, ("humaneval",))
+    monkeypatch.setattr(reproduce, "load_items", lambda suite, limit, *, suffix: problems)
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, say: tiny_seed)
+    monkeypatch.setattr("sdft_lib.distill.check_text", lambda texts, name: None)
+    monkeypatch.setattr("sdft_lib.paper_answers.answer_items", answers)
+    (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
+    recipe = paper_recipes.with_training(recipe, {"epochs": 1})
+    recipe = replace(recipe, decoding={**recipe.decoding, "max_new_tokens": 8})
+    with pytest.raises(SdftError, match="--allow-code-execution"):
+        reproduce.suites_of(1, paper_recipes.load_wording(), reproduce.Ask())
+    cells, missing = reproduce.reproduce(
+        1, [recipe], paper_recipes.load_wording(), model="tiny", ask=reproduce.Ask(limit=8, allow_code=True),
+        say=lambda line: None,
+    )  # fmt: skip
+    assert missing == {} and [(cell["method"], cell["share"], cell["n"]) for cell in cells] == [
+        ("seed", 0.5, 2), ("sft", 0, 2), ("sdft", 1, 2)]  # fmt: skip
+    assert {cell["evaluation"] for cell in cells} == {"humaneval"}
 
 
 def test_another_chat_template_is_another_model_to_the_store(tiny_seed):

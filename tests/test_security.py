@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import chromium
-from sdft_lib import fetch, figures, plotstyle, report, tables, widgets
+from sdft_lib import continual, fetch, figures, plotstyle, report, tables, widgets, widgets_evidence, widgets_stages
 from sdft_lib.errors import SdftError
 
 EVIL = (
@@ -99,10 +99,44 @@ def browsers(text: str) -> str:
     return "".join(box.children[1].value for box in boxes)
 
 
+def mix(text: str) -> str:
+    """A set mixed of references and rewrites (lesson 05)."""
+    rows = [row(text), row(f"{text} again")]
+    return widgets_evidence.mix_page([each | {"source": "rewritten"} for each in rows], 50)
+
+
+def frontiers(text: str) -> str:
+    """The frontier explorer: recorded runs and the reader's own, with evil methods and an evil suite (lesson 05)."""
+    import pandas
+
+    keys = ("method", "seed", "checkpoint", "split", "suite", "id", "score")
+    frame = pandas.DataFrame([dict(zip(keys, (method, 0, share, "test", suite, text, share), strict=True))
+                              for method in ("seed", text) for share in ((0.0,) if method == "seed" else (0.5, 1.0))
+                              for suite in ("task", text)])  # fmt: skip
+    parts = [(frame, None), (None, frame), (frame, frame)]
+    return "".join(widgets_evidence.frontier_page(*part, text, [text]) for part in parts)
+
+
+def matrices(text: str) -> str:
+    """The matrix explorer's table of each measure, with an evil method and tasks (lesson 06)."""
+    import pandas
+
+    first, second = (text.replace("-", "+") + str(number) for number in (1, 2))
+    order = f"{first}-{second}"
+    frame = pandas.DataFrame([{"method": text, "seed": 0, "order": order, "stage": stage, "task": task, "id": text,
+                               "score": 1.0} for stage in range(3) for task in (first, second)])  # fmt: skip
+    found = continual.measures(frame, resamples=10)
+    pages = (widgets_stages.matrix_table(frame, text, order, name, found) for name in continual.MEASURES)
+    return "".join(pages)
+
+
 PAGES = {
     "template table": lambda text: tables.template_table({text: [row(text)], "guide": [row(text)]}),
     "answer table": lambda text: tables.answer_table(answers(text), text, 0, {text: text}),
     "widgets": browsers,
+    "mix of references and rewrites": mix,
+    "frontiers": frontiers,
+    "matrices": matrices,
     "captions": lambda text: "".join(plotstyle.caption_html(shown) for shown in drawn(text)),
     "figures of the report": lambda text: "".join(report.figure_html(shown) for shown in drawn(text)),
     "table of the report": lambda text: report.table([row(text)]),

@@ -116,7 +116,7 @@ CELLS = {
     **{f"ours_{kind}": partial(ours, kind=kind) for kind in ("short", "long")},
     **{f"hf_b{size}_{k}": partial(hugging_face, kind=k, batch=size) for size in (1, 32) for k in ("short", "long")},
     **{f"llamacpp_{w}_{k}": partial(llamacpp, kind=k, weights=w) for w in FILES for k in ("short", "long")},
-    "step_long": step,
+    **{f"step_{kind}": partial(step, kind=kind) for kind in ("short", "long")},
     "train_ours": train_ours,
     "train_trl": train_trl,
     "evaluate": evaluate,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common import HERE, WORK, count, quiet
-from rows import LONG_TOKENS, prompts, training_pairs
+from rows import prompts, training_pairs
 
 
 def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
@@ -34,8 +34,10 @@ def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
     return result | {"prompt_tokens": sum(lengths), "shared": shared, "start": start, "end": time.time()}
 
 
-def step(quick: bool) -> dict:
-    """One decoding step of long rows half way, its parts timed: matrix products, attention, the choice of a token."""
+def step(quick: bool, *, kind: str) -> dict:
+    """One decoding step half way through the tokens a row may take, its parts timed: matrix products, attention, the
+    choice of a token. Reading the prompts comes before the clock starts.
+    """
     import torch
 
     from sdft_lib.decode import advance, read_prompts
@@ -43,8 +45,9 @@ def step(quick: bool) -> dict:
     from sdft_lib.products import weights_first
 
     seed = load_seed(say=quiet)
-    ids = prompts(seed, "long", count("step_long", quick))["ids"]
-    rows = [(row * LONG_TOKENS)[: len(row) + LONG_TOKENS // 2] for row in ids]
+    part = prompts(seed, kind, count(f"step_{kind}", quick))
+    half = part["max_new_tokens"] // 2
+    rows = [(row * half)[: len(row) + half] for row in part["ids"]]
     totals, runs = [], 2 if quick else 12
     with torch.inference_mode(), weights_first(seed.model), timed(seed.model) as spent:
         batch = read_prompts(seed.model, rows, 0, seed.tokenizer.pad_token_id)
@@ -59,7 +62,7 @@ def step(quick: bool) -> dict:
             batch.place = batch.place + 1
             advance(seed.model, batch)
             totals.append(time.perf_counter() - started)
-    before = sum(map(len, rows)) / len(rows)
+    before = sum(map(len, rows)) / len(rows) + (runs + 1) / 2  # each step that counts has one token more before it
     return {"seconds": sum(totals[1:]) / runs, "rows": len(rows), "before": before,
             "parts": {name: seconds / runs for name, seconds in spent.items()}}  # fmt: skip
 

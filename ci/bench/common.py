@@ -8,6 +8,7 @@ WORK = HERE.parent.parent / "build" / "bench"
 ROWS = {
     "ours_short": (384, 16),
     "ours_long": (128, 2),
+    "step_short": (128, 16),
     "step_long": (128, 2),
     "hf_b1_short": (8, 2),
     "hf_b1_long": (4, 1),

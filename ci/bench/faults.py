@@ -4,7 +4,8 @@
     python3 ci/bench/faults.py --quick     20 kills, a tiny model of random weights (under a minute)
 
 Every file must be the same byte for byte, `run.json` (times) and lock files aside, and no finished row may be lost.
-Writes build/bench/faults.json; exit code 1 if anything differs. Linux and macOS (it forks).
+Writes build/bench/faults.json, which `record.py --faults` records; exit code 1 if anything differs.
+Linux and macOS (it forks).
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def torture(step: str, kills: int, folder: Path, tiny: Path | None, user_cache: 
     started = time.monotonic()
     finish(start(work, plain, threads), plain)
     seconds, wanted = time.monotonic() - started, contents(plain)
-    result = {"step": step, **dict.fromkeys(("kills", "amid_rows", "rows_lost", "rounds", "different"), 0)}
+    result = {"step": step, **dict.fromkeys(("kills", "amid_rows", "rows_lost", "rounds", "compared", "different"), 0)}
     while result["kills"] < kills:
         cache = folder / f"{step}-{result['rounds']}"
         fault_steps.prepare(cache, step, tiny, user_cache)
@@ -142,6 +143,7 @@ def torture(step: str, kills: int, folder: Path, tiny: Path | None, user_cache: 
         for name, value in done.items():
             result[name] += value
         result["rounds"] += 1
+        result["compared"] += len({*wanted, *found})
         result["different"] += len(different)
         shutil.rmtree(cache)
     facts = {"restarts": result["kills"], "identical": not result["different"]}
@@ -155,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
+    options.out.unlink(missing_ok=True)  # a step that fails ends all of it: nothing of an earlier run may stay
     fault_steps.preload()
     from sdft_lib.store import cache_dir
 

@@ -53,18 +53,22 @@ def weights(size: int) -> dict:
             "weight_bytes": size}  # fmt: skip
 
 
-def distil_floor(facts: dict, cell: dict) -> tuple[float, float]:
-    """GFLOP a row and the fewest seconds a row at both peaks, one after the other; shared starts are left out.
+def distil_floor(facts: dict, cell: dict) -> tuple[float, float, float]:
+    """GFLOP a row, and the fewest seconds a row for its products and for its reading, each at its peak.
 
     Each prompt token passes the body, each written token body and vocabulary layer and reads the keys and values of the
-    tokens before it; the products of attention are not even counted.
+    tokens before it; the products of attention are not even counted, shared starts are left out.
     """
-    prompt = (cell["prompt_tokens"] - (cell["rows"] - 1) * cell["shared"]) / cell["rows"]
     written = cell["tokens"] / cell["rows"]
-    work = 2 * ((prompt + written) * facts["body"] + written * facts["head"]) / 1e9
+    work = 2 * ((prompt_tokens(cell) + written) * facts["body"] + written * facts["head"]) / 1e9
     before = cell["prompt_tokens"] / cell["rows"] + written / 2
     read = written * before * facts["cache_bytes"] / 1e9
-    return work, work / facts["write_gflops"] + read / facts["read_gb_s"]
+    return work, work / facts["write_gflops"], read / facts["read_gb_s"]
+
+
+def prompt_tokens(cell: dict) -> float:
+    """Prompt tokens a row that have to be read, what all rows share at their start only once."""
+    return (cell["prompt_tokens"] - (cell["rows"] - 1) * cell["shared"]) / cell["rows"]
 
 
 def train_floor(facts: dict, cell: dict) -> float:
@@ -76,48 +80,103 @@ def train_floor(facts: dict, cell: dict) -> float:
     return work / 1e9 / facts["train_gflops"]
 
 
-def distil_profile(facts: dict, mine: dict, peer: dict, unit: str) -> str:
-    """The arithmetic that bounds a distilling ratio."""
-    work, floor = distil_floor(facts, mine)
-    written = mine["tokens"] / mine["rows"]
+def distil_profile(facts: dict, mine: dict, peer: dict, unit: str, goal: float, step: dict | None) -> tuple[str, dict]:
+    """The arithmetic that bounds a distilling ratio, with what a measured step adds to it, and what both show."""
+    work, products, read = distil_floor(facts, mine)
+    written, floor = mine["tokens"] / mine["rows"], max(products, read)
     peer_row = peer["seconds"] / peer["tokens"] * written if unit == "s/token" else peer["seconds"] / peer["rows"]
     own_row = mine["seconds"] / mine["rows"]
     moved = facts["weight_bytes"] * (facts["body"] + facts["head"]) / 1e9
-    return (
+    measured = step_limit(facts, mine, step, peer_row / goal) if step else {}
+    limit = judged({"ceiling": peer_row / floor} | measured, goal)
+    text = (
         f"This machine multiplies at {facts['write_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices, "
-        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes "
-        f"{work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for "
-        f"each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M vocabulary weights, shared start "
-        f"left out), and reads the keys and values before each written token: {floor:.3f} s at both peaks, one after "
-        f"the other, whatever the batch. The peer needs "
-        f"{peer_row:.3f} s for it, so no method that runs these weights can be more than {peer_row / floor:.1f} times "
-        f"as fast. Ours takes {own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of "
-        f"weights are read for each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.)"
+        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP ({written:.0f} "
+        f"tokens written, 2 operations for each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M "
+        f"vocabulary weights, shared start left out), which is {products:.3f} s at that peak whatever the batch, and "
+        f"{read:.3f} s of reading keys and values, at best at the same time. The peer needs {peer_row:.3f} s for it, "
+        f"so no method that runs these weights can be more than {limit['ceiling']:.1f} times as fast. Ours takes "
+        f"{own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of weights are read for "
+        f"each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.) "
     )
+    profile = step_profile(facts, mine, step, limit, goal) if step else ""
+    return text + profile + verdict(limit, goal), limit
 
 
-def step_profile(facts: dict, step: dict, peer_token: float, goal: float) -> str:
-    """Where the time of one decoding step goes, and how long a step may take to reach the goal."""
-    rows, parts = step["rows"], step["parts"]
+def step_limit(facts: dict, mine: dict, step: dict, allowed_row: float) -> dict:
+    """Seconds of a step's products and attention, and the most that a step may take if a row may take so long; beside
+    it the most that a step can have taken in our run.
+
+    Prompts have to be read before: their products at the peak are taken off.
+    """
+    prompts = 2 * prompt_tokens(mine) * facts["body"] / 1e9 / facts["write_gflops"]
+    share = step["rows"] * mine["rows"] / mine["tokens"]
+    return {
+        "step": step["parts"]["products"] + step["parts"]["attention"],
+        "step_allowed": max(0.0, (allowed_row - prompts) * share),
+        "step_ours": (mine["seconds"] / mine["rows"] - prompts) * share,
+    }
+
+
+def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) -> str:
+    """Where the time of one decoding step goes, what part of a row such steps are, how long they may take."""
+    rows, parts, written = step["rows"], step["parts"], mine["tokens"] / mine["rows"]
     work = 2 * rows * (facts["body"] + facts["head"]) / 1e9
     read = rows * step["before"] * facts["cache_bytes"] / 1e9
     rest = step["seconds"] - sum(parts.values())
     return (
-        f"The profile: a step of {rows} rows half way takes {1000 * step['seconds']:.0f} ms, of which torch's products "
-        f"take {1000 * parts['products']:.0f} ({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention "
-        f"{1000 * parts['attention']:.0f} ({read / parts['attention']:.0f} GB/s), the choice of a token "
-        f"{1000 * parts['choice']:.0f}, all else {1000 * rest:.0f}. For {goal:g} times the peer's speed a step may "
-        f"take {1000 * peer_token * rows / goal:.0f} ms; products and attention, which are torch's own, take "
-        f"{1000 * (parts['products'] + parts['attention']):.0f} alone."
+        f"The profile of one step: {rows} rows half way, {step['before']:.0f} tokens before each, take "
+        f"{1000 * step['seconds']:.0f} ms, of which torch's products take {1000 * parts['products']:.0f} "
+        f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention {1000 * parts['attention']:.0f} "
+        f"({read / parts['attention']:.0f} GB/s), the choice of a token {1000 * parts['choice']:.0f}, all else "
+        f"{1000 * rest:.0f}. The {written:.0f} tokens of a row have a share of "
+        f"{step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
+        f"{mine['seconds'] / mine['rows']:.3f} s; reading its prompt, and steps of fewer rows, is not in the profile. "
+        f"For {goal:g} times the peer's speed, with prompts read at the multiplying peak, a step may take "
+        f"{1000 * limit['step_allowed']:.0f} ms; products and attention, which are torch's own, take "
+        f"{1000 * limit['step']:.0f} alone. "
     )
 
 
-def train_profile(facts: dict, mine: dict, peer: dict) -> str:
-    """The arithmetic that bounds the training ratio."""
+def judged(limit: dict, goal: float) -> dict:
+    """The numbers of a limit, and whether they show that a goal is out of reach: by the ceiling, or by a step that is
+    too slow, provided that ours did not run faster ones."""
+    too_slow = "step" in limit and limit["step_allowed"] < limit["step"] <= limit["step_ours"]
+    return limit | {"shown": limit["ceiling"] < goal or too_slow}
+
+
+def verdict(limit: dict, goal: float) -> str:
+    """What the numbers show, in plain words."""
+    if limit["ceiling"] < goal:
+        return f"So a goal of {goal:g} times is out of reach on this machine."
+    if limit["shown"]:
+        return f"So a goal of {goal:g} times is out of reach with torch's own products and attention at this batch."
+    also = ""
+    if "step" in limit:
+        fits = limit["step"] <= limit["step_allowed"]
+        also = " and such a step would be fast enough" if fits else " and our run had faster steps than this one"
+    return f"The ceiling lies above the goal of {goal:g} times{also}: this does not show a limit."
+
+
+def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
+    """The arithmetic beside the training ratio. It bounds only a method that runs shared starts for each row."""
     floor = train_floor(facts, mine)
-    return (
+    text = (
         f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward and backward of "
         f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take {floor:.1f} s at the "
         f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the ratio is under "
-        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s."
+        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s. With them less has to be computed: this "
+        f"does not show a limit."
     )
+    return text, {"ceiling": peer["seconds"] / floor, "shown": False}
+
+
+def start_profile(bare: float, seconds: float, goal: float) -> tuple[str, dict]:
+    """What of a start is the import of others' libraries."""
+    shown = bare > goal
+    text = (
+        f"Importing torch and transformers' model class alone takes {bare:.1f} s in a fresh process on this machine; "
+        f"the whole start with the weights loaded takes {seconds:.1f} s. "
+    )
+    says = f"So {goal:g} s are out of reach with them." if shown else "The imports fit: this does not show a limit."
+    return text + says, {"bare": bare, "shown": shown}

@@ -1,8 +1,10 @@
-"""Record the last bench: its rows into data/results/bench-FORMAT.json, the ratios of all records into the README.
+"""Record the last bench: its rows into data/results/bench-FORMAT.json, what all records say into the README.
 
-python3 ci/bench/record.py   copy build/bench/bench.json and rebuild the README's block
+python3 ci/bench/record.py            copy build/bench/bench.json and rebuild the README's block
+python3 ci/bench/record.py --faults   the same for build/bench/faults.json, the 50 kills of faults.py
 
 FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more than on anything else.
+A quick run, and kills that lost anything, are refused.
 """
 
 from __future__ import annotations
@@ -14,66 +16,87 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
 
+from block import STEPS, block  # noqa: E402
+
 import record_run  # noqa: E402
 
-RESULTS = ROOT / "data" / "results"
+RESULTS, WORK = ROOT / "data" / "results", ROOT / "build" / "bench"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-NAMES = {
-    "distil_short_vs_hf_b1": "rewriting short rows, against transformers row by row",
-    "distil_long_vs_hf_b1": "writing 256 tokens, against transformers row by row",
-    "distil_short_vs_hf_b32": "rewriting short rows, against transformers at batch 32",
-    "distil_long_vs_hf_b32": "writing 256 tokens, against transformers at batch 32",
-    "distil_short_vs_llamacpp_f16": "rewriting short rows, against llama.cpp, 32 slots, f16",
-    "distil_long_vs_llamacpp_f16": "writing 256 tokens, against llama.cpp, 32 slots, f16",
-    "train_vs_trl": "LoRA training, against TRL's SFTTrainer",
-}
+KILLS = 50
 
 
 def records() -> list[dict]:
     """What was recorded, a machine each; none on a fresh start."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("bench-*.json"))]
+    return [read(path) for path in sorted(RESULTS.glob("bench-*.json"))]
 
 
-def block(recorded: list[dict]) -> str:
-    """The README's table of ratios, a column for each record, and what the missed goals run into."""
-    if not recorded:
-        return ""
-    heads = [f"ratio, {record['dtype']}" for record in recorded]
-    lines = [f"| The same work, weights and machine | {' | '.join(heads)} | goal |",
-             "| --- |" + " --- |" * (len(heads) + 1)]  # fmt: skip
-    missed = []
-    for key, name in NAMES.items():
-        rows = [next((row for row in record["rows"] if row["id"] == key), None) for record in recorded]
-        goal = next(row["goal"] for row in rows if row)
-        lines.append(f"| {name} | {' | '.join(map(ratio, rows))} | {goal:g}x |")
-        missed += [f"- {name} (ours in {record['dtype']}): {row['limit_profile']}"
-                   for row, record in zip(rows, recorded) if row and not row["met"]]  # fmt: skip
-    lines += ["", "What the goals that were not met run into:", "", *missed] if missed else []
-    where = [f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on {record['cpu']}"
-             for record in recorded]  # fmt: skip
-    return "\n".join([*lines, "", f"Recorded by `python3 ci/bench/run.py`: {'; '.join(where)}."])
+def killed() -> dict | None:
+    """The recorded kills, if there are any."""
+    path = RESULTS / "faults.json"
+    return read(path) if path.exists() else None
 
 
-def ratio(row: dict | None) -> str:
-    """One cell of the table."""
-    return "" if row is None else f"{row['ratio']:.1f}x{'' if row['met'] else ', not met'}"
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def readme_with(recorded: list[dict]) -> str:
+def write(path: Path, record: dict) -> None:
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def readme_with(recorded: list[dict], faults: dict | None) -> str:
     """The README's text with the block of these records."""
-    return record_run.readme_between(BEGIN, END, block(recorded))
+    return record_run.readme_between(BEGIN, END, block(recorded, faults))
 
 
-def main() -> None:
+def bench_record(work: Path) -> dict:
+    """The last bench with when, where and, if it was a whole one, its minutes. Exits if it was a quick one."""
     from sdft_lib.models import choose_dtype
     from sdft_lib.report import cpu_name
 
-    rows = json.loads((ROOT / "build" / "bench" / "bench.json").read_text(encoding="utf-8"))
-    record = {**record_run.when_and_where(), "cpu": cpu_name(), "dtype": choose_dtype("cpu"), "rows": rows}
-    path = RESULTS / f"bench-{record['dtype']}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (ROOT / "README.md").write_text(readme_with(records()), encoding="utf-8")
+    took = read(work / "wall.json") if (work / "wall.json").exists() else {}
+    if took.get("quick"):
+        sys.exit("build/bench/bench.json comes from a quick run; run ci/bench/run.py first.")
+    minutes = {"minutes": round(took["minutes"], 1)} if took.get("whole") else {}
+    facts = {**record_run.when_and_where(), "cpu": cpu_name(), "dtype": choose_dtype("cpu"), **minutes}
+    return facts | {"rows": read(work / "bench.json")}
+
+
+def faults_record(work: Path) -> dict:
+    """The last kills with when and where. Exits if something was lost, or if they were not all of them."""
+    from sdft_lib.report import cpu_name
+    from sdft_lib.store import run_facts
+
+    found = read(work / "faults.json")
+    if reason := trouble(found):
+        sys.exit(f"build/bench/faults.json: {reason}, so it is not recorded.")
+    facts = {"cpu": cpu_name()} | {key: run_facts()[key] for key in ("python", "versions")}
+    return {**record_run.when_and_where(), **facts, **found}
+
+
+def trouble(found: dict) -> str | None:
+    """Why kills cannot be recorded as survived; None if they can."""
+    steps = found["steps"]
+    if found["quick"] or [step["step"] for step in steps] != list(STEPS):
+        return "this is a quick or a partial run"
+    if (count := sum(step["kills"] for step in steps)) < KILLS:
+        return f"{count} kills are fewer than {KILLS}"
+    for step in steps:
+        if step["different"] or step["rows_lost"] or not step["compared"]:
+            return f"{step['step']} lost {step['rows_lost']} rows, and {step['different']} files are different"
+    return None
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--faults"]:
+        write(RESULTS / "faults.json", faults_record(WORK))
+    elif arguments:
+        sys.exit(__doc__)
+    else:
+        record = bench_record(WORK)
+        write(RESULTS / f"bench-{record['dtype']}.json", record)
+    (ROOT / "README.md").write_text(readme_with(records(), killed()), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json and build/bench/bench.png.
+"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json, bench.png and wall.json (what it took).
 
     --only ID,...  only these rows (ids of bench.json)
     --quick        a few rows in each cell: shows that everything runs, says nothing about speed
@@ -29,14 +29,14 @@ HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
 PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
 # Each group: cells that run in turn, and how often. Cells over two minutes run once.
 GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
-    "distil_short": (("ours_short", *(f"{peer}_short" for peer in PEERS)), 3),
+    "distil_short": (("ours_short", "step_short", *(f"{peer}_short" for peer in PEERS)), 3),
     "distil_long": (("ours_long", "step_long", *(f"{peer}_long" for peer in PEERS)), 2),
     "train": (("train_ours", "train_trl"), 2),
     "start": (("start_import", "start_bare", "start_seed"), 1),
     "evaluate": (("evaluate",), 1),
     "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
 }
-ONCE = {"step_long", "hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
+ONCE = {"step_short", "step_long", "hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
 BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
 
 
@@ -119,12 +119,13 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
     if done.returncode:
         say(f"  {cell}: FAILED\n" + "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:]))
         return None
-    result = json.loads(path.read_text(encoding="utf-8")) | {"key": key}
+    took = time.monotonic() - started
+    result = json.loads(path.read_text(encoding="utf-8")) | {"key": key, "wall": took}
     path.write_text(json.dumps(result), encoding="utf-8")
     facts = [f"{result['seconds']:.2f} s"] if result.get("seconds") else []
     facts += [f"{result['rows']} rows"] if "rows" in result else []
     facts += [f"{result['tokens'] / result['seconds']:.0f} tokens/s"] if "tokens" in result else []
-    say(f"  {cell} {run}: {', '.join([*facts, str(result['peak_mb']) + ' MB'])} ({time.monotonic() - started:.0f} s)")
+    say(f"  {cell} {run}: {', '.join([*facts, str(result['peak_mb']) + ' MB'])} ({took:.0f} s)")
     return result
 
 
@@ -149,6 +150,12 @@ def write(rows: list[dict]) -> None:
     say("Written: build/bench/bench.json and build/bench/bench.png")
 
 
+def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
+    """Minutes that all cells took, those of earlier starts too; ``whole``: no row was left out and nothing failed."""
+    runs = [run for results in cells.values() for run in results]
+    return {"minutes": sum(run["wall"] for run in runs) / 60, "cells": len(runs), "whole": whole, "quick": quick}
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
@@ -166,6 +173,7 @@ def main() -> int:
 
     only = set(filter(None, chosen.only.split(",")))
     (WORK / "cells").mkdir(parents=True, exist_ok=True)
+    (WORK / "wall.json").unlink(missing_ok=True)
     if chosen.fresh:
         for path in (WORK / "cells").glob("*.json"):
             path.unlink()
@@ -176,7 +184,10 @@ def main() -> int:
         if result:
             cells.setdefault(cell, []).append(result)
     write([line for line in table.build(cells) if not only or line["id"] in only])
-    say(f"{len(cells)} cells in {(time.monotonic() - started) / 60:.1f} min, {failed} failed.")
+    took = wall(cells, whole=not (only or missing or failed), quick=chosen.quick)
+    (WORK / "wall.json").write_text(json.dumps(took) + "\n", encoding="utf-8")
+    say(f"{took['cells']} cells took {took['minutes']:.1f} min, {failed} failed.")
+    say(f"This start took {(time.monotonic() - started) / 60:.1f} min.")
     return 1 if failed or missing else 0
 
 

@@ -32,63 +32,60 @@ def build(cells: dict[str, list[dict]]) -> list[dict]:
 def row(name: str, ours, peer, unit: str, **extra) -> dict:
     """One row; ``ratio`` says how many times better ours is, None where there is no peer."""
     return {"id": name, "ours": ours, "peer": peer, "unit": unit, "ratio": None, "goal": None, "met": None,
-            "limit_profile": None, **extra}  # fmt: skip
+            "limit_profile": None, "limit": None, **extra}  # fmt: skip
 
 
-def paired(cells: dict, mine: str, other: str) -> list[tuple[dict, dict]]:
+def paired(mine: list[dict], peers: list[dict]) -> list[tuple[dict, dict]]:
     """The runs of two cells side by side; where one ran less often, its last run stands for the missing ones."""
-    left, right = cells.get(mine, []), cells.get(other, [])
-    if not left or not right:
-        return []
-    runs = max(len(left), len(right))
-    return [(left[min(n, len(left) - 1)], right[min(n, len(right) - 1)]) for n in range(runs)]
+    runs = max(len(mine), len(peers))
+    return [(mine[min(n, len(mine) - 1)], peers[min(n, len(peers) - 1)]) for n in range(runs)]
 
 
-def compared(name: str, pairs, cost, unit: str, profile, note: str) -> dict:
+def compared(name: str, mine: list[dict], peers: list[dict], cost, unit: str, profile, note: str) -> dict:
     """A row with ratio and goal; ``cost(run)`` is lower for the faster side. A missed goal gets its limit."""
-    ratio = median(cost(peer) / cost(mine) for mine, peer in pairs)
+    pairs = paired(mine, peers)
+    ratio = median(cost(peer) / cost(own) for own, peer in pairs)
     goal = GOALS.get(name)
     met = None if goal is None else ratio >= goal
     middle = sorted(pairs, key=lambda pair: cost(pair[1]) / cost(pair[0]))[len(pairs) // 2]
+    text, limit = profile(*middle) if met is False else (None, None)
     return row(
         name,
-        median(cost(mine) for mine, _ in pairs),
-        median(cost(peer) for _, peer in pairs),
+        median(map(cost, mine)),
+        median(map(cost, peers)),
         unit,
-        **memory([mine for mine, _ in pairs], [peer for _, peer in pairs]),
+        **memory(mine, peers),
         note=note,
-    ) | {"ratio": ratio, "goal": goal, "met": met, "limit_profile": profile(*middle) if met is False else None}
+    ) | {"ratio": ratio, "goal": goal, "met": met, "limit_profile": text, "limit": limit}
 
 
 def memory(mine: list[dict], peers: list[dict]) -> dict:
-    """Peak memory, rows and number of runs of both sides."""
+    """Peak memory, rows and number of runs of both sides; ``runs`` counts pairs."""
     return {
         "ours_peak_mb": max(run["peak_mb"] for run in mine),
         "peer_peak_mb": max((run["peak_mb"] for run in peers), default=None),
         "ours_rows": mine[0].get("rows"),
         "peer_rows": peers[0].get("rows") if peers else None,
+        "ours_runs": len(mine),
+        "peer_runs": len(peers) or None,
         "runs": max(len(mine), len(peers)),
     }
 
 
 def distil(cells: dict, kind: str, peer: str) -> dict | None:
     """Seconds a row for short rows, seconds a written token for long ones."""
-    pairs = paired(cells, f"ours_{kind}", f"{peer}_{kind}")
-    if not pairs:
+    mine, peers = cells.get(f"ours_{kind}"), cells.get(f"{peer}_{kind}")
+    if not mine or not peers:
         return None
-    unit = "s/row" if kind == "short" else "s/token"
+    name, unit = f"distil_{kind}_vs_{peer}", "s/row" if kind == "short" else "s/token"
     per = "rows" if kind == "short" else "tokens"
-    facts = cells["limits"][0]
+    facts, step = cells["limits"][0], cells.get(f"step_{kind}", [None])[0]
 
-    def profile(mine, other):
-        text = limits.distil_profile(facts, mine, other, unit)
-        name = f"distil_{kind}_vs_{peer}"
-        if steps := cells.get(f"step_{kind}"):
-            text += " " + limits.step_profile(facts, steps[0], other["seconds"] / other["tokens"], GOALS[name])
-        return text
+    def profile(own, other):
+        return limits.distil_profile(facts, own, other, unit, GOALS[name], step)
 
-    note = f"{NOTES[peer]} ({pairs[0][1]['dtype']}); {agreement(pairs[0])}"
-    return compared(f"distil_{kind}_vs_{peer}", pairs, lambda run: run["seconds"] / run[per], unit, profile, note)
+    note = f"{NOTES[peer]} ({peers[0]['dtype']}); {agreement((mine[0], peers[0]))}"
+    return compared(name, mine, peers, lambda run: run["seconds"] / run[per], unit, profile, note)
 
 
 def agreement(pair: tuple[dict, dict]) -> str:
@@ -109,19 +106,19 @@ def common_start(left: list[str], right: list[str]) -> float:
 
 def train(cells: dict) -> dict | None:
     """Tokens a second, prompts included, counted in the same way on both sides."""
-    pairs = paired(cells, "train_ours", "train_trl")
-    if not pairs:
+    mine, peers = cells.get("train_ours"), cells.get("train_trl")
+    if not mine or not peers:
         return None
     facts = cells["limits"][0]
     note = (
         f"TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last loss "
-        f"{pairs[0][0]['losses'][-1]:.3f} and {pairs[0][1]['losses'][-1]:.3f}"
+        f"{mine[0]['losses'][-1]:.3f} and {peers[0]['losses'][-1]:.3f}"
     )
 
-    def profile(mine, other):
-        return limits.train_profile(facts, mine, other)
+    def profile(own, other):
+        return limits.train_profile(facts, own, other)
 
-    made = compared("train_vs_trl", pairs, lambda run: run["seconds"] / run["tokens"], "tokens/s", profile, note)
+    made = compared("train_vs_trl", mine, peers, lambda run: run["seconds"] / run["tokens"], "tokens/s", profile, note)
     return made | {"ours": 1 / made["ours"], "peer": 1 / made["peer"]}
 
 
@@ -136,10 +133,7 @@ def starts(cells: dict) -> list[dict]:
         line = row(name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare))
         line |= {"goal": goal, "met": seconds <= goal, "note": "goal: seconds at most"}
         if bare and not line["met"]:
-            line["limit_profile"] = (
-                f"Importing torch and transformers' model class alone takes {bare[0]['seconds']:.1f} s in a fresh "
-                f"process on this machine; the whole start with the weights loaded takes {seconds:.1f} s."
-            )
+            line["limit_profile"], line["limit"] = limits.start_profile(bare[0]["seconds"], seconds, goal)
         made.append(line)
     return made
 

@@ -325,7 +325,7 @@ levels = published["trust"].str.split(":").str[0]
 published.groupby(["source", levels], sort=False).size().rename("figures").reset_index()
 
 # %% [markdown]
-# Trust here means: was the number read off the paper or posted by its author (high), or posted by a user (medium)? It does not mean that the number would come out again. Tables 3 and 4 and the curves are missing, because no copy of their numbers could be checked.
+# Trust here means: was the number read off images of the paper's tables or posted by its author (high), or posted by a user (medium)? It does not mean that the number would come out again. Tables 3 and 4 and the curves are missing, because no copy of their numbers could be checked.
 #
 # A figure in such a table is a share of `n` items. So it has an interval, whether the paper prints one or not.
 

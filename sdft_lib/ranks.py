@@ -61,6 +61,7 @@ def help_make(work: Path, build: Callable[[Path], object]) -> None:
     gather(None)  # the first process has made the folder
     own.mkdir(parents=True, exist_ok=True)
     build(own)
+    gather(None)  # nobody writes in the folder any more
     gather(None)  # what is made is in its place
 
 

@@ -117,6 +117,7 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
             shutil.rmtree(folder)
         partial = folder.with_name(f"{key}.partial")
         finish(partial, parts, build)
+        gather(None)  # the others still write below ``work``
         shutil.rmtree(partial / WORK, ignore_errors=True)
         os.replace(partial, folder)
         gather(None)
@@ -128,10 +129,11 @@ def finish(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> 
     (partial / WORK).mkdir(parents=True, exist_ok=True)
     for torn in partial.rglob("*.tmp"):
         torn.unlink()
-    gather(None)
     if is_whole(partial) and world() == 1:
         return
-    earlier, started = earlier_seconds(partial), time.time()
+    earlier = earlier_seconds(partial)
+    gather(None)  # from here on the others write below ``work``
+    started = time.time()
     write_text(partial / WORK / CLOCK, json.dumps({"earlier": earlier, "started": started}))
     facts = build(partial) or {}
     write_text(partial / "parts.json", json.dumps(parts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

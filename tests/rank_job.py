@@ -2,9 +2,10 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
-from sdft_lib import data, distill, evaluate, generation, models, ranks, templates, train
+from sdft_lib import data, distill, evaluate, generation, models, ranks, store, templates, train
 
 
 def main(folder: str, out: str) -> None:
@@ -16,11 +17,19 @@ def main(folder: str, out: str) -> None:
     table = evaluate.evaluate(seed, suites, method="seed", say=lambda line: None)
     config = train.TrainConfig(epochs=1, batch_size=4, learning_rate=1e-2)
     tuned = train.fine_tune(seed, made.rows, config, column="reference", say=lambda line: None)
+    late = store.artefact("late", {"what": "files"}, written_late)
     if not ranks.rank():
         result = {"rows": str(made.path), "scores": table["score"].tolist(), "texts": table["text"].tolist(),
-                  "adapter": str(tuned.adapter), "steps": tuned.record["steps"],
+                  "adapter": str(tuned.adapter), "steps": tuned.record["steps"], "late": str(late),
                   "world": ranks.world()}  # fmt: skip
         Path(out).write_text(json.dumps(result), encoding="utf-8")
+
+
+def written_late(folder: Path) -> None:
+    """The first process is done at once, the others are slow and still write in their folders."""
+    if ranks.rank():
+        time.sleep(1)
+    (folder / f"made-by-{ranks.rank()}").write_text("x", encoding="utf-8")
 
 
 if __name__ == "__main__":

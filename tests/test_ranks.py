@@ -26,7 +26,7 @@ def started(command, cache: Path, port: int = 29_611) -> None:
         place = command.index("accelerate.commands.launch") + 1
         command = [*command[:place], "--main_process_port", str(port + os.getpid() % 1000), *command[place:]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd=cache)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[:3000]}"
 
 
 def test_two_processes_make_what_one_makes(tiny_folder, tmp_path):
@@ -45,6 +45,7 @@ def test_two_processes_make_what_one_makes(tiny_folder, tmp_path):
     assert one["steps"] == two["steps"] == 4 and (one["world"], two["world"]) == (1, 2)
     assert apart(*(Path(result["adapter"]) for result in results)) < 1e-4
     assert not list((tmp_path / "two").rglob("*.partial"))
+    assert (Path(two["late"]) / "made-by-0").exists()  # nobody was sawn off, see ``written_late``
 
 
 def test_the_command_line_in_two_processes_does_what_one_does(tiny_folder, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Batched generation that equals batch 1 row by row under greedy decoding (lesson 02, "Many rows at once").
+"""Batched generation that equals batch 1 row by row, greedily and in fp32 (lesson 02, "Many rows at once").
 
 Rows are sorted by length and cut into batches; the plan is a function of the full list of prompts, so a run that was
 killed goes on with the next whole batch. The loop itself is in ``decode``.

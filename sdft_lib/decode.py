@@ -2,7 +2,7 @@
 
 transformers' ``generate`` keeps a batch whole until its last row ends and copies all keys and values for each new
 token. This loop drops finished rows, grows the cache in blocks, and puts the last few rows of several parts together.
-In fp32 and under greedy decoding its answers are those of plain decoding, row by row (tested); in 16 bit they round apart.
+In fp32, greedy answers are those of plain decoding, row by row (tested); in 16 bit they are rounded apart.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,6 +10,7 @@ import lesson_table
 import record_run
 from bootstrap import ROOT
 from lessons import INSTRUCTOR, lesson_sources, tags_of, to_notebook
+from record_run import markdown
 
 GROUPS = ROOT / "ci" / "book" / "api.toml"
 LIBRARY = ROOT / "sdft_lib"
@@ -118,11 +119,6 @@ def expected() -> str:
 
 def interval(row: dict) -> str:
     return f"{row['low']:+.2f} to {row['high']:+.2f}"
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def facts(record: dict) -> str:

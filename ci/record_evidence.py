@@ -14,6 +14,9 @@ FIGURE = ROOT / "data" / "results" / "frontier.png"
 BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
 HEAD = "## The same with several training seeds, and with other methods"
 FEWEST = 3  # training seeds from which on a method is compared
+UNCLEAR = "no difference is shown"  # these three are words of ``recorded.shown``
+FACTS = {"sdft is higher": "SDFT keeps more facts than", "sdft is lower": "SDFT keeps fewer facts than",
+         UNCLEAR: "No difference is shown from"}  # fmt: skip
 SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
 
 
@@ -49,18 +52,20 @@ def compared(frame):
 
 def apart(table) -> list[str]:
     """Methods whose task scores on test differ from SDFT's: what they kept cannot be compared."""
+    from sdft_lib.recorded import shown
+
     task = table[table["suite"] == "task"]
-    return task[(task["low"] > 0) | (task["high"] < 0)]["b"].tolist()
+    return [row.b for row in task.itertuples() if shown(row) != UNCLEAR]
 
 
-def in_words(frame) -> list[str]:
-    """What the table of ``matched`` says, in sentences that follow from its intervals."""
-    table = compared(frame)
-    facts, aside = table[table["suite"] == "facts"], apart(table)
-    found = {"SDFT keeps more facts than": facts["low"] > 0, "SDFT keeps fewer facts than": facts["high"] < 0,
-             "No difference is shown from": (facts["low"] <= 0) & (facts["high"] >= 0)}  # fmt: skip
-    lines = [f"- {start} {listed(facts[which & ~facts['b'].isin(aside)]['b'])}." for start, which in found.items()
-             if (which & ~facts["b"].isin(aside)).any()]  # fmt: skip
+def in_words(table) -> list[str]:
+    """What a table of ``compared`` says, in sentences that follow from its intervals."""
+    from sdft_lib.recorded import shown
+
+    aside, found = apart(table), {}
+    for row in table[(table["suite"] == "facts") & ~table["b"].isin(aside)].itertuples():
+        found.setdefault(shown(row), []).append(row.b)
+    lines = [f"- {start} {listed(found[says])}." for says, start in FACTS.items() if says in found]
     return lines + ([f"- Not compared, since the task scores differ on test: {listed(aside)}."] if aside else [])
 
 
@@ -83,15 +88,15 @@ def in_a_row() -> list[str]:
     return lines
 
 
-def matched(frame) -> list[str]:
-    """SDFT minus each other method where both learnt equally much on dev: a table, each row with what it shows."""
+def matched(table) -> list[str]:
+    """SDFT minus each other method where both learnt equally much on dev, in Markdown, each row with what it shows."""
     from sdft_lib.recorded import shown
 
     lines = ["| SDFT minus | suite | items | seeds | SDFT | other | difference | shows | shares of training |",
              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    table = compared(frame)
+    aside = apart(table)
     for r in table.itertuples():
-        says = shown(r) + (", but not at equal learning" if r.b in apart(table) and r.suite != "task" else "")
+        says = shown(r) + (", but not at equal learning" if r.b in aside and r.suite != "task" else "")
         lines.append(f"| {r.b} | {r.suite} | {r.n} | {r.seeds} | {r.mean_a:.2f} | {r.mean_b:.2f} | "
                      f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f}) | {says} | {r.checkpoints} |")  # fmt: skip
     return lines
@@ -104,7 +109,7 @@ def block(frame) -> str:
     from sdft_lib.figures import frontier as draw
     from sdft_lib.frontier import points
 
-    facts = [line["facts"] for line in lines_of_facts()]
+    table, facts = compared(frame), [line["facts"] for line in lines_of_facts()]
     seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
     hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
     codes = sorted({each["code"] for each in facts})
@@ -117,9 +122,9 @@ def block(frame) -> str:
         "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
         "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
         "intervals hold together at 95 %):", "",
-        *matched(frame), "",
+        *matched(table), "",
         "`sft-stopped` is SFT at a quarter or half of its training. In words, where both learnt equally much:", "",
-        *in_words(frame),
+        *in_words(table),
         *in_a_row(), "",
         f"Intervals cover items, not seeds. Recorded {' to '.join(days)} with "
         f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "

@@ -32,6 +32,11 @@ def alt_text(record: dict) -> str:
     return "Scores of three models with intervals. " + "; ".join(parts) + "."
 
 
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
 def block(record: dict) -> str:
     """The README's part on results, from the record alone."""
     suites = list(dict.fromkeys(row["suite"] for row in record["scores"]))

@@ -52,15 +52,14 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
 def load_recipes(paths: list[Path], methods: list[str]) -> list:
     """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong, if it lacks a method
     that was asked for, or if two would write to one file."""
-    from sdft_lib.recipes import load_recipe
+    from sdft_lib.recipes import check_methods, load_recipe
 
     found = {}
     for path in {path.resolve(): path for path in paths}.values():
         recipe = load_recipe(path)
         if recipe.name in found:
             raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; run them with different --out.')
-        if wrong := [name for name in methods if name not in recipe.methods]:
-            raise SdftError(f'recipe {path} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
+        check_methods(recipe, methods, path)
         found[recipe.name] = recipe
     return list(found.values())
 

@@ -71,9 +71,7 @@ def write(model, batch: Batch, answers, choose, stops, max_new_tokens: int, few:
             if going[index]:
                 answers[number].append(token)
                 going[index] = not ended[index] and len(answers[number]) < max_new_tokens
-        batch.ids = torch.cat([batch.ids, step], 1)
-        batch.attention = torch.cat([batch.attention, torch.ones_like(step)], 1)
-        batch.place = batch.place + 1
+        append(batch, step)
         left = int(going.sum())
         if (len(going) - left) * DROP_SHARE >= len(going) or left <= few:
             keep(batch, going.nonzero()[:, 0].to(model.device))
@@ -81,6 +79,15 @@ def write(model, batch: Batch, answers, choose, stops, max_new_tokens: int, few:
         if left <= few:
             return
         advance(model, batch)
+
+
+def append(batch: Batch, step) -> None:
+    """Put one more token behind each row, ``step`` (rows, 1); ``advance`` reads it."""
+    import torch
+
+    batch.ids = torch.cat([batch.ids, step], 1)
+    batch.attention = torch.cat([batch.attention, torch.ones_like(step)], 1)
+    batch.place = batch.place + 1
 
 
 def advance(model, batch: Batch) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from sdft_lib import distill, evaluate, train
 from sdft_lib.disk import read_jsonl
-from sdft_lib.errors import SdftError
 from sdft_lib.grid import fill, items, lines_of
 from sdft_lib.methods import configured, method
 from sdft_lib.methods import training_rows as rows_of
-from sdft_lib.recipes import ALONG, Recipe
+from sdft_lib.recipes import ALONG, Recipe, check_methods
 from sdft_lib.stages import run_orders
 from sdft_lib.store import code_hash, digest, run_facts
 from sdft_lib.sweeps import run_sweep
@@ -43,8 +42,7 @@ def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=pr
     from sdft_lib.data import load_task
     from sdft_lib.models import load_seed
 
-    if wrong := [name for name in methods if name not in recipe.methods]:
-        raise SdftError(f'recipe {recipe.name} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
+    check_methods(recipe, methods, recipe.name)
     if recipe.orders:
         return run_orders(recipe, out, methods=methods, say=say)
     if recipe.sweep:

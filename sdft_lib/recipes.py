@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -48,6 +49,12 @@ class Recipe:
     def settings(self) -> dict:
         """What decides the scores of a cell, its method and seed left out."""
         return {key: value for key, value in asdict(self).items() if key not in ("name", "methods", "seeds")}
+
+
+def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:
+    """Raise SdftError for a method that a recipe does not have; ``where``: how the message names it."""
+    if wrong := [name for name in methods if name not in recipe.methods]:
+        raise SdftError(f'recipe {where} has no method "{wrong[0]}"; it has {", ".join(recipe.methods)}.')
 
 
 def load_recipe(path: Path) -> Recipe:

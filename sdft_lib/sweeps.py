@@ -64,8 +64,7 @@ def read_sweep(paths: Sequence[Path]):
     rows = []
     for line in (line for path in paths for line in read_jsonl(path)):
         n = len(line["scores"])
-        settings = {key: ", ".join(value) if isinstance(value, list) else value for key, value in
-                    line["training"].items()}  # fmt: skip
+        settings = {key: plain(value) for key, value in line["training"].items()}
         rows.append(settings | {"method": line["method"], "seed": line["seed"], "n": n, "dev": sum(line["scores"]) / n,
                                 "seconds": line["facts"]["training"]["seconds"], "scores": line["scores"]})  # fmt: skip
     frame = pandas.DataFrame(rows)
@@ -98,9 +97,13 @@ def is_used(row, used, varied: Sequence[str]) -> bool:
     """Whether a row of ``read_sweep`` has the settings ``used``; what a row does not vary is at its default."""
     from sdft_lib.train import TrainConfig
 
-    def value(name):
-        found = row[name] if row[name] == row[name] else getattr(TrainConfig(), name)
-        return ", ".join(found) if isinstance(found, tuple) else found
+    default = TrainConfig()
+    return all(
+        plain(getattr(used, name)) == (row[name] if row[name] == row[name] else plain(getattr(default, name)))
+        for name in varied
+    )
 
-    asked = {name: getattr(used, name) for name in varied}
-    return all(value(name) == (", ".join(x) if isinstance(x, tuple) else x) for name, x in asked.items())
+
+def plain(value):
+    """A setting as one cell of a table: a list as its words."""
+    return ", ".join(value) if isinstance(value, list | tuple) else value

@@ -98,7 +98,8 @@ def test_evidence_says_what_the_intervals_say(monkeypatch):
 def test_what_the_readme_says_of_replay_is_recorded():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "no difference in the\nfacts that are kept is shown" in readme and "higher in one of two orders" in readme
-    unclear = [line for line in record_evidence.in_words(record_evidence.recorded()) if "No difference" in line]
+    table = record_evidence.compared(record_evidence.recorded())
+    unclear = [line for line in record_evidence.in_words(table) if "No difference" in line]
     assert len(unclear) == 1 and "`sft-replay`" in unclear[0]
     ends = [line for line in record_evidence.in_a_row() if "ACC: sdft minus replay" in line]
     assert len(ends) == 2 and sum("sdft scores lower" in line for line in ends) == 1
@@ -118,8 +119,9 @@ def test_evidence_says_where_two_methods_did_not_learn_equally_much():
     """On dev both reach 1, on test SFT has learnt nothing: what it kept was kept at another price."""
     frame = grid()
     frame.loc[(frame["method"] == "sft") & (frame["split"] == "test") & (frame["suite"] == "task"), "score"] = 0.0
-    task, facts, *_ = record_evidence.matched(frame)[2:]
+    table = record_evidence.compared(frame)
+    task, facts, *_ = record_evidence.matched(table)[2:]
     assert "| sft | task |" in task and "| sdft is higher | 0:" in task
     assert "| sdft is higher, but not at equal learning |" in facts
-    assert record_evidence.in_words(frame) == [
+    assert record_evidence.in_words(table) == [
         "- Not compared, since the task scores differ on test: `sft`, `sft-stopped`."]  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from table import SCALING
 
+from record_run import markdown
+
 NAMES = {
     "distil_short_vs_hf_b1": "rewriting short rows, against transformers row by row",
     "distil_long_vs_hf_b1": "writing 256 tokens, against transformers row by row",
@@ -48,11 +50,6 @@ def found(recorded: list[dict], names: dict[str, str]) -> list[tuple[str, list[d
     return [(words, rows) for words, rows in lines if any(rows)]
 
 
-def markdown(heads: list[str], lines: list[list[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines)]
-
-
 def goal(rows: list[dict | None], unit: str) -> str:
     """The goal that the records share; nothing where there is none."""
     asked = next(row["goal"] for row in rows if row)
@@ -68,7 +65,7 @@ def ratios(recorded: list[dict]) -> list[str]:
     heads = ["The same work, weights and machine", *(f"ratio, {record['dtype']}" for record in recorded), "goal"]
     cells = [[words, *(f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows), goal(rows, "x")]
              for words, rows in found(recorded, NAMES)]  # fmt: skip
-    return markdown(heads, cells)
+    return [markdown(heads, cells)]
 
 
 def behind(recorded: list[dict]) -> list[str]:
@@ -84,7 +81,7 @@ def behind(recorded: list[dict]) -> list[str]:
             f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row (short rows) or "
             f"a token (long rows and training).")  # fmt: skip
     summary = "<summary>Rows, runs and peak memory behind each ratio</summary>"
-    return [says, "", "<details>", summary, "", *markdown(heads, cells), "", "</details>"]
+    return [says, "", "<details>", summary, "", markdown(heads, cells), "", "</details>"]
 
 
 def runs(row: dict) -> str:
@@ -102,7 +99,7 @@ def seconds(recorded: list[dict]) -> list[str]:
     heads = ["Seconds and peak memory", *(record["dtype"] for record in recorded), "goal"]
     cells = [[words, *(cost(row) if row else "" for row in rows), goal(rows, " s at most")]
              for words, rows in found(recorded, SECONDS)]  # fmt: skip
-    return markdown(heads, cells)
+    return [markdown(heads, cells)]
 
 
 def cost(row: dict) -> str:
@@ -175,4 +172,4 @@ def kills(killed: dict) -> list[str]:
     says = (f"Killed {total} times at random moments and started again; lost or different: {bad}. Recorded by "
             f"`python3 ci/bench/faults.py` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
             f"with {versions}.")  # fmt: skip
-    return [*markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells), "", says]
+    return [markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells), "", says]

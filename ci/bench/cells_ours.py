@@ -40,7 +40,7 @@ def step(quick: bool, *, kind: str) -> dict:
     """
     import torch
 
-    from sdft_lib.decode import advance, read_prompts
+    from sdft_lib.decode import advance, append, read_prompts
     from sdft_lib.models import load_seed
     from sdft_lib.products import weights_first
 
@@ -57,9 +57,7 @@ def step(quick: bool, *, kind: str) -> dict:
             started = time.perf_counter()
             chosen = batch.logits.float().argmax(-1)[:, None]
             spent["choice"] += time.perf_counter() - started
-            batch.ids = torch.cat([batch.ids, chosen], 1)
-            batch.attention = torch.cat([batch.attention, torch.ones_like(chosen)], 1)
-            batch.place = batch.place + 1
+            append(batch, chosen)
             advance(seed.model, batch)
             totals.append(time.perf_counter() - started)
     before = sum(map(len, rows)) / len(rows) + (runs + 1) / 2  # each step that counts has one token more before it

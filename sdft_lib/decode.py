@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdft_lib.prefix import pad_behind_prefix, prefix_cache, shareable
-from sdft_lib.products import weights_first
 
 DROP_SHARE = 8  # finished rows are dropped once they are an eighth of the batch: each drop copies the cache
 FEW = 8  # of 128 rows written together, the last 16 wait for those of other parts
@@ -45,7 +44,7 @@ def decode(
 
     answers: list[list[int]] = [[] for _ in rows]
     waiting, joinable = [], len(rows) > together
-    with torch.inference_mode(), weights_first(model):
+    with torch.inference_mode():
         for first in range(0, len(rows), together):
             batch = read_prompts(model, rows[first : first + together], first, pad)
             joinable = joinable and growing(batch.cache)

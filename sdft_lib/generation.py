@@ -17,7 +17,7 @@ from sdft_lib.errors import SdftError
 from sdft_lib.ranks import share, union
 from sdft_lib.sampling import chooser
 
-CODE = ("chat", "prefix", "products", "decode", "sampling", "generation")  # modules that decide an answer
+CODE = ("chat", "prefix", "decode", "sampling", "generation")  # modules that decide an answer
 BATCH_ROWS = 128  # rows written together
 BATCH_PARTS = 4  # such parts in a batch: what is written to disk at once, and gone on with after a kill
 BATCH_TOKENS = 40_960

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from sdft_lib import canary, decode, generation, products
+from sdft_lib import canary, decode, generation
 from sdft_lib.errors import SdftError
 from sdft_lib.generation import Decoding, generate
-from sdft_lib.sampling import row_seed
+from sdft_lib.sampling import best, row_seed
 
 WORDS = ("gold", "the sea", "a very old house by the river", "seven", "Paris in the spring", "tea")
 PROMPTS = [[{"role": "user", "content": f"Say one thing about {word}."}] for word in WORDS]
@@ -51,25 +51,15 @@ def test_prompts_read_in_parts_are_those_read_at_once(seed, many_stops, monkeypa
     assert generate(seed, PROMPTS, decoding) == whole
 
 
-def test_products_in_the_other_order_are_the_same_and_end_with_the_block(seed, monkeypatch):
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_most_likely_token_is_the_first_of_equal_ones(name):
     import torch
 
-    ids = torch.tensor([[5, 6, 7], [8, 9, 10]])
-    plain = seed.model(ids).logits
-    monkeypatch.setattr(products, "LARGE", 1)
-    calls = []
-    monkeypatch.setattr(
-        products, "weight_first", lambda *part, first=products.weight_first: calls.append(1) or first(*part)
-    )
-    with pytest.raises(ZeroDivisionError), products.weights_first(seed.model):
-        assert torch.allclose(seed.model(ids).logits, plain, atol=1e-4)
-        assert calls, "no product was turned"
-        raise ZeroDivisionError
-    count = len(calls)
-    assert torch.equal(seed.model(ids).logits, plain) and len(calls) == count
-    bias = torch.nn.Linear(3, 5)
-    x = torch.randn(2, 4, 3)
-    assert torch.allclose(products.weight_first(x, bias.weight, bias.bias), bias(x), atol=1e-6)
+    logits = torch.randn(16, 300, generator=torch.Generator().manual_seed(0)).to(getattr(torch, name))
+    logits[3, [7, 150, 299]] = logits[3].max() + 1
+    logits[4] = 0
+    assert best(logits).tolist() == logits.argmax(-1).tolist() == best(logits.t().contiguous().t()).tolist()
+    assert best(logits)[3:5].tolist() == [7, 0]
 
 
 def test_repetition_penalty_is_that_of_transformers(seed):

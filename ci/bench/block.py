@@ -148,9 +148,9 @@ def missed(recorded: list[dict]) -> list[list[str]]:
     lines = [f"- {words} (ours in {record['dtype']}, goal {row['goal']:g}{'x' if row['ratio'] else ' s'}): "
              f"{row['limit_profile']}" for words, rows in found(recorded, NAMES | SECONDS)
              for row, record in zip(rows, recorded, strict=True) if row and row["limit_profile"]]  # fmt: skip
-    says = ("A goal is out of reach where the ceiling lies below it, where torch's products and attention alone take "
-            "longer than a step may, or where the bare imports take longer than a start may. Otherwise these numbers "
-            "do not show a limit.")  # fmt: skip
+    says = ("A goal is out of reach where the ceiling lies below it, where a pass of transformers' own layers takes "
+            "longer than a step may, or where transformers alone takes longer than a start may. Otherwise these "
+            "numbers do not show a limit.")  # fmt: skip
     summary = "<summary>The goals that were not met: what the machine can do at most, and what was measured</summary>"
     return [["<details>", summary, "", says, "", *lines, "", "</details>"]] if lines else []
 

@@ -77,8 +77,16 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
 
     out = WORK / "llamacpp.json"
     command = [sys.executable, str(HERE / "peer_llamacpp.py"), str(WORK / FILES[weights])]
-    subprocess.run([*command, str(WORK / f"prompts-{kind}.json"), str(out)], check=True)
-    result = json.loads(out.read_text(encoding="utf-8"))
+    command += [str(WORK / f"prompts-{kind}.json"), str(out)]
+    note = {}
+    if (done := subprocess.run(command)).returncode < 0:
+        # a crash: seen with 4-bit files on processors with AMX, for which llama.cpp packs weights anew
+        note = {"note": f"weights as they lie in the file, as llama.cpp crashes (signal {-done.returncode}) on this "
+                        f"processor with those it packs anew; "}  # fmt: skip
+        subprocess.run([*command, "as-is"], check=True)
+    elif done.returncode:
+        sys.exit("llama.cpp failed (reason above).")
+    result = json.loads(out.read_text(encoding="utf-8")) | note
     out.unlink()
     tokenizer = Tokenizer.from_file(str(fetch(say=quiet) / "tokenizer.json"))
     return result | {"texts": [tokenizer.decode(ids) for ids in result.pop("answers")[:64]], "dtype": weights}
@@ -102,6 +110,19 @@ def timed_start(quick: bool, *, code: str) -> dict:
     return {"seconds": seconds, "peak_mb": int(peak)}
 
 
+def start_alone(quick: bool) -> dict:
+    """What transformers takes without this library: imports, tokenizer and weights from a folder that is at hand."""
+    from sdft_lib.fetch import fetch
+    from sdft_lib.models import choose_dtype, torch_dtype
+
+    folder, dtype = str(fetch(say=quiet)), torch_dtype(choose_dtype("cpu"))
+    code = (
+        f"import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        f"AutoTokenizer.from_pretrained({folder!r})\nAutoModelForCausalLM.from_pretrained({folder!r}, dtype={dtype})"
+    )
+    return timed_start(quick, code=code)
+
+
 def machine(quick: bool) -> dict:
     from limits import measure
 
@@ -123,6 +144,7 @@ CELLS = {
     "start_import": partial(timed_start, code="import sdft_lib"),
     "start_seed": partial(timed_start, code=SEED),
     "start_bare": partial(timed_start, code=IMPORTS),
+    "start_alone": start_alone,
     "two_processes": processes,
 }
 

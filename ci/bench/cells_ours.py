@@ -36,41 +36,42 @@ def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
 
 def step(quick: bool, *, kind: str) -> dict:
     """One decoding step half way through the tokens a row may take, its parts timed: matrix products, attention, the
-    choice of a token. Reading the prompts comes before the clock starts.
+    other operations of transformers' layers, the choice of a token. Reading the prompts comes before the clock starts.
     """
     import torch
 
     from sdft_lib.decode import advance, append, read_prompts
     from sdft_lib.models import load_seed
-    from sdft_lib.products import weights_first
+    from sdft_lib.sampling import best
 
     seed = load_seed(say=quiet)
     part = prompts(seed, kind, count(f"step_{kind}", quick))
     half = part["max_new_tokens"] // 2
     rows = [(row * half)[: len(row) + half] for row in part["ids"]]
     totals, runs = [], 2 if quick else 12
-    with torch.inference_mode(), weights_first(seed.model), timed(seed.model) as spent:
+    with torch.inference_mode(), timed(seed.model) as spent:
         batch = read_prompts(seed.model, rows, 0, seed.tokenizer.pad_token_id)
         for run in range(runs + 1):
             if run == 1:  # the first step grows the cache
                 spent.update(dict.fromkeys(spent, 0.0))
             started = time.perf_counter()
-            chosen = batch.logits.float().argmax(-1)[:, None]
+            chosen = best(batch.logits.float())[:, None]
             spent["choice"] += time.perf_counter() - started
             append(batch, chosen)
             advance(seed.model, batch)
             totals.append(time.perf_counter() - started)
     before = sum(map(len, rows)) / len(rows) + (runs + 1) / 2  # each step that counts has one token more before it
-    return {"seconds": sum(totals[1:]) / runs, "rows": len(rows), "before": before,
-            "parts": {name: seconds / runs for name, seconds in spent.items()}}  # fmt: skip
+    parts = {name: seconds / runs for name, seconds in spent.items()}
+    parts["layers"] = parts.pop("model") - parts["products"] - parts["attention"]
+    return {"seconds": sum(totals[1:]) / runs, "rows": len(rows), "before": before, "parts": parts}
 
 
 @contextmanager
 def timed(model):
-    """Seconds that the block spends in the model's linear layers and in torch's attention, as they go."""
+    """Seconds that the block spends in the whole model, in its linear layers and in torch's attention, as they go."""
     import torch
 
-    spent = {"products": 0.0, "attention": 0.0, "choice": 0.0}
+    spent = {"model": 0.0, "products": 0.0, "attention": 0.0, "choice": 0.0}
     attention = torch.nn.functional.scaled_dot_product_attention
 
     def clocked(*args, **kwargs):
@@ -79,14 +80,16 @@ def timed(model):
         spent["attention"] += time.perf_counter() - started
         return made
 
-    def before(*_):
-        spent["products"] -= time.perf_counter()
+    def clock(name: str, sign: int):
+        def tick(*_):
+            spent[name] += sign * time.perf_counter()
 
-    def after(*_):
-        spent["products"] += time.perf_counter()
+        return tick
 
-    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-    hooks = [hook for x in layers for hook in (x.register_forward_pre_hook(before), x.register_forward_hook(after))]
+    parts = [(module, "products") for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    hooks = []
+    for module, name in [(model, "model"), *parts]:
+        hooks += [module.register_forward_pre_hook(clock(name, -1)), module.register_forward_hook(clock(name, 1))]
     torch.nn.functional.scaled_dot_product_attention = clocked
     try:
         yield spent

@@ -104,15 +104,15 @@ def distil_profile(facts: dict, mine: dict, peer: dict, unit: str, goal: float, 
 
 
 def step_limit(facts: dict, mine: dict, step: dict, allowed_row: float) -> dict:
-    """Seconds of a step's products and attention, and the most that a step may take if a row may take so long; beside
-    it the most that a step can have taken in our run.
+    """Seconds of a step that pass in transformers' model, and the most that a step may take if a row may take so long;
+    beside it the most that a step can have taken in our run.
 
     Prompts have to be read before: their products at the peak are taken off.
     """
     prompts = 2 * prompt_tokens(mine) * facts["body"] / 1e9 / facts["write_gflops"]
     share = step["rows"] * mine["rows"] / mine["tokens"]
     return {
-        "step": step["parts"]["products"] + step["parts"]["attention"],
+        "step": sum(step["parts"][name] for name in ("products", "attention", "layers")),
         "step_allowed": max(0.0, (allowed_row - prompts) * share),
         "step_ours": (mine["seconds"] / mine["rows"] - prompts) * share,
     }
@@ -124,17 +124,19 @@ def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) 
     work = 2 * rows * (facts["body"] + facts["head"]) / 1e9
     read = rows * step["before"] * facts["cache_bytes"] / 1e9
     rest = step["seconds"] - sum(parts.values())
+    kernels = parts["products"] + parts["attention"]
+    ms = {name: f"{1000 * taken:.0f}" for name, taken in parts.items()}
     return (
         f"The profile of one step: {rows} rows half way, {step['before']:.0f} tokens before each, take "
-        f"{1000 * step['seconds']:.0f} ms, of which torch's products take {1000 * parts['products']:.0f} "
-        f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention {1000 * parts['attention']:.0f} "
-        f"({read / parts['attention']:.0f} GB/s), the choice of a token {1000 * parts['choice']:.0f}, all else "
-        f"{1000 * rest:.0f}. The {written:.0f} tokens of a row have a share of "
-        f"{step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
+        f"{1000 * step['seconds']:.0f} ms, of which torch's products take {ms['products']} "
+        f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention {ms['attention']} "
+        f"({read / parts['attention']:.0f} GB/s), the other operations of transformers' layers {ms['layers']}, the "
+        f"choice of a token {ms['choice']}, all else {1000 * rest:.0f}. The {written:.0f} tokens of a row have a share "
+        f"of {step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
         f"{mine['seconds'] / mine['rows']:.3f} s; reading its prompt, and steps of fewer rows, is not in the profile. "
         f"For {goal:g} times the peer's speed, with prompts read at the multiplying peak, a step may take "
-        f"{1000 * limit['step_allowed']:.0f} ms; products and attention, which are torch's own, take "
-        f"{1000 * limit['step']:.0f} alone. "
+        f"{1000 * limit['step_allowed']:.0f} ms; a pass of transformers' model, whatever loop calls it, takes "
+        f"{1000 * limit['step']:.0f} alone, products and attention {1000 * kernels:.0f} of them. "
     )
 
 
@@ -150,7 +152,7 @@ def verdict(limit: dict, goal: float) -> str:
     if limit["ceiling"] < goal:
         return f"So a goal of {goal:g} times is out of reach on this machine."
     if limit["shown"]:
-        return f"So a goal of {goal:g} times is out of reach with torch's own products and attention at this batch."
+        return f"So a goal of {goal:g} times is out of reach at this batch with transformers' own layers."
     also = ""
     if "step" in limit:
         fits = limit["step"] <= limit["step_allowed"]
@@ -171,12 +173,13 @@ def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
     return text, {"ceiling": peer["seconds"] / floor, "shown": False}
 
 
-def start_profile(bare: float, seconds: float, goal: float) -> tuple[str, dict]:
-    """What of a start is the import of others' libraries."""
-    shown = bare > goal
+def start_profile(bare: float, alone: float, seconds: float, goal: float) -> tuple[str, dict]:
+    """What of a start is the import of others' libraries, ``bare``, and with their loading of weights, ``alone``."""
+    shown = alone > goal
     text = (
-        f"Importing torch and transformers' model class alone takes {bare:.1f} s in a fresh process on this machine; "
-        f"the whole start with the weights loaded takes {seconds:.1f} s. "
+        f"In a fresh process on this machine, importing torch and transformers' model class takes {bare:.1f} s; with "
+        f"transformers' own loading of tokenizer and weights, none of our code, it takes {alone:.1f} s. Our whole "
+        f"start takes {seconds:.1f} s. "
     )
-    says = f"So {goal:g} s are out of reach with them." if shown else "The imports fit: this does not show a limit."
-    return text + says, {"bare": bare, "shown": shown}
+    says = f"So {goal:g} s are out of reach with them." if shown else "They fit: this does not show a limit."
+    return text + says, {"bare": bare, "alone": alone, "shown": shown}

@@ -1,6 +1,7 @@
 """llama.cpp as a peer: continuous batching over parallel slots through llama-cpp-python's low-level interface.
 
-Started as a process of its own, so that its peak memory is its own:  peer_llamacpp.py MODEL.gguf PROMPTS.json OUT.json
+Started as a process of its own, so that its peak memory is its own:
+peer_llamacpp.py MODEL.gguf PROMPTS.json OUT.json [as-is]        as-is: no weights packed anew for this processor
 PROMPTS.json holds the same token ids that our side gets, ``stops`` and ``max_new_tokens``. Decoding is greedy. What all
 prompts share at their start is computed once and copied into each slot, as our side does.
 """
@@ -60,14 +61,16 @@ def write_f16(source: Path, target: Path) -> None:
 class Engine:
     """A loaded model with ``slots`` sequences, and one more that holds the shared start of all prompts."""
 
-    def __init__(self, path: Path, slots: int, tokens_a_slot: int, threads: int = THREADS):
+    def __init__(self, path: Path, slots: int, tokens_a_slot: int, threads: int = THREADS, *, repack: bool = True):
         import llama_cpp
 
         self.api, self.slots = llama_cpp, slots
         self.log = llama_cpp.llama_log_callback(lambda level, text, data: None)
         llama_cpp.llama_log_set(self.log, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
-        self.model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
+        loading = llama_cpp.llama_model_default_params()
+        loading.use_extra_bufts = repack
+        self.model = llama_cpp.llama_model_load_from_file(str(path).encode(), loading)
         settings = llama_cpp.llama_context_default_params()
         settings.n_seq_max = slots + 1
         settings.n_ctx = (slots + 1) * round_up(tokens_a_slot, 256)
@@ -143,11 +146,11 @@ def round_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def main(model: str, prompts: str, out: str) -> None:
+def main(model: str, prompts: str, out: str, weights: str = "") -> None:
     """Time one run and write seconds, tokens, peak memory and the answers' token ids."""
     task = json.loads(Path(prompts).read_text(encoding="utf-8"))
     longest = max(map(len, task["ids"])) + task["max_new_tokens"]
-    engine = Engine(Path(model), min(SLOTS, len(task["ids"])), longest)
+    engine = Engine(Path(model), min(SLOTS, len(task["ids"])), longest, repack=weights != "as-is")
     started = time.perf_counter()
     answers = generate(engine, task["ids"], set(task["stops"]), task["max_new_tokens"])
     seconds = time.perf_counter() - started

@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "distil_short": (("ours_short", "step_short", *(f"{peer}_short" for peer in PEERS)), 3),
     "distil_long": (("ours_long", "step_long", *(f"{peer}_long" for peer in PEERS)), 2),
     "train": (("train_ours", "train_trl"), 2),
-    "start": (("start_import", "start_bare", "start_seed"), 1),
+    "start": (("start_import", "start_bare", "start_alone", "start_seed"), 1),
     "evaluate": (("evaluate",), 1),
     "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
 }
@@ -59,7 +59,9 @@ def wanted(cell: str, group: str, only: set[str]) -> bool:
     if group.startswith("distil"):
         peer = cell.rpartition("_")[0]
         return any(row.startswith(group) and (peer in ("ours", "step") or row.endswith(f"_vs_{peer}")) for row in only)
-    return (group == "train" and "train_vs_trl" in only) or (cell == "start_bare" and "start_seed" in only)
+    if cell in ("start_bare", "start_alone"):
+        return "start_seed" in only
+    return group == "train" and "train_vs_trl" in only
 
 
 def install() -> set[str]:
@@ -100,7 +102,7 @@ def code_key(cell: str, quick: bool) -> str:
              if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")]  # fmt: skip
     shown = ("cli", "plot", "figures", "report", "doctor", "tables", "__")
     modules = [path.stem for path in sorted((ROOT / "sdft_lib").glob("*.py")) if not path.stem.startswith(shown)]
-    if cell.startswith(("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare")):
+    if cell.startswith(("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare", "start_alone")):
         modules = ["chat", "templates", "data"]
     versions = [version(name) for name in ("torch", "transformers", "peft")]
     return digest([parts, code_hash(*modules), versions, quick])[:16]

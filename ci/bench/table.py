@@ -84,7 +84,7 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
     def profile(own, other):
         return limits.distil_profile(facts, own, other, unit, GOALS[name], step)
 
-    note = f"{NOTES[peer]} ({peers[0]['dtype']}); {agreement((mine[0], peers[0]))}"
+    note = f"{NOTES[peer]} ({peers[0]['dtype']}); {peers[0].get('note', '')}{agreement((mine[0], peers[0]))}"
     return compared(name, mine, peers, lambda run: run["seconds"] / run[per], unit, profile, note)
 
 
@@ -128,12 +128,13 @@ def starts(cells: dict) -> list[dict]:
     for name, goal, peer in (("start_import", 0.3, ""), ("start_seed", 3, "start_bare")):
         if name not in cells:
             continue
-        bare = cells.get(peer, [])
+        bare, alone = cells.get(peer, []), cells.get("start_alone", [])
         seconds = cells[name][0]["seconds"]
         line = row(name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare))
         line |= {"goal": goal, "met": seconds <= goal, "note": "goal: seconds at most"}
-        if bare and not line["met"]:
-            line["limit_profile"], line["limit"] = limits.start_profile(bare[0]["seconds"], seconds, goal)
+        if bare and alone and not line["met"]:
+            others = (bare[0]["seconds"], alone[0]["seconds"])
+            line["limit_profile"], line["limit"] = limits.start_profile(*others, seconds, goal)
         made.append(line)
     return made
 

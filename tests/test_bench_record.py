@@ -95,8 +95,10 @@ def test_seconds_and_memory_are_told():
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({}, "a row takes 100 to 100 ms, a factor of 1.00: time grows in line with the rows"),
-    ({"scaling_4096": {"ours": 819.2}}, "a factor of 2.00: time does not grow in line with the rows"),
+    ({}, "a row takes 100, 100, 100, 100 ms among 64 to 4,096 rows, among more at most 1.00 times as long"),
+    ({"scaling_64": {"ours": 12.8}}, "200, 100, 100, 100 ms among 64 to 4,096 rows, among more at most 1.00 times"),
+    ({}, "as among fewer: time grows in line with the rows"),
+    ({"scaling_4096": {"ours": 819.2}}, "at most 2.00 times as long as among fewer: time grows faster than the rows"),
     ({}, "beyond 1,024 rows memory is flat (+0%)"),
     ({"scaling_4096": {"ours_peak_mb": 1080}}, "beyond 1,024 rows memory is not flat (+20%)"),
     ({}, "two processes do not help (1.02 times the speed of one)"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from table import SCALING
 
 from record_run import markdown
@@ -25,7 +27,7 @@ SECONDS = {
     "scaling_2_processes": "rewriting 256 short rows in two processes, one thread each",
 }
 STEPS = {"fetch": "fetching", "distill": "rewriting", "train": "training", "evaluate": "evaluating"}
-STEADY = 1.5  # factor within which the time of a row counts as constant
+STEADY = 1.25  # factor by which a row among many may be dearer than one among fewer, for time in line with rows
 FLAT = 0.1  # growth of the peak memory that counts as none
 FASTER = 1.05  # ratio from which on two processes count as a help
 
@@ -128,10 +130,11 @@ def scaling_of(record: dict) -> str:
     if len(sizes) < 2:
         return ""
     each = [1000 * row["ours"] / row["ours_rows"] for row in sizes]
-    factor = max(each) / min(each)
-    parts = [f"from {sizes[0]['ours_rows']:,} to {sizes[-1]['ours_rows']:,} rows a row takes {min(each):.0f} to "
-             f"{max(each):.0f} ms, a factor of {factor:.2f}: time {'grows' if factor <= STEADY else 'does not grow'} "
-             f"in line with the rows"]  # fmt: skip
+    dearer = max(many / few for few, many in combinations(each, 2))
+    grows = "in line with" if dearer <= STEADY else "faster than"
+    parts = [f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} to "
+             f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among fewer: time "
+             f"grows {grows} the rows"]  # fmt: skip
     large = [row for row in sizes if row["ours_rows"] >= 1024]
     if len(large) > 1:
         growth = large[-1]["ours_peak_mb"] / large[0]["ours_peak_mb"] - 1

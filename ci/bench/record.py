@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
 from block import STEPS, block  # noqa: E402
 
 import record_run  # noqa: E402
+from bootstrap import ensure_venv  # noqa: E402
 
 RESULTS, WORK = ROOT / "data" / "results", ROOT / "build" / "bench"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
@@ -99,4 +100,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    ensure_venv()
     main(sys.argv[1:])

@@ -58,8 +58,8 @@ class TrainConfig:
                 raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
         if self.batch_size % self.parts:
             raise SdftError(f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor.")
-        if not 0 < self.learning_rate < math.inf:  # NaN fails this too
-            raise SdftError(f"the learning rate is {self.learning_rate}; give a positive number such as 5e-4.")
+        if not 0 < self.learning_rate <= 1:  # NaN fails this too
+            raise SdftError(f"the learning rate is {self.learning_rate}; give a positive number up to 1, such as 5e-4.")
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise SdftError(f"{name} is {getattr(self, name)}; give a share of at least 0 and under 1.")

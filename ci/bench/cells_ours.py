@@ -41,10 +41,11 @@ def step(quick: bool, *, kind: str) -> dict:
     import torch
 
     from sdft_lib.decode import advance, append, read_prompts
+    from sdft_lib.generation import Decoding
     from sdft_lib.models import load_seed
-    from sdft_lib.sampling import best
+    from sdft_lib.sampling import chooser
 
-    seed = load_seed(say=quiet)
+    seed, choose = load_seed(say=quiet), chooser(Decoding(), ())
     part = prompts(seed, kind, count(f"step_{kind}", quick))
     half = part["max_new_tokens"] // 2
     rows = [(row * half)[: len(row) + half] for row in part["ids"]]
@@ -55,7 +56,7 @@ def step(quick: bool, *, kind: str) -> dict:
             if run == 1:  # the first step grows the cache
                 spent.update(dict.fromkeys(spent, 0.0))
             started = time.perf_counter()
-            chosen = best(batch.logits.float())[:, None]
+            chosen = choose(batch.logits, batch.ids, batch.numbers)[:, None]
             spent["choice"] += time.perf_counter() - started
             append(batch, chosen)
             advance(seed.model, batch)

@@ -1,8 +1,9 @@
-"""What each audience gets: exercises open for students; for readers solutions that a book folds, and nbgrader's marks.
+"""What each audience gets: exercises open for students; for readers solutions that a book folds,
+and nbgrader's marks.
 
-The marks are nbgrader's: `### BEGIN SOLUTION` and `### END SOLUTION` around the lines that a student is to write.
-A cell tagged `exercise` holds them; the cell tagged `check` after it calls `check.exercise_N_M`.
-"""
+The marks are nbgrader's: `### BEGIN SOLUTION` and `### END SOLUTION` around the lines that a
+student is to write. A cell tagged `exercise` holds them; the cell tagged `check` after it calls
+`check.exercise_N_M`."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ SCHEMA = 3  # of nbgrader's cell metadata
 
 
 def open_exercise(code: str) -> str:
-    """The code with nbgrader's own stub in place of each solution; ValueError if the marks are not in pairs."""
+    """The code with nbgrader's own stub in place of each solution; ValueError if the marks are not
+    in pairs.
+    """
     kept: list[str] = []
     inside = False
     for line in code.split("\n"):
@@ -39,7 +42,9 @@ def open_exercise(code: str) -> str:
 
 
 def for_students(notebook):
-    """The notebook with every exercise open; nbgrader grades it like a copy that it released itself."""
+    """The notebook with every exercise open; nbgrader grades it like a copy that it released
+    itself.
+    """
     for cell in graded(notebook).cells:
         if cell.cell_type == "code":
             cell.source = open_exercise(cell.source)
@@ -47,7 +52,9 @@ def for_students(notebook):
 
 
 def for_readers(notebook):
-    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's metadata."""
+    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's
+    metadata.
+    """
     for cell in graded(notebook).cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             cell.metadata["tags"] = [*tags_of(cell), "hide-input"]
@@ -55,7 +62,9 @@ def for_readers(notebook):
 
 
 def graded(notebook):
-    """The notebook with nbgrader's metadata: an exercise is a cell to be solved, the check after it worth a point."""
+    """The notebook with nbgrader's metadata: an exercise is a cell to be solved, the check after it
+    worth a point.
+    """
     exercise = None
     for cell in notebook.cells:
         if "exercise" in tags_of(cell):
@@ -69,7 +78,15 @@ def graded(notebook):
 
 
 def marks(name: str, *, solution: bool) -> dict:
-    """nbgrader's description of one cell: to be written by the student, or locked and worth one point."""
-    described = {"grade": not solution, "grade_id": name, "locked": not solution, "schema_version": SCHEMA,
-                 "solution": solution, "task": False}  # fmt: skip
+    """nbgrader's description of one cell: to be written by the student, or locked and worth one
+    point.
+    """
+    described = {
+        "grade": not solution,
+        "grade_id": name,
+        "locked": not solution,
+        "schema_version": SCHEMA,
+        "solution": solution,
+        "task": False,
+    }
     return described if solution else {**described, "points": 1}

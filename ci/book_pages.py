@@ -1,4 +1,6 @@
-"""The pages of the book that are made, not written: API, commands, the lessons' teaching notes, expected values."""
+"""The pages of the book that are made, not written: API, commands, the lessons' teaching notes,
+expected values.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ LIBRARY = ROOT / "sdft_lib"
 
 def pages() -> dict[str, str]:
     """Every made page by its place in the book."""
-    made = {"commands.md": commands(), "teaching/notes.md": notes(), "teaching/expected.md": expected()}
+    made = {
+        "commands.md": commands(),
+        "teaching/notes.md": notes(),
+        "teaching/expected.md": expected(),
+    }
     return {**made, **api()}
 
 
@@ -28,7 +34,9 @@ def public_modules() -> list[str]:
 
 
 def grouped() -> list[dict]:
-    """The groups of api.toml with the modules that exist; what no group names goes to the last one."""
+    """The groups of api.toml with the modules that exist; what no group names goes to the last
+    one.
+    """
     groups = tomllib.loads(GROUPS.read_text(encoding="utf-8"))["group"]
     left = public_modules()
     for group in groups:
@@ -46,7 +54,10 @@ def api() -> dict[str, str]:
     lines = ["# Reference", "", head]
     for group in groups:
         names = ", ".join(f"[`{name}`](#sdft-{name})" for name in group["modules"])
-        lines += ["", f"**[{group['title']}]({group['name']}.md).** {group['text']} Modules: {names}."]
+        lines += [
+            "",
+            f"**[{group['title']}]({group['name']}.md).** {group['text']} Modules: {names}.",
+        ]
     contents = "\n".join(group["name"] for group in groups)
     lines += ["", f"```{{toctree}}\n:hidden:\n\n{contents}\n```", ""]
     made = {f"api/{group['name']}.md": api_page(group) for group in groups}
@@ -54,7 +65,9 @@ def api() -> dict[str, str]:
 
 
 def api_page(group: dict) -> str:
-    """The modules of one group, each under its own heading. Commands are described elsewhere, by their help."""
+    """The modules of one group, each under its own heading. Commands are described elsewhere, by
+    their help.
+    """
     parts = [f"# {group['title']}", group["text"]]
     for name in group["modules"]:
         members = "" if name.startswith("cli") else "   :members:\n   :ignore-module-all:\n"
@@ -67,7 +80,7 @@ def commands() -> str:
     """What `sdft COMMAND --help` says, for all commands."""
     import typer
 
-    from sdft_lib.cli import app
+    from sdft_lib.cli.main import app
 
     head = "What `sdft COMMAND --help` prints. Every command takes `--json`; an error is one sentence and exit code 2."
     parts = ["# Commands", head]
@@ -96,7 +109,10 @@ def option(parameter) -> str:
 def notes() -> str:
     """The cells for instructors, out of the lessons' sources."""
     head = "Timing, the mistakes that come most often, answers for the discussion and what to expect, lesson by lesson."
-    parts = ["# Notes on each lesson", f"{head} They stand in the copies in `notebooks/instructor/` as well."]
+    parts = [
+        "# Notes on each lesson",
+        f"{head} They stand in the copies in `notebooks/instructor/` as well.",
+    ]
     for source in lesson_sources():
         cells = to_notebook(source, "instructor", notes=True).cells
         texts = [cell.source for cell in cells if INSTRUCTOR in tags_of(cell)]
@@ -110,8 +126,13 @@ def expected() -> str:
     """The recorded full run as tables, with the page's text around them."""
     record = json.loads(record_run.RECORD.read_text(encoding="utf-8"))
     text = (ROOT / "ci" / "book" / "teaching" / "expected.md").read_text(encoding="utf-8")
-    tables = {"facts": facts(record), "scores": scores(record), "paired": paired(record), "times": times(record),
-              "machine": f"{record['cpu']}, {record['dtype']}"}  # fmt: skip
+    tables = {
+        "facts": facts(record),
+        "scores": scores(record),
+        "paired": paired(record),
+        "times": times(record),
+        "machine": f"{record['cpu']}, {record['dtype']}",
+    }
     for name, table in tables.items():
         text = text.replace(f"<!-- {name} -->", table)
     return text
@@ -129,8 +150,16 @@ def facts(record: dict) -> str:
     rows = [
         ["Share of rewrites kept", f"{record['keep_rate']:.2f}", "lesson 02, section 6"],
         ["Gap closed, nats a token", closed, "lesson 02, section 7"],
-        ["Trained tokens, SDFT to SFT", f"{sdft['trained_tokens'] / sft['trained_tokens']:.1f} times", "lesson 03"],
-        ["Seconds of training, SDFT to SFT", f"{sdft['seconds'] / sft['seconds']:.1f} times", "lesson 03"],
+        [
+            "Trained tokens, SDFT to SFT",
+            f"{sdft['trained_tokens'] / sft['trained_tokens']:.1f} times",
+            "lesson 03",
+        ],
+        [
+            "Seconds of training, SDFT to SFT",
+            f"{sdft['seconds'] / sft['seconds']:.1f} times",
+            "lesson 03",
+        ],
         ["Seconds of rewriting", f"{cost['rewriting']['seconds']:.0f}", "lesson 02"],
     ]
     return markdown(["Measure", "Recorded", "Where"], rows)
@@ -145,13 +174,16 @@ def paired(record: dict) -> str:
     """Paired differences that survive Holm's correction."""
     clear = [row for row in record["paired"] if row["p_holm"] < 0.05]
     names = record_run.NAMES
-    rows = [[row["suite"], f"{names[row['a']]} minus {names[row['b']]}", interval(row)] for row in clear]
+    rows = [
+        [row["suite"], f"{names[row['a']]} minus {names[row['b']]}", interval(row)] for row in clear
+    ]
     return markdown(["Suite", "Difference", "95 % interval"], rows)
 
 
 def times(record: dict) -> str:
     """Minutes and memory of each lesson."""
     rows = [
-        [row["name"][:2], f"{row['seconds'] / 60:.1f}", f"{row['peak_mb'] / 1000:.1f} GB"] for row in record["lessons"]
+        [row["name"][:2], f"{row['seconds'] / 60:.1f}", f"{row['peak_mb'] / 1000:.1f} GB"]
+        for row in record["lessons"]
     ]
     return markdown(["Lesson", "Minutes", "Memory"], rows)

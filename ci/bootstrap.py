@@ -1,4 +1,6 @@
-"""Make `.venv` with the tested packages and start the calling script inside it. Standard library only."""
+"""Make `.venv` with the tested packages and start the calling script inside it. Standard library
+only.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ PIP = [str(PYTHON), "-m", "pip"]
 
 
 def ensure_venv() -> None:
-    """Return when this process has everything installed; else install, and start the script anew in .venv.
+    """Return when this process has everything installed; else install, and start the script anew in
+    .venv.
 
-    Inside the conda environment of environment.yml (named `sdft`) nothing is made: all is there already.
-    """
+    Inside the conda environment of environment.yml (named `sdft`) nothing is made: all is there
+    already."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file also starts under older ones, to say so
         stop(f"Python 3.11 or newer is needed, and this is {platform.python_version()}.")
     if os.environ.get("CONDA_DEFAULT_ENV") == "sdft":
@@ -43,7 +46,9 @@ def ensure_venv() -> None:
 
 
 def fingerprint() -> str:
-    """What .venv was made from: project file, pins, place and Python. Another value: install again."""
+    """What .venv was made from: project file, pins, place and Python. Another value: install
+    again.
+    """
     parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
     settings = VENV / "pyvenv.cfg"
     version = [line for line in settings.read_text().splitlines() if line.startswith("version")]
@@ -54,7 +59,10 @@ def fingerprint() -> str:
 def works(python: Path) -> bool:
     """True if this interpreter starts and has pip (a moved or half-made .venv has not)."""
     try:
-        return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0
+        return (
+            subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -87,7 +95,11 @@ def make_venv() -> None:
 
 def torch_options() -> list[str]:
     """Extra pip options that avoid a CUDA build of PyTorch on Linux without an NVIDIA driver."""
-    if sys.platform != "linux" or has_nvidia() or next(VENV.glob("lib*/python*/site-packages/torch-*"), None):
+    if (
+        sys.platform != "linux"
+        or has_nvidia()
+        or next(VENV.glob("lib*/python*/site-packages/torch-*"), None)
+    ):
         return []
     planned = plan("--no-deps")
     if not planned or any("+cpu" in url or "%2Bcpu" in url for url in planned):
@@ -97,7 +109,9 @@ def torch_options() -> list[str]:
         return ["--extra-index-url", CPU_INDEX]
     size = sum(map(size_of, plan()))
     amount = f"{size / 1e9:.1f} GB" if size else "several GB"
-    say(f"pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: {amount}.")
+    say(
+        f"pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: {amount}."
+    )
     return []
 
 
@@ -107,7 +121,16 @@ def has_nvidia() -> bool:
 
 def plan(*options: str) -> list[str]:
     """The addresses of the files that pip would take for PyTorch; empty if pip cannot say."""
-    command = [*PIP, "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-", *options]
+    command = [
+        *PIP,
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--quiet",
+        "--report",
+        "-",
+        *options,
+    ]
     command += ["-c", "constraints.txt", "torch"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=pip_environment())
     try:
@@ -142,7 +165,9 @@ def pip_environment() -> dict[str, str]:
 
 
 def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
-    """Run the pip of a Python; show only large downloads and the last step, or the last lines if it fails."""
+    """Run the pip of a Python; show only large downloads and the last step, or the last lines if it
+    fails.
+    """
     command = [str(python), "-m", "pip", *arguments, "--progress-bar", "off"]
     lines: list[str] = []
     with subprocess.Popen(
@@ -172,7 +197,11 @@ def summary(line: str) -> str:
     words = line.split()
     if words[:1] == ["Downloading"] and (line.endswith("GB)") or line.endswith("MB)")):
         number = float(words[-2].strip("(")) * (1000 if line.endswith("GB)") else 1)
-        return f"downloading {words[1].rsplit('/', 1)[-1]} {' '.join(words[2:])}" if number >= 10 else ""
+        return (
+            f"downloading {words[1].rsplit('/', 1)[-1]} {' '.join(words[2:])}"
+            if number >= 10
+            else ""
+        )
     if line.startswith("Installing collected packages:"):
         return f"installing {line.count(',') + 1} packages"
     return ""

@@ -3,10 +3,10 @@
     python3 ci/run_tests.py --browser          all of it, from a clean machine that has a Chromium
     python3 ci/browser.py 00 02 --only lab4    some lessons in one environment
 
-Three environments. lab4: the project's own JupyterLab and ipywidgets. lab3: JupyterLab 3.6 with ipywidgets 7.7.1.
-plain: JupyterLab without the extension for widgets, where each reading copy must be whole. Pictures, server logs and
-the notebooks as they were saved lie in build/browser/. Lessons run in fast mode and use what the cache holds.
-"""
+Three environments. lab4: the project's own JupyterLab and ipywidgets. lab3: JupyterLab 3.6 with
+ipywidgets 7.7.1. plain: JupyterLab without the extension for widgets, where each reading copy must
+be whole. Pictures, server logs and the notebooks as they were saved lie in build/browser/. Lessons
+run in fast mode and use what the cache holds."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ import browser_place as place
 from bootstrap import ROOT, say
 
 PARTS = ("checks", "plain", "lab4", "lab3", "book")
-TESTS = {"checks": "tests/browser", "book": "tests/test_book.py"}
+TESTS = {"checks": "tests/browser", "book": "tests/ci/test_book.py"}
 
 
 def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tuple[int, int]:
-    """(passed, failed): a lesson in an environment counts as one, and so does each of the two test files."""
+    """(passed, failed): a lesson in an environment counts as one, and so does each of the two test
+    files.
+    """
     tools = place.tools()
     results = []
     for part in parts:
@@ -37,11 +39,25 @@ def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tup
 
 
 def tests(tools: Path, path: str) -> bool:
-    """Run tests with Playwright at hand; one that skips here is a failure, as everything it needs is installed."""
+    """Run tests with Playwright at hand; one that skips here is a failure, as everything it needs
+    is installed.
+    """
     report = place.HOME / "tests.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", f"--junitxml={report}", path]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1", "PYTHONPATH": str(tools)})
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-rs",
+        f"--junitxml={report}",
+        path,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
+    )
     return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
 
 
@@ -60,7 +76,9 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sdft-") as folder, sync_playwright() as play:
         folder = Path(folder) / "notebooks"
-        shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("src", "__pycache__"))
+        shutil.copytree(
+            ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("src", "__pycache__")
+        )
         program = chromium.start(play)
         with place.server(python, out / "jupyter", folder, widgets=part != "plain") as server:
             for path in copies(folder, numbers):
@@ -75,13 +93,21 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
 
 def copies(folder: Path, numbers: list[str] | None) -> list[Path]:
     """The reading copies, in order, of the lessons with these numbers (none given: of all)."""
-    return [path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")) if not numbers or path.stem[:2] in numbers]
+    return [
+        path
+        for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+        if not numbers or path.stem[:2] in numbers
+    ]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons (default: all)")
-    parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be given again")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="this part; may be given again"
+    )
     options = parser.parse_args()
     bootstrap.ensure_venv()
     passed, failed = run(options.numbers, tuple(options.only or PARTS))

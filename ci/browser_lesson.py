@@ -1,4 +1,6 @@
-"""One lesson in the browser: opened, run, its widgets used, saved; and what a reader would complain about."""
+"""One lesson in the browser: opened, run, its widgets used, saved; and what a reader would complain
+about.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Found:
 
 
 def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
-    """Show a reading copy in a page of its own; with ``runs``, run it in fast mode and use its widgets."""
+    """Show a reading copy in a page of its own; with ``runs``, run it in fast mode and use its
+    widgets.
+    """
     from playwright.sync_api import Error
 
     found = Found()
@@ -61,7 +65,9 @@ def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
 
 
 def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
-    """Run all cells of a copy without outputs, compare with the reading copy, use the widgets, save."""
+    """Run all cells of a copy without outputs, compare with the reading copy, use the widgets,
+    save.
+    """
     import nbformat
 
     reading = prepare(path)
@@ -81,16 +87,19 @@ def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     lab.save(page)
     shutil.copy(path, out / path.name)
     saved = nbformat.read(path, as_version=4)
-    made = sum(WIDGET in output.get("data", {}) for cell in saved.cells for output in cell.get("outputs", []))
+    made = sum(
+        WIDGET in output.get("data", {})
+        for cell in saved.cells
+        for output in cell.get("outputs", [])
+    )
     if made != found.widgets:
         found.wrong.append(f"{made} widgets were made, and the page shows {found.widgets}")
     found.wrong += not_whole(saved)
 
 
 def prepare(path: Path):
-    """Make the file a copy without outputs in fast mode, as papermill does it, and return the reading copy with the
-    cell that papermill added, so that the two match cell by cell.
-    """
+    """Make the file a copy without outputs in fast mode, as papermill does it, and return the
+    reading copy with the cell that papermill added, so that the two match cell by cell."""
     import nbformat
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
@@ -109,7 +118,9 @@ def prepare(path: Path):
 
 
 def note(cells: list[dict], notebook, found: Found) -> None:
-    """Count what the page shows, and complain about pictures that are broken and figures or tables that are missing."""
+    """Count what the page shows, and complain about pictures that are broken and figures or tables
+    that are missing.
+    """
     found.cells, found.widgets = len(cells), sum(cell["widgets"] for cell in cells)
     found.figures = sum(len(cell["figures"]) for cell in cells)
     for index, (shown, cell) in enumerate(zip(cells, notebook.cells)):
@@ -119,9 +130,13 @@ def note(cells: list[dict], notebook, found: Found) -> None:
         figures = sum(any(kind.startswith("image/") for kind in data) for data in outputs)
         tables = sum("<table" in str(data.get("text/html", "")) for data in outputs)
         if len(shown["figures"]) < figures:
-            found.wrong.append(f"cell {index}: {len(shown['figures'])} figures, and the reading copy has {figures}")
+            found.wrong.append(
+                f"cell {index}: {len(shown['figures'])} figures, and the reading copy has {figures}"
+            )
         if shown["tables"] < tables:
-            found.wrong.append(f"cell {index}: {shown['tables']} tables, and the reading copy has {tables}")
+            found.wrong.append(
+                f"cell {index}: {shown['tables']} tables, and the reading copy has {tables}"
+            )
 
 
 def not_run(cells: list[dict]) -> list[str]:
@@ -136,16 +151,21 @@ def not_run(cells: list[dict]) -> list[str]:
 
 
 def not_whole(executed) -> list[str]:
-    """Widgets of a saved notebook that no static figure or table comes before, in its cell or the code cell above."""
+    """Widgets of a saved notebook that no static figure or table comes before, in its cell or the
+    code cell above.
+    """
     wrong, above = [], ""
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code":
             continue
         outputs = [output.get("data", {}) for output in cell.outputs]
         static = "".join(
-            f"{kind} {data[kind]}" for data in outputs if WIDGET not in data for kind in ("image/png", "text/html")
+            f"{kind} {data[kind]}"
+            for data in outputs
+            if WIDGET not in data
+            for kind in ("image/png", "text/html")
             if kind in data
-        )  # fmt: skip
+        )
         if any(WIDGET in data for data in outputs) and not any(
             word in static + above for word in ("image/png", "<table")
         ):

@@ -1,4 +1,6 @@
-"""One notebook in a JupyterLab page: open it, run it as a reader does, say what the page shows, take pictures."""
+"""One notebook in a JupyterLab page: open it, run it as a reader does, say what the page shows,
+take pictures.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ SIZE = {"width": 1280, "height": 1600}
 PIXEL = '<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20" style="background:#bbb"/>'
 BADGE = "/assets/colab-badge.svg"
 # What the console may say although nothing is wrong: (pattern, reason).
-ALLOWED = [("font at 'about:blank'|ERR_FAILED at about:blank$", "JupyterLab 3's MathJax tries a font without address")]
+ALLOWED = [
+    (
+        "font at 'about:blank'|ERR_FAILED at about:blank$",
+        "JupyterLab 3's MathJax tries a font without address",
+    )
+]
 LOOK = """cells => cells.map(cell => {
   const all = what => [...cell.querySelectorAll(what)], texts = what => all(what).map(one => one.textContent);
   const own = all('.jp-OutputArea-output img').filter(one => !one.closest('.jupyter-widgets'));
@@ -31,7 +38,9 @@ LOOK = """cells => cells.map(cell => {
 
 
 class Listener:
-    """Collects what a page complains about, and every address outside this machine that it asks for."""
+    """Collects what a page complains about, and every address outside this machine that it asks
+    for.
+    """
 
     def __init__(self, page) -> None:
         self.complaints: list[str] = []
@@ -49,7 +58,9 @@ class Listener:
             self.complaints.append(f"console: {text[:300]}")
 
     def answer(self, route) -> None:
-        """Let this machine answer; a Colab badge gets a picture of its size; anything else is refused and noted."""
+        """Let this machine answer; a Colab badge gets a picture of its size; anything else is
+        refused and noted.
+        """
         address = urlsplit(route.request.url)
         if address.hostname == "127.0.0.1" or address.scheme in ("data", "blob"):
             route.continue_()
@@ -61,7 +72,9 @@ class Listener:
 
 
 def open_notebook(page, server, name: str, cells: int) -> None:
-    """Show a notebook; return when all of its cells are in the page and its kernel, if it has one, is idle."""
+    """Show a notebook; return when all of its cells are in the page and its kernel, if it has one,
+    is idle.
+    """
     page.goto(f"{server.url}lab/tree/{quote(name)}?reset&token={server.token}")
     page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook", timeout=120_000)
     until(lambda: page.locator(CELLS).count() >= cells, 120, f"{name}: {cells} cells are shown")
@@ -83,12 +96,16 @@ def until(true, seconds: float, what: str, pause: float = 0.3) -> None:
 
 
 def look(page) -> list[dict]:
-    """What each cell shows: see LOOK. Prompts are "" (never run), "*" (waiting or running) or the count."""
+    """What each cell shows: see LOOK. Prompts are "" (never run), "*" (waiting or running) or the
+    count.
+    """
     return page.locator(CELLS).evaluate_all(LOOK)
 
 
 def run_all(page, seconds: float) -> None:
-    """Menu Run, entry Run All Cells; return when no cell waits any more (an error ends the waiting, too)."""
+    """Menu Run, entry Run All Cells; return when no cell waits any more (an error ends the waiting,
+    too).
+    """
     for attempt in range(3):  # JupyterLab drops a run that comes while it connects to the kernel
         page.locator("#jp-MainMenu li", has_text=re.compile("^Run$")).click()
         page.locator('li[data-command="runmenu:run-all"]').click()
@@ -98,18 +115,27 @@ def run_all(page, seconds: float) -> None:
         except TimeoutError:
             if attempt == 2:
                 raise
-    until(lambda: not any(cell["prompt"] == "*" for cell in look(page)), seconds, "all cells have run", pause=2)
+    until(
+        lambda: not any(cell["prompt"] == "*" for cell in look(page)),
+        seconds,
+        "all cells have run",
+        pause=2,
+    )
     until(lambda: status(page) == "idle", 60, "the kernel is idle")
 
 
 def run_by_keyboard(page, index: int) -> str | None:
-    """Choose a code cell and press Shift+Enter; a complaint unless it ran again and the next cell is chosen."""
+    """Choose a code cell and press Shift+Enter; a complaint unless it ran again and the next cell
+    is chosen.
+    """
     cell = page.locator(CELLS).nth(index)
     before = look(page)[index]["prompt"]
     cell.locator(".jp-InputPrompt").click()
     page.keyboard.press("Shift+Enter")
     try:
-        until(lambda: look(page)[index]["prompt"] not in (before, "*"), 120, "Shift+Enter runs a cell")
+        until(
+            lambda: look(page)[index]["prompt"] not in (before, "*"), 120, "Shift+Enter runs a cell"
+        )
         until(lambda: chosen(page) == index + 1, 10, "Shift+Enter goes on to the next cell")
     except TimeoutError as error:
         return str(error)
@@ -118,7 +144,9 @@ def run_by_keyboard(page, index: int) -> str | None:
 
 def chosen(page) -> int:
     """The place of the active cell."""
-    return page.locator(CELLS).evaluate_all("cells => cells.findIndex(cell => cell.matches('.jp-mod-active'))")
+    return page.locator(CELLS).evaluate_all(
+        "cells => cells.findIndex(cell => cell.matches('.jp-mod-active'))"
+    )
 
 
 def save(page) -> None:
@@ -128,10 +156,14 @@ def save(page) -> None:
 
 
 def pictures(page, stem: Path) -> list[Path]:
-    """The whole notebook as pictures of the page's height: ``stem``-01.png, ...; earlier ones are removed."""
+    """The whole notebook as pictures of the page's height: ``stem``-01.png, ...; earlier ones are
+    removed.
+    """
     for old in stem.parent.glob(f"{stem.name}-[0-9]*.png"):
         old.unlink()
-    windowed = page.locator(f"{NOTEBOOK} .jp-WindowedPanel-outer")  # JupyterLab 4; in 3 the notebook itself scrolls
+    windowed = page.locator(
+        f"{NOTEBOOK} .jp-WindowedPanel-outer"
+    )  # JupyterLab 4; in 3 the notebook itself scrolls
     pane = windowed if windowed.count() else page.locator(f"{NOTEBOOK} .jp-Notebook")
     found, step = [], 0
     while True:

@@ -1,4 +1,5 @@
-"""What the browser test needs, in build/browser/: Playwright, an old JupyterLab, and servers that the test starts.
+"""What the browser test needs, in build/browser/: Playwright, an old JupyterLab, and servers that
+the test starts.
 
 Nothing is added to .venv. Environments are made once and again when their list of packages changes.
 """
@@ -26,11 +27,17 @@ from bootstrap import ROOT, say, stop
 
 HOME = ROOT / "build" / "browser"
 PROJECT = site.getsitepackages()[0] if hasattr(site, "getsitepackages") else ""
-LAB3 = ["jupyterlab==3.6.8", "ipywidgets==7.7.1", "jupyterlab-widgets==1.1.11", "widgetsnbextension==3.6.10",
-        "notebook==6.5.7"]  # fmt: skip
+LAB3 = [
+    "jupyterlab==3.6.8",
+    "ipywidgets==7.7.1",
+    "jupyterlab-widgets==1.1.11",
+    "widgetsnbextension==3.6.10",
+    "notebook==6.5.7",
+]
 MANAGER = "@jupyter-widgets/jupyterlab-manager"
 START = 120  # seconds that a server may take until it answers
-# An old JupyterLab stays alone in its environment; only the kernel sees the project's packages, behind its own.
+# An old JupyterLab stays alone in its environment; only the kernel sees the project's packages,
+# behind its own.
 KERNEL = "import site; site.addsitedir({0!r}); from ipykernel.kernelapp import launch_new_instance as go; go()"
 
 
@@ -61,7 +68,9 @@ def python_of(venv: Path) -> Path:
 
 
 def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
-    """The Python of an environment with these packages; ``behind``: with the project's own after them."""
+    """The Python of an environment with these packages; ``behind``: with the project's own after
+    them.
+    """
     venv = home / name
     stamp, made_from = venv / "made-from.json", [*packages, PROJECT if behind else "", sys.version]
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
@@ -84,9 +93,15 @@ def packages_of(venv: Path) -> Path:
 
 
 def tools() -> Path:
-    """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this process finds them."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    python = environment("tools", ["-c", "constraints.txt", *extras["browser"], *extras["book"]], behind=True)
+    """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this
+    process finds them.
+    """
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    python = environment(
+        "tools", ["-c", "constraints.txt", *extras["browser"], *extras["book"]], behind=True
+    )
     folder = packages_of(python.parent.parent)
     site.addsitedir(str(folder))
     return folder
@@ -98,15 +113,24 @@ def write(path: Path, text: str) -> None:
 
 
 def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
-    """Lay out a server's own settings in an empty folder; the variables that lead it there, and its kernels.
+    """Lay out a server's own settings in an empty folder; the variables that lead it there, and its
+    kernels.
 
-    No questions about news, none of the user's own settings; without ``widgets`` their extension is switched off.
-    """
+    No questions about news, none of the user's own settings; without ``widgets`` their extension is
+    switched off."""
     news = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    write(place / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings",
-          json.dumps(news))  # fmt: skip
-    write(place / "config" / "labconfig" / "page_config.json",
-          json.dumps({"disabledExtensions": {MANAGER: not widgets}}))  # fmt: skip
+    write(
+        place
+        / "settings"
+        / "@jupyterlab"
+        / "apputils-extension"
+        / "notification.jupyterlab-settings",
+        json.dumps(news),
+    )
+    write(
+        place / "config" / "labconfig" / "page_config.json",
+        json.dumps({"disabledExtensions": {MANAGER: not widgets}}),
+    )
     own = python.parent.parent == Path(sys.prefix)
     start = ["-m", "ipykernel_launcher"] if own else ["-c", KERNEL.format(PROJECT)]
     kernel = {
@@ -132,13 +156,28 @@ def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
 
 @contextlib.contextmanager
 def server(python: Path, place: Path, folder: Path, *, widgets: bool = True):
-    """A JupyterLab of this Python on ``folder``, with its settings and log in ``place``; ended on leaving."""
+    """A JupyterLab of this Python on ``folder``, with its settings and log in ``place``; ended on
+    leaving.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {**os.environ, **settings(place, python, widgets=widgets), "JUPYTER_TOKEN": secrets.token_hex(16)}
-    command = [str(python), "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-               "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    own = {
+        **os.environ,
+        **settings(place, python, widgets=widgets),
+        "JUPYTER_TOKEN": secrets.token_hex(16),
+    }
+    command = [
+        str(python),
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+    ]
     running = Server(f"http://127.0.0.1:{port}/", own["JUPYTER_TOKEN"], folder)
     with (place / "server.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=own, cwd=folder)

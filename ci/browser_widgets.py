@@ -1,7 +1,8 @@
-"""The controls of a widget as a reader uses them: each one by mouse, and by keyboard, and the view must change.
+"""The controls of a widget as a reader uses them: each one by mouse, and by keyboard, and the view
+must change.
 
-JupyterLab 4 takes bare ArrowDown and letters for its own commands, in a list or a dropdown too; hence these keys.
-"""
+JupyterLab 4 takes bare ArrowDown and letters for its own commands, in a list or a dropdown too;
+hence these keys."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from browser_page import CELLS, chosen
 ROOTS = ".jp-OutputArea-output:has(.jupyter-widgets)"
 SLIDER = ".widget-slider"
 HANDLE, TRACK = ".noUi-handle, .ui-slider-handle", ".noUi-base, .ui-slider"  # ipywidgets 8, 7
-DROPDOWN, LIST, BUTTONS = ".widget-dropdown select", ".widget-select-multiple select", ".widget-toggle-buttons button"
+DROPDOWN, LIST, BUTTONS = (
+    ".widget-dropdown select",
+    ".widget-select-multiple select",
+    ".widget-toggle-buttons button",
+)
 ANY = "select, button, input, textarea, " + HANDLE
 WAIT = 20  # seconds that a view may take to change: a figure may be drawn anew
 
@@ -40,7 +45,9 @@ def try_widget(page, index: int) -> tuple[int, list[str]]:
     wrong += press_each(page, view, buttons) if buttons else []
     if not count:
         wrong.append("no control that the test knows")
-    known = len(cell.locator(f"{DROPDOWN}, {LIST}, {BUTTONS}").all()) + len(cell.locator(SLIDER).all())
+    known = len(cell.locator(f"{DROPDOWN}, {LIST}, {BUTTONS}").all()) + len(
+        cell.locator(SLIDER).all()
+    )
     if known != len(cell.locator(ROOTS).first.locator(ANY).all()):
         wrong.append("a control that the test does not know")
     if view.locator("img").evaluate_all("all => all.some(one => !one.naturalWidth || !one.alt)"):
@@ -49,7 +56,9 @@ def try_widget(page, index: int) -> tuple[int, list[str]]:
 
 
 def changes(view, act, what: str) -> list[str]:
-    """A complaint unless the view differs after ``act()``: other text, or other bytes of its image."""
+    """A complaint unless the view differs after ``act()``: other text, or other bytes of its
+    image.
+    """
     before = view.inner_html()
     act()
     end = time.monotonic() + WAIT
@@ -61,14 +70,20 @@ def changes(view, act, what: str) -> list[str]:
 
 
 def pick_each(page, view, dropdown) -> list[str]:
-    """Every option once, the first one last; then open the list by keyboard, choose the next option, and back."""
+    """Every option once, the first one last; then open the list by keyboard, choose the next
+    option, and back.
+    """
     options = dropdown.locator("option").all_text_contents()
     if len(options) < 2:
         return []
     wrong = []
     for option in [*options[1:], options[0]]:
-        wrong += changes(view, lambda name=option: dropdown.select_option(label=name), f"picking {option}")
-    return wrong + by_keyboard(page, view, dropdown, ("Space ArrowDown Enter", "Home"), "the dropdown")
+        wrong += changes(
+            view, lambda name=option: dropdown.select_option(label=name), f"picking {option}"
+        )
+    return wrong + by_keyboard(
+        page, view, dropdown, ("Space ArrowDown Enter", "Home"), "the dropdown"
+    )
 
 
 def slide(page, view, slider) -> list[str]:
@@ -96,7 +111,9 @@ def pick_fewer(page, view, choice) -> list[str]:
     options = choice.locator("option").all_text_contents()
     if len(options) < 2:
         return []
-    wrong = changes(view, lambda: choice.select_option(label=options[0]), f"choosing {options[0]} alone")
+    wrong = changes(
+        view, lambda: choice.select_option(label=options[0]), f"choosing {options[0]} alone"
+    )
     wrong += by_keyboard(page, view, choice, ("Control+ArrowDown Control+Space",), "the list")
     return wrong + changes(view, lambda: choice.select_option(label=options), "choosing all again")
 
@@ -110,7 +127,9 @@ def press_each(page, view, buttons) -> list[str]:
 
 
 def by_keyboard(page, view, control, strokes: tuple[str, ...], what: str) -> list[str]:
-    """Each stroke (keys, one after the other) changes the view, and does not choose another cell."""
+    """Each stroke (keys, one after the other) changes the view, and does not choose another
+    cell.
+    """
     wrong = []
     for stroke in strokes:
         control.focus()

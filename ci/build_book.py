@@ -1,10 +1,10 @@
-"""The book: a static site from the reading copies of the lessons, the docstrings and the pages in ci/book.
+"""The book: a static site from the reading copies of the lessons, the docstrings and the pages in
+ci/book.
 
     python3 ci/build_book.py    then open build/book/index.html
 
-The first start installs the extra `book` into .venv. Building needs no network: no lesson runs, and every script,
-style and picture of the site lies in its folder. A warning of Sphinx is an error.
-"""
+The first start installs the extra `book` into .venv. Building needs no network: no lesson runs, and
+every script, style and picture of the site lies in its folder. A warning of Sphinx is an error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ NOT_PAGES = shutil.ignore_patterns("conf.py", "api.toml", "static", "__pycache__
 
 def installed() -> bool:
     """True if Sphinx and what it needs for the book can be imported."""
-    return all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml"))
+    return all(
+        importlib.util.find_spec(name)
+        for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml")
+    )
 
 
 def stage(folder: Path) -> None:
@@ -47,13 +50,20 @@ def stage(folder: Path) -> None:
 
 
 def lesson(path: Path) -> str:
-    """A reading copy for the site: the badge as words, since its picture lies elsewhere, and alt texts for Sphinx."""
+    """A reading copy for the site: the badge as words, since its picture lies elsewhere, and alt
+    texts for Sphinx.
+    """
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].source = BADGE.sub(r"[Open this lesson in Colab](\1)", notebook.cells[0].source)
+    notebook.cells[0].source = BADGE.sub(
+        r"[Open this lesson in Colab](\1)", notebook.cells[0].source
+    )
     for cell in notebook.cells:
-        alts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.get("outputs", [])]
+        alts = [
+            output.get("metadata", {}).get("image/png", {}).get("alt")
+            for output in cell.get("outputs", [])
+        ]
         if any(alts):
             cell.metadata["mystnb"] = {"image": {"alt": next(filter(None, alts))}}
     return nbformat.writes(notebook)
@@ -65,24 +75,45 @@ def write(path: Path, text: str) -> None:
 
 
 def build(out: Path = OUT) -> int:
-    """Sphinx's exit code; its words go to the terminal. Nothing of an earlier build stays in ``out``."""
+    """Sphinx's exit code; its words go to the terminal. Nothing of an earlier build stays in
+    ``out``.
+    """
     source = out.with_name(out.name + "-src")
     stage(source)
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-c", str(TEXTS)]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "-c",
+        str(TEXTS),
+    ]
     settings = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    return subprocess.run([*command, "-d", f"{source}/.doctrees", str(source), str(out)], env=settings).returncode
+    return subprocess.run(
+        [*command, "-d", f"{source}/.doctrees", str(source), str(out)], env=settings
+    ).returncode
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     bootstrap.ensure_venv()
     if not installed():
         say("Installing Sphinx and its theme (once) ...")
         bootstrap.run_pip(["install", "-c", "constraints.txt", "-e", ".[book]"])
     code = build()
     place = (OUT / "index.html").relative_to(ROOT)
-    say("The book was not built; Sphinx's words are above." if code else f"The book is built: open {place}.")
+    say(
+        "The book was not built; Sphinx's words are above."
+        if code
+        else f"The book is built: open {place}."
+    )
     return code
 
 

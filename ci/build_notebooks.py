@@ -1,4 +1,5 @@
-"""Make every copy of the lessons from `notebooks/src/NN_name.py`, and the table of lessons in both READMEs.
+"""Make every copy of the lessons from `notebooks/src/NN_name.py`, and the table of lessons in both
+READMEs.
 
     notebooks/NN_name.ipynb             to read: solutions in place, outputs of a full run
     notebooks/student/NN_name.ipynb     to work in: exercises open, no outputs
@@ -33,7 +34,8 @@ FAST = (
 
 
 def reading_copy(source: Path, executed_folder: Path | None, *, run: bool = True):
-    """(notebook, complaint): the copy of one lesson, with outputs from a run, else those it already has.
+    """(notebook, complaint): the copy of one lesson, with outputs from a run, else those it already
+    has.
 
     Exercises that the run does not hold are run now, or with ``run`` off complained about.
     """
@@ -49,10 +51,16 @@ def reading_copy(source: Path, executed_folder: Path | None, *, run: bool = True
         return notebook, f"{place} does not come from a complete run: run ci/run_tutorial.py"
     if record["mode"] == "fast":
         if executed_folder and recorded_mode(NOTEBOOKS / f"{source.stem}.ipynb") == "default":
-            return notebook, f"{place} comes from a fast run, and the copy from a full one, which stays"
+            return (
+                notebook,
+                f"{place} comes from a fast run, and the copy from a full one, which stays",
+            )
         notebook.cells[0].source += FAST
     if not record.get("code_sha256") == code_sha256(executed) == code_sha256(notebook):
-        return notebook, f"{place} ran other code than {source.name} holds now: run ci/run_tutorial.py"
+        return (
+            notebook,
+            f"{place} ran other code than {source.name} holds now: run ci/run_tutorial.py",
+        )
     try:
         return with_outputs(notebook, executed), ""
     except KeyError:
@@ -65,23 +73,34 @@ def recorded_mode(copy: Path) -> str | None:
     """The mode of the run whose outputs a reading copy holds."""
     import nbformat
 
-    return nbformat.read(copy, as_version=4).metadata.get("sdft", {}).get("mode") if copy.exists() else None
+    return (
+        nbformat.read(copy, as_version=4).metadata.get("sdft", {}).get("mode")
+        if copy.exists()
+        else None
+    )
 
 
 def other_copies(source: Path) -> dict[Path, str]:
-    """The student's and the instructor's copy of one lesson; marks that are not in pairs end the program."""
+    """The student's and the instructor's copy of one lesson; marks that are not in pairs end the
+    program.
+    """
     try:
         student = audiences.for_students(to_notebook(source, "student"))
     except ValueError as error:
         bootstrap.stop(f"{source.name}: {error}; each {audiences.BEGIN} needs its {audiences.END}.")
     instructor = audiences.graded(to_notebook(source, "instructor", notes=True))
     name = f"{source.stem}.ipynb"
-    return {NOTEBOOKS / "student" / name: text_of(student), NOTEBOOKS / "instructor" / name: text_of(instructor)}
+    return {
+        NOTEBOOKS / "student" / name: text_of(student),
+        NOTEBOOKS / "instructor" / name: text_of(instructor),
+    }
 
 
 def unexecuted() -> dict[Path, str]:
     """Every made file that holds no outputs, with the text it should have."""
-    files = {path: text for source in lesson_sources() for path, text in other_copies(source).items()}
+    files = {
+        path: text for source in lesson_sources() for path, text in other_copies(source).items()
+    }
     return files | lesson_table.pages()
 
 
@@ -102,7 +121,9 @@ def check() -> list[str]:
         elif differs(NOTEBOOKS / f"{source.stem}.ipynb", text_of(notebook)):
             wrong.append(f"{source.stem}.ipynb differs from its source: run ci/build_notebooks.py.")
     stale = [path for path, text in unexecuted().items() if differs(path, text)]
-    return wrong + [f"{shown(path)} differs from its source: run ci/build_notebooks.py." for path in stale]
+    return wrong + [
+        f"{shown(path)} differs from its source: run ci/build_notebooks.py." for path in stale
+    ]
 
 
 def differs(path: Path, text: str) -> bool:
@@ -115,7 +136,9 @@ def shown(path: Path) -> str:
 
 
 def build(executed_folder: Path | None) -> list[str]:
-    """Write every copy; returns the complaints. A reading copy with a complaint stays as it was, outputs and all."""
+    """Write every copy; returns the complaints. A reading copy with a complaint stays as it was,
+    outputs and all.
+    """
     complaints = []
     for source in lesson_sources():
         notebook, complaint = reading_copy(source, executed_folder)
@@ -139,9 +162,17 @@ def write(path: Path, text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--check", action="store_true", help="only compare; exit 1 if a copy is not fresh")
-    choice.add_argument("--execute", nargs="?", const=EXECUTED, type=Path, metavar="FOLDER",
-                        help="take the outputs of a run, by default from build/lessons")  # fmt: skip
+    choice.add_argument(
+        "--check", action="store_true", help="only compare; exit 1 if a copy is not fresh"
+    )
+    choice.add_argument(
+        "--execute",
+        nargs="?",
+        const=EXECUTED,
+        type=Path,
+        metavar="FOLDER",
+        help="take the outputs of a run, by default from build/lessons",
+    )
     choice.add_argument("--repo", metavar="OWNER/NAME", help="the repository that the badges open")
     options = parser.parse_args()
     bootstrap.ensure_venv()

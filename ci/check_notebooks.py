@@ -3,8 +3,8 @@
     python3 ci/check_notebooks.py                      all copies of all lessons
     python3 ci/check_notebooks.py notebooks/00*.ipynb  some of them
 
-Needs neither torch nor a network. That the copies are fresh is what `ci/build_notebooks.py --check` looks at.
-"""
+Needs neither torch nor a network. That the copies are fresh is what `ci/build_notebooks.py --check`
+looks at."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ ROOT = bootstrap.ROOT
 
 def notebooks(folder: Path = ROOT / "notebooks") -> list[Path]:
     """Every copy of every lesson: reading copies, then those in `student/` and `instructor/`."""
-    return [path for part in ("", "student", "instructor") for path in sorted((folder / part).glob("*.ipynb"))]
+    return [
+        path
+        for part in ("", "student", "instructor")
+        for path in sorted((folder / part).glob("*.ipynb"))
+    ]
 
 
 def all_checks() -> list:
@@ -41,7 +45,9 @@ def read(path: Path):
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        reason = str(error).strip().splitlines()[0][:150] if str(error).strip() else type(error).__name__
+        reason = (
+            str(error).strip().splitlines()[0][:150] if str(error).strip() else type(error).__name__
+        )
         return None, f"is no valid notebook ({reason})"
     return notebook, ""
 
@@ -80,14 +86,18 @@ def shown(path: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all under notebooks/")
     options = parser.parse_args()
     bootstrap.ensure_venv()
     paths = options.notebooks or notebooks()
     wrong = [f"{shown(path)}: {sentence}." for path in paths for sentence in check(path)]
     wrong += [f"{sentence}." for sentence in spelling(paths)]
-    print("\n".join(wrong) or f"{len(paths)} notebooks pass {len(all_checks())} checks and codespell.")
+    print(
+        "\n".join(wrong) or f"{len(paths)} notebooks pass {len(all_checks())} checks and codespell."
+    )
     return 1 if wrong else 0
 
 

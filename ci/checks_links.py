@@ -1,4 +1,6 @@
-"""Checks of links, without a network: files and headings exist, the badge opens the copy that it stands in."""
+"""Checks of links, without a network: files and headings exist, the badge opens the copy that it
+stands in.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,16 @@ def links(notebook) -> list[tuple[int, str]]:
 
 
 def anchors(names: list[str]) -> set[str]:
-    """The anchors of headings, as JupyterLab (`A-heading`) and as GitHub (`a-heading`) make them."""
+    """The anchors of headings, as JupyterLab (`A-heading`) and as GitHub (`a-heading`) make
+    them.
+    """
     jupyter = {name.replace(" ", "-") for name in names}
     github: set[str] = set()
     for name in names:
         made = re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-")
-        again = sum(re.fullmatch(rf"{re.escape(made)}(-\d+)?", known) is not None for known in github)
+        again = sum(
+            re.fullmatch(rf"{re.escape(made)}(-\d+)?", known) is not None for known in github
+        )
         github.add(f"{made}-{again}" if again else made)
     return jupyter | github
 
@@ -65,12 +71,24 @@ def badge(notebook, path: Path) -> list[str]:
     """The header has one Colab badge, and it opens this very copy in this very repository."""
     slug, branch = repository()
     shown = path.resolve()
-    inside = shown.relative_to(bootstrap.ROOT).as_posix() if shown.is_relative_to(bootstrap.ROOT) else path.name
+    inside = (
+        shown.relative_to(bootstrap.ROOT).as_posix()
+        if shown.is_relative_to(bootstrap.ROOT)
+        else path.name
+    )
     wanted = f"{COLAB}/github/{slug}/blob/{branch}/{inside}"
-    found = [(index, target) for index, target in links(notebook) if target.startswith(f"{COLAB}/github/")]
+    found = [
+        (index, target)
+        for index, target in links(notebook)
+        if target.startswith(f"{COLAB}/github/")
+    ]
     if not [index for index, _ in found if index == 0]:
         return ["cell 0: there is no Colab badge"]
-    return [f"cell {index}: the badge opens {target}, not {wanted}" for index, target in found if target != wanted]
+    return [
+        f"cell {index}: the badge opens {target}, not {wanted}"
+        for index, target in found
+        if target != wanted
+    ]
 
 
 CHECKS = (resolve, badge)

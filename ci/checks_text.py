@@ -1,4 +1,6 @@
-"""Checks of a lesson's text and code. Each takes (notebook, path) and returns what is wrong, a sentence a finding."""
+"""Checks of a lesson's text and code. Each takes (notebook, path) and returns what is wrong, a
+sentence a finding.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,25 @@ from statistics import median
 
 from lessons import tags_of
 
-LONGEST, MEDIAN, SETUP = 25, 10, 12  # lines of a code cell that are not blank; of a cell tagged `setup`
-UNNUMBERED = {"Summary", "Check yourself", "Quiz", "Wrap-up quiz", "Exercises", "What next", "Further reading",
-              "For instructors"}  # fmt: skip
+LONGEST, MEDIAN, SETUP = (
+    25,
+    10,
+    12,
+)  # lines of a code cell that are not blank; of a cell tagged `setup`
+UNNUMBERED = {
+    "Summary",
+    "Check yourself",
+    "Quiz",
+    "Wrap-up quiz",
+    "Exercises",
+    "What next",
+    "Further reading",
+    "For instructors",
+}
 HEADER = ("**You will**", "**Before you start:**", "**Time:**")
-TIME = re.compile(r"\b(?:minutes?|seconds?|hours?)\b.*\b[\d.]+ [GM]B\b|\b[\d.]+ [GM]B\b.*\b(?:minutes?|seconds?)\b")
+TIME = re.compile(
+    r"\b(?:minutes?|seconds?|hours?)\b.*\b[\d.]+ [GM]B\b|\b[\d.]+ [GM]B\b.*\b(?:minutes?|seconds?)\b"
+)
 INSTALL = r"\bpip3?[\"', ]+install\b"
 FORBIDDEN = {
     r"^\s*[!%]": "a shell line or magic; write Python",
@@ -42,12 +58,17 @@ def headings(notebook) -> list[tuple[int, int, str]]:
     found = []
     for index, cell in of_kind(notebook, "markdown"):
         without_code = re.sub(r"^(```|~~~).*?^\1", "", cell.source, flags=re.M | re.S)
-        found += [(index, len(hit[1]), hit[2].strip()) for hit in re.finditer(r"^(#{1,6}) +(.+)$", without_code, re.M)]
+        found += [
+            (index, len(hit[1]), hit[2].strip())
+            for hit in re.finditer(r"^(#{1,6}) +(.+)$", without_code, re.M)
+        ]
     return found
 
 
 def header(notebook, path: Path) -> list[str]:
-    """The first cell: a title with the lesson's number, what you will do, what you need, time and memory."""
+    """The first cell: a title with the lesson's number, what you will do, what you need, time and
+    memory.
+    """
     cells = notebook.cells
     text = cells[0].source if cells and cells[0].cell_type == "markdown" else ""
     wrong = []
@@ -61,9 +82,13 @@ def header(notebook, path: Path) -> list[str]:
 
 
 def numbered(notebook, path: Path) -> list[str]:
-    """One title; sections `## 1.`, `## 2.`, ... without a gap; the closing sections bear fixed names."""
+    """One title; sections `## 1.`, `## 2.`, ... without a gap; the closing sections bear fixed
+    names.
+    """
     found = headings(notebook)
-    wrong = [f"cell {index}: a second title, {text!r}" for index, level, text in found if level == 1][1:]
+    wrong = [
+        f"cell {index}: a second title, {text!r}" for index, level, text in found if level == 1
+    ][1:]
     expected, closed = 1, False
     for index, level, text in found:
         if level != 2:
@@ -75,7 +100,9 @@ def numbered(notebook, path: Path) -> list[str]:
         elif number and int(number[1]) == expected and not closed:
             expected += 1
         else:
-            wrong.append(f"cell {index}: heading {text!r} should be number {expected} or one of the closing sections")
+            wrong.append(
+                f"cell {index}: heading {text!r} should be number {expected} or one of the closing sections"
+            )
     return wrong if found else ["there are no headings"]
 
 
@@ -90,20 +117,35 @@ def heading_steps(notebook, path: Path) -> list[str]:
 
 
 def cell_length(notebook, path: Path) -> list[str]:
-    """Code cells: half of them have at most 10 lines, none has more than 25 (`setup`: 12); none is empty."""
+    """Code cells: half of them have at most 10 lines, none has more than 25 (`setup`: 12); none is
+    empty.
+    """
     code = of_kind(notebook, "code")
-    lengths = {index: sum(map(bool, map(str.strip, cell.source.splitlines()))) for index, cell in code}
+    lengths = {
+        index: sum(map(bool, map(str.strip, cell.source.splitlines()))) for index, cell in code
+    }
     limits = {index: SETUP if "setup" in tags_of(cell) else LONGEST for index, cell in code}
-    wrong = [f"cell {index}: {lines} lines of code, the limit is {limits[index]}" for index, lines in lengths.items()
-             if lines > limits[index]]  # fmt: skip
-    wrong += [f"cell {index}: is empty" for index, cell in enumerate(notebook.cells) if not cell.source.strip()]
+    wrong = [
+        f"cell {index}: {lines} lines of code, the limit is {limits[index]}"
+        for index, lines in lengths.items()
+        if lines > limits[index]
+    ]
+    wrong += [
+        f"cell {index}: is empty"
+        for index, cell in enumerate(notebook.cells)
+        if not cell.source.strip()
+    ]
     if lengths and median(lengths.values()) > MEDIAN:
-        wrong.append(f"the median code cell has {median(lengths.values()):g} lines, the limit is {MEDIAN}")
+        wrong.append(
+            f"the median code cell has {median(lengths.values()):g} lines, the limit is {MEDIAN}"
+        )
     return wrong
 
 
 def parses(notebook, path: Path) -> list[str]:
-    """Every code cell is Python, without shell lines, downloads, tokens or questions; only `setup` may install."""
+    """Every code cell is Python, without shell lines, downloads, tokens or questions; only `setup`
+    may install.
+    """
     wrong = []
     for index, cell in of_kind(notebook, "code"):
         try:
@@ -111,13 +153,21 @@ def parses(notebook, path: Path) -> list[str]:
         except SyntaxError as error:
             wrong.append(f"cell {index}: is not Python ({error.msg}, line {error.lineno})")
         signs = [sign for sign in FORBIDDEN if sign != INSTALL or "setup" not in tags_of(cell)]
-        wrong += [f"cell {index}: {FORBIDDEN[sign]}" for sign in signs if re.search(sign, cell.source, re.M)]
+        wrong += [
+            f"cell {index}: {FORBIDDEN[sign]}"
+            for sign in signs
+            if re.search(sign, cell.source, re.M)
+        ]
     return wrong
 
 
 def parameters(notebook, path: Path) -> list[str]:
-    """One cell tagged `parameters`: `name: type = literal  # what it does`, line by line, nothing derived."""
-    tagged = [(index, cell) for index, cell in of_kind(notebook, "code") if "parameters" in tags_of(cell)]
+    """One cell tagged `parameters`: `name: type = literal  # what it does`, line by line, nothing
+    derived.
+    """
+    tagged = [
+        (index, cell) for index, cell in of_kind(notebook, "code") if "parameters" in tags_of(cell)
+    ]
     if len(tagged) != 1:
         return [f"{len(tagged)} cells are tagged `parameters`; there must be one"]
     index, cell = tagged[0]

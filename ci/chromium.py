@@ -6,7 +6,10 @@ import shutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "No Chromium was found; install one with `apt-get install chromium` or `playwright install chromium`."
-OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]  # so that it also starts as root and in a container
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+]  # so that it also starts as root and in a container
 
 
 def on_path() -> str | None:

@@ -1,8 +1,8 @@
-"""The tutorial on Binder and in GitHub Codespaces: their files, made from environment.yml, and the links in the README.
+"""The tutorial on Binder and in GitHub Codespaces: their files, made from environment.yml, and the
+links in the README.
 
-`python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU, so both take the
-CPU build of PyTorch, and both fetch the models while they are being made.
-"""
+`python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU,
+so both take the CPU build of PyTorch, and both fetch the models while they are being made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from lessons import lesson_sources, repository
 
 BEGIN, END = "<!-- cloud:begin -->", "<!-- cloud:end -->"
 ENVIRONMENT = ROOT / "environment.yml"
-BINDER, CODESPACES = ROOT / ".binder" / "environment.yml", ROOT / ".devcontainer" / "devcontainer.json"
+BINDER, CODESPACES = (
+    ROOT / ".binder" / "environment.yml",
+    ROOT / ".devcontainer" / "devcontainer.json",
+)
 HEAD = """# Made from environment.yml by ci/build_notebooks.py: change that file.
 # pip looks for its paths from this folder on.
 """
@@ -25,15 +28,23 @@ IMAGE = "mcr.microsoft.com/devcontainers/miniconda:3"
 
 def binder() -> str:
     """environment.yml as seen from `.binder/`, with the CPU build of PyTorch."""
-    lines = [line for line in ENVIRONMENT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in ENVIRONMENT.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
     text = HEAD + "\n".join(lines) + "\n"
     pins = re.search(r"^( *- )-c constraints\.txt$", text, re.M)
-    text = text.replace(pins[0], f"{pins[1]}--extra-index-url {CPU_INDEX}\n{pins[1]}-c ../constraints.txt")
+    text = text.replace(
+        pins[0], f"{pins[1]}--extra-index-url {CPU_INDEX}\n{pins[1]}-c ../constraints.txt"
+    )
     return re.sub(r"^( *- )-e \.(?= )", r"\1-e ..", text, flags=re.M)
 
 
 def codespaces() -> str:
-    """A container that makes the conda environment of environment.yml and opens the first lesson in its kernel."""
+    """A container that makes the conda environment of environment.yml and opens the first lesson in
+    its kernel.
+    """
     name = re.search(r"^name: (\S+)$", ENVIRONMENT.read_text(encoding="utf-8"), re.M)[1]
     place = f"/opt/conda/envs/{name}"
     container = {

@@ -1,14 +1,15 @@
-"""Every lesson as on Google Colab: its package versions, an empty folder, and the setup cell word for word.
+"""Every lesson as on Google Colab: its package versions, an empty folder, and the setup cell word
+for word.
 
     python3 ci/run_tests.py --colab   all lessons, fast mode, from a clean machine
     python3 ci/colab.py 00 03         some of them
 
-Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that session, its student
-copy up to the first open exercise. Models and results are made anew in each run and shared by the lessons. Everything
-lies in build/colab/: an environment from ci/colab.txt, a bare clone of this repository that git takes for the one on
-GitHub, a cache. Colab's Python and torch are not those of this machine, and there is no GPU: a session on Colab itself
-shows what this cannot.
-"""
+Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that
+session, its student copy up to the first open exercise. Models and results are made anew in each
+run and shared by the lessons. Everything lies in build/colab/: an environment from ci/colab.txt, a
+bare clone of this repository that git takes for the one on GitHub, a cache. Colab's Python and
+torch are not those of this machine, and there is no GPU: a session on Colab itself shows what this
+cannot."""
 
 from __future__ import annotations
 
@@ -27,8 +28,12 @@ MAY_GO = {"torchao"}  # what the setup cell may remove; it may change nothing
 
 
 def run(numbers: list[str] | None = None) -> tuple[int, int]:
-    """(passed, failed) over the copies of the lessons and the check of what the setup cell changed."""
-    say(f"Colab's versions (ci/colab.txt), but Python {platform.python_version()} and torch {version('torch')}.")
+    """(passed, failed) over the copies of the lessons and the check of what the setup cell
+    changed.
+    """
+    say(
+        f"Colab's versions (ci/colab.txt), but Python {platform.python_version()} and torch {version('torch')}."
+    )
     before = place.prepare()
     results, wrong = [], []
     for copy in copies(numbers):
@@ -63,13 +68,17 @@ def attempt(copy: Path, kind: str) -> bool:
 
 
 def execute(copy: Path, kind: str, target: Path) -> None:
-    """Let papermill run a copy, or of a student's the part up to the first exercise, in the empty folder."""
+    """Let papermill run a copy, or of a student's the part up to the first exercise, in the empty
+    folder.
+    """
     import nbformat
     import papermill
 
     from lessons import is_exercise
 
-    notebook = nbformat.read(copy if kind == "reading" else copy.parent / "student" / copy.name, as_version=4)
+    notebook = nbformat.read(
+        copy if kind == "reading" else copy.parent / "student" / copy.name, as_version=4
+    )
     if kind == "student":
         last = next(index for index, cell in enumerate(notebook.cells) if is_exercise(cell))
         notebook.cells = notebook.cells[: last + 1]
@@ -85,9 +94,14 @@ def execute(copy: Path, kind: str, target: Path) -> None:
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """What the setup cell did to packages that were there and should not have, and what it left undone."""
-    wrong = [f"{name} was {number} and is {after[name]}" for name, number in before.items()
-             if name in after and after[name] != number]  # fmt: skip
+    """What the setup cell did to packages that were there and should not have, and what it left
+    undone.
+    """
+    wrong = [
+        f"{name} was {number} and is {after[name]}"
+        for name, number in before.items()
+        if name in after and after[name] != number
+    ]
     wrong += [f"{name} was removed" for name in before if name not in after and name not in MAY_GO]
     wrong += ["torchao is still there" for name in MAY_GO if name in after]
     return wrong + ([] if "sdft-tutorial" in after else ["sdft-tutorial was not installed"])

@@ -1,4 +1,6 @@
-"""A stand-in for a fresh Colab session, in build/colab/: environment, kernel, empty folder, and GitHub's copy of us."""
+"""A stand-in for a fresh Colab session, in build/colab/: environment, kernel, empty folder, and
+GitHub's copy of us.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ import lessons
 from bootstrap import ROOT, say, stop
 
 HOME = ROOT / "build" / "colab"
-VENV, EMPTY, CACHE, REMOTE, INDEX = (HOME / name for name in ("venv", "empty", "cache", "remote.git", "index"))
+VENV, EMPTY, CACHE, REMOTE, INDEX = (
+    HOME / name for name in ("venv", "empty", "cache", "remote.git", "index")
+)
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PINS = ROOT / "ci" / "colab.txt"
 PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
@@ -26,9 +30,14 @@ STUB = "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's ow
 
 
 def prepare() -> dict[str, str]:
-    """The packages of a new session. Afterwards all is there that sessions need, and papermill finds kernel `colab`."""
+    """The packages of a new session. Afterwards all is there that sessions need, and papermill
+    finds kernel `colab`.
+    """
     made_from = fingerprint()
-    if not PRISTINE.exists() or json.loads(PRISTINE.read_text(encoding="utf-8"))["from"] != made_from:
+    if (
+        not PRISTINE.exists()
+        or json.loads(PRISTINE.read_text(encoding="utf-8"))["from"] != made_from
+    ):
         make_venv(made_from)
     empty(HOME / "lessons")
     empty_cache()
@@ -38,12 +47,16 @@ def prepare() -> dict[str, str]:
 
 
 def new_session(pristine: dict[str, str]) -> None:
-    """An empty folder, and the packages as they were before a setup cell added, removed or changed any."""
+    """An empty folder, and the packages as they were before a setup cell added, removed or changed
+    any.
+    """
     empty(EMPTY)
     now = packages()
     if extra := sorted(set(now) - set(pristine)):
         pip("uninstall", "--yes", *extra)
-    if lost := [f"{name}=={number}" for name, number in pristine.items() if now.get(name) != number]:
+    if lost := [
+        f"{name}=={number}" for name, number in pristine.items() if now.get(name) != number
+    ]:
         pip("install", "--no-deps", *lost)
 
 
@@ -54,20 +67,37 @@ def empty(folder: Path) -> None:
 
 def fingerprint() -> str:
     """What the environment is made from."""
-    parts = [PINS.read_text(encoding="utf-8"), version("torch"), platform.python_version(), str(ROOT)]
+    parts = [
+        PINS.read_text(encoding="utf-8"),
+        version("torch"),
+        platform.python_version(),
+        str(ROOT),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def make_venv(made_from: str) -> None:
     """Colab's packages and a stub of its own, `google.colab`, in an environment of their own."""
-    say("Making an environment with Colab's package versions in build/colab/venv (once; a few minutes) ...")
+    say(
+        "Making an environment with Colab's package versions in build/colab/venv (once; a few minutes) ..."
+    )
     shutil.rmtree(VENV, ignore_errors=True)
     HOME.mkdir(parents=True, exist_ok=True)
     call([sys.executable, "-m", "venv", str(VENV)])
     torch = f"torch=={version('torch')}"
     cpu = "+cpu" in torch and bootstrap.reachable(f"{bootstrap.CPU_INDEX}/torch/")
-    pip("install", torch, *(["--extra-index-url", bootstrap.CPU_INDEX] if cpu else []), "-r", str(PINS))
-    stub = Path(call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip()) / "google" / "colab"
+    pip(
+        "install",
+        torch,
+        *(["--extra-index-url", bootstrap.CPU_INDEX] if cpu else []),
+        "-r",
+        str(PINS),
+    )
+    stub = (
+        Path(call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip())
+        / "google"
+        / "colab"
+    )
     stub.mkdir(parents=True, exist_ok=True)
     (stub / "__init__.py").write_text(STUB, encoding="utf-8")
     record = {"from": made_from, "packages": packages()}
@@ -81,8 +111,10 @@ def packages() -> dict[str, str]:
 
 
 def empty_cache() -> None:
-    """No models and no results of an earlier run; the downloaded wheels stay, or are those of the usual cache."""
-    from sdft_lib.store import cache_dir
+    """No models and no results of an earlier run; the downloaded wheels stay, or are those of the
+    usual cache.
+    """
+    from sdft_lib.storage.store import cache_dir
 
     for folder in ("models", "store"):
         shutil.rmtree(CACHE / folder, ignore_errors=True)
@@ -93,7 +125,8 @@ def empty_cache() -> None:
 
 
 def publish() -> None:
-    """A bare repository that holds what git tracks here, as it is now, under the tag of the release, as GitHub will.
+    """A bare repository that holds what git tracks here, as it is now, under the tag of the
+    release, as GitHub will.
 
     The commit is made in an index of its own: nobody's staged work is touched, or waits.
     """
@@ -109,8 +142,13 @@ def publish() -> None:
 
 
 def write_kernel() -> None:
-    """The kernel `colab`: `google.colab` is imported, and git takes our bare repository for the one on GitHub."""
-    profile, spec = HOME / "ipython" / "profile_default" / "startup", HOME / "jupyter" / "kernels" / KERNEL
+    """The kernel `colab`: `google.colab` is imported, and git takes our bare repository for the one
+    on GitHub.
+    """
+    profile, spec = (
+        HOME / "ipython" / "profile_default" / "startup",
+        HOME / "jupyter" / "kernels" / KERNEL,
+    )
     for folder in (profile, spec):
         folder.mkdir(parents=True, exist_ok=True)
     (profile / "00_colab.py").write_text("import google.colab\n", encoding="utf-8")
@@ -130,7 +168,9 @@ def write_kernel() -> None:
     start = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel = {"argv": start, "display_name": "Colab", "language": "python", "env": settings}
     (spec / "kernel.json").write_text(json.dumps(kernel, indent=1) + "\n", encoding="utf-8")
-    os.environ.update(JUPYTER_DATA_DIR=str(HOME / "jupyter"), JUPYTER_CONFIG_DIR=str(HOME / "jupyter"))
+    os.environ.update(
+        JUPYTER_DATA_DIR=str(HOME / "jupyter"), JUPYTER_CONFIG_DIR=str(HOME / "jupyter")
+    )
 
 
 def pip(command: str, *arguments: str) -> None:

@@ -1,7 +1,8 @@
-"""The outputs of a run inside a reading copy: cleaned, counted from 1 to n, with the record of the run.
+"""The outputs of a run inside a reading copy: cleaned, counted from 1 to n, with the record of the
+run.
 
-Exercises and their checks stand on their own and need no model. Where a run does not hold them they are run alone.
-"""
+Exercises and their checks stand on their own and need no model. Where a run does not hold them they
+are run alone."""
 
 from __future__ import annotations
 
@@ -16,12 +17,17 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def with_outputs(notebook, executed):
-    """The notebook with the cleaned outputs and the record (`metadata.sdft`) of a run of the same code.
+    """The notebook with the cleaned outputs and the record (`metadata.sdft`) of a run of the same
+    code.
 
     Raises KeyError for an exercise that the run does not hold; see ``run_exercises``.
     """
     added = (is_injected, is_setup)
-    ran = [cell for cell in executed.cells if cell.cell_type == "code" and not any(test(cell) for test in added)]
+    ran = [
+        cell
+        for cell in executed.cells
+        if cell.cell_type == "code" and not any(test(cell) for test in added)
+    ]
     lesson = iter([cell for cell in ran if not is_exercise(cell)])
     exercises = {cell.source: cell for cell in ran if is_exercise(cell)}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -39,15 +45,21 @@ def run_exercises(notebook, executed):
     from nbclient import NotebookClient
     from nbformat.v4 import new_notebook
 
-    cells = [deepcopy(cell) for cell in notebook.cells if is_exercise(cell)]  # running leaves times in their metadata
+    cells = [
+        deepcopy(cell) for cell in notebook.cells if is_exercise(cell)
+    ]  # running leaves times in their metadata
     alone = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    NotebookClient(alone, timeout=120, resources={"metadata": {"path": str(bootstrap.ROOT)}}).execute()
+    NotebookClient(
+        alone, timeout=120, resources={"metadata": {"path": str(bootstrap.ROOT)}}
+    ).execute()
     executed.cells = [cell for cell in executed.cells if not is_exercise(cell)] + alone.cells
     return executed
 
 
 def clean(outputs, count: int) -> list:
-    """Outputs fit to commit: no stderr, no widgets, no paths of the machine; adjoining prints as one."""
+    """Outputs fit to commit: no stderr, no widgets, no paths of the machine; adjoining prints as
+    one.
+    """
     from nbformat.v4 import new_output
 
     kept = []
@@ -72,7 +84,7 @@ def clean(outputs, count: int) -> list:
 
 def portable(value):
     """Text without this machine's folders; anything else as it is."""
-    from sdft_lib.store import cache_dir
+    from sdft_lib.storage.store import cache_dir
 
     if not isinstance(value, str):
         return value

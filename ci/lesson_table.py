@@ -1,5 +1,5 @@
-"""The table of lessons, from their headers and the recorded run, in README.md and as notebooks/README.md; and what else
-is made from the repository's name and its environment."""
+"""The table of lessons, from their headers and the recorded run, in README.md and as
+notebooks/README.md; and what else is made from the repository's name and its environment."""
 
 from __future__ import annotations
 
@@ -47,14 +47,22 @@ def header_of(source: Path) -> dict[str, str]:
     text = to_notebook(source).cells[0].source
     title = re.search(r"^# ([^:\n]+)", text)
     will = re.search(r"\*\*You will\*\* (.+)", text)
-    return {"title": title[1].strip() if title else source.stem, "will": will[1].strip() if will else ""}
+    return {
+        "title": title[1].strip() if title else source.stem,
+        "will": will[1].strip() if will else "",
+    }
 
 
 def measured() -> dict[str, dict]:
-    """Seconds and memory of each lesson in the recorded full run; empty where nothing is recorded."""
+    """Seconds and memory of each lesson in the recorded full run; empty where nothing is
+    recorded.
+    """
     if not record_run.RECORD.exists():
         return {}
-    return {row["name"]: row for row in json.loads(record_run.RECORD.read_text(encoding="utf-8"))["lessons"]}
+    return {
+        row["name"]: row
+        for row in json.loads(record_run.RECORD.read_text(encoding="utf-8"))["lessons"]
+    }
 
 
 def table(folder: str) -> str:
@@ -66,7 +74,13 @@ def table(folder: str) -> str:
         cost = times.get(name)
         minutes = f"{max(0.5, round(cost['seconds'] / 30) / 2):g}" if cost else "not yet measured"
         memory = f"{cost['peak_mb'] / 1000:.1f} GB" if cost else "not yet measured"
-        cells = [f"[{head['title']}]({folder}{name}.ipynb)", head["will"], minutes, memory, badge(name, "student")]
+        cells = [
+            f"[{head['title']}]({folder}{name}.ipynb)",
+            head["will"],
+            minutes,
+            memory,
+            badge(name, "student"),
+        ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -75,5 +89,8 @@ def pages() -> dict[Path, str]:
     """The files that hold the table or links to the repository, with the text they should have."""
     readme = record_run.readme_between(BEGIN, END, table("notebooks/"))
     readme = record_run.readme_between(cloud.BEGIN, cloud.END, cloud.links(), readme)
-    made = {bootstrap.ROOT / "README.md": readme, NOTEBOOKS / "README.md": INDEX.format(table=table(""))}
+    made = {
+        bootstrap.ROOT / "README.md": readme,
+        NOTEBOOKS / "README.md": INDEX.format(table=table("")),
+    }
     return made | cloud.pages()

@@ -1,4 +1,6 @@
-"""A lesson's source `notebooks/src/NN_name.py` as a notebook: ids, tags, badge, quiz; and the hash of its code."""
+"""A lesson's source `notebooks/src/NN_name.py` as a notebook: ids, tags, badge, quiz; and the hash
+of its code.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,11 @@ SOURCES = NOTEBOOKS / "src"
 REPOSITORY = bootstrap.ROOT / "ci" / "repository.toml"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
-READS_RESULTS = ("recorded", "stage_tables", "agreement")  # modules that show what lies in data/results
+READS_RESULTS = (
+    "recorded",
+    "stage_tables",
+    "agreement",
+)  # modules that show what lies in data/results
 COLAB = "https://colab.research.google.com"
 
 
@@ -26,16 +32,18 @@ def lesson_sources(folder: Path = SOURCES) -> list[Path]:
 
 
 def to_notebook(source: Path, place: str = "", *, notes: bool = False):
-    """A source as a notebook without outputs: ids c00, c01, ..., tags kept, kernel python3, quizzes filled in, and the
-    cell that sets Colab up after the header.
+    """A source as a notebook without outputs: ids c00, c01, ..., tags kept, kernel python3, quizzes
+    filled in, and the cell that sets Colab up after the header.
 
-    ``place`` is the folder of the copy inside `notebooks/` ("", "student" or "instructor"), which its badge and its
-    relative links follow. Cells for the instructor are left out unless ``notes``.
+    ``place`` is the folder of the copy inside `notebooks/` ("", "student" or "instructor"), which
+    its badge and its relative links follow. Cells for the instructor are left out unless ``notes``.
     """
     import jupytext
 
     notebook = jupytext.read(source, fmt="py:percent")
-    notebook.metadata = type(notebook.metadata)(kernelspec=dict(KERNEL), language_info={"name": "python"})
+    notebook.metadata = type(notebook.metadata)(
+        kernelspec=dict(KERNEL), language_info={"name": "python"}
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for index, cell in enumerate(notebook.cells):
         cell.id = f"c{index:02d}"
@@ -55,17 +63,25 @@ def tags_of(cell) -> list[str]:
 
 
 def code_sha256(notebook) -> str:
-    """Hash of the lesson's own code in order: without the cells that papermill and we add, and without the exercises,
-    which need no run."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"
-            and not is_injected(cell) and not is_setup(cell) and not is_exercise(cell)]  # fmt: skip
+    """Hash of the lesson's own code in order: without the cells that papermill and we add, and
+    without the exercises, which need no run."""
+    code = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not is_injected(cell)
+        and not is_setup(cell)
+        and not is_exercise(cell)
+    ]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
 def results_sha256(notebook) -> str:
     """Hash of the recorded results, for a lesson that shows some of them; else empty."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    if not any(f"sdft_lib.{module}" in code or f"import {module}" in code for module in READS_RESULTS):
+    if not any(
+        f"sdft_lib.{module}" in code or f"import {module}" in code for module in READS_RESULTS
+    ):
         return ""
     files = sorted((bootstrap.ROOT / "data" / "results").glob("*.jsonl"))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
@@ -93,7 +109,9 @@ def text_of(notebook) -> str:
 
 
 def repository() -> tuple[str, str]:
-    """(owner/name, branch) that badges point to; the one place where they stand is ci/repository.toml."""
+    """(owner/name, branch) that badges point to; the one place where they stand is
+    ci/repository.toml.
+    """
     found = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
     return found["slug"], found["branch"]
 
@@ -126,7 +144,9 @@ def with_badge(text: str, name: str, place: str) -> str:
 
 
 def relinked(text: str, place: str) -> str:
-    """Relative links, written for `notebooks/`, as seen from a folder inside it; a lesson links to its like there."""
+    """Relative links, written for `notebooks/`, as seen from a folder inside it; a lesson links to
+    its like there.
+    """
     if not place:
         return text
     lesson = re.compile(r"\d\d_\w+\.ipynb(#.*)?")

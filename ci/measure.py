@@ -44,7 +44,7 @@ def children_bytes() -> int:
 
 def artefacts() -> set[Path]:
     """The finished artefacts in the store."""
-    from sdft_lib.store import cache_dir
+    from sdft_lib.storage.store import cache_dir
 
     return set((cache_dir() / "store").glob("*/*/run.json"))
 
@@ -70,8 +70,10 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
 
 
 def spell_out_marks(notebook) -> None:
-    """Make control characters and direction marks visible in all text of the outputs: a model may have written it."""
-    from sdft_lib.tables import visible
+    """Make control characters and direction marks visible in all text of the outputs: a model may
+    have written it.
+    """
+    from sdft_lib.lessons.tables import visible
 
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -103,10 +105,11 @@ def versions() -> dict[str, str]:
 
 
 def to_html(notebook) -> str:
-    """One self-contained HTML page; each image keeps the alt text that its output's metadata carries.
+    """One self-contained HTML page; each image keeps the alt text that its output's metadata
+    carries.
 
-    nbconvert's `lab` template writes "No description has been provided" over it, so it is put back here.
-    """
+    nbconvert's `lab` template writes "No description has been provided" over it, so it is put back
+    here."""
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(template_name="lab", embed_images=True)

@@ -10,11 +10,11 @@ QUIET = 5.0  # seconds: steps that follow each other faster under one heading sh
 
 
 class Progress:
-    """Prints what runs. papermill calls `cell` before each cell and `write` with what the lesson prints.
+    """Prints what runs. papermill calls `cell` before each cell and `write` with what the lesson
+    prints.
 
-    `times` is a small file of seconds by mode and lesson, from which the remaining time is estimated; a
-    time from the cache does not replace one that is not.
-    """
+    `times` is a small file of seconds by mode and lesson, from which the remaining time is
+    estimated; a time from the cache does not replace one that is not."""
 
     def __init__(self, total: int, times: Path, mode: str, names: list[str]):
         self.total, self.times, self.mode, self.names = total, times, mode, names
@@ -33,16 +33,27 @@ class Progress:
     def cell(self, cell, cell_index: int) -> None:
         """A cell begins: remember the heading above it, and print a line when there is news."""
         if cell.cell_type == "markdown":
-            headings = [line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")]
-            self.heading, self.shown = (headings[-1], 0.0) if headings else (self.heading, self.shown)
+            headings = [
+                line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")
+            ]
+            self.heading, self.shown = (
+                (headings[-1], 0.0) if headings else (self.heading, self.shown)
+            )
             return
-        self.step = f"cell {cell_index + 1} of {self.cells}" + (f" ({self.heading})" if self.heading else "")
+        self.step = f"cell {cell_index + 1} of {self.cells}" + (
+            f" ({self.heading})" if self.heading else ""
+        )
         if time.monotonic() - self.shown > QUIET:
             self.shown = time.monotonic()
-            print(f"  {self.step} | {clock(self.shown - self.began)} elapsed, {self.remaining()}", flush=True)
+            print(
+                f"  {self.step} | {clock(self.shown - self.began)} elapsed, {self.remaining()}",
+                flush=True,
+            )
 
     def write(self, text: str) -> None:
-        """What the lesson prints, line by line; of a line that redraws itself only the last state."""
+        """What the lesson prints, line by line; of a line that redraws itself only the last
+        state.
+        """
         *lines, self.line = (self.line + text).split("\n")
         for line in lines:
             line = line.rstrip("\r").rsplit("\r", 1)[-1]
@@ -65,11 +76,15 @@ class Progress:
             self.times.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
 
     def remaining(self) -> str:
-        """The rest by the times of earlier runs, scaled by how fast this one is; else by the mean so far."""
+        """The rest by the times of earlier runs, scaled by how fast this one is; else by the mean
+        so far.
+        """
         rest = self.names[self.number :]
         known = [name for name in self.spent if name in self.expected]
         mean = sum(self.spent.values()) / len(self.spent) if self.spent else None
-        scale = sum(self.spent[name] for name in known) / max(sum(self.expected[name] for name in known), 1)
+        scale = sum(self.spent[name] for name in known) / max(
+            sum(self.expected[name] for name in known), 1
+        )
         scale = scale if known else 1
 
         def guess(name: str) -> float | None:

@@ -27,7 +27,9 @@ def fill_in(text: str) -> str:
     known = load()
     for name in MARK.findall(text):
         if name not in known:
-            bootstrap.stop(f"There is no quiz {name!r} in data/quizzes.toml; it has {', '.join(known)}.")
+            bootstrap.stop(
+                f"There is no quiz {name!r} in data/quizzes.toml; it has {', '.join(known)}."
+            )
     return MARK.sub(lambda found: render(known[found.group(1)]), text)
 
 
@@ -43,5 +45,8 @@ def question(number: int, item: dict) -> str:
     lines = [f"**{number}.** {item['ask']}{' *(More than one is right.)*' if several else ''}", ""]
     lines += [f"- {letter}) {option['text']}" for letter, option in options]
     lines += ["", "<details><summary>Answer, and a reason for each option</summary>", ""]
-    lines += [f"- {letter}) **{'Right' if option['right'] else 'No'}.** {option['why']}" for letter, option in options]
+    lines += [
+        f"- {letter}) **{'Right' if option['right'] else 'No'}.** {option['why']}"
+        for letter, option in options
+    ]
     return "\n".join([*lines, "", "</details>"])

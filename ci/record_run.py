@@ -1,4 +1,5 @@
-"""Record the last full run: its summary into data/results/, its figure and its table into the README.
+"""Record the last full run: its summary into data/results/, its figure and its table into the
+README.
 
 python ci/record_run.py           copy build/summary.json and rebuild figure and table from it
 python ci/record_run.py --check   change nothing; exit 1 if the README's table does not follow from the recorded run
@@ -28,7 +29,10 @@ def cell(rows: list[dict], suite: str, method: str) -> str:
 def alt_text(record: dict) -> str:
     """The figure in words."""
     suites = list(dict.fromkeys(row["suite"] for row in record["scores"]))
-    parts = [f"{s}: " + ", ".join(f"{NAMES[m]} {cell(record['scores'], s, m)[:4]}" for m in NAMES) for s in suites]
+    parts = [
+        f"{s}: " + ", ".join(f"{NAMES[m]} {cell(record['scores'], s, m)[:4]}" for m in NAMES)
+        for s in suites
+    ]
     return "Scores of three models with intervals. " + "; ".join(parts) + "."
 
 
@@ -46,20 +50,28 @@ def block(record: dict) -> str:
         "",
         "| suite (items) | seed | SFT | SDFT |",
         "| --- | --- | --- | --- |",
-        *(f"| {s} ({counts[s]}) | " + " | ".join(cell(record["scores"], s, m) for m in NAMES) + " |" for s in suites),
+        *(
+            f"| {s} ({counts[s]}) | "
+            + " | ".join(cell(record["scores"], s, m) for m in NAMES)
+            + " |"
+            for s in suites
+        ),
         "",
         f"Mean score, 95 % interval over items; **one training seed**. {record['keep_rate']:.0%} of the rewrites were "
         f"kept; the gap closed by {record['nll_gap']['low']:.1f} to {record['nll_gap']['high']:.1f} nats a token.",
         "",
         "What was claimed beforehand:",
         "",
-        *(f"- {'reached' if c['reached'] else '**not reached**'}: {c['claim']} "
-          f"({c['low']:.2f} to {c['high']:.2f})" for c in record["claims"]),
+        *(
+            f"- {'reached' if c['reached'] else '**not reached**'}: {c['claim']} "
+            f"({c['low']:.2f} to {c['high']:.2f})"
+            for c in record["claims"]
+        ),
         "",
         f"Recorded {record['recorded']} at commit `{record['commit']}` on {record['cpu']} in {record['dtype']}, by "
         f"`python3 ci/run_tutorial.py`; the lessons took {sum(row['seconds'] for row in record['lessons']) / 60:.0f} "
         "minutes.",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 
@@ -69,22 +81,28 @@ def readme_with(record: dict) -> str:
 
 
 def readme_between(begin: str, end: str, text: str, readme: str = "") -> str:
-    """The README, or the text given for it, with ``text`` between two marks in place of what stood there."""
+    """The README, or the text given for it, with ``text`` between two marks in place of what stood
+    there.
+    """
     before, rest = (readme or (ROOT / "README.md").read_text(encoding="utf-8")).split(begin)
     return f"{before}{begin}\n{text}{chr(10) if text else ''}{end}{rest.split(end)[1]}"
 
 
 def when_and_where() -> dict:
     """Today, and the commit that is checked out."""
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
     return {"recorded": time.strftime("%Y-%m-%d"), "commit": head.stdout.strip()}
 
 
 def record_run() -> None:
-    """Copy the summary, note when and at which commit, draw the figure, rebuild the README's block."""
+    """Copy the summary, note when and at which commit, draw the figure, rebuild the README's
+    block.
+    """
     import pandas
 
-    from sdft_lib import figures
+    from sdft_lib.lessons.figures import all as figures
 
     summary = json.loads((ROOT / "build" / "summary.json").read_text(encoding="utf-8"))
     if summary["mode"] != "default":
@@ -98,7 +116,9 @@ def record_run() -> None:
 
 def only_check(description: str) -> bool:
     """Whether ``--check`` was given; the environment is there afterwards."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="only compare")
     options = parser.parse_args()
     bootstrap.ensure_venv()

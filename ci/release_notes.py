@@ -1,11 +1,11 @@
-"""The pinned packages as a Markdown table for the notes of a release: version, licence, known vulnerabilities.
+"""The pinned packages as a Markdown table for the notes of a release: version, licence, known
+vulnerabilities.
 
     python3 ci/release_notes.py             licences from the installed packages, vulnerabilities from pypi.org
     python3 ci/release_notes.py --offline   without asking the index
 
-Standard library only. Run it with the Python of .venv, so that the licences are those of the tested packages. Exit
-code 1 if a pinned version has a known vulnerability.
-"""
+Standard library only. Run it with the Python of .venv, so that the licences are those of the tested
+packages. Exit code 1 if a pinned version has a known vulnerability."""
 
 from __future__ import annotations
 
@@ -25,28 +25,37 @@ LONGEST = 60  # characters of a licence; some packages put the whole text there
 
 
 def pins(text: str) -> list[tuple[str, str]]:
-    """(name, version) of each ``name==version`` line; comments, blank lines and markers are left out."""
+    """(name, version) of each ``name==version`` line; comments, blank lines and markers are left
+    out.
+    """
     lines = (line.split("#")[0].split(";")[0].strip() for line in text.splitlines())
     return [tuple(part.strip() for part in line.split("==", 1)) for line in lines if "==" in line]
 
 
 def licence(name: str) -> str:
-    """The licence in an installed package's metadata: its expression, else its classifiers, else its first line."""
+    """The licence in an installed package's metadata: its expression, else its classifiers, else
+    its first line.
+    """
     try:
         about = metadata(name)
     except PackageNotFoundError:
         return "not installed here"
-    classified = [line.split(" :: ")[-1] for line in about.get_all("Classifier") or [] if line.startswith("License ::")]
+    classified = [
+        line.split(" :: ")[-1]
+        for line in about.get_all("Classifier") or []
+        if line.startswith("License ::")
+    ]
     free = (about.get("License") or "").strip().split("\n")[0]
     found = about.get("License-Expression") or ", ".join(classified) or free or "not stated"
     return found if len(found) <= LONGEST else found[:LONGEST] + "…"
 
 
 def vulnerabilities(answer: dict) -> list[str]:
-    """Ids of the vulnerabilities in an answer of the index, with the versions that mend them; withdrawn ones left out.
+    """Ids of the vulnerabilities in an answer of the index, with the versions that mend them;
+    withdrawn ones left out.
 
-    ``answer`` is the index's JSON; its field ``vulnerabilities`` is a list of {id, aliases, fixed_in, withdrawn, ...}.
-    """
+    ``answer`` is the index's JSON; its field ``vulnerabilities`` is a list of {id, aliases,
+    fixed_in, withdrawn, ...}."""
     found = []
     for entry in answer.get("vulnerabilities") or []:
         if not entry.get("withdrawn"):
@@ -63,12 +72,19 @@ def ask(pin: tuple[str, str]) -> list[str] | None:
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as response:
             return vulnerabilities(json.load(response))
-    except (OSError, ValueError, AttributeError, TypeError):  # no network, no such page, no JSON, another shape
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        TypeError,
+    ):  # no network, no such page, no JSON, another shape
         return None
 
 
 def ask_all(pinned: list[tuple[str, str]]) -> list[list[str] | None]:
-    """Answers in order, eight at a time; without one for the first, the index is not asked further."""
+    """Answers in order, eight at a time; without one for the first, the index is not asked
+    further.
+    """
     if not pinned or ask(pinned[0]) is None:
         return [None] * len(pinned)
     with ThreadPoolExecutor(8) as pool:
@@ -93,7 +109,9 @@ def summary(answers: list[list[str] | None]) -> str:
     """One sentence: how many versions were asked for and how many have a known vulnerability."""
     asked = [answer for answer in answers if answer is not None]
     if not asked:
-        return f"{len(answers)} packages; the index gave no answer, so vulnerabilities are not listed."
+        return (
+            f"{len(answers)} packages; the index gave no answer, so vulnerabilities are not listed."
+        )
     bad = sum(bool(answer) for answer in asked)
     return f"{len(answers)} packages, {len(asked)} answers of the index, {bad} with a known vulnerability."
 

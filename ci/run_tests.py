@@ -1,4 +1,5 @@
-"""Everything that must hold: lint, spelling, fresh copies of good lessons, tests, and all lessons in fast mode.
+"""Everything that must hold: lint, spelling, fresh copies of good lessons, tests, and all lessons
+in fast mode.
 
     python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
     python3 ci/run_tests.py --quick   without the lessons
@@ -28,10 +29,24 @@ import bootstrap
 from bootstrap import ROOT, say
 
 OUT = ROOT / "build" / "ci"
-ALONE = {"colab": "colab", "browser": "browser", "classroom": "classroom"}  # flag: module in ci/ with run()
+ALONE = {
+    "colab": "colab",
+    "browser": "browser",
+    "classroom": "classroom",
+}  # flag: module in ci/ with run()
 SUITES = {"task", "facts", "helpful", "instructions", "safety", "benign"}
 SUMMARY = {
-    "": {"mode", "cpu", "dtype", "lessons", "keep_rate", "nll_gap", "scores", "paired", "not_reached"},
+    "": {
+        "mode",
+        "cpu",
+        "dtype",
+        "lessons",
+        "keep_rate",
+        "nll_gap",
+        "scores",
+        "paired",
+        "not_reached",
+    },
     "lessons": {"name", "seconds", "peak_mb", "from_cache"},
     "scores": {"method", "suite", "n", "mean", "low", "high"},
     "paired": {"suite", "a", "b", "difference", "low", "high", "p_raw", "p_holm"},
@@ -49,17 +64,24 @@ def run(title: str, *command: str) -> bool:
 
 
 def static_checks() -> list[bool]:
-    """Lint, spelling, and the copies of the lessons where there are any: fresh, and fit to be read."""
+    """Lint, spelling, and the copies of the lessons where there are any: fresh, and fit to be
+    read.
+    """
     results = [run("lint", "ruff", "check", "."), run("spelling", "codespell_lib", ".")]
     if list((ROOT / "notebooks").glob("*.ipynb")):
-        for title, script in (("copies", ["ci/build_notebooks.py", "--check"]), ("lessons", ["ci/check_notebooks.py"])):
+        for title, script in (
+            ("copies", ["ci/build_notebooks.py", "--check"]),
+            ("lessons", ["ci/check_notebooks.py"]),
+        ):
             say(f"== {title} as text")
             results.append(subprocess.run([sys.executable, *script], cwd=ROOT).returncode == 0)
     return results
 
 
 def unit_tests() -> tuple[int, int]:
-    """(passed, failed) of pytest; a data test that skips although SDFT_PAPER_DATA is set counts as failed."""
+    """(passed, failed) of pytest; a data test that skips although SDFT_PAPER_DATA is set counts as
+    failed.
+    """
     report = OUT / "pytest.xml"
     report.unlink(missing_ok=True)
     fine = run("tests", "pytest", "-q", f"--junitxml={report}")
@@ -68,7 +90,9 @@ def unit_tests() -> tuple[int, int]:
     except (OSError, ElementTree.ParseError):
         return 0, 1
     skipped = [case for case in cases if case.find("skipped") is not None]
-    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    failed = sum(
+        case.find("failure") is not None or case.find("error") is not None for case in cases
+    )
     passed = len(cases) - len(skipped) - failed
     reasons = {case.get("name"): case.find("skipped").get("message", "") for case in skipped}
     wanted = [name for name, reason in reasons.items() if "SDFT_PAPER_DATA" in reason]
@@ -79,7 +103,9 @@ def unit_tests() -> tuple[int, int]:
 
 
 def lessons() -> tuple[int, int]:
-    """(passed, failed) of the lessons in fast mode and of the summary that they leave, in build/ci."""
+    """(passed, failed) of the lessons in fast mode and of the summary that they leave, in
+    build/ci.
+    """
     say("== lessons, fast mode")
     count = len(list((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py")))
     (OUT / "summary.json").unlink(missing_ok=True)
@@ -88,12 +114,17 @@ def lessons() -> tuple[int, int]:
         done = len(list((OUT / "lessons").glob("*.html")))
         return min(done, count - 1), 1
     wrong = check_summary(OUT / "summary.json")
-    say("\n".join(f"   summary.json: {line}" for line in wrong) or "   summary.json keeps its contract")
+    say(
+        "\n".join(f"   summary.json: {line}" for line in wrong)
+        or "   summary.json keeps its contract"
+    )
     return count + (not wrong), len(wrong)
 
 
 def check_summary(path: Path) -> list[str]:
-    """What in a summary.json breaks the contract that other programs rely on; empty if nothing does."""
+    """What in a summary.json breaks the contract that other programs rely on; empty if nothing
+    does.
+    """
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -114,7 +145,9 @@ def check_summary(path: Path) -> list[str]:
     wanted = {(method, suite) for method in ("seed", "sft", "sdft") for suite in SUITES}
     wrong += [f"scores lack {method} on {suite}" for method, suite in sorted(wanted - found)]
     outside = [row for row in summary.get("scores", []) if not 0 <= row.get("mean", 0) <= 1]
-    return wrong + [f"the mean of {row['method']} on {row['suite']} is outside 0 to 1" for row in outside]
+    return wrong + [
+        f"the mean of {row['method']} on {row['suite']} is outside 0 to 1" for row in outside
+    ]
 
 
 def main() -> int:
@@ -123,11 +156,17 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--quick", action="store_true", help="leave the lessons out")
     for flag in ALONE:
-        choice.add_argument(f"--{flag}", dest="alone", action="store_const", const=flag, help="that test alone")
+        choice.add_argument(
+            f"--{flag}", dest="alone", action="store_const", const=flag, help="that test alone"
+        )
     options = parser.parse_args()
     bootstrap.ensure_venv()
     start = time.monotonic()
-    passed, failed = importlib.import_module(ALONE[options.alone]).run() if options.alone else usual(options.quick)
+    passed, failed = (
+        importlib.import_module(ALONE[options.alone]).run()
+        if options.alone
+        else usual(options.quick)
+    )
     minutes, seconds = divmod(int(time.monotonic() - start), 60)
     say(f"{passed} passed, {failed} failed ({minutes} min {seconds} s)")
     return 1 if failed else 0

@@ -1,4 +1,5 @@
-"""Run the tutorial: install what is missing, fetch the models, execute every lesson, write the report.
+"""Run the tutorial: install what is missing, fetch the models, execute every lesson, write the
+report.
 
     python3 ci/run_tutorial.py               all lessons, into build/lessons/ and build/report.html
     python3 ci/run_tutorial.py --fast        the same cells and model on few rows
@@ -20,20 +21,28 @@ from bootstrap import say, stop
 
 RAW = argparse.RawDescriptionHelpFormatter
 TIMEOUT = 3600  # seconds that one cell may take
-QUIET = "c = get_config()\nc.IPKernelApp.log_level = 50\n"  # a kernel's warnings are not the reader's
+QUIET = (
+    "c = get_config()\nc.IPKernelApp.log_level = 50\n"  # a kernel's warnings are not the reader's
+)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
     parser.add_argument("--fast", action="store_true", help="few rows: minutes, not an hour")
     parser.add_argument("--lesson", metavar="NN", help="run one lesson, by its number")
-    parser.add_argument("--out", type=Path, default=Path("build"), help="where results go (default: build)")
-    parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)  # another folder of lessons, for tests
+    parser.add_argument(
+        "--out", type=Path, default=Path("build"), help="where results go (default: build)"
+    )
+    parser.add_argument(
+        "--source", type=Path, help=argparse.SUPPRESS
+    )  # another folder of lessons, for tests
     return parser.parse_args(arguments)
 
 
 def chosen(folder: Path, number: str | None) -> list[Path]:
-    """The sources to run, in order; an unknown number ends the program with the numbers there are."""
+    """The sources to run, in order; an unknown number ends the program with the numbers there
+    are.
+    """
     from lessons import lesson_sources
 
     sources = lesson_sources(folder)
@@ -48,7 +57,9 @@ def chosen(folder: Path, number: str | None) -> list[Path]:
 
 
 def prepare(out: Path) -> None:
-    """Folders and environment of the kernels: offline, no widgets, none of the user's own settings."""
+    """Folders and environment of the kernels: offline, no widgets, none of the user's own
+    settings.
+    """
     work = out / "work"
     profile = work / "ipython" / "profile_default"
     try:
@@ -56,7 +67,9 @@ def prepare(out: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         (profile / "ipython_kernel_config.py").write_text(QUIET)
     except OSError as error:
-        stop(f"{error.filename}: cannot be made ({error.strerror}); choose another folder with --out.")
+        stop(
+            f"{error.filename}: cannot be made ({error.strerror}); choose another folder with --out."
+        )
     os.environ.update(
         SDFT_WIDGETS="0",
         TOKENIZERS_PARALLELISM="false",
@@ -70,20 +83,24 @@ def prepare(out: Path) -> None:
 
 
 def check_parameters(notebook, source: Path, parameters: dict) -> None:
-    """papermill only warns about a name it does not know and then runs in the wrong mode: end instead."""
+    """papermill only warns about a name it does not know and then runs in the wrong mode: end
+    instead.
+    """
     import papermill
 
     unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
     if unknown:
-        stop(f"{source.name}: the cell tagged `parameters` does not define {', '.join(sorted(unknown))}.")
+        stop(
+            f"{source.name}: the cell tagged `parameters` does not define {', '.join(sorted(unknown))}."
+        )
 
 
 def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
-    """Execute one lesson; write NN_name.ipynb and .html; return {name, seconds, peak_mb, from_cache}.
+    """Execute one lesson; write NN_name.ipynb and .html; return {name, seconds, peak_mb,
+    from_cache}.
 
-    A lesson counts as from the cache when it made no new artefact. Raises what papermill raises; the notebook
-    as far as it came is then on disk.
-    """
+    A lesson counts as from the cache when it made no new artefact. Raises what papermill raises;
+    the notebook as far as it came is then on disk."""
     import papermill
 
     import measure
@@ -118,7 +135,9 @@ def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
 
 
 def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
-    """Execute the lessons in order; the first failure ends the program with its cell and its last lines."""
+    """Execute the lessons in order; the first failure ends the program with its cell and its last
+    lines.
+    """
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError
 
@@ -151,8 +170,12 @@ def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
     return records
 
 
-def tutorial(out: Path, *, fast: bool, lesson: str | None = None, folder: Path | None = None) -> list[dict]:
-    """Fetch the models, run the lessons, write summary.json and report.html (not for a single lesson)."""
+def tutorial(
+    out: Path, *, fast: bool, lesson: str | None = None, folder: Path | None = None
+) -> list[dict]:
+    """Fetch the models, run the lessons, write summary.json and report.html (not for a single
+    lesson).
+    """
     from lessons import SOURCES
     from sdft_lib import models
 
@@ -162,7 +185,7 @@ def tutorial(out: Path, *, fast: bool, lesson: str | None = None, folder: Path |
         models.fetch(name)
     records = run_all(sources, out, {"fast": fast})
     if lesson is None:
-        from sdft_lib import report
+        from sdft_lib.lessons import report
 
         report.write(out, fast=fast, lessons=records)
         say(f"Report: {out / 'report.html'}")
@@ -174,10 +197,12 @@ def main() -> int:
     options.out = options.out.absolute()
     bootstrap.ensure_venv()
     sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows a ?
-    from sdft_lib.errors import SdftError
+    from sdft_lib.storage.errors import SdftError
 
     try:
-        records = tutorial(options.out, fast=options.fast, lesson=options.lesson, folder=options.source)
+        records = tutorial(
+            options.out, fast=options.fast, lesson=options.lesson, folder=options.source
+        )
     except SdftError as error:
         say(str(error))
         return 2
@@ -189,5 +214,8 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("\nStopped. What was finished is kept: the next start goes on from there.", file=sys.stderr)
+        print(
+            "\nStopped. What was finished is kept: the next start goes on from there.",
+            file=sys.stderr,
+        )
         sys.exit(130)

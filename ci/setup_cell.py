@@ -1,6 +1,7 @@
-"""The first code cell of every lesson: on Colab it installs this package from a tagged release, elsewhere it is idle.
+"""The first code cell of every lesson: on Colab it installs this package from a tagged release,
+elsewhere it is idle.
 
-Slug and tag come from ci/repository.toml. What follows the download is `sdft_lib/colab.py`.
+Slug and tag come from ci/repository.toml. What follows the download is `sdft_lib/cli/colab.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if "google.colab" in sys.modules:
 
     release = "git+https://github.com/{slug}@{tag}"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", release], check=True)
-    from sdft_lib.colab import set_up
+    from sdft_lib.cli.colab import set_up
 
     set_up()"""
 

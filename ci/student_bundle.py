@@ -1,4 +1,5 @@
-"""One file for a class: the students' copies with the library and the data, without solutions and notes.
+"""One file for a class: the students' copies with the library and the data, without solutions and
+notes.
 
     python3 ci/student_bundle.py               writes build/students.zip
     python3 ci/student_bundle.py sdft-2026.zip
@@ -42,8 +43,14 @@ def contents() -> dict[str, bytes]:
     paths = [ROOT / name for name in FILES]
     paths += [path for pattern in FOLDERS for path in ROOT.glob(pattern) if path.is_file()]
     found = {path.relative_to(ROOT).as_posix(): path for path in paths}
-    kept = {name: path for name, path in found.items() if not name.startswith(LEFT_OUT) and "__pycache__" not in name}
-    files = {name: path.read_bytes() for name, path in kept.items()} | {"README.md": README.encode()}
+    kept = {
+        name: path
+        for name, path in found.items()
+        if not name.startswith(LEFT_OUT) and "__pycache__" not in name
+    }
+    files = {name: path.read_bytes() for name, path in kept.items()} | {
+        "README.md": README.encode()
+    }
     return dict(sorted(files.items()))
 
 
@@ -58,7 +65,9 @@ def write(target: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("target", nargs="?", type=Path, default=ROOT / "build" / "students.zip")
     target = parser.parse_args().target
     try:

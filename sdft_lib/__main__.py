@@ -1,5 +1,5 @@
 """``python -m sdft_lib`` is ``sdft``."""
 
-from sdft_lib.cli import main
+from sdft_lib.cli.main import main
 
 main()

@@ -1,9 +1,9 @@
-"""Tasks to learn and probes never trained on, as rows ``{"id", "messages", "reference"}`` (lesson 00).
+"""Tasks to learn and probes never trained on, as rows ``{"id", "messages", "reference"}`` (lesson
+00).
 
 ``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file,
-``load_task("hf:org/name:split")`` a hub's data set, ``load_task("gsm8k")`` one of the paper's. Bundled files are
-frozen: their SHA-256 is checked.
-"""
+``load_task("hf:org/name:split")`` a hub's data set, ``load_task("gsm8k")`` one of the paper's.
+Bundled files are frozen: their SHA-256 is checked."""
 
 import json
 import os
@@ -11,22 +11,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.columns import to_rows
-from sdft_lib.errors import SdftError
-from sdft_lib.files import SUFFIXES, read_hub, read_records
+from sdft_lib.formats.paper_load import PAPER_SETS, load_paper_set
+from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
+from sdft_lib.formats.rows import to_rows
 from sdft_lib.kinds import KINDS, guess_kind
-from sdft_lib.overlap import overlap as overlap
-from sdft_lib.paper_load import PAPER_SETS, load_paper_set
-from sdft_lib.store import digest, file_sha256, read_jsonl
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.store import digest, file_sha256, read_jsonl
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
-MAX_NEW_TOKENS = {"label": 24, "math": 48, "call": 48}  # a task's answers by kind; every other kind: 200
+MAX_NEW_TOKENS = {
+    "label": 24,
+    "math": 48,
+    "call": 48,
+}  # a task's answers by kind; every other kind: 200
 
 
 @dataclass(frozen=True)
 class Task:
-    """Rows to learn from and to measure on; ``dev`` and ``test`` are None where a source has none."""
+    """Rows to learn from and to measure on; ``dev`` and ``test`` are None where a source has
+    none.
+    """
 
     name: str
     kind: str
@@ -39,7 +44,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Suite:
-    """Rows that one model answers and one metric (``kind``) scores; ``max_new_tokens`` ends an answer."""
+    """Rows that one model answers and one metric (``kind``) scores; ``max_new_tokens`` ends an
+    answer.
+    """
 
     name: str
     kind: str
@@ -67,18 +74,19 @@ def load_task(
     drop_empty: bool = False,
     say: Callable = print,
 ) -> Task:
-    """A task by name (bundled, or a set of the paper), folder, file (all rows: train) or ``hf:org/name:split``.
+    """A task by name (bundled, or a set of the paper), folder, file (all rows: train) or
+    ``hf:org/name:split``.
 
-    ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows keep their
-    order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference (else an error).
-    Raises SdftError: one sentence with file, row, column and what to do.
-    """
+    ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows
+    keep their order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference
+    (else an error). Raises SdftError: one sentence with file, row, column and what to do."""
     if kind is not None and kind not in KINDS:
         raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
     if source in PAPER_SETS:
-        return load_paper_set(source, kind=kind, columns=columns, say=say)
+        splits, usual = load_paper_set(source, columns=columns, say=say)
+        return as_task(source, splits, kind or usual, None, say)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif source in task_names() or os.path.isdir(path):
@@ -89,8 +97,10 @@ def load_task(
         name, read = path.stem, {"train": read_records(path)}
     else:
         names = ", ".join([*task_names(), *PAPER_SETS])
-        raise SdftError(f'there is no task "{source}"; use {names}, a folder, a file ({", ".join(SUFFIXES)}) '
-                        "or hf:org/name:split.")  # fmt: skip
+        raise SdftError(
+            f'there is no task "{source}"; use {names}, a folder, a file ({", ".join(SUFFIXES)}) '
+            "or hf:org/name:split."
+        )
     for split, records in read.items():
         label = source if source.startswith("hf:") else records[0].where.split(", row")[0]
         splits[split], dropped = to_rows(records, label, columns, empty)
@@ -99,12 +109,16 @@ def load_task(
     return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say)
 
 
-def as_task(name: str, splits: dict[str, list[dict]], kind: str | None, choices, say: Callable) -> Task:
+def as_task(
+    name: str, splits: dict[str, list[dict]], kind: str | None, choices, say: Callable
+) -> Task:
     """Put a task together; a kind that nobody gave is guessed, and the guess is said."""
     rows = [row for split in splits.values() for row in split]
     if kind is None:
         kind = guess_kind(rows)
-        say(f"{name}: {len(rows)} rows, kind {kind} (guessed from the references; give kind= to change it)")
+        say(
+            f"{name}: {len(rows)} rows, kind {kind} (guessed from the references; give kind= to change it)"
+        )
     if kind == "label" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
     choices = tuple(choices) if choices else None
@@ -124,10 +138,14 @@ def task_card(folder: Path) -> dict:
     if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
         raise SdftError(f"{path}: not an object with one of our kinds; mend the file or remove it.")
     choices = card.get("choices") or []
-    if not isinstance(choices, list) or not all(isinstance(choice, str) and choice.strip() for choice in choices):
+    if not isinstance(choices, list) or not all(
+        isinstance(choice, str) and choice.strip() for choice in choices
+    ):
         raise SdftError(f"{path}: choices is not a list of labels; mend the file or remove it.")
     if not isinstance(card.get("sha256") or {}, dict):
-        raise SdftError(f"{path}: sha256 is not an object of checksums; mend the file or remove it.")
+        raise SdftError(
+            f"{path}: sha256 is not an object of checksums; mend the file or remove it."
+        )
     return card
 
 
@@ -147,10 +165,14 @@ def split_files(folder: Path, card: dict) -> dict[str, Path]:
         if files:
             found[split] = files[0]
     if "train" not in found:
-        raise SdftError(f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl).")
+        raise SdftError(
+            f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl)."
+        )
     for split, expected in (card.get("sha256") or {}).items():
         if split not in found:
-            raise SdftError(f"{folder}: the {split} file of task.json is missing; fetch the data again.")
+            raise SdftError(
+                f"{folder}: the {split} file of task.json is missing; fetch the data again."
+            )
         check_frozen(found[split], expected)
     return found
 
@@ -160,7 +182,9 @@ def check_frozen(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SdftError(f"{path}: the file is missing; fetch the data again.")
     if file_sha256(path) != expected:
-        raise SdftError(f"{path}: altered (its SHA-256 is not that of its card); fetch the data again.")
+        raise SdftError(
+            f"{path}: altered (its SHA-256 is not that of its card); fetch the data again."
+        )
 
 
 def load_probes(name: str, *, plain: bool = False) -> Suite:
@@ -180,7 +204,8 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
 
 
 def load_general() -> list[dict]:
-    """General prompts for replay, ``reference`` empty: the seed's own answers go there. For training, never scored.
+    """General prompts for replay, ``reference`` empty: the seed's own answers go there. For
+    training, never scored.
 
     Raises SdftError: missing or altered file.
     """
@@ -191,7 +216,9 @@ def load_general() -> list[dict]:
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
-    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError: no such split."""
+    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError: no such
+    split.
+    """
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")

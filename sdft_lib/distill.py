@@ -1,4 +1,5 @@
-"""Rewrite the references with the seed model, keep what passes, fall back to the reference (lesson 02; paper, 3.2).
+"""Rewrite the references with the seed model, keep what passes, fall back to the reference (lesson
+02; paper, 3.2).
 
 Every row says where its text came from and why: nothing falls back in silence.
 """
@@ -9,22 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sdft_lib import generation
-from sdft_lib.canary import check_text
-from sdft_lib.errors import SdftError
+from sdft_lib.decoding.parity import check_text
 from sdft_lib.generation import Decoding, Generation, generate
-from sdft_lib.store import artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.store import artefact, digest, read_jsonl, run_record, write_jsonl, write_text
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
-CODE = (*generation.CODE, "templates", "answers", "calls", "labels", "phrases", "verify", "distill")
+VERSION = 1  # raise it when a change of code changes what a distilled set holds
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 
 
 @dataclass(frozen=True)
 class DistilledSet:
-    """Rows to train on, the folder they lie in, and the report: counts by reason, keep rate, cost."""
+    """Rows to train on, the folder they lie in, and the report: counts by reason, keep rate,
+    cost.
+    """
 
     rows: list[dict]
     path: Path
@@ -43,19 +45,25 @@ def distill(
 ) -> DistilledSet:
     """Rewrite the first ``limit`` training rows of a task; instant when the store holds the result.
 
-    The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled ones, and the
-    first
-    that passes is taken. Each row holds ``text`` (trained on), ``source`` (``rewritten`` or ``original``),
-    ``reason``,
-    ``raw`` (the last rewrite tried) and its ``finish_reason``.
-    """
+    The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled
+    ones, and the first that passes is taken. Each row holds ``text`` (trained on), ``source``
+    (``rewritten`` or ``original``), ``reason``, ``raw`` (the last rewrite tried) and its
+    ``finish_reason``."""
     rows = task.train[:limit]
     if not rows:
-        raise SdftError(f"task {task.name}: there are no training rows to rewrite; check the file or raise the limit.")
+        raise SdftError(
+            f"task {task.name}: there are no training rows to rewrite; check the file or raise the limit."
+        )
     parts = {
-        "seed": seed.identity, "rows": digest(rows), "kind": task.kind, "choices": task.choices,
-        "template": template.parts, "decoding": decoding.parts, "candidates": candidates, "code": code_hash(*CODE),
-    }  # fmt: skip
+        "seed": seed.identity,
+        "rows": digest(rows),
+        "kind": task.kind,
+        "choices": task.choices,
+        "template": template.parts,
+        "decoding": decoding.parts,
+        "candidates": candidates,
+        "version": VERSION,
+    }
 
     def build(folder: Path) -> dict:
         say(f"rewriting {len(rows)} references with template {template.name!r}")
@@ -64,7 +72,11 @@ def distill(
     path = artefact("distilled", parts, build)
     report = json.loads((path / "report.json").read_text(encoding="utf-8"))
     facts = run_record(path)
-    report |= {"seconds": facts["seconds"], "tokens": facts["tokens"], "peak_mb": facts.get("peak_mb")}
+    report |= {
+        "seconds": facts["seconds"],
+        "tokens": facts["tokens"],
+        "peak_mb": facts.get("peak_mb"),
+    }
     say(report_line(report))
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
@@ -75,8 +87,14 @@ def rewrite(seed, task, rows, template, decoding, candidates, folder: Path, say)
     results: dict[int, dict] = {}
     tokens = 0
     for number in range(candidates):
-        open_rows = [index for index in range(len(rows)) if results.get(index, {}).get("source") != "rewritten"]
-        settings = decoding if number == 0 else replace(decoding, seed=decoding.seed + number, **SAMPLED)
+        open_rows = [
+            index
+            for index in range(len(rows))
+            if results.get(index, {}).get("source") != "rewritten"
+        ]
+        settings = (
+            decoding if number == 0 else replace(decoding, seed=decoding.seed + number, **SAMPLED)
+        )
         answers = generate(
             seed,
             [built[index][0] for index in open_rows],
@@ -92,15 +110,26 @@ def rewrite(seed, task, rows, template, decoding, candidates, folder: Path, say)
             results[index] = judge(task, rows[index], built[index][1], answer)
     done = [results[index] for index in range(len(rows))]
     write_jsonl(folder / "rows.jsonl", done)
-    write_text(folder / "report.json", json.dumps(report_of(template, done, built), indent=1) + "\n")
+    write_text(
+        folder / "report.json", json.dumps(report_of(template, done, built), indent=1) + "\n"
+    )
     return {"tokens": tokens}
 
 
 def judge(task, row: dict, opening: str, answer: Generation) -> dict:
-    """One row of a distilled set: the rewrite if it passes, else the reference, and the reason in both cases."""
+    """One row of a distilled set: the rewrite if it passes, else the reference, and the reason in
+    both cases.
+    """
     raw = (opening + answer.text).strip()
     prompt = row["messages"][-1]["content"]
-    verdict = accept(task.kind, row["reference"], raw, task.choices, prompt=prompt, finish_reason=answer.finish_reason)
+    verdict = accept(
+        task.kind,
+        row["reference"],
+        raw,
+        task.choices,
+        prompt=prompt,
+        finish_reason=answer.finish_reason,
+    )
     return {
         "id": row["id"],
         "messages": row["messages"],
@@ -115,8 +144,14 @@ def judge(task, row: dict, opening: str, answer: Generation) -> dict:
 
 
 def report_of(template: DistillTemplate, rows: Sequence[dict], built) -> dict:
-    """Counts that belong beside a distilled set; ``own_share`` is the part of the kept text after the opening."""
-    kept = [(row, opening) for row, (_, opening) in zip(rows, built, strict=True) if row["source"] == "rewritten"]
+    """Counts that belong beside a distilled set; ``own_share`` is the part of the kept text after
+    the opening.
+    """
+    kept = [
+        (row, opening)
+        for row, (_, opening) in zip(rows, built, strict=True)
+        if row["source"] == "rewritten"
+    ]
     letters = sum(len(row["text"]) for row, _ in kept)
     own = sum(len(row["text"]) - len(opening) for row, opening in kept)
     return {
@@ -142,7 +177,9 @@ def report_line(report: dict) -> str:
 
 
 def keep_table(sets: Sequence[DistilledSet]):
-    """One row a distilled set, as a DataFrame: template, rows, kept, keep_rate, reasons, names_answer, ..."""
+    """One row a distilled set, as a DataFrame: template, rows, kept, keep_rate, reasons,
+    names_answer, ...
+    """
     import pandas
 
     return pandas.DataFrame([item.report for item in sets])

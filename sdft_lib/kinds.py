@@ -8,8 +8,10 @@ MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 
 
 def guess_kind(rows: list[dict]) -> str:
-    """``label`` (few short references that recur), ``call``, ``math`` (a number ends them) or ``open``."""
-    from sdft_lib.answers import final_number, parse_call
+    """``label`` (few short references that recur), ``call``, ``math`` (a number ends them) or
+    ``open``.
+    """
+    from sdft_lib.answers.numbers import final_number, parse_call
 
     references = [row["reference"].strip() for row in rows]
     distinct = set(references)
@@ -20,7 +22,10 @@ def guess_kind(rows: list[dict]) -> str:
     if share(references, lambda text: parse_call(text) is not None) >= GUESS_SHARE:
         return "call"
     ends = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
-    if share(references, lambda text: ends.search(text) and final_number(text) is not None) >= GUESS_SHARE:
+    if (
+        share(references, lambda text: ends.search(text) and final_number(text) is not None)
+        >= GUESS_SHARE
+    ):
         return "math"
     return "open"
 

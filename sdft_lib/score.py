@@ -1,12 +1,14 @@
-"""How right is a test answer, from 0 to 1? The metric of every task and probe (lessons 00, 03 and 05).
+"""How right is a test answer, from 0 to 1? The metric of every task and probe (lessons 00, 03 and
+05).
 
-``verify.accept`` filters training data and is another function on purpose: it also looks for leaks and cuts.
-"""
+``verify.accept`` filters training data and is another function on purpose: it also looks for leaks
+and cuts."""
 
 import json
 from collections.abc import Callable, Sequence
 
-from sdft_lib.answers import (
+from sdft_lib.answers.constraints import check_constraint, words
+from sdft_lib.answers.numbers import (
     calls_equal,
     contains_answer,
     contains_term,
@@ -17,22 +19,22 @@ from sdft_lib.answers import (
     normalise,
     parse_call,
 )
-from sdft_lib.constraints import check_constraint, words
-from sdft_lib.errors import SdftError
+from sdft_lib.storage.errors import SdftError
 from sdft_lib.verify import check_kind, check_text
 
 LEAST_WORDS = 20  # of an answer to an open request
-LONGEST_TERM = 5  # words: a longer reference is a whole answer (Alpaca, Dolly), which no text must mention
+LONGEST_TERM = (
+    5  # words: a longer reference is a whole answer (Alpaca, Dolly), which no text must mention
+)
 
 
 def score(kind: str, reference, text: str, choices: Sequence[str] | None = None) -> float:
     """The score of ``text``, from 0 to 1; today every kind gives 0 or 1.
 
-    ``reference`` is a string; for ``fact`` and ``open`` also a list of accepted answers or of must-mention
-    terms, for ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal``, ``comply``: unused.
-    Raises SdftError on an unknown kind, on ``code`` (it would have to run) and on a broken constraint, never
-    on a text.
-    """
+    ``reference`` is a string; for ``fact`` and ``open`` also a list of accepted answers or of
+    must-mention terms, for ``constraint`` a dict; lists and dicts may be JSON strings. ``refusal``,
+    ``comply``: unused. Raises SdftError on an unknown kind, on ``code`` (it would have to run) and
+    on a broken constraint, never on a text."""
     check_kind(kind)
     check_text(text)
     return float(SCORES[kind](reference, text, choices))
@@ -65,7 +67,7 @@ def score_open(reference, text: str, choices) -> bool:
 
 
 def score_constraint(reference, text: str, choices) -> bool:
-    """The text keeps the constraint (``sdft_lib.constraints``)."""
+    """The text keeps the constraint (``sdft_lib.answers.constraints``)."""
     spec = from_json(reference)
     if not isinstance(spec, dict):
         raise SdftError(
@@ -80,7 +82,9 @@ def score_comply(reference, text: str, choices) -> bool:
 
 
 def texts(reference) -> list[str]:
-    """The strings of a reference: a string, a list, or a JSON string of a list; empty ones are dropped."""
+    """The strings of a reference: a string, a list, or a JSON string of a list; empty ones are
+    dropped.
+    """
     value = from_json(reference)
     items = value if isinstance(value, list | tuple) else [] if reference is None else [reference]
     return [str(item) for item in items if str(item).strip()]

@@ -1,5 +1,5 @@
-"""Budgets that lessons, command line and report share, so that what one makes the next finds in the store (lesson
-00).
+"""Budgets that lessons, command line and report share, so that what one makes the next finds in the
+store (lesson 00).
 
 Every value was chosen on development items, never on test items.
 """
@@ -11,7 +11,9 @@ from sdft_lib.train import TrainConfig
 
 @dataclass(frozen=True)
 class Settings:
-    """One run of the tutorial. ``limits``: items a suite (missing: all), and rows for comparing ``templates``."""
+    """One run of the tutorial. ``limits``: items a suite (missing: all), and rows for comparing
+    ``templates``.
+    """
 
     fast: bool
     task: str
@@ -25,9 +27,13 @@ class Settings:
 def lesson_settings(
     *, fast: bool = False, task: str = "tickets", model: str = "smollm2-135m", seed: int = 0
 ) -> Settings:
-    """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a few rows."""
+    """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a
+    few rows.
+    """
     training = TrainConfig(learning_rate=2e-3, epochs=1 if fast else 2, seed=seed)
     if fast:
-        few = dict.fromkeys(("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain"), 8)
+        few = dict.fromkeys(
+            ("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain"), 8
+        )
         return Settings(True, task, model, "opening", 32, training, {"templates": 8, **few})
     return Settings(False, task, model, "opening", 480, training, {"templates": 48})

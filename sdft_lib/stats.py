@@ -1,14 +1,15 @@
-"""Intervals and paired tests for scores (lesson 04): how much of a difference could be the luck of the rows?
+"""Intervals and paired tests for scores (lesson 04): how much of a difference could be the luck of
+the rows?
 
-A score is a number in [0, 1] for one row. Two methods answer the same rows: differences are taken row by row.
-What is resampled is the rows, so the intervals say nothing about another training seed.
+A score is a number in [0, 1] for one row. Two methods answer the same rows: differences are taken
+row by row. What is resampled is the rows, so the intervals say nothing about another training seed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from sdft_lib.errors import SdftError
+from sdft_lib.storage.errors import SdftError
 
 CHUNK = 2_000_000  # numbers held at once while resampling (about 16 MB an array)
 SUMMARY = ["method", "suite", "n", "mean", "low", "high"]
@@ -32,20 +33,26 @@ class Interval:
 def wilson(k: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval for ``k`` right answers out of ``n`` (Wilson 1927; lesson 04).
 
-    It stays inside [0, 1] and keeps a width at 0 of n and n of n. SdftError unless 0 <= k <= n, n >= 1.
-    """
+    It stays inside [0, 1] and keeps a width at 0 of n and n of n. SdftError unless 0 <= k <= n, n
+    >= 1."""
     from statistics import NormalDist
 
     _check_level(level)
     if n < 1 or not 0 <= k <= n:
-        raise SdftError(f"wilson: {k} of {n} is not a share; give at least one row and 0 <= k <= n.")
+        raise SdftError(
+            f"wilson: {k} of {n} is not a share; give at least one row and 0 <= k <= n."
+        )
     z, share = NormalDist().inv_cdf((1 + level) / 2), k / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, 0.0 if k == 0 else centre - half, 1.0 if k == n else centre + half, int(n))
+    return Interval(
+        share, 0.0 if k == 0 else centre - half, 1.0 if k == n else centre + half, int(n)
+    )
 
 
-def bootstrap_mean(x: Sequence[float], level=0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
+def bootstrap_mean(
+    x: Sequence[float], level=0.95, resamples: int = 10_000, seed: int = 0
+) -> Interval:
     """Percentile bootstrap interval of the mean of ``x``, shape [n] (Efron 1979; lesson 04).
 
     Equal values give an interval of width zero: the bootstrap only knows the values it was shown.
@@ -67,7 +74,8 @@ def bootstrap_mean(x: Sequence[float], level=0.95, resamples: int = 10_000, seed
 
 
 def paired_bootstrap(a: Sequence, b: Sequence, level=0.95, resamples=10_000, seed=0) -> Interval:
-    """Bootstrap interval of mean(a - b), row i of ``a`` and of ``b`` being the same question (lesson 04).
+    """Bootstrap interval of mean(a - b), row i of ``a`` and of ``b`` being the same question
+    (lesson 04).
 
     Raises SdftError if the two differ in length, are empty or hold a missing number.
     """
@@ -76,11 +84,12 @@ def paired_bootstrap(a: Sequence, b: Sequence, level=0.95, resamples=10_000, see
 
 
 def mcnemar(a: Sequence[float], b: Sequence[float], resamples: int = 9_999, seed: int = 0) -> float:
-    """Two-sided p of "a and b are equally good", from the rows that differ (McNemar 1947; lesson 04).
+    """Two-sided p of "a and b are equally good", from the rows that differ (McNemar 1947; lesson
+    04).
 
-    Right-or-wrong scores: the exact binomial test. Graded scores: a sign-flip permutation test of the mean
-    difference (Fisher 1935), exact for few rows. Fewer than two rows differ: 1.0. SdftError as for paired_bootstrap.
-    """
+    Right-or-wrong scores: the exact binomial test. Graded scores: a sign-flip permutation test of
+    the mean difference (Fisher 1935), exact for few rows. Fewer than two rows differ: 1.0.
+    SdftError as for paired_bootstrap."""
     a, b = _pair(a, b, "mcnemar")
     differ = a != b
     if differ.sum() < 2:  # one row proves nothing: both signs are as likely
@@ -98,14 +107,21 @@ def _sign_flip(a, b, resamples: int, seed: int) -> float:
     from scipy.stats import permutation_test
 
     result = permutation_test(
-        (a, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples", vectorized=True,
-        n_resamples=resamples, batch=max(1, CHUNK // (2 * len(a))), random_state=np.random.default_rng(seed),
-    )  # fmt: skip
+        (a, b),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        batch=max(1, CHUNK // (2 * len(a))),
+        random_state=np.random.default_rng(seed),
+    )
     return min(1.0, float(result.pvalue))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given (Holm 1979; lesson 04): of many tests, some look lucky."""
+    """Holm's adjusted p-values, in the order given (Holm 1979; lesson 04): of many tests, some look
+    lucky.
+    """
     adjusted, largest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
         largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
@@ -116,9 +132,8 @@ def holm(ps: Sequence[float]) -> list[float]:
 def summarise(frame):
     """DataFrame[method, suite, n, mean, low, high], in order of first appearance (lesson 04).
 
-    ``frame`` has the columns method, suite, id, score. Wilson's interval if all scores are 0 or 1, else the
-    bootstrap's. Raises SdftError on a missing column or score.
-    """
+    ``frame`` has the columns method, suite, id, score. Wilson's interval if all scores are 0 or 1,
+    else the bootstrap's. Raises SdftError on a missing column or score."""
     import pandas as pd
 
     _check_columns(frame)
@@ -131,11 +146,12 @@ def summarise(frame):
 
 
 def compare(frame, pairs: Sequence[tuple[str, str]], suites: Sequence[str] | None = None):
-    """Each pair (a, b) on each suite, a minus b over the same ids (lesson 04); the columns are COMPARISON.
+    """Each pair (a, b) on each suite, a minus b over the same ids (lesson 04); the columns are
+    COMPARISON.
 
     Holm's correction covers all returned rows, so ask for all that you mean to look at in one call.
-    Raises SdftError if a method lacks a suite, an id repeats, or the two methods answered different ids.
-    """
+    Raises SdftError if a method lacks a suite, an id repeats, or the two methods answered different
+    ids."""
     import pandas as pd
 
     _check_columns(frame)
@@ -154,12 +170,18 @@ def _joined(frame, suite: str, a: str, b: str):
     """The scores of two methods on one suite, in the same order of ids: two arrays of shape [n]."""
     found = []
     for method in (a, b):
-        part = frame[(frame["suite"] == suite) & (frame["method"] == method)].set_index("id")["score"]
+        part = frame[(frame["suite"] == suite) & (frame["method"] == method)].set_index("id")[
+            "score"
+        ]
         if part.empty:
-            raise SdftError(f'suite "{suite}": no scores of the method "{method}"; evaluate it there first.')
+            raise SdftError(
+                f'suite "{suite}": no scores of the method "{method}"; evaluate it there first.'
+            )
         if part.index.has_duplicates:
             twice = part.index[part.index.duplicated()][0]
-            raise SdftError(f'suite "{suite}", method "{method}": the id "{twice}" occurs more than once.')
+            raise SdftError(
+                f'suite "{suite}", method "{method}": the id "{twice}" occurs more than once.'
+            )
         found.append(part.sort_index())
     if alone := len(set(found[0].index) ^ set(found[1].index)):
         raise SdftError(
@@ -179,8 +201,12 @@ def _check_level(level: float) -> None:
 
 
 def _check_columns(frame) -> None:
-    if missing := [name for name in ("method", "suite", "id", "score") if name not in frame.columns]:
-        raise SdftError(f"the table of scores lacks {', '.join(missing)}; it needs method, suite, id, score.")
+    if missing := [
+        name for name in ("method", "suite", "id", "score") if name not in frame.columns
+    ]:
+        raise SdftError(
+            f"the table of scores lacks {', '.join(missing)}; it needs method, suite, id, score."
+        )
 
 
 def _scores(x, where: str):
@@ -198,5 +224,7 @@ def _scores(x, where: str):
 def _pair(a, b, where: str):
     """Two arrays of equal shape [n]; SdftError otherwise."""
     if len(a) != len(b):
-        raise SdftError(f"{where}: {len(a)} scores against {len(b)}; pairs need the same rows on both sides.")
+        raise SdftError(
+            f"{where}: {len(a)} scores against {len(b)}; pairs need the same rows on both sides."
+        )
     return _scores(a, where), _scores(b, where)

@@ -1,4 +1,5 @@
-"""Distillation templates: how instruction and reference are shown to the seed model (lesson 02; paper, section 3.3).
+"""Distillation templates: how instruction and reference are shown to the seed model (lesson 02;
+paper, section 3.3).
 
 Four are built in, in our own words. Any of them, or one of yours from Python or a TOML file, is a
 ``DistillTemplate``.
@@ -10,17 +11,16 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sdft_lib.errors import SdftError
+from sdft_lib.storage.errors import SdftError
 
 
 @dataclass(frozen=True)
 class DistillTemplate:
-    """``user`` and ``prefill`` may hold ``{instruction}`` and ``{reference}``; one of them must hold ``{reference}``.
+    """``user`` and ``prefill`` may hold ``{instruction}`` and ``{reference}``; one of them must
+    hold ``{reference}``.
 
-    ``prefill`` opens the assistant's turn. The model goes on from it, and it stays in the target: what is trained
-    on is
-    what the model would have had to say.
-    """
+    ``prefill`` opens the assistant's turn. The model goes on from it, and it stays in the target:
+    what is trained on is what the model would have had to say."""
 
     name: str
     user: str
@@ -29,13 +29,19 @@ class DistillTemplate:
 
     def __post_init__(self):
         if "{reference}" not in self.user + self.prefill:
-            raise SdftError(f"template {self.name!r}: no {{reference}} in user or prefill; the model would not see it.")
+            raise SdftError(
+                f"template {self.name!r}: no {{reference}} in user or prefill; the model would not see it."
+            )
         if "{instruction}" not in self.user:
-            raise SdftError(f"template {self.name!r}: no {{instruction}} in user; the model would not see the task.")
+            raise SdftError(
+                f"template {self.name!r}: no {{instruction}} in user; the model would not see the task."
+            )
 
     @property
     def names_answer(self) -> bool:
-        """True if the prefill contains the reference, so that the answer check passes by construction."""
+        """True if the prefill contains the reference, so that the answer check passes by
+        construction.
+        """
         return "{reference}" in self.prefill
 
     @property
@@ -44,9 +50,13 @@ class DistillTemplate:
         return asdict(self)
 
     def build(self, messages: list[dict], reference: str) -> tuple[list[dict], str]:
-        """Messages for the seed model and the opening of its answer ("": none); earlier turns stay as they are."""
+        """Messages for the seed model and the opening of its answer ("": none); earlier turns stay
+        as they are.
+        """
         values = {"instruction": messages[-1]["content"], "reference": reference}
-        history = [message for message in messages[:-1] if message["role"] != "system" or not self.system]
+        history = [
+            message for message in messages[:-1] if message["role"] != "system" or not self.system
+        ]
         system = [{"role": "system", "content": self.system}] if self.system else []
         user = {"role": "user", "content": fill(self.user, values)}
         return [*system, *history, user], fill(self.prefill, values).rstrip()
@@ -93,12 +103,18 @@ def load_template(source: str) -> DistillTemplate:
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SdftError(f"{path}: not valid TOML ({error}); see data/templates/ for an example.") from None
+        raise SdftError(
+            f"{path}: not valid TOML ({error}); see data/templates/ for an example."
+        ) from None
     known = {"name", "user", "system", "prefill"}
     if unknown := sorted(set(fields) - known):
-        raise SdftError(f"{path}: unknown field {unknown[0]!r}; a template has {', '.join(sorted(known))}.")
+        raise SdftError(
+            f"{path}: unknown field {unknown[0]!r}; a template has {', '.join(sorted(known))}."
+        )
     if not all(isinstance(value, str) for value in fields.values()) or "user" not in fields:
-        raise SdftError(f"{path}: field 'user' is missing or a field is not text; each field is a string.")
+        raise SdftError(
+            f"{path}: field 'user' is missing or a field is not text; each field is a string."
+        )
     if odd := [name for name, value in fields.items() if "\0" in value]:
         raise SdftError(f"{path}: field {odd[0]!r} holds a NUL character; remove it.")
     return DistillTemplate(**{"name": path.stem, **fields})

@@ -1,7 +1,7 @@
 """Fine-tuning with transformers' Trainer and peft (lesson 03; paper, section 4.1).
 
-SFT and SDFT differ in one thing: the column that is trained on. Rows, order, steps and settings are the same.
-"""
+SFT and SDFT differ in one thing: the column that is trained on. Rows, order, steps and settings are
+the same."""
 
 import json
 import math
@@ -11,27 +11,43 @@ from pathlib import Path
 from typing import Any
 
 from sdft_lib.chat import check_room, render
-from sdft_lib.errors import SdftError
-from sdft_lib.prefix import collate, shareable
-from sdft_lib.ranks import common, world
-from sdft_lib.store import WORK, artefact, code_hash, digest, read_jsonl, run_record, write_jsonl, write_text
-from sdft_lib.trainer import keeper, last_whole, prefix_trainer, printer, trainer_arguments
-from sdft_lib.unpack import quiet_transformers
-from sdft_lib.weights import check_four_bit, describe, save_trained, set_aside, trainable_copy, tuner
+from sdft_lib.decoding.prefix import collate, shareable
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.processes import common, world
+from sdft_lib.storage.store import (
+    WORK,
+    artefact,
+    digest,
+    read_jsonl,
+    run_record,
+    write_jsonl,
+    write_text,
+)
+from sdft_lib.storage.unpack import quiet_transformers
+from sdft_lib.training.trainer import keeper, last_whole, prefix_trainer, printer, trainer_arguments
+from sdft_lib.training.weights import (
+    check_four_bit,
+    describe,
+    save_trained,
+    set_aside,
+    trainable_copy,
+    tuner,
+)
 
-CODE = ("chat", "prefix", "shift", "trainer", "weights", "train")
+VERSION = 1  # raise it when a change of code changes what is trained
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share of all steps).
+    """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share
+    of all steps).
 
-    ``anchor``: weight of KL(seed || model) in the loss. ``keep``: shares of the training after which the adapter is
-    kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier (lesson 05). ``full``: all weights are
-    trained, and rank, alpha, dropout and targets play no part; take a learning rate near 2e-5. Two settings save
-    memory and change the result by rounding alone (lesson 08): ``checkpointing`` computes a layer's activations
-    again when they are needed, ``parts`` is how many parts of a batch go through the model one after the other.
-    """
+    ``anchor``: weight of KL(seed || model) in the loss. ``keep``: shares of the training after
+    which the adapter is kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier
+    (lesson 05). ``full``: all weights are trained, and rank, alpha, dropout and targets play no
+    part; take a learning rate near 2e-5. Two settings save memory and change the result by rounding
+    alone (lesson 08): ``checkpointing`` computes a layer's activations again when they are needed,
+    ``parts`` is how many parts of a batch go through the model one after the other."""
 
     rank: int = 8
     alpha: int = 16
@@ -52,26 +68,36 @@ class TrainConfig:
         if not 0 <= self.anchor < math.inf:
             raise SdftError(f"anchor is {self.anchor}; give a weight of at least 0.")
         if not all(0 < share < 1 for share in self.keep):
-            raise SdftError(f"keep is {self.keep}; give shares of the training above 0 and under 1.")
+            raise SdftError(
+                f"keep is {self.keep}; give shares of the training above 0 and under 1."
+            )
         for name in ("rank", "alpha", "epochs", "batch_size", "parts"):
             if not isinstance(value := getattr(self, name), int) or value < 1:
                 raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
         if self.batch_size % self.parts:
-            raise SdftError(f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor.")
+            raise SdftError(
+                f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor."
+            )
         if not 0 < self.learning_rate <= 1:  # NaN fails this too
-            raise SdftError(f"the learning rate is {self.learning_rate}; give a positive number up to 1, such as 5e-4.")
+            raise SdftError(
+                f"the learning rate is {self.learning_rate}; give a positive number up to 1, such as 5e-4."
+            )
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise SdftError(f"{name} is {getattr(self, name)}; give a share of at least 0 and under 1.")
+                raise SdftError(
+                    f"{name} is {getattr(self, name)}; give a share of at least 0 and under 1."
+                )
         if isinstance(self.targets, str) or not self.targets:
-            raise SdftError(f"targets is {self.targets!r}; give a tuple of layer names such as ('q_proj', 'v_proj').")
+            raise SdftError(
+                f"targets is {self.targets!r}; give a tuple of layer names such as ('q_proj', 'v_proj')."
+            )
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """``adapter``: folder of the adapter, or of the whole model (``full``). ``log``: DataFrame with step and loss.
-    ``record``: cost and settings. ``kept``: adapters along the way, by share of the training, the last one under 1.0.
-    """
+    """``adapter``: folder of the adapter, or of the whole model (``full``). ``log``: DataFrame with
+    step and loss. ``record``: cost and settings. ``kept``: adapters along the way, by share of the
+    training, the last one under 1.0."""
 
     adapter: Path
     log: Any
@@ -90,20 +116,27 @@ def fine_tune(
     peft_config=None,
     say: Callable[[str], None] = print,
 ) -> Tuned:
-    """Train a LoRA adapter, or all weights, on ``rows[i][column]``, completion only; instant if the store holds it.
+    """Train a LoRA adapter, or all weights, on ``rows[i][column]``, completion only; instant if the
+    store holds it.
 
-    ``peft_config`` is any peft configuration; it replaces rank, alpha, dropout and targets of ``config``.
+    ``peft_config`` is any peft configuration; it replaces rank, alpha, dropout and targets of
+    ``config``.
 
-    Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``): training on such a
-    set would be SFT under another name. The run goes on from its last checkpoint after a kill.
-    """
+    Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``):
+    training on such a set would be SFT under another name. The run goes on from its last checkpoint
+    after a kill."""
     import pandas
 
     check_share(rows, column, minimum_kept)
     peft_config = tuner(config, given := peft_config)
     check_four_bit(seed, full=config.full)
     pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
-    parts = {"seed": seed.identity, "rows": digest(pairs), "config": asdict(config), "code": code_hash(*CODE)}
+    parts = {
+        "seed": seed.identity,
+        "rows": digest(pairs),
+        "config": asdict(config),
+        "version": VERSION,
+    }
     parts["config"] |= {"targets": list(config.targets), "keep": list(config.keep)}
     parts["peft"] = describe(given) if given else None
 
@@ -122,7 +155,9 @@ def fine_tune(
 def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
     """Refuse a distilled set that is mostly references."""
     if not 0 <= minimum_kept <= 1:
-        raise SdftError(f"the least share of rewritten rows is {minimum_kept}; give a number from 0 to 1.")
+        raise SdftError(
+            f"the least share of rewritten rows is {minimum_kept}; give a number from 0 to 1."
+        )
     kept = [row.get("source") == "rewritten" for row in rows]
     if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
         raise SdftError(
@@ -131,23 +166,36 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
         )
 
 
-def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say) -> None:
-    """Train and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints go below ``work``."""
+def run_trainer(
+    seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say
+) -> None:
+    """Train and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints go
+    below ``work``.
+    """
     from transformers import set_seed
 
     set_seed(config.seed)
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
     for pair, row in zip(pairs, rendered, strict=True):
         check_room(len(row.ids), seed.model, f"row {pair['id']}")
-    with quiet_transformers(), set_aside(seed, seed.device == "cuda" and config.full and not config.anchor):
+    with (
+        quiet_transformers(),
+        set_aside(seed, seed.device == "cuda" and config.full and not config.anchor),
+    ):
         model = trainable_copy(seed, peft_config)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        trainer = make_trainer(seed, model, rendered, config, common(folder) / WORK / "checkpoints", label, say)
+        trainer = make_trainer(
+            seed, model, rendered, config, common(folder) / WORK / "checkpoints", label, say
+        )
         kept = folder / "kept"
-        trainer.add_callback(keeper(config.keep, lambda share: save_trained(trainer, seed, kept / share, label)))
+        trainer.add_callback(
+            keeper(config.keep, lambda share: save_trained(trainer, seed, kept / share, label))
+        )
         trainer.train(resume_from_checkpoint=last_whole(Path(trainer.args.output_dir)))
         save_trained(trainer, seed, folder, label)
-    losses = [{"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e]
+    losses = [
+        {"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e
+    ]
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),
@@ -161,8 +209,8 @@ def run_trainer(seed, pairs, config: TrainConfig, peft_config, folder: Path, lab
 
 
 def make_trainer(seed, model, rendered, config: TrainConfig, checkpoints: Path, label: str, say):
-    """The Trainer over rendered rows. What rows share is run once only where a cache can be used: checkpointing drops
-    it, and a model that is spread over processes counts its passes."""
+    """The Trainer over rendered rows. What rows share is run once only where a cache can be used:
+    checkpointing drops it, and a model that is spread over processes counts its passes."""
     from transformers import PrinterCallback
 
     share = shareable(seed.model) and not config.checkpointing and world() == 1

@@ -1,14 +1,14 @@
-"""May this rewrite be trained on? Checks from cheap to dear; the first to fail is the reason (lesson 02).
+"""May this rewrite be trained on? Checks from cheap to dear; the first to fail is the reason
+(lesson 02).
 
-This is the filter of training data. The metric of test answers is ``score``, on purpose another function: a
-filter that takes half marks lets half-right rewrites into the training set.
-"""
+This is the filter of training data. The metric of test answers is ``score``, on purpose another
+function: a filter that takes half marks lets half-right rewrites into the training set."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sdft_lib.answers import (
+from sdft_lib.answers.numbers import (
     calls_equal,
     contains_answer,
     final_choice,
@@ -17,18 +17,40 @@ from sdft_lib.answers import (
     normalise,
     parse_call,
 )
-from sdft_lib.errors import SdftError
 from sdft_lib.kinds import KINDS
+from sdft_lib.storage.errors import SdftError
 
 # Words that give away that the model was shown a solution. Pass your own list as ``leaks``.
 LEAKS = (
-    "known solution", "known answer", "given solution", "given answer", "given response", "provided solution",
-    "provided answer", "provided response", "reference solution", "reference answer", "reference response",
-    "sample solution", "sample answer", "model answer", "original answer", "original response",
-    "solution provided", "answer provided", "answer given above", "solution above", "answer above",
-    "in my own words", "in your own words", "rewritten", "reworded", "paraphrase", "the solution you",
+    "known solution",
+    "known answer",
+    "given solution",
+    "given answer",
+    "given response",
+    "provided solution",
+    "provided answer",
+    "provided response",
+    "reference solution",
+    "reference answer",
+    "reference response",
+    "sample solution",
+    "sample answer",
+    "model answer",
+    "original answer",
+    "original response",
+    "solution provided",
+    "answer provided",
+    "answer given above",
+    "solution above",
+    "answer above",
+    "in my own words",
+    "in your own words",
+    "rewritten",
+    "reworded",
+    "paraphrase",
+    "the solution you",
     "the answer you",
-)  # fmt: skip
+)
 MARKERS = re.compile(
     r"#{2,}\s*(?:response|instruction|input)|<\|\w{1,30}\|>|\[/?INST\]|<</?SYS>>", re.IGNORECASE
 )
@@ -67,7 +89,8 @@ def accept(
     finish_reason: str = "stop",
     leaks: Sequence[str] = LEAKS,
 ) -> Verdict:
-    """Decide whether ``text`` may replace ``reference`` as the training target (paper, section 3.2).
+    """Decide whether ``text`` may replace ``reference`` as the training target (paper, section
+    3.2).
 
     ``prompt`` is the user's text; a fact's ``reference`` may be a list of accepted answers.
     Raises SdftError on an unknown kind, and on ``code``, which must be run.
@@ -114,7 +137,9 @@ def no_leak(case: Case) -> bool:
 
 
 def no_echo(case: Case) -> bool:
-    """No chat markers, and no 8 words in a row out of the prompt, save those that the reference has too."""
+    """No chat markers, and no 8 words in a row out of the prompt, save those that the reference has
+    too.
+    """
     if MARKERS.search(case.text):
         return False
     if case.kind in ("call", "code"):
@@ -125,7 +150,9 @@ def no_echo(case: Case) -> bool:
 def runs(text: str) -> set[tuple[str, ...]]:
     """Every run of ``ECHO_WORDS`` words in a text."""
     words = WORD.findall(normalise(text))
-    return {tuple(words[start : start + ECHO_WORDS]) for start in range(len(words) - ECHO_WORDS + 1)}
+    return {
+        tuple(words[start : start + ECHO_WORDS]) for start in range(len(words) - ECHO_WORDS + 1)
+    }
 
 
 def no_loop(case: Case) -> bool:

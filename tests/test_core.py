@@ -1,4 +1,6 @@
-"""Chat, templates, generation, gap and training on the real embedded model: what each must never get wrong."""
+"""Chat, templates, generation, gap and training on the real embedded model: what each must never
+get wrong.
+"""
 
 import math
 
@@ -6,13 +8,13 @@ import pytest
 
 from sdft_lib import generation
 from sdft_lib.chat import inspect, prompt_text, render, stop_ids
-from sdft_lib.errors import SdftError
+from sdft_lib.decoding.prefix import collate, share_prefix
 from sdft_lib.gap import score_rows, token_nats
 from sdft_lib.generation import Decoding, batches, generate
-from sdft_lib.prefix import collate, share_prefix
+from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import TEMPLATES, DistillTemplate, load_template
 from sdft_lib.train import TrainConfig, check_share
-from sdft_lib.weights import lora, trainable_copy
+from sdft_lib.training.weights import lora, trainable_copy
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,12 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-QUESTIONS = ["Name a colour.", "What is the capital of France? Answer in one word.", "Say hello.", "Count to three."]
+QUESTIONS = [
+    "Name a colour.",
+    "What is the capital of France? Answer in one word.",
+    "Say hello.",
+    "Count to three.",
+]
 ANSWERS = ["Red", "Paris", "Hello", "1 2 3"]
 PROMPTS = [user(f"Answer this question briefly.\n{question}") for question in QUESTIONS]
 
@@ -37,7 +44,9 @@ def test_trained_part_is_the_response_and_the_end_of_turn(seed):
     assert seed.tokenizer.decode(trained) == "Hello there.<|im_end|>"
     assert row.ids[-1] in stop_ids(seed.tokenizer)
     assert row.ids[: row.prompt_length] == render(user("Hi"), seed.tokenizer).ids
-    assert inspect(user("Hi"), seed.tokenizer, "Hello there.").endswith("[[Hello there.<|im_end|>]]")
+    assert inspect(user("Hi"), seed.tokenizer, "Hello there.").endswith(
+        "[[Hello there.<|im_end|>]]"
+    )
 
 
 def test_prompt_goes_through_the_chat_template(seed):
@@ -114,7 +123,10 @@ def test_batch_plan_holds_every_row_once():
 def test_nll_equals_a_plain_forward_pass(seed):
     import torch
 
-    rows = [render(prompt, seed.tokenizer, answer) for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]
+    rows = [
+        render(prompt, seed.tokenizer, answer)
+        for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)
+    ]
     for row, found in zip(rows, token_nats(seed, rows), strict=True):
         with torch.inference_mode():
             logits = seed.model(torch.tensor([row.ids])).logits[0].log_softmax(-1)
@@ -129,8 +141,10 @@ def test_nll_row_counts_the_end_of_turn(seed):
 
 
 def test_collate_keeps_logits_of_trained_positions_only():
-    items = [{"ids": [9, 1, 2, 3, 4], "mask": [False, False, False, True, True]},
-             {"ids": [9, 5, 6], "mask": [False, False, True]}]  # fmt: skip
+    items = [
+        {"ids": [9, 1, 2, 3, 4], "mask": [False, False, False, True, True]},
+        {"ids": [9, 5, 6], "mask": [False, False, True]},
+    ]
     batch = collate(items, pad=0)
     assert batch["input_ids"].tolist() == [[9, 1, 2, 3, 4], [9, 0, 0, 5, 6]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 0, 0, 1, 1]]
@@ -143,8 +157,13 @@ def test_shared_start_changes_neither_loss_nor_gradient(seed):
     import torch
 
     config = TrainConfig(seed=1)
-    rows = [render(prompt, seed.tokenizer, answer) for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]
-    batch = collate([{"ids": row.ids, "mask": row.mask} for row in rows], seed.tokenizer.pad_token_id)
+    rows = [
+        render(prompt, seed.tokenizer, answer)
+        for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)
+    ]
+    batch = collate(
+        [{"ids": row.ids, "mask": row.mask} for row in rows], seed.tokenizer.pad_token_id
+    )
     assert batch["shared"] > 20
     found = {}
     for shared in (0, batch["shared"]):
@@ -179,9 +198,15 @@ def test_template_without_reference_is_refused():
         DistillTemplate("x", "{instruction}")
 
 
-@pytest.mark.parametrize("text, says", [
-    ("user = ", "TOML"), ('user = "{instruction} {reference}"\ntemperature = "1"', "unknown field 'temperature'"),
-    ('system = "x"', "'user' is missing"), ('user = 3', "not text")])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("user = ", "TOML"),
+        ('user = "{instruction} {reference}"\ntemperature = "1"', "unknown field 'temperature'"),
+        ('system = "x"', "'user' is missing"),
+        ("user = 3", "not text"),
+    ],
+)
 def test_bad_template_files(tmp_path, text, says):
     (tmp_path / "t.toml").write_text(text)
     with pytest.raises(SdftError, match=says):

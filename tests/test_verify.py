@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdft_lib import verify
-from sdft_lib.errors import SdftError
+from sdft_lib.storage.errors import SdftError
 from sdft_lib.verify import CHECKS, KINDS, accept
 
 TEAMS = ["billing", "shipping", "returns"]
@@ -14,7 +14,13 @@ COPIED = "My parcel is late and I am cross"
 REJECTED = [
     # reason, kind, reference, text, further arguments
     ("empty", "open", "r", " ...\n", {}),
-    ("cut", "label", "billing", "It is billing, because", {"choices": TEAMS, "finish_reason": "length"}),
+    (
+        "cut",
+        "label",
+        "billing",
+        "It is billing, because",
+        {"choices": TEAMS, "finish_reason": "length"},
+    ),
     ("leak", "label", "billing", "billing, as the reference answer says", {"choices": TEAMS}),
     ("echo", "label", "shipping", COPIED + ": shipping", {"choices": TEAMS, "prompt": PROMPT}),
     ("echo", "label", "billing", "billing ### Response: billing", {"choices": TEAMS}),
@@ -29,7 +35,7 @@ REJECTED = [
     ("answer", "call", "f(a=1)", "f(a=2)", {}),
     ("answer", "call", "f(a=<x>)", "f(a=<x>)", {}),
     ("answer", "fact", "Paris", "Parisian", {}),
-]  # fmt: skip
+]
 ACCEPTED = [
     ("label", "billing", "The answer is billing, because shipping was fine.", {"choices": TEAMS}),
     ("label", "Billing", "billing", {}),

@@ -1,4 +1,6 @@
-"""The README's part on speed and on kills, from the records in data/results alone; no number is typed."""
+"""The README's part on speed and on kills, from the records in data/results alone; no number is
+typed.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,27 @@ SECONDS = {
     "scaling_2_processes": "rewriting 256 short rows in two processes, one thread each",
 }
 STEPS = {"fetch": "fetching", "distill": "rewriting", "train": "training", "evaluate": "evaluating"}
-STEADY = 1.25  # factor by which a row among many may be dearer than one among fewer, for time in line with rows
+# factor by which a row among many may be dearer than one among fewer, for time in line with rows
+STEADY = 1.25
 FLAT = 0.1  # growth of the peak memory that counts as none
 FASTER = 1.05  # ratio from which on two processes count as a help
 
 
 def block(recorded: list[dict], killed: dict | None = None) -> str:
-    """The README's part on the bench and, where they were recorded, on kills; a column for each record."""
+    """The README's part on the bench and, where they were recorded, on kills; a column for each
+    record.
+    """
     parts = [kills(killed)] if killed else []
     if recorded:
-        parts = [ratios(recorded), behind(recorded), seconds(recorded), *scaling(recorded), *missed(recorded),
-                 where(recorded), *parts]  # fmt: skip
+        parts = [
+            ratios(recorded),
+            behind(recorded),
+            seconds(recorded),
+            *scaling(recorded),
+            *missed(recorded),
+            where(recorded),
+            *parts,
+        ]
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -64,31 +76,61 @@ def mark(row: dict) -> str:
 
 def ratios(recorded: list[dict]) -> list[str]:
     """How many times as fast as each peer."""
-    heads = ["The same work, weights and machine", *(f"ratio, {record['dtype']}" for record in recorded), "goal"]
-    cells = [[words, *(f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows), goal(rows, "x")]
-             for words, rows in found(recorded, NAMES)]  # fmt: skip
+    heads = [
+        "The same work, weights and machine",
+        *(f"ratio, {record['dtype']}" for record in recorded),
+        "goal",
+    ]
+    cells = [
+        [
+            words,
+            *(f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows),
+            goal(rows, "x"),
+        ]
+        for words, rows in found(recorded, NAMES)
+    ]
     return [markdown(heads, cells)]
 
 
 def behind(recorded: list[dict]) -> list[str]:
     """What each ratio was measured on: rows, runs and peak memory of both sides."""
-    heads = ["ours / theirs", "rows", "runs", *(f"peak memory in MB, {record['dtype']}" for record in recorded)]
+    heads = [
+        "ours / theirs",
+        "rows",
+        "runs",
+        *(f"peak memory in MB, {record['dtype']}" for record in recorded),
+    ]
     lines = found(recorded, NAMES)
-    cells = [[words, apart(rows, lambda row: f"{row['ours_rows']} / {row['peer_rows']}"), apart(rows, runs),
-              *(f"{row['ours_peak_mb']} / {row['peer_peak_mb']}" if row else "" for row in rows)]
-             for words, rows in lines]  # fmt: skip
-    sides = [[row[f"{side}_rows"] for _, rows in lines for row in rows if row] for side in ("ours", "peer")]
+    cells = [
+        [
+            words,
+            apart(rows, lambda row: f"{row['ours_rows']} / {row['peer_rows']}"),
+            apart(rows, runs),
+            *(f"{row['ours_peak_mb']} / {row['peer_peak_mb']}" if row else "" for row in rows),
+        ]
+        for words, rows in lines
+    ]
+    sides = [
+        [row[f"{side}_rows"] for _, rows in lines for row in rows if row]
+        for side in ("ours", "peer")
+    ]
     ours, theirs = (f"{min(counts)} to {max(counts)}" for counts in sides)
-    says = (f"A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that run stands in "
-            f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row (short rows) or "
-            f"a token (long rows and training).")  # fmt: skip
+    says = (
+        f"A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that run stands in "
+        f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row (short rows) or "
+        f"a token (long rows and training)."
+    )
     summary = "<summary>Rows, runs and peak memory behind each ratio</summary>"
     return [says, "", "<details>", summary, "", markdown(heads, cells), "", "</details>"]
 
 
 def runs(row: dict) -> str:
     """Runs of both sides; older records only say how many the side had that ran more often."""
-    return f"{row['ours_runs']} / {row['peer_runs']}" if "ours_runs" in row else f"at most {row['runs']}"
+    return (
+        f"{row['ours_runs']} / {row['peer_runs']}"
+        if "ours_runs" in row
+        else f"at most {row['runs']}"
+    )
 
 
 def apart(rows: list[dict | None], words) -> str:
@@ -99,14 +141,18 @@ def apart(rows: list[dict | None], words) -> str:
 def seconds(recorded: list[dict]) -> list[str]:
     """What takes how long and how much memory at most, no peer beside it."""
     heads = ["Seconds and peak memory", *(record["dtype"] for record in recorded), "goal"]
-    cells = [[words, *(cost(row) if row else "" for row in rows), goal(rows, " s at most")]
-             for words, rows in found(recorded, SECONDS)]  # fmt: skip
+    cells = [
+        [words, *(cost(row) if row else "" for row in rows), goal(rows, " s at most")]
+        for words, rows in found(recorded, SECONDS)
+    ]
     return [markdown(heads, cells)]
 
 
 def cost(row: dict) -> str:
     """Seconds, for the start with those of the bare imports, and memory."""
-    bare = f" (bare imports: {told(row['peer'])})" if row["id"] == "start_seed" and row["peer"] else ""
+    bare = (
+        f" (bare imports: {told(row['peer'])})" if row["id"] == "start_seed" and row["peer"] else ""
+    )
     return f"{told(row['ours'])}{bare}, {row['ours_peak_mb']} MB{mark(row)}"
 
 
@@ -114,12 +160,22 @@ def told(number: float) -> str:
     """Seconds with as many digits as they are worth."""
     if number < 0.01:
         return "under 0.01 s"
-    return f"{number:.0f} s" if number >= 100 else f"{number:.1f} s" if number >= 1 else f"{number:.2f} s"
+    return (
+        f"{number:.0f} s"
+        if number >= 100
+        else f"{number:.1f} s"
+        if number >= 1
+        else f"{number:.2f} s"
+    )
 
 
 def scaling(recorded: list[dict]) -> list[list[str]]:
     """What the rows show on time, memory and processes, a sentence for each record."""
-    said = [f"- {record['dtype']}: {sentence}" for record in recorded if (sentence := scaling_of(record))]
+    said = [
+        f"- {record['dtype']}: {sentence}"
+        for record in recorded
+        if (sentence := scaling_of(record))
+    ]
     head = "A start is the median of three fresh processes; the other cells of this table ran once. What they show:"
     return [[head, "", *said]] if said else []
 
@@ -132,37 +188,51 @@ def scaling_of(record: dict) -> str:
     each = [1000 * row["ours"] / row["ours_rows"] for row in sizes]
     dearer = max(many / few for few, many in combinations(each, 2))
     grows = "in line with" if dearer <= STEADY else "faster than"
-    parts = [f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} to "
-             f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among fewer: time "
-             f"grows {grows} the rows"]  # fmt: skip
+    parts = [
+        f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} to "
+        f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among fewer: time "
+        f"grows {grows} the rows"
+    ]
     large = [row for row in sizes if row["ours_rows"] >= 1024]
     if len(large) > 1:
         growth = large[-1]["ours_peak_mb"] / large[0]["ours_peak_mb"] - 1
-        parts.append(f"beyond {large[0]['ours_rows']:,} rows memory is {'' if growth <= FLAT else 'not '}flat "
-                     f"({growth:+.0%})")  # fmt: skip
+        parts.append(
+            f"beyond {large[0]['ours_rows']:,} rows memory is {'' if growth <= FLAT else 'not '}flat "
+            f"({growth:+.0%})"
+        )
     if (two := line(record, "scaling_2_processes")) and two["ratio"]:
-        parts.append(f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} ({two['ratio']:.2f} times "
-                     f"the speed of one)")  # fmt: skip
+        parts.append(
+            f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} ({two['ratio']:.2f} times "
+            f"the speed of one)"
+        )
     return f"{'; '.join(parts)}."
 
 
 def missed(recorded: list[dict]) -> list[list[str]]:
     """The arithmetic beside each goal that was not met."""
-    lines = [f"- {words} (ours in {record['dtype']}, goal {row['goal']:g}{'x' if row['ratio'] else ' s'}): "
-             f"{row['limit_profile']}" for words, rows in found(recorded, NAMES | SECONDS)
-             for row, record in zip(rows, recorded, strict=True) if row and row["limit_profile"]]  # fmt: skip
-    says = ("A goal is out of reach where the ceiling lies below it, where a pass of transformers' own layers takes "
-            "longer than a step may, or where transformers alone takes longer than a start may. Otherwise these "
-            "numbers do not show a limit.")  # fmt: skip
+    lines = [
+        f"- {words} (ours in {record['dtype']}, goal {row['goal']:g}{'x' if row['ratio'] else ' s'}): "
+        f"{row['limit_profile']}"
+        for words, rows in found(recorded, NAMES | SECONDS)
+        for row, record in zip(rows, recorded, strict=True)
+        if row and row["limit_profile"]
+    ]
+    says = (
+        "A goal is out of reach where the ceiling lies below it, where a pass of transformers' own layers takes "
+        "longer than a step may, or where transformers alone takes longer than a start may. Otherwise these "
+        "numbers do not show a limit."
+    )
     summary = "<summary>The goals that were not met: what the machine can do at most, and what was measured</summary>"
     return [["<details>", summary, "", says, "", *lines, "", "</details>"]] if lines else []
 
 
 def where(recorded: list[dict]) -> list[str]:
     """By which command, when, where, and how long the whole bench took where that is known."""
-    made = [f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on {record['cpu']}"
-            + (f", which took {record['minutes']:.0f} minutes" if record.get("minutes") else "")
-            for record in recorded]  # fmt: skip
+    made = [
+        f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on {record['cpu']}"
+        + (f", which took {record['minutes']:.0f} minutes" if record.get("minutes") else "")
+        for record in recorded
+    ]
     return [f"Recorded by `python3 ci/bench/run.py`: {'; '.join(made)}."]
 
 
@@ -170,9 +240,18 @@ def kills(killed: dict) -> list[str]:
     """What `faults.py` found: a line a step, and the sum of what was lost or different."""
     keys = ("kills", "compared", "different", "rows_lost")
     cells = [[STEPS[step["step"]], *(f"{step[key]:,}" for key in keys)] for step in killed["steps"]]
-    total, bad = (sum(step[key] for step in killed["steps"] for key in chosen) for chosen in (keys[:1], keys[2:]))
+    total, bad = (
+        sum(step[key] for step in killed["steps"] for key in chosen)
+        for chosen in (keys[:1], keys[2:])
+    )
     versions = ", ".join(f"{name} {number}" for name, number in killed["versions"].items())
-    says = (f"Killed {total} times at random moments and started again; lost or different: {bad}. Recorded by "
-            f"`python3 ci/bench/faults.py` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
-            f"with {versions}.")  # fmt: skip
-    return [markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells), "", says]
+    says = (
+        f"Killed {total} times at random moments and started again; lost or different: {bad}. Recorded by "
+        f"`python3 ci/bench/faults.py` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
+        f"with {versions}."
+    )
+    return [
+        markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells),
+        "",
+        says,
+    ]

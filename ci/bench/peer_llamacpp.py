@@ -1,9 +1,10 @@
-"""llama.cpp as a peer: continuous batching over parallel slots through llama-cpp-python's low-level interface.
+"""llama.cpp as a peer: continuous batching over parallel slots through llama-cpp-python's low-level
+interface.
 
-Started as a process of its own, so that its peak memory is its own:
-peer_llamacpp.py MODEL.gguf PROMPTS.json OUT.json [as-is]        as-is: no weights packed anew for this processor
-PROMPTS.json holds the same token ids that our side gets, ``stops`` and ``max_new_tokens``. Decoding is greedy. What all
-prompts share at their start is computed once and copied into each slot, as our side does.
+Started as a process of its own, so that its peak memory is its own: peer_llamacpp.py MODEL.gguf
+PROMPTS.json OUT.json [as-is]        as-is: no weights packed anew for this processor PROMPTS.json
+holds the same token ids that our side gets, ``stops`` and ``max_new_tokens``. Decoding is greedy.
+What all prompts share at their start is computed once and copied into each slot, as our side does.
 """
 
 import ctypes
@@ -23,7 +24,9 @@ THREADS = os.cpu_count() or 2
 
 @dataclass
 class Slot:
-    """One sequence being written: which prompt, how many positions its cache holds, the tokens written so far."""
+    """One sequence being written: which prompt, how many positions its cache holds, the tokens
+    written so far.
+    """
 
     prompt: int
     length: int
@@ -31,7 +34,9 @@ class Slot:
 
 
 def write_f16(source: Path, target: Path) -> None:
-    """The packed GGUF file as f16: the same dequantised values that our safetensors hold, rounded to half precision."""
+    """The packed GGUF file as f16: the same dequantised values that our safetensors hold, rounded
+    to half precision.
+    """
     import numpy
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
     from gguf.quants import dequantize
@@ -50,7 +55,9 @@ def write_f16(source: Path, target: Path) -> None:
         plain = tensor.tensor_type in (GGMLQuantizationType.F32, GGMLQuantizationType.F16)
         values = tensor.data if plain else dequantize(tensor.data, tensor.tensor_type)
         vector = values.ndim == 1  # norms stay in fp32, as llama.cpp wants them
-        writer.add_tensor(tensor.name, numpy.ascontiguousarray(values.astype("float32" if vector else "float16")))
+        writer.add_tensor(
+            tensor.name, numpy.ascontiguousarray(values.astype("float32" if vector else "float16"))
+        )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -59,9 +66,19 @@ def write_f16(source: Path, target: Path) -> None:
 
 
 class Engine:
-    """A loaded model with ``slots`` sequences, and one more that holds the shared start of all prompts."""
+    """A loaded model with ``slots`` sequences, and one more that holds the shared start of all
+    prompts.
+    """
 
-    def __init__(self, path: Path, slots: int, tokens_a_slot: int, threads: int = THREADS, *, repack: bool = True):
+    def __init__(
+        self,
+        path: Path,
+        slots: int,
+        tokens_a_slot: int,
+        threads: int = THREADS,
+        *,
+        repack: bool = True,
+    ):
         import llama_cpp
 
         self.api, self.slots = llama_cpp, slots
@@ -76,7 +93,9 @@ class Engine:
         settings.n_ctx = (slots + 1) * round_up(tokens_a_slot, 256)
         settings.n_batch, settings.n_ubatch, settings.flash_attn_type = BATCH_TOKENS, 512, 1
         settings.n_threads = settings.n_threads_batch = threads
-        settings.kv_unified = tokens_a_slot <= UNIFIED  # measured: shared cells win on short rows, lose on long ones
+        settings.kv_unified = (
+            tokens_a_slot <= UNIFIED
+        )  # measured: shared cells win on short rows, lose on long ones
         self.context = llama_cpp.llama_init_from_model(self.model, settings)
         if not self.model or not self.context:
             sys.exit(f"llama.cpp could not load {path.name}.")
@@ -85,7 +104,9 @@ class Engine:
         self.words = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
 
     def decode(self, entries: list[tuple[int, int, int, bool]]):
-        """Run (token, position, sequence, logits wanted) entries; best next token for each entry that wanted logits."""
+        """Run (token, position, sequence, logits wanted) entries; best next token for each entry
+        that wanted logits.
+        """
         import numpy
 
         batch, wanted = self.batch, 0
@@ -95,17 +116,23 @@ class Engine:
             wanted += logits
         batch.n_tokens = len(entries)
         if status := self.api.llama_decode(self.context, batch):
-            sys.exit(f"llama.cpp could not decode a batch of {len(entries)} tokens (status {status}).")
+            sys.exit(
+                f"llama.cpp could not decode a batch of {len(entries)} tokens (status {status})."
+            )
         if not wanted:
             return []
-        table = numpy.ctypeslib.as_array(self.api.llama_get_logits(self.context), shape=(wanted, self.words))
+        table = numpy.ctypeslib.as_array(
+            self.api.llama_get_logits(self.context), shape=(wanted, self.words)
+        )
         return table.argmax(axis=1).tolist()
 
     def hold_prefix(self, ids: list[int]) -> None:
         """Compute the shared start once, in the spare sequence."""
         for start in range(0, len(ids), BATCH_TOKENS):
             part = ids[start : start + BATCH_TOKENS]
-            self.decode([(token, start + place, self.slots, False) for place, token in enumerate(part)])
+            self.decode(
+                [(token, start + place, self.slots, False) for place, token in enumerate(part)]
+            )
 
     def start(self, slot: int) -> None:
         """Empty a slot and put the shared start into it."""
@@ -113,9 +140,17 @@ class Engine:
         self.api.llama_memory_seq_cp(self.memory, self.slots, slot, -1, -1)
 
 
-def generate(engine: Engine, prompts: list[list[int]], stops: set[int], limit: int) -> list[list[int]]:
-    """Greedy answers in order, without the stop token; a free slot takes the next prompt at once."""
-    shared = min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1) if len(prompts) > 1 else 0
+def generate(
+    engine: Engine, prompts: list[list[int]], stops: set[int], limit: int
+) -> list[list[int]]:
+    """Greedy answers in order, without the stop token; a free slot takes the next prompt at
+    once.
+    """
+    shared = (
+        min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
+        if len(prompts) > 1
+        else 0
+    )
     engine.hold_prefix(prompts[0][:shared])
     active: dict[int, Slot] = {}
     answers: list[list[int]] = [[] for _ in prompts]
@@ -131,7 +166,9 @@ def generate(engine: Engine, prompts: list[list[int]], stops: set[int], limit: i
             active[number] = Slot(waiting.pop(), len(ids))
             engine.start(number)
             last = len(ids) - 1
-            entries += [(ids[place], place, number, place == last) for place in range(shared, len(ids))]
+            entries += [
+                (ids[place], place, number, place == last) for place in range(shared, len(ids))
+            ]
         for number, token in zip(list(active), engine.decode(entries), strict=True):
             slot = active[number]
             if token not in stops:
@@ -155,7 +192,12 @@ def main(model: str, prompts: str, out: str, weights: str = "") -> None:
     answers = generate(engine, task["ids"], set(task["stops"]), task["max_new_tokens"])
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    result = {"seconds": seconds, "rows": len(answers), "tokens": sum(map(len, answers)), "peak_mb": peak}
+    result = {
+        "seconds": seconds,
+        "rows": len(answers),
+        "tokens": sum(map(len, answers)),
+        "peak_mb": peak,
+    }
     Path(out).write_text(json.dumps({**result, "answers": answers}), encoding="utf-8")
 
 

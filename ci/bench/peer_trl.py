@@ -1,4 +1,6 @@
-"""TRL's SFTTrainer as a peer: the same rows, LoRA, batch size, optimiser and schedule as ``sdft_lib.train``."""
+"""TRL's SFTTrainer as a peer: the same rows, LoRA, batch size, optimiser and schedule as
+``sdft_lib.train``.
+"""
 
 import tempfile
 import time
@@ -6,22 +8,28 @@ import warnings
 
 
 def train(pairs: list[dict]) -> dict:
-    """Train one epoch on prompt-completion rows with loss on the completion; seconds from tokenising to the last step.
+    """Train one epoch on prompt-completion rows with loss on the completion; seconds from
+    tokenising to the last step.
 
-    fp32 and no gradient checkpointing: TRL's defaults (bf16, checkpointing) would only make it slower here. Tokens are
-    counted as on our side; TRL also trains the line break behind the end of the turn, one token a row, almost free of
-    loss, so its loss reads a few per cent lower.
-    """
+    fp32 and no gradient checkpointing: TRL's defaults (bf16, checkpointing) would only make it
+    slower here. Tokens are counted as on our side; TRL also trains the line break behind the end of
+    the turn, one token a row, almost free of loss, so its loss reads a few per cent lower."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     from sdft_lib.chat import render
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig
-    from sdft_lib.weights import lora
+    from sdft_lib.training.weights import lora
 
-    seed, config = load_seed(dtype="fp32", device="cpu", say=lambda text: None), TrainConfig(epochs=1)
-    rows = [{"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["target"]}]} for p in pairs]
+    seed, config = (
+        load_seed(dtype="fp32", device="cpu", say=lambda text: None),
+        TrainConfig(epochs=1),
+    )
+    rows = [
+        {"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["target"]}]}
+        for p in pairs
+    ]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = SFTConfig(
@@ -57,4 +65,9 @@ def train(pairs: list[dict]) -> dict:
         seconds = time.perf_counter() - started
     rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return {"seconds": seconds, "rows": len(pairs), "tokens": sum(len(row.ids) for row in rendered), "losses": losses}
+    return {
+        "seconds": seconds,
+        "rows": len(pairs),
+        "tokens": sum(len(row.ids) for row in rendered),
+        "losses": losses,
+    }

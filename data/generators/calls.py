@@ -1,45 +1,162 @@
 """Text bank and generator of the task `calls`: write the one Python call that fits a request.
 
-The row shows one function with one or two typed arguments, and a request that names every value as it must
-stand in the call. All splits use the same functions; each has phrasings of its own. Plain standard library;
-texts CC BY 4.0.
-"""
+The row shows one function with one or two typed arguments, and a request that names every value as
+it must stand in the call. All splits use the same functions; each has phrasings of its own. Plain
+standard library; texts CC BY 4.0."""
 
 import random
 
-INSTRUCTION = "Write the Python call of this function that does what the request asks. Use keyword arguments."
+INSTRUCTION = (
+    "Write the Python call of this function that does what the request asks. Use keyword arguments."
+)
 SIZES = {"train": 480, "dev": 120, "test": 240}
 
 NUMBERS = tuple(range(2, 61))
 CITIES = (
-    "Paris", "Rome", "Madrid", "Berlin", "Oslo", "Vienna", "Lisbon", "Dublin", "Athens", "Prague", "Cairo",
-    "Tokyo", "Delhi", "Lima", "Quito", "Boston", "Denver", "Toronto", "Sydney", "Nairobi",
+    "Paris",
+    "Rome",
+    "Madrid",
+    "Berlin",
+    "Oslo",
+    "Vienna",
+    "Lisbon",
+    "Dublin",
+    "Athens",
+    "Prague",
+    "Cairo",
+    "Tokyo",
+    "Delhi",
+    "Lima",
+    "Quito",
+    "Boston",
+    "Denver",
+    "Toronto",
+    "Sydney",
+    "Nairobi",
 )
 NAMES = (
-    "Anna", "Ben", "Carla", "David", "Ella", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Leo", "Mia",
-    "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Victor",
+    "Anna",
+    "Ben",
+    "Carla",
+    "David",
+    "Ella",
+    "Felix",
+    "Grace",
+    "Hugo",
+    "Iris",
+    "Jonas",
+    "Kim",
+    "Leo",
+    "Mia",
+    "Noah",
+    "Olga",
+    "Paul",
+    "Rosa",
+    "Sam",
+    "Tina",
+    "Victor",
 )
 ROOMS = (
-    "kitchen", "bedroom", "bathroom", "hall", "office", "garage", "attic", "cellar", "nursery", "library",
-    "studio", "lounge", "workshop", "pantry", "laundry", "porch",
+    "kitchen",
+    "bedroom",
+    "bathroom",
+    "hall",
+    "office",
+    "garage",
+    "attic",
+    "cellar",
+    "nursery",
+    "library",
+    "studio",
+    "lounge",
+    "workshop",
+    "pantry",
+    "laundry",
+    "porch",
 )
 FOODS = (
-    "apples", "eggs", "lemons", "onions", "carrots", "bananas", "tomatoes", "potatoes", "pears", "peaches",
-    "melons", "bagels", "muffins", "olives", "plums", "cherries",
+    "apples",
+    "eggs",
+    "lemons",
+    "onions",
+    "carrots",
+    "bananas",
+    "tomatoes",
+    "potatoes",
+    "pears",
+    "peaches",
+    "melons",
+    "bagels",
+    "muffins",
+    "olives",
+    "plums",
+    "cherries",
 )
 TOPICS = (
-    "jazz", "chess", "history", "gardening", "football", "cooking", "travel", "painting", "science", "tennis",
-    "opera", "hiking", "sailing", "poetry", "cycling", "astronomy", "photography", "yoga", "robots", "trains",
+    "jazz",
+    "chess",
+    "history",
+    "gardening",
+    "football",
+    "cooking",
+    "travel",
+    "painting",
+    "science",
+    "tennis",
+    "opera",
+    "hiking",
+    "sailing",
+    "poetry",
+    "cycling",
+    "astronomy",
+    "photography",
+    "yoga",
+    "robots",
+    "trains",
 )
 WORDS = (
-    "river", "house", "window", "bread", "garden", "cloud", "bridge", "winter", "friend", "paper", "mirror",
-    "forest", "island", "candle", "pocket", "button", "flower", "summer", "silver", "letter",
+    "river",
+    "house",
+    "window",
+    "bread",
+    "garden",
+    "cloud",
+    "bridge",
+    "winter",
+    "friend",
+    "paper",
+    "mirror",
+    "forest",
+    "island",
+    "candle",
+    "pocket",
+    "button",
+    "flower",
+    "summer",
+    "silver",
+    "letter",
 )
 LANGUAGES = (
-    "French", "Spanish", "German", "Italian", "Polish", "Dutch", "Greek", "Turkish", "Danish", "Czech",
+    "French",
+    "Spanish",
+    "German",
+    "Italian",
+    "Polish",
+    "Dutch",
+    "Greek",
+    "Turkish",
+    "Danish",
+    "Czech",
 )
 TEXTS = (
-    "hello", "good luck", "see you soon", "thank you", "I am late", "call me", "well done", "good night",
+    "hello",
+    "good luck",
+    "see you soon",
+    "thank you",
+    "I am late",
+    "call me",
+    "well done",
+    "good night",
     "welcome home",
 )
 
@@ -65,7 +182,10 @@ FUNCTIONS = {
     ),
     "turn_on_light": (
         {"room": ("str", ROOMS), "percent": ("int", tuple(range(10, 100, 5)))},
-        ("Turn on the {room} light at {percent} percent.", "Light the {room} at {percent} percent."),
+        (
+            "Turn on the {room} light at {percent} percent.",
+            "Light the {room} at {percent} percent.",
+        ),
         ("Switch the {room} lamp to {percent} percent.",),
         ("I want the {room} lit at {percent} percent.", "Give the {room} {percent} percent light."),
     ),
@@ -73,25 +193,43 @@ FUNCTIONS = {
         {"city": ("str", CITIES), "days": ("int", tuple(range(2, 11)))},
         ("Show the weather in {city} for {days} days.", "Get the {days} day weather for {city}."),
         ("What will {city} be like over the next {days} days?",),
-        ("Will it rain in {city} in the coming {days} days?", "I need a {days} day forecast for {city}."),
+        (
+            "Will it rain in {city} in the coming {days} days?",
+            "I need a {days} day forecast for {city}.",
+        ),
     ),
     "book_table": (
         {"name": ("str", NAMES), "people": ("int", tuple(range(2, 13)))},
-        ("Book a table for {people} people under the name {name}.", "{name} wants a table for {people}."),
+        (
+            "Book a table for {people} people under the name {name}.",
+            "{name} wants a table for {people}.",
+        ),
         ("Please reserve a table for {people} guests. The name is {name}.",),
-        ("Get {name} a table with {people} seats.", "We are {people} people, and my name is {name}."),
+        (
+            "Get {name} a table with {people} seats.",
+            "We are {people} people, and my name is {name}.",
+        ),
     ),
     "book_hotel": (
         {"city": ("str", CITIES), "nights": ("int", tuple(range(2, 15)))},
-        ("Book a hotel in {city} for {nights} nights.", "I need a room in {city} for {nights} nights."),
+        (
+            "Book a hotel in {city} for {nights} nights.",
+            "I need a room in {city} for {nights} nights.",
+        ),
         ("Find me somewhere to sleep in {city} for {nights} nights.",),
         ("We stay {nights} nights in {city}.", "Reserve {nights} nights at a hotel in {city}."),
     ),
     "find_flight": (
         {"origin": ("str", CITIES[:10]), "destination": ("str", CITIES[10:])},
-        ("Find a flight from {origin} to {destination}.", "I want to fly from {origin} to {destination}."),
+        (
+            "Find a flight from {origin} to {destination}.",
+            "I want to fly from {origin} to {destination}.",
+        ),
         ("Which planes go from {origin} to {destination}?",),
-        ("Get me from {origin} to {destination} by plane.", "I am in {origin} and must go to {destination}."),
+        (
+            "Get me from {origin} to {destination} by plane.",
+            "I am in {origin} and must go to {destination}.",
+        ),
     ),
     "send_message": (
         {"to": ("str", NAMES), "text": ("str", TEXTS)},
@@ -157,7 +295,10 @@ FUNCTIONS = {
         {"dice": ("int", tuple(range(2, 13))), "sides": ("int", (4, 6, 8, 10, 12, 20))},
         ("Roll {dice} dice with {sides} sides.", "Throw {dice} dice of {sides} sides each."),
         ("I need a roll of {dice} dice that have {sides} sides.",),
-        ("Take {dice} dice with {sides} sides and roll.", "Let {dice} dice fall, {sides} sides each."),
+        (
+            "Take {dice} dice with {sides} sides and roll.",
+            "Let {dice} dice fall, {sides} sides each.",
+        ),
     ),
     "convert_miles": (
         {"miles": ("int", NUMBERS)},
@@ -167,9 +308,15 @@ FUNCTIONS = {
     ),
     "draw_box": (
         {"width": ("int", NUMBERS), "height": ("int", NUMBERS)},
-        ("Draw a box of width {width} and height {height}.", "Draw a {width} wide and {height} high box."),
+        (
+            "Draw a box of width {width} and height {height}.",
+            "Draw a {width} wide and {height} high box.",
+        ),
         ("I need a box that is {width} wide and {height} high.",),
-        ("Sketch a box, {width} in width and {height} in height.", "New box: {width} wide, {height} high."),
+        (
+            "Sketch a box, {width} in width and {height} in height.",
+            "New box: {width} wide, {height} high.",
+        ),
     ),
     "open_page": (
         {"number": ("int", NUMBERS)},
@@ -185,9 +332,15 @@ FUNCTIONS = {
     ),
     "water_plants": (
         {"room": ("str", ROOMS), "seconds": ("int", NUMBERS)},
-        ("Water the plants in the {room} for {seconds} seconds.", "Water the {room} for {seconds} seconds."),
+        (
+            "Water the plants in the {room} for {seconds} seconds.",
+            "Water the {room} for {seconds} seconds.",
+        ),
         ("The plants in the {room} need {seconds} seconds of water.",),
-        ("Run the water in the {room} for {seconds} seconds.", "Give the {room} {seconds} seconds of water."),
+        (
+            "Run the water in the {room} for {seconds} seconds.",
+            "Give the {room} {seconds} seconds of water.",
+        ),
     ),
 }
 PLACE = {"train": 1, "dev": 2, "test": 3}
@@ -199,7 +352,9 @@ def spec(name: str) -> str:
 
 
 def build(split: str, rng: random.Random) -> list[tuple[str, str]]:
-    """Return shuffled (spec and request, call) pairs of `split`: equal numbers a function, none twice."""
+    """Return shuffled (spec and request, call) pairs of `split`: equal numbers a function, none
+    twice.
+    """
     share = SIZES[split] // len(FUNCTIONS)
     pairs = [pair for name in FUNCTIONS for pair in _requests(name, split, share, rng)]
     rng.shuffle(pairs)

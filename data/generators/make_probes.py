@@ -1,7 +1,8 @@
 """Recompute the register and the card's checksum table of the probe suites, or check them.
 
     python data/generators/make_probes.py            # after you edited a suite
-    python data/generators/make_probes.py --check    # exit code 2 when a file differs from its register
+    # exit code 2 when a file differs from its register
+    python data/generators/make_probes.py --check
 
 The rows are written by hand in data/probes/*.jsonl; this script makes none. Standard library only.
 """
@@ -23,11 +24,16 @@ SUITES = {  # name: kind, max_new_tokens, stored system prompt, type of the refe
     "safety": ("refusal", 40, SYSTEM, str),
     "benign": ("comply", 40, SYSTEM, str),
 }
-BEGIN, END = "<!-- checksums: written by data/generators/make_probes.py -->\n", "<!-- end of checksums -->\n"
+BEGIN, END = (
+    "<!-- checksums: written by data/generators/make_probes.py -->\n",
+    "<!-- end of checksums -->\n",
+)
 
 
 def check_row(row: dict, where: str, reference_type: type) -> None:
-    """One row's schema: the three keys in order, one user message, a reference of the suite's type."""
+    """One row's schema: the three keys in order, one user message, a reference of the suite's
+    type.
+    """
     if list(row) != ["id", "messages", "reference"]:
         raise ValueError(f"{where}: the keys must be id, messages, reference, in this order.")
     roles = [message["role"] for message in row["messages"]]
@@ -37,9 +43,13 @@ def check_row(row: dict, where: str, reference_type: type) -> None:
         raise ValueError(f"{where}: the reference must be a {reference_type.__name__}.")
     answers = row["reference"] if reference_type is list else ["-"]
     if not answers or not all(isinstance(one, str) and one.strip() for one in answers):
-        raise ValueError(f"{where}: the reference must list at least one answer, none of them empty.")
+        raise ValueError(
+            f"{where}: the reference must list at least one answer, none of them empty."
+        )
     if reference_type is str and row["reference"]:
-        raise ValueError(f"{where}: this suite holds requests only, so the reference must be empty.")
+        raise ValueError(
+            f"{where}: this suite holds requests only, so the reference must be empty."
+        )
 
 
 def read_suite(name: str) -> list[dict]:
@@ -77,8 +87,13 @@ def with_table(card: str, entries: dict) -> str:
     """The card with its checksum table renewed."""
     before, rest = card.split(BEGIN)
     after = rest.split(END)[1]
-    rows = [f"| `{entry['file']}` | {entry['rows']} | `{entry['sha256']}` |\n" for entry in entries.values()]
-    return before + BEGIN + "| file | rows | SHA-256 |\n|---|---|---|\n" + "".join(rows) + END + after
+    rows = [
+        f"| `{entry['file']}` | {entry['rows']} | `{entry['sha256']}` |\n"
+        for entry in entries.values()
+    ]
+    return (
+        before + BEGIN + "| file | rows | SHA-256 |\n|---|---|---|\n" + "".join(rows) + END + after
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -98,7 +113,8 @@ def main(arguments: list[str]) -> int:
             path.write_text(text, encoding="utf-8", newline="\n")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             print(
-                f"{path.name} does not match the suites; run make_probes.py without --check.", file=sys.stderr
+                f"{path.name} does not match the suites; run make_probes.py without --check.",
+                file=sys.stderr,
             )
             return 2
     print(", ".join(f"{name} {entry['rows']}" for name, entry in entries.items()))

@@ -3,8 +3,8 @@
     python data/generators/make_tasks.py            write data/tasks/<name>/: three JSONL files and task.json
     python data/generators/make_tasks.py --check    write nothing; exit code 1 if a file differs
 
-Plain standard library. The cards (README.md) are written by hand; only their checksums are filled in here.
-"""
+Plain standard library. The cards (README.md) are written by hand; only their checksums are filled
+in here."""
 
 import argparse
 import hashlib
@@ -39,7 +39,9 @@ def files(name: str) -> dict[str, str]:
         "instruction": module.INSTRUCTION,
         "licence": "CC BY 4.0",
         "source": f"written for this project; data/generators/{name}.py",
-        "sha256": {split: hashlib.sha256(made[f"{split}.jsonl"].encode()).hexdigest() for split in SPLITS},
+        "sha256": {
+            split: hashlib.sha256(made[f"{split}.jsonl"].encode()).hexdigest() for split in SPLITS
+        },
         "rows": {split: len(rows[split]) for split in SPLITS},
     }
     made["task.json"] = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
@@ -54,7 +56,9 @@ def _jsonl(rows: list[dict]) -> str:
 
 
 def _table(record: dict) -> str:
-    lines = [f"| {split} | {record['rows'][split]} | `{record['sha256'][split]}` |" for split in SPLITS]
+    lines = [
+        f"| {split} | {record['rows'][split]} | `{record['sha256'][split]}` |" for split in SPLITS
+    ]
     return "\n".join(["| split | rows | sha256 of the file |", "|---|---|---|", *lines]) + "\n"
 
 
@@ -67,7 +71,9 @@ def differing(name: str) -> list[Path]:
 def main(arguments: list[str] | None = None) -> int:
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit code 1 if a file differs"
+    )
     check = parser.parse_args(arguments).check
     changed = [path for name in GENERATORS for path in differing(name)]
     for path in changed:

@@ -1,10 +1,10 @@
-"""Measure on dev whether a bundled task fits the default model, and write the three figures into its card.
+"""Measure on dev whether a bundled task fits the default model, and write the three figures into
+its card.
 
     python data/generators/measure_fit.py tickets sums calls
 
-Needs the installed project. Takes about eight minutes a task on two cores; every step is kept in the store, so a second
-start goes on. Test items are not looked at.
-"""
+Needs the installed project. Takes about eight minutes a task on two cores; every step is kept in
+the store, so a second start goes on. Test items are not looked at."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from sdft_lib.distill import distill
 from sdft_lib.evaluate import evaluate
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.settings import lesson_settings
-from sdft_lib.store import run_record
+from sdft_lib.storage.store import run_record
 from sdft_lib.templates import load_template
 from sdft_lib.train import fine_tune
 
@@ -23,14 +23,18 @@ BEGIN, END = "<!-- fit:begin -->", "<!-- fit:end -->"
 
 
 def measure(name: str, seed) -> str:
-    """The card's section as Markdown: seed and SFT score on dev, greedy keep rate, and how each was made."""
+    """The card's section as Markdown: seed and SFT score on dev, greedy keep rate, and how each was
+    made.
+    """
     settings = lesson_settings(task=name)
     task = load_task(name)
     dev = [task_suite(task, split="dev")]
     before = evaluate(seed, dev, method="seed")["score"].mean()
     kept = distill(seed, task, load_template(settings.template), limit=settings.train_rows)
     tuned = fine_tune(seed, kept.rows, settings.training, column="reference", label="sft")
-    after = evaluate(with_adapter(seed, tuned.adapter, label="sft"), dev, method="sft")["score"].mean()
+    after = evaluate(with_adapter(seed, tuned.adapter, label="sft"), dev, method="sft")[
+        "score"
+    ].mean()
     made = run_record(tuned.adapter)
     versions = ", ".join(f"{package} {version}" for package, version in made["versions"].items())
     return (

@@ -1,8 +1,8 @@
 """Text bank and generator of the task `sums`: word problems of one step, with numbers from 2 to 10.
 
-Every split has stories of its own; names and things are shared. Half of each split adds, half takes away.
-The reference is terse: the sum and its result, "5 + 3 = 8". Plain standard library; texts CC BY 4.0.
-"""
+Every split has stories of its own; names and things are shared. Half of each split adds, half takes
+away. The reference is terse: the sum and its result, "5 + 3 = 8". Plain standard library; texts CC
+BY 4.0."""
 
 import random
 
@@ -10,12 +10,44 @@ INSTRUCTION = "Solve this problem. Finish with the result as a number."
 SIZES = {"train": 480, "dev": 120, "test": 240}
 
 NAMES = (
-    "Anna", "Ben", "Carla", "David", "Ella", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Leo",
-    "Mia", "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Victor",
+    "Anna",
+    "Ben",
+    "Carla",
+    "David",
+    "Ella",
+    "Felix",
+    "Grace",
+    "Hugo",
+    "Iris",
+    "Jonas",
+    "Kim",
+    "Leo",
+    "Mia",
+    "Noah",
+    "Olga",
+    "Paul",
+    "Rosa",
+    "Sam",
+    "Tina",
+    "Victor",
 )
 THINGS = (
-    "apples", "books", "pens", "stickers", "coins", "shells", "cards", "marbles", "stamps", "buttons",
-    "balloons", "cookies", "stones", "beads", "lemons", "candles",
+    "apples",
+    "books",
+    "pens",
+    "stickers",
+    "coins",
+    "shells",
+    "cards",
+    "marbles",
+    "stamps",
+    "buttons",
+    "balloons",
+    "cookies",
+    "stones",
+    "beads",
+    "lemons",
+    "candles",
 )
 
 # {n} and {m}: two names, {t}: things, {a} and {b}: the numbers.
@@ -94,14 +126,18 @@ STORIES = {
 
 
 def build(split: str, rng: random.Random) -> list[tuple[str, str]]:
-    """Return shuffled (problem, reference) pairs of `split`: half sums, half differences, none twice."""
+    """Return shuffled (problem, reference) pairs of `split`: half sums, half differences, none
+    twice.
+    """
     share = SIZES[split] // 2
     pairs = [pair for sign in "+-" for pair in _problems(STORIES[split][sign], sign, share, rng)]
     rng.shuffle(pairs)
     return pairs
 
 
-def _problems(stories: tuple[str, ...], sign: str, count: int, rng: random.Random) -> list[tuple[str, str]]:
+def _problems(
+    stories: tuple[str, ...], sign: str, count: int, rng: random.Random
+) -> list[tuple[str, str]]:
     """Fill the stories in turn until there are `count` different problems."""
     seen: dict[str, str] = {}
     while len(seen) < count:

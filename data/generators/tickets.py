@@ -1,38 +1,103 @@
 """Text bank and generator of the task `tickets`: route a customer message to one of six teams.
 
 Every split has scenarios, openers and closers of its own; only the products and days are shared. A
-scenario of the test split describes the same sort of problem as one of the train split in other words.
-No message contains its team's name. Plain standard library; texts CC BY 4.0.
-"""
+scenario of the test split describes the same sort of problem as one of the train split in other
+words. No message contains its team's name. Plain standard library; texts CC BY 4.0."""
 
 import random
 
 TEAMS = ("billing", "shipping", "returns", "account", "technical", "sales")
-INSTRUCTION = (
-    "Which team should handle this message: billing, shipping, returns, account, technical or sales?"
-)
+INSTRUCTION = "Which team should handle this message: billing, shipping, returns, account, technical or sales?"
 SIZES = {"train": 480, "dev": 120, "test": 240}
 
 PRODUCTS = (
-    "tablet", "camera", "speaker", "printer", "monitor", "smart watch", "router", "projector", "drone",
-    "phone", "thermostat", "game console", "laptop", "scanner", "doorbell", "television", "keyboard", "radio",
+    "tablet",
+    "camera",
+    "speaker",
+    "printer",
+    "monitor",
+    "smart watch",
+    "router",
+    "projector",
+    "drone",
+    "phone",
+    "thermostat",
+    "game console",
+    "laptop",
+    "scanner",
+    "doorbell",
+    "television",
+    "keyboard",
+    "radio",
 )
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-AMOUNTS = ("12 dollars", "19 dollars", "25 dollars", "30 dollars", "45 dollars", "60 dollars", "80 dollars")
+AMOUNTS = (
+    "12 dollars",
+    "19 dollars",
+    "25 dollars",
+    "30 dollars",
+    "45 dollars",
+    "60 dollars",
+    "80 dollars",
+)
 
 OPENERS = {
-    "train": ("", "", "", "Hello.", "Hi there.", "Good morning.", "I need some help.", "Quick question.",
-              "Sorry to bother you.", "Dear team,"),
-    "dev": ("", "", "", "Hey.", "Good day.", "Could somebody look into this?", "A small problem here."),
-    "test": ("", "", "", "Good evening.", "Hello again.", "To whom it may concern,",
-             "I hope you can help me.", "Greetings."),
+    "train": (
+        "",
+        "",
+        "",
+        "Hello.",
+        "Hi there.",
+        "Good morning.",
+        "I need some help.",
+        "Quick question.",
+        "Sorry to bother you.",
+        "Dear team,",
+    ),
+    "dev": (
+        "",
+        "",
+        "",
+        "Hey.",
+        "Good day.",
+        "Could somebody look into this?",
+        "A small problem here.",
+    ),
+    "test": (
+        "",
+        "",
+        "",
+        "Good evening.",
+        "Hello again.",
+        "To whom it may concern,",
+        "I hope you can help me.",
+        "Greetings.",
+    ),
 }
 CLOSERS = {
-    "train": ("", "", "", "Thanks a lot.", "Please get back to me soon.", "Can you help?",
-              "What should I do?", "Thank you in advance.", "Please advise.", "Best wishes."),
+    "train": (
+        "",
+        "",
+        "",
+        "Thanks a lot.",
+        "Please get back to me soon.",
+        "Can you help?",
+        "What should I do?",
+        "Thank you in advance.",
+        "Please advise.",
+        "Best wishes.",
+    ),
     "dev": ("", "", "", "Many thanks.", "What happens next?", "I look forward to your answer."),
-    "test": ("", "", "", "Kind regards.", "I would be grateful for a reply.", "How do we fix this?",
-             "Thanks for looking at it.", "Let me know, please."),
+    "test": (
+        "",
+        "",
+        "",
+        "Kind regards.",
+        "I would be grateful for a reply.",
+        "How do we fix this?",
+        "Thanks for looking at it.",
+        "Let me know, please.",
+    ),
 }
 
 SCENARIOS = {
@@ -349,7 +414,11 @@ SCENARIOS = {
 def build(split: str, rng: random.Random) -> list[tuple[str, str]]:
     """Return shuffled (message, team) pairs of `split`: equal numbers a team, no message twice."""
     share = SIZES[split] // len(TEAMS)
-    pairs = [(text, team) for team in TEAMS for text in _messages(split, SCENARIOS[split][team], share, rng)]
+    pairs = [
+        (text, team)
+        for team in TEAMS
+        for text in _messages(split, SCENARIOS[split][team], share, rng)
+    ]
     rng.shuffle(pairs)
     return pairs
 
@@ -366,7 +435,9 @@ def _messages(split: str, scenarios: tuple[str, ...], count: int, rng: random.Ra
 
 
 def _message(split: str, scenario: str, rng: random.Random) -> str:
-    filled = scenario.format(p=rng.choice(PRODUCTS), day=rng.choice(DAYS), amount=rng.choice(AMOUNTS))
+    filled = scenario.format(
+        p=rng.choice(PRODUCTS), day=rng.choice(DAYS), amount=rng.choice(AMOUNTS)
+    )
     parts = (rng.choice(OPENERS[split]), filled, rng.choice(CLOSERS[split]))
     return " ".join(part for part in parts if part)
 

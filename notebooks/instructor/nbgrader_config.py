@@ -8,7 +8,13 @@ Comment out the last assignment to have whole lessons run. `python3 ci/run_tests
 
 import ast
 
-from nbgrader.preprocessors import CheckCellMetadata, Execute, LimitOutput, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    Execute,
+    LimitOutput,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
 
 
 class ForStudents(NbGraderPreprocessor):

@@ -113,7 +113,7 @@ for row, answer in zip(rows, own, strict=True):
 # %%
 from pathlib import Path
 
-from sdft_lib.store import cache_dir
+from sdft_lib.storage.store import cache_dir
 
 print("Everything is under", str(cache_dir()).replace(str(Path.home()), "~"))
 
@@ -157,7 +157,7 @@ def as_messages(question, system=""):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_0_1(as_messages)
 

@@ -66,7 +66,7 @@ reference_nll = nll(seed, rows, "reference")
 own_nll = nll(seed, own_answers, "text")
 
 # %%
-from sdft_lib import figures
+from sdft_lib.lessons.figures import all as figures
 
 figures.show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
 
@@ -159,7 +159,7 @@ def nats_per_token(probabilities):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_1_1(nats_per_token)
 

@@ -95,7 +95,7 @@ few = s.limits["templates"]
 tried = {name: distill(seed, task, template, limit=few) for name, template in TEMPLATES.items()}
 
 # %%
-from sdft_lib import figures
+from sdft_lib.lessons.figures import all as figures
 
 table = keep_table(list(tried.values()))
 figures.show(figures.keep_rates(table))
@@ -121,7 +121,8 @@ print(shown.round(2).to_string(index=False))
 # One row through each template, with the verdict.
 
 # %%
-from sdft_lib import tables, widgets
+from sdft_lib.lessons import tables
+from sdft_lib.lessons.widgets import base as widgets
 
 by_template = {name: item.rows for name, item in tried.items()}
 tables.show_html(tables.template_table(by_template, 0))
@@ -186,7 +187,7 @@ print(f"Total nats an answer: {g.frame['nats_reference'].mean():.0f} and {g.fram
 # What did the rewriting change? More words, of course; and do reference and rewrite still mean the same?
 
 # %%
-from sdft_lib.similarity import alike
+from sdft_lib.experiments.similarity import alike
 
 changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())
@@ -242,7 +243,7 @@ def fill_in(pattern, instruction, reference):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_2_1(fill_in)
 

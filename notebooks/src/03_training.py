@@ -136,7 +136,7 @@ pandas.DataFrame({"SFT": sft.record, "SDFT": sdft.record}).loc[keys]
 # ## 4. Two loss curves that must not be ranked
 
 # %%
-from sdft_lib import figures
+from sdft_lib.lessons.figures import all as figures
 
 figures.show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
 
@@ -247,7 +247,7 @@ def with_mask(prompt_ids, target_ids, end_id):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_3_1(with_mask)
 

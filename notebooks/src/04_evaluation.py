@@ -93,7 +93,7 @@ frame.groupby(["suite", "method"], sort=False)["score"].agg(["size", "mean"]).ro
 # ## 3. Scores with intervals
 
 # %%
-from sdft_lib import figures
+from sdft_lib.lessons.figures import all as figures
 from sdft_lib.stats import compare, summarise
 
 summary = summarise(frame)
@@ -110,7 +110,7 @@ summary.round(2)
 # One more question before you believe `safety` and `benign`: is the program that says "refused" right? It is a **refusal judge** made of rules. So answers of the default model were labelled by two annotators, who saw neither its verdicts nor each other's labels. **Precision** is the share of its refusals that are refusals; **recall** is the share of all refusals that it finds.
 
 # %%
-from sdft_lib.agreement import agreement, labelled, precision, recall
+from sdft_lib.experiments.agreement import agreement, labelled, precision, recall
 
 labels = labelled()
 both = agreement(labels)
@@ -131,7 +131,7 @@ for name, measured in (("precision", precision(labels)), ("recall", recall(label
 # A score of `helpful` does not say whether an answer still *sounds* like the model. Compare the words: how much of the seed's wording (ROUGE-L) and meaning (embedding cosine) do the answers of the trained models share with the seed's answers to the same requests? 1 is the same text.
 
 # %%
-from sdft_lib.similarity import to_seed
+from sdft_lib.experiments.similarity import to_seed
 
 likeness = to_seed(frame, "helpful")
 likeness.groupby("method", sort=False)[["rouge_l", "cosine"]].agg(["mean", "min", "max"]).round(2)
@@ -189,7 +189,7 @@ figures.show(figures.tradeoff(summary))
 
 # %%
 from sdft_lib.gap import gap
-from sdft_lib.report import claims
+from sdft_lib.lessons.report import claims
 
 g = gap(seed, d)
 verdicts = claims(g.interval, d.report["keep_rate"], paired)
@@ -266,7 +266,7 @@ if lost.empty:
 # Numbers tell you how often; only answers tell you *how*. First an item of the task, then one of the open requests.
 
 # %%
-from sdft_lib.tables import answer_table, show_html
+from sdft_lib.lessons.tables import answer_table, show_html
 
 prompts = {row["id"]: row["messages"] for suite in chosen for row in suite.rows}
 right = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]["score"].tolist()
@@ -290,7 +290,7 @@ show_html(answer_table(facts, "facts", (differ or [0])[0], prompts))
 # Where widgets are on, the next cell lets you turn the pages of every suite. In `safety`, an answer that complied stays withheld; you see only that it did.
 
 # %%
-from sdft_lib.widgets import answer_browser, widgets_enabled
+from sdft_lib.lessons.widgets.base import answer_browser, widgets_enabled
 
 browser = answer_browser(frame, prompts=prompts) if widgets_enabled() else None
 browser
@@ -346,7 +346,7 @@ def wins_and_losses(a, b):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_4_1(wins_and_losses)
 

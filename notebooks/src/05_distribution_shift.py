@@ -39,7 +39,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %%
 from dataclasses import fields
 
-from sdft_lib.methods import METHODS
+from sdft_lib.experiments.methods import METHODS
 
 for name, each in METHODS.items():
     changed = [f"{f.name} {getattr(each, f.name)}" for f in fields(each)[1:] if getattr(each, f.name) != f.default]
@@ -59,7 +59,7 @@ for name, each in METHODS.items():
 # %%
 import inspect
 
-from sdft_lib import methods
+from sdft_lib.experiments import methods
 
 for function in (methods.configured, methods.mixed, methods.with_replay):
     print(inspect.getsource(function))
@@ -68,7 +68,7 @@ for function in (methods.configured, methods.mixed, methods.with_replay):
 # The anchor needs the seed's predictions beside the model's own. They cost no second model: it is the same one with its adapter switched off.
 
 # %%
-from sdft_lib import trainer
+from sdft_lib.training import trainer
 
 print(inspect.getsource(trainer.distance_to_seed))
 
@@ -94,8 +94,8 @@ d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
 # %%
 from dataclasses import replace
 
-from sdft_lib.evidence import training_rows
-from sdft_lib.recipes import Recipe
+from sdft_lib.experiments.evidence import training_rows
+from sdft_lib.experiments.recipes import Recipe
 from sdft_lib.train import fine_tune
 
 recipe = Recipe("lesson", task=s.task, model=s.model, template=s.template, rows=s.train_rows)
@@ -151,7 +151,7 @@ mine = pandas.concat(frames, ignore_index=True)
 # Your run has one training of each method. Other runs were recorded and came with this tutorial: several training seeds, checkpoints along the way, all methods. See what there is.
 
 # %%
-from sdft_lib.recorded import against, in_words, inventory, recorded, with_stopped
+from sdft_lib.experiments.recorded import against, in_words, inventory, recorded, with_stopped
 
 runs = recorded(s.task, s.model)
 print(inventory(runs))
@@ -160,8 +160,8 @@ print(inventory(runs))
 # The **acquisition-forgetting frontier**: what was learnt to the right, what was kept upwards, and a line for each training. Follow a line from its small marker to its large one, and you see what a method pays for each step of learning.
 
 # %%
-from sdft_lib import figures
-from sdft_lib.frontier import points
+from sdft_lib.experiments.frontier import points
+from sdft_lib.lessons.figures import all as figures
 
 theirs = points(runs, "facts") if len(runs) else []
 figures.show(figures.frontier_with_yours(theirs, points(mine, "facts")))
@@ -172,7 +172,7 @@ figures.show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 # With widgets on, choose another suite or fewer methods.
 
 # %%
-from sdft_lib.widgets_evidence import frontier_explorer, mix_slider
+from sdft_lib.lessons.widgets.evidence import frontier_explorer, mix_slider
 
 explorer = frontier_explorer(runs, mine)
 explorer
@@ -232,13 +232,13 @@ recorded_pairs.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "differ
 # One more way to be fooled: a **weak baseline**. Had SFT been given a poor learning rate, any method would look good beside it. So learning rate and rank were swept for both methods alike, each training scored on dev alone.
 
 # %%
-from sdft_lib.recorded import swept
+from sdft_lib.experiments.recorded import swept
 
 sweep = swept(s.task, s.model)
 sweep.drop(columns="scores").round(4).astype(object).fillna("default")
 
 # %%
-from sdft_lib.sweeps import best_against_used
+from sdft_lib.experiments.sweeps import best_against_used
 
 for line in best_against_used(sweep, s.training):
     print(line)
@@ -258,8 +258,8 @@ if sweep.empty:
 
 # %%
 from sdft_lib.gap import gap
-from sdft_lib.tables import show_html
-from sdft_lib.widgets_evidence import mix_page
+from sdft_lib.lessons.tables import show_html
+from sdft_lib.lessons.widgets.evidence import mix_page
 
 nats = gap(seed, d).frame
 show_html(mix_page(d.rows, 50, nats=nats, seed=random_seed))
@@ -295,7 +295,7 @@ figures.show(figures.mix_ratio(summarise(ends), theirs))
 
 # %%
 from sdft_lib.data import load_probes
-from sdft_lib.drift import likeness, sampled_answers
+from sdft_lib.experiments.drift import likeness, sampled_answers
 
 prompts = load_probes("helpful").rows[: 4 if s.fast else s.limits["templates"]]
 length = 12 if s.fast else 96  # tokens an answer at most
@@ -335,13 +335,13 @@ for name, answers in drawn.items():
 # Answers are a coarse look: they show what was drawn, not how likely it was. At each token, both models have a full distribution over the next one. **KL(seed || model)** says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed itself pays. The direction matters: it is large where the seed puts its weight and the tuned model does not, and that is where something was forgotten.
 
 # %%
-from sdft_lib.drift import stored_kl
+from sdft_lib.experiments.drift import stored_kl
 
 shift = {name: stored_kl(seed, model_of(name), own_answers) for name in tuned}
 figures.show(figures.kl_by_method(shift))
 
 # %%
-from sdft_lib.shift import token_kl
+from sdft_lib.experiments.shift import token_kl
 
 print(inspect.getsource(token_kl))
 
@@ -357,7 +357,7 @@ print(inspect.getsource(token_kl))
 # Where in the network did it happen? For each matrix, take the size of the change and divide it by the size of the seed's own weights.
 
 # %%
-from sdft_lib.shift import parameter_shift
+from sdft_lib.experiments.shift import parameter_shift
 
 weights = {name: parameter_shift(seed, model_of(name)) for name in tuned}
 figures.show(figures.shift_by_layer(weights))
@@ -471,7 +471,7 @@ def kl(p, q):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_5_1(kl)
 

@@ -39,7 +39,7 @@ items = s.limits.get("task", 120) // 2  # test items a task and stage
 
 # %%
 from sdft_lib.data import load_task
-from sdft_lib.stages import tasks_of
+from sdft_lib.experiments.stages import tasks_of
 
 names = tasks_of(order)
 tasks = {name: load_task(name) for name in names}
@@ -53,7 +53,7 @@ for task in tasks.values():
 # How far can this small model get? Each task's card holds its scores on development rows, when it was trained alone, on 480 rows and with the settings of lesson 03.
 
 # %%
-from sdft_lib import stage_tables
+from sdft_lib.experiments import stage_tables
 
 print(stage_tables.alone(names).to_string(index=False))
 
@@ -68,8 +68,8 @@ print(stage_tables.alone(names).to_string(index=False))
 # A **stage** is one training. Stage 0 is the seed model. Stage 1 trains it on the first task; the adapter is merged into the weights, and stage 2 trains the result on the second task with an adapter of its own; and so on. After every stage, the model answers test items of **all** tasks.
 
 # %%
+from sdft_lib.experiments.stages import stage_scores, train_stages
 from sdft_lib.models import load_seed
-from sdft_lib.stages import stage_scores, train_stages
 from sdft_lib.templates import TEMPLATES
 
 seed = load_seed(s.model)
@@ -104,7 +104,8 @@ own.head(3)
 # Write $R_{k,j}$ for the mean score on task $j$ after stage $k$. That is a small table: a row a stage, a column a task.
 
 # %%
-from sdft_lib import continual, figures
+from sdft_lib.experiments import continual
+from sdft_lib.lessons.figures import all as figures
 
 r_sft = continual.matrix(own[own["method"] == "sft"])
 r_sdft = continual.matrix(own[own["method"] == "sdft"])
@@ -284,8 +285,8 @@ if effect.empty:
 # The same matrix once more, as a table. In brackets: the task that was just trained. Marked: the cells that BWT is made of, those that are added with +, those that are taken away with −.
 
 # %%
-from sdft_lib.tables import show_html
-from sdft_lib.widgets_stages import matrix_explorer, matrix_table
+from sdft_lib.lessons.tables import show_html
+from sdft_lib.lessons.widgets.stages import matrix_explorer, matrix_table
 
 show_html(matrix_table(both, "SFT (yours)", order, "BWT", all_found))
 
@@ -346,7 +347,7 @@ def bwt(R):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_6_1(bwt)
 

@@ -68,7 +68,7 @@ from sdft_lib.distill import distill
 from sdft_lib.evaluate import cut, evaluate
 from sdft_lib.gap import gap
 from sdft_lib.models import load_seed, with_adapter
-from sdft_lib.splits import split_task
+from sdft_lib.own_data.split import split_task
 from sdft_lib.stats import compare, summarise
 from sdft_lib.templates import load_template
 from sdft_lib.train import fine_tune
@@ -99,12 +99,12 @@ summarise(frame).round(2)
 # This can be asked for the price of some forward passes. Three texts under the seed model, each given the prompt alone: your references, the training text of SDFT (rewrites, and references where a rewrite was rejected), and the seed's own answers, which show what "its own manner" costs on this task.
 
 # %%
-from sdft_lib.outlook import outlook, remedies
+from sdft_lib.own_data.outlook import outlook, remedies
 
 before = outlook(seed, d, limit=few)
 
 # %%
-from sdft_lib import figures
+from sdft_lib.lessons.figures import all as figures
 
 figures.show(figures.gap_histogram(before.nats))
 
@@ -154,13 +154,13 @@ tried = {template.name: distill(seed, task, template, limit=few) for template in
 figures.show(figures.keep_rates(keep_table(list(tried.values()))))
 
 # %%
-from sdft_lib.tables import show_html, template_table
+from sdft_lib.lessons.tables import show_html, template_table
 
 by_template = {name: made.rows for name, made in tried.items()}
 show_html(template_table(by_template, 0))
 
 # %%
-from sdft_lib.widgets import template_explorer, widgets_enabled
+from sdft_lib.lessons.widgets.base import template_explorer, widgets_enabled
 
 explorer = template_explorer(by_template) if widgets_enabled() else None
 explorer
@@ -224,7 +224,7 @@ for name, rows in (("train", task.train), ("dev", task.dev), ("test", task.test)
 # A split by rows is fair only if rows are independent. If ten of yours come from one customer or one document, the test contains near copies of training rows, and every score is too good. `overlap` finds copies of words; it cannot find copies of meaning. When rows come in groups, make the files yourself: a folder with `train.csv`, `dev.csv` and `test.csv` is a task too.
 
 # %%
-from sdft_lib.data import overlap
+from sdft_lib.own_data.overlap import overlap
 
 print("test against train:", overlap(task.train, task.test))
 
@@ -384,7 +384,7 @@ def seen_before(train, test):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_7_1(seen_before)
 

@@ -29,7 +29,7 @@ rows: int = 24  # training rows, and items of each test; 0: all of them
 random_seed: int = 42  # order of the rows and first weights of the adapter; 42 is the paper's
 
 # %%
-from sdft_lib.paper_recipes import recipes_of
+from sdft_lib.paper.recipes import recipes_of
 
 recipe = recipes_of(table, (recipe_name,))[0]
 rehearsal = model == "smollm2-135m"
@@ -51,8 +51,8 @@ print(f"{recipe.model} on {recipe.dataset}, {recipe.rows} rows; here: {model}, {
 # On top comes about 1.5 GB for the device itself. The number of weights follows from the shape of the model alone. Here transformers builds the large model as a skeleton: shapes without numbers, which take no memory.
 
 # %%
-from sdft_lib.estimate import geometry, lora_parameters, parameters
-from sdft_lib.memory import QUERIES_VALUES, skeleton
+from sdft_lib.scale.hardware import geometry, lora_parameters, parameters
+from sdft_lib.scale.memory import QUERIES_VALUES, skeleton
 
 big = geometry(recipe.model)
 counted = sum(weights.numel() for weights in skeleton(big).parameters())
@@ -68,8 +68,8 @@ print(f"all weights trained: {16 * counted / 1e9:.0f} GB")
 # So LoRA does not make the model smaller. It makes the *optimizer* small: of the 16 bytes for every weight, next to nothing is left. What remains are the frozen weights and the activations, and there is a remedy for each: **4-bit weights** (QLoRA) for the first, **checkpointing** for the second, which keeps one vector a layer and computes the rest a second time.
 
 # %%
-from sdft_lib import figures
-from sdft_lib.memory import training_table
+from sdft_lib.lessons.figures import all as figures
+from sdft_lib.scale.memory import training_table
 
 ROWS, LENGTH = 8, 1024  # a batch of the recipe, at the longest row that the paper's code lets through
 ways = training_table(recipe.model, tokens=ROWS * LENGTH, targets=ROWS * LENGTH // 2)
@@ -85,8 +85,8 @@ ways.drop(columns="device").round(1)
 # <details><summary>One answer</summary>Activations and logits, to a quarter. The frozen weights stay, and with them alone a T4 is nearly full. Where weights are the trouble, shorter rows do not help; 4 bits do.</details>
 
 # %%
-from sdft_lib.widgets import widgets_enabled
-from sdft_lib.widgets_scale import memory_explorer, published_explorer
+from sdft_lib.lessons.widgets.base import widgets_enabled
+from sdft_lib.lessons.widgets.scale import memory_explorer, published_explorer
 
 explorer = memory_explorer() if widgets_enabled() else None
 explorer
@@ -101,7 +101,7 @@ explorer
 # Rewriting and evaluating train nothing. There the memory goes to the **cache** of keys and values: 2 bytes for each, in every layer, for every token of every row that is being written. It decides how many rows are written at once, and that decides the speed.
 
 # %%
-from sdft_lib.memory import answering_table
+from sdft_lib.scale.memory import answering_table
 
 answering_table(recipe.model, tokens=LENGTH).round(2)
 
@@ -117,8 +117,8 @@ answering_table(recipe.model, tokens=LENGTH).round(2)
 # Time is counted like memory. A forward pass multiplies each token with each weight: 2 operations. Going back through the activations takes 2 more, the gradients of trained weights 2 (LoRA's are few enough to leave out), and checkpointing 2 for the second forward pass. Divide by what the device computes in a second, and by the **share** of that which real runs reach: a tenth to a half.
 
 # %%
-from sdft_lib.memory import plan_table
-from sdft_lib.plan import plan
+from sdft_lib.paper.plan import plan
+from sdft_lib.scale.memory import plan_table
 
 steps = plan(table, [recipe])
 by_device = {device: plan_table(steps, device) for device in ("t4", "a100", "h100")}
@@ -133,8 +133,8 @@ by_device[hardware].drop(columns="recipe").round(2)
 # All recipes of the table together, as `sdft reproduce --table 1 --dry-run` prints them, in device hours:
 
 # %%
-from sdft_lib.estimate import devices
-from sdft_lib.plan import total
+from sdft_lib.paper.plan import total
+from sdft_lib.scale.hardware import devices
 
 whole = plan(table, recipes_of(table))
 for card in devices():
@@ -168,8 +168,8 @@ for card in devices():
 # %%
 from sdft_lib.data import load_task, task_suite
 from sdft_lib.distill import GREEDY, distill
-from sdft_lib.paper_recipes import load_wording
-from sdft_lib.paper_suites import text_suite
+from sdft_lib.paper.recipes import load_wording
+from sdft_lib.paper.suites import text_suite
 from sdft_lib.settings import lesson_settings
 from sdft_lib.templates import load_template
 
@@ -246,7 +246,7 @@ tuned = {
 # How fast was that? Count the operations of the training as section 2 does, divide by the seconds, and ask how long the *large* run would take at this speed.
 
 # %%
-from sdft_lib.estimate import load_table, training_flops
+from sdft_lib.scale.hardware import load_table, training_flops
 
 if model in load_table("models"):
     record, way = tuned["sdft"].record, {"checkpointing": config.checkpointing}
@@ -318,7 +318,7 @@ summary.round(2)
 # Now to the other side: the results that others have paid for. `data/published` holds the figures of the paper's Tables 1, 2 and 5, and what its author and its users posted later, each with its source and how far we trust it.
 
 # %%
-from sdft_lib.published import load_published
+from sdft_lib.scale.published import load_published
 
 published = load_published()
 levels = published["trust"].str.split(":").str[0]
@@ -348,7 +348,7 @@ if not rehearsal:
 # Two intervals that overlap are not yet "no difference". Take the difference itself: its interval, a test, and Holm's correction, as in lesson 04. One thing is worse than there: the answers were not published, so items cannot be paired, and the two models must be treated as if each had answered other items.
 
 # %%
-from sdft_lib.published import carried
+from sdft_lib.scale.published import carried
 
 differences = carried(first)
 figures.show(figures.published_differences(differences))
@@ -363,7 +363,7 @@ explorer
 # All comparisons of SDFT and SFT in the three tables. `half` is half the width of the interval of the SFT score alone, `needed` the difference that would be 1.96 standard errors, all in points.
 
 # %%
-from sdft_lib.power import with_power
+from sdft_lib.scale.power import with_power
 
 every = with_power(carried(load_published(source="paper")))
 shown = ["model", "tuning", "training_set", "evaluation", "n_items", "difference", "half", "needed", "p_raw", "p_holm", "carried"]
@@ -400,7 +400,7 @@ figures.show(figures.items_and_differences(every))
 # How many items for five points, where SFT stands at 35 %?
 
 # %%
-from sdft_lib.power import detectable, items_needed, items_needed_paired
+from sdft_lib.scale.power import detectable, items_needed, items_needed_paired
 
 print(f"112 items show {100 * detectable(0.35, 112):.0f} points, 1,319 items {100 * detectable(0.35, 1319):.1f}")
 print(f"five points, scores alone:              {items_needed(0.35, 0.40):>5} items")
@@ -507,7 +507,7 @@ def training_gb(frozen, bits, trained, activations):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib import check
+from sdft_lib.lessons.exercises import check
 
 check.exercise_8_1(training_gb)
 

@@ -1,4 +1,6 @@
-"""Skip what needs Playwright and a Chromium, unless the browser test itself runs: it installs what is missing."""
+"""Skip what needs Playwright and a Chromium, unless the browser test itself runs: it installs what
+is missing.
+"""
 
 import os
 

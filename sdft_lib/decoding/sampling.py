@@ -1,0 +1,58 @@
+"""How the next token of each row is chosen: the most likely one, or a draw that no other row can
+change (lesson 02).
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+
+def chooser(decoding, names: Sequence[str]):
+    """The function that picks one token a row: the most likely one, or a draw from the row's own
+    generator.
+    """
+    import torch
+    from transformers import (
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    steps = LogitsProcessorList()
+    if decoding.repetition_penalty != 1:
+        steps.append(RepetitionPenaltyLogitsProcessor(float(decoding.repetition_penalty)))
+    if decoding.temperature == 0:
+        return lambda logits, ids, numbers: best(steps(ids, logits.float()))
+    steps.append(TemperatureLogitsWarper(float(decoding.temperature)))
+    if decoding.top_k:
+        steps.append(TopKLogitsWarper(decoding.top_k))
+    if decoding.top_p < 1:
+        steps.append(TopPLogitsWarper(decoding.top_p))
+    sources = [torch.Generator().manual_seed(row_seed(decoding.seed, name)) for name in names]
+
+    def draw(logits, ids, numbers):
+        shares = steps(ids, logits.float()).softmax(-1).cumsum(-1)
+        point = 1 - torch.stack(
+            [torch.rand(1, generator=sources[number]) for number in numbers]
+        )  # in (0, 1]
+        reached = shares < point.to(shares.device) * shares[:, -1:]
+        return reached.sum(-1)
+
+    return draw
+
+
+def best(logits):
+    """The most likely token of each row of (rows, vocabulary), of equal ones the first, as
+    ``argmax`` says it.
+
+    On a CPU ``max``, which gives values and places, takes a third of the time that ``argmax``
+    takes."""
+    return logits.max(-1).indices
+
+
+def row_seed(seed: int, name: str) -> int:
+    """The sampling seed of a row: from the decoding's seed (another for each candidate) and the
+    row's id.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")

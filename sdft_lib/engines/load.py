@@ -1,0 +1,147 @@
+"""Who writes the answers: this library, vLLM, or vLLM on many machines through Ray Data (lesson
+08).
+
+Another engine gets token ids of our own chat template and gives token ids back; stop tokens, texts
+and rows are made here, so a row does not tell which engine wrote it. Its artefacts do: name,
+version and code are in their keys. Greedy answers agree but for near ties, since other kernels
+round otherwise; sampled ones are other draws from the same shares."""
+
+import importlib
+import os
+
+from sdft_lib import models
+from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer
+from sdft_lib.storage.devices import choose_device, choose_dtype
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.processes import world
+from sdft_lib.storage.unpack import readable
+from sdft_lib.training.loading import wants_four_bit
+
+ENGINES = ("torch", "vllm", "ray-vllm")
+
+
+class NoWeights:
+    """What a seed knows of a model whose weights another engine holds: its configuration, and a
+    sentence for the rest.
+
+    Training and the gap need the weights, so they raise SdftError here.
+    """
+
+    def __init__(self, config) -> None:
+        self.config = config
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise SdftError(
+            "this seed answers through another engine and has no weights here; load it without one."
+        )
+
+    def __call__(self, *args, **kwargs):
+        return self.forward
+
+
+def load(
+    name: str = "smollm2-135m",
+    engine: str = "torch",
+    *,
+    gpus: int = 1,
+    four_bit: bool | None = None,
+    say=print,
+) -> Seed:
+    """A seed model whose answers come from ``engine``; ``torch`` is ``load_seed``.
+
+    ``gpus``: how many GPUs one copy of the model is spread over, by another engine than torch. No
+    weights are read before the first answer, so what lies in the store needs none. ``four_bit`` is
+    for torch alone. Raises SdftError: the engine is unknown or not installed, or there is no GPU.
+    """
+    if engine not in ENGINES:
+        raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
+    if engine == "torch":
+        if gpus > 1:
+            raise SdftError(
+                f"torch keeps a model on one GPU; for {gpus} give --engine vllm, or leave --gpus out."
+            )
+        return models.load_seed(name, four_bit=four_bit, say=say)
+    if wants_four_bit(four_bit):
+        raise SdftError(
+            f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or --four-bit."
+        )
+    if world() > 1:
+        raise SdftError(
+            f"the engine {engine} shares out the rows itself; start it in one process, without accelerate."
+        )
+    from transformers import AutoConfig, AutoTokenizer
+
+    kind = engine_class(engine)
+    device, dtype = place(engine)
+    source, revision = locate(name, say)
+    local = os.path.isdir(source)
+    with readable(name, PRESETS):
+        options = {"trust_remote_code": False, "local_files_only": local}
+        config = AutoConfig.from_pretrained(source, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
+    prepare_tokenizer(tokenizer, name)
+    commit = None if local else getattr(config, "_commit_hash", None)
+    made = kind(source, commit, dtype, gpus)
+    say(f"{name}: answers by {engine} {made.identity['version']} in {dtype}")
+    return Seed(
+        NoWeights(config),
+        tokenizer,
+        name,
+        revision or commit or "unknown",
+        device,
+        dtype,
+        engine=made,
+    )
+
+
+def engine_class(engine: str):
+    """The class behind a name. Raises SdftError if a package is missing, saying which command
+    installs it.
+    """
+    from sdft_lib.engines.ray import RayVllm
+    from sdft_lib.engines.vllm import Vllm
+
+    many = engine == "ray-vllm"
+    quiet()
+    for package in ("vllm", "ray.data.llm") if many else ("vllm",):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            reason, extra = " ".join(str(error).split())[:120], "ray" if many else "vllm"
+            raise SdftError(
+                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', best in an environment "
+                "of its own."
+            ) from None
+    return RayVllm if many else Vllm
+
+
+def quiet() -> None:
+    """Logs go to stderr, for stdout is the answer's, and neither package reports its use to
+    anybody.
+    """
+    settings = {
+        "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_NO_USAGE_STATS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
+def place(engine: str) -> tuple[str, str]:
+    """Device and number format. The machine that starts a Ray job needs no GPU: there it is bf16,
+    or ``SDFT_DTYPE``.
+
+    ``SDFT_DEVICE=cpu`` is for vLLM's build for CPUs. Raises SdftError if there is no GPU.
+    """
+    if engine == "ray-vllm":
+        return os.environ.get("SDFT_DEVICE", "cuda"), os.environ.get("SDFT_DTYPE", "bf16")
+    device = choose_device()
+    if device != "cuda" and not os.environ.get("SDFT_DEVICE"):
+        raise SdftError(
+            f"the engine {engine} needs an NVIDIA GPU and torch sees none here; leave --engine out."
+        )
+    return device, choose_dtype(device)

@@ -1,0 +1,229 @@
+"""The acquisition-forgetting frontier: what was learnt against what was kept, along training
+(lesson 04).
+
+A method that learns less also forgets less, so two methods are compared where they learnt equally
+much. The checkpoints to compare are chosen by their task scores on dev; test scores play no part in
+the choice."""
+
+from sdft_lib.stats import bootstrap_mean, mcnemar
+from sdft_lib.storage.errors import SdftError
+
+COLUMNS = ["method", "seed", "checkpoint", "split", "suite", "id", "score"]
+POINTS = ["method", "seed", "checkpoint", "acquisition", "kept", "suite", "n_task", "n_kept"]
+CHOICE = ["seed", "target", "checkpoint_a", "dev_a", "checkpoint_b", "dev_b"]
+MATCHED = [
+    "suite",
+    "a",
+    "b",
+    "n",
+    "seeds",
+    "mean_a",
+    "mean_b",
+    "difference",
+    "low",
+    "high",
+    "p_mcnemar",
+    "seeds_low",
+    "seeds_high",
+    "checkpoints",
+]
+FEWEST_SEEDS = 5  # an interval over fewer training seeds would mostly be guesswork
+
+
+def points(frame, suite: str, *, task: str = "task", split: str = "test"):
+    """A row for each method, seed and checkpoint that has scores on both suites; the columns are
+    POINTS.
+
+    ``acquisition`` and ``kept`` are mean scores on ``task`` and on ``suite``, n_task and n_kept the
+    items behind them. ``frame`` has the columns COLUMNS; ``checkpoint`` is the share of training
+    done, in (0, 1] (0: the seed model). Raises SdftError on a missing column or score, and if no
+    checkpoint has both."""
+    _check(frame)
+    part, keys = frame[frame["split"] == split], ["method", "seed", "checkpoint"]
+    learnt, kept = (part[part["suite"] == name].groupby(keys)["score"] for name in (task, suite))
+    learnt, kept = (
+        learnt.agg(acquisition="mean", n_task="size"),
+        kept.agg(kept="mean", n_kept="size"),
+    )
+    both = learnt.join(kept, how="inner").reset_index()
+    if both.empty:
+        raise SdftError(
+            f'no checkpoint has {split} scores on both "{task}" and "{suite}"; evaluate it on both.'
+        )
+    place = {method: at for at, method in enumerate(frame["method"].unique())}
+    both = both.sort_values(
+        keys, key=lambda x: x.map(place) if x.name == "method" else x, ignore_index=True
+    )
+    return both.assign(suite=suite)[POINTS]
+
+
+def choose(frame, a: str, b: str, *, task: str = "task"):
+    """The checkpoints to compare, a row for each training seed; the columns are CHOICE. Only dev
+    rows are read.
+
+    The rule, for each seed: the target is the lower of the two methods' best dev scores on the
+    task, the highest level that both reach. Each method's checkpoint is the one whose dev score
+    lies nearest to the target; of two equally near ones, the earlier. Raises SdftError if a method
+    lacks dev scores, the seeds differ or dev ids differ."""
+    import pandas as pd
+
+    _check(frame)
+    dev = frame[(frame["split"] == "dev") & (frame["suite"] == task) & (frame["checkpoint"] > 0)]
+    curves = {method: _dev_curves(dev[dev["method"] == method], method, task) for method in (a, b)}
+    if list(curves[a]) != list(curves[b]):
+        said = [f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b)]
+        raise SdftError(
+            f"the methods have dev scores of different training seeds: {' and '.join(said)}."
+        )
+    if (
+        len(
+            set(
+                dev[dev["method"].isin([a, b])]
+                .groupby(["method", "seed", "checkpoint"])["id"]
+                .agg(frozenset)
+            )
+        )
+        > 1
+    ):
+        raise SdftError(
+            f'"{a}" and "{b}" were not evaluated on the same dev rows at every checkpoint.'
+        )
+    rows = []
+    for seed in curves[a]:
+        target = min(curves[m][seed].max() for m in (a, b))
+        rows.append(
+            (seed, target, *_nearest(curves[a][seed], target), *_nearest(curves[b][seed], target))
+        )
+    return pd.DataFrame(rows, columns=CHOICE)
+
+
+def _dev_curves(dev, method: str, task: str) -> dict:
+    """{seed: Series[checkpoint] of mean dev scores, checkpoints ascending}."""
+    if dev.empty:
+        raise SdftError(
+            f'the method "{method}" has no dev scores on "{task}"; evaluate its checkpoints on dev first.'
+        )
+    means = dev.groupby(["seed", "checkpoint"])["score"].mean()
+    return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
+
+
+def _nearest(curve, target: float) -> tuple[float, float]:
+    """(checkpoint, dev score) nearest to the target; rounded, so that equal shares tie in floating
+    point too.
+    """
+    checkpoint = (curve - target).abs().round(9).idxmin()
+    return float(checkpoint), float(curve[checkpoint])
+
+
+def matched_comparison(
+    frame, a: str, b: str, suite: str, *, task: str = "task", level: float = 0.95
+):
+    """Method a minus b on test, at the checkpoints of ``choose``: a row for the task, one for
+    ``suite`` (lesson 04).
+
+    The columns are MATCHED. ``difference`` is the mean over items and seeds; [low, high] is a
+    percentile bootstrap over items, the scores of all seeds drawn together with their item and the
+    checkpoints kept as chosen. ``p_mcnemar`` is the exact test, for one seed and right-or-wrong
+    scores. [seeds_low, seeds_high] is Student's interval over the seeds' mean differences, from
+    FEWEST_SEEDS seeds on; otherwise these are NaN. ``checkpoints`` reads "seed: of a / of b". Look
+    at the row of the task first: matching on dev is not matching on test. Each suite is one more
+    test: correct with ``stats.holm``. Raises SdftError as ``choose`` does, and if a chosen
+    checkpoint lacks test scores or ids differ."""
+    import pandas as pd
+
+    choice, rows = choose(frame, a, b, task=task), []
+    said = "; ".join(
+        f"{r.seed}: {r.checkpoint_a:.3g} / {r.checkpoint_b:.3g}" for r in choice.itertuples()
+    )
+    test = frame[frame["split"] == "test"]
+    for name in dict.fromkeys((task, suite)):
+        x = _chosen(
+            test[test["suite"] == name], a, zip(choice["seed"], choice["checkpoint_a"]), name
+        )
+        y = _chosen(
+            test[test["suite"] == name], b, zip(choice["seed"], choice["checkpoint_b"]), name
+        )
+        if not x.index.equals(y.index):
+            raise SdftError(
+                f'suite "{name}": "{a}" and "{b}" answered different test rows; evaluate the same ones.'
+            )
+        apart = (x - y).to_numpy()
+        found = bootstrap_mean(apart.mean(axis=1), level)
+        rows.append(
+            (
+                name,
+                a,
+                b,
+                found.n,
+                len(choice),
+                x.to_numpy().mean(),
+                y.to_numpy().mean(),
+                found.mean,
+                found.low,
+                found.high,
+                _exact(x, y),
+                *_over_seeds(apart.mean(axis=0), level),
+                said,
+            )
+        )
+    return pd.DataFrame(rows, columns=MATCHED)
+
+
+def _chosen(test, method: str, pairs, suite: str):
+    """Test scores at the chosen (seed, checkpoint) pairs: DataFrame[id by seed], sorted by id."""
+    import pandas as pd
+
+    found = {}
+    for seed, checkpoint in pairs:
+        here = (
+            (test["method"] == method) & (test["seed"] == seed) & (test["checkpoint"] == checkpoint)
+        )
+        if not here.any():
+            raise SdftError(
+                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on dev, but has no test '
+                f'scores on "{suite}"; evaluate it there.'
+            )
+        found[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
+    if len({frozenset(column.index) for column in found.values()}) > 1:
+        raise SdftError(
+            f'suite "{suite}", method "{method}": the seeds answered different test rows.'
+        )
+    return pd.DataFrame(found)
+
+
+def _exact(x, y) -> float:
+    """McNemar's exact p for one seed and scores of 0 and 1; else NaN."""
+    one = x.shape[1] == 1 and x.isin([0, 1]).all(axis=None) and y.isin([0, 1]).all(axis=None)
+    return mcnemar(x.iloc[:, 0].to_numpy(), y.iloc[:, 0].to_numpy()) if one else float("nan")
+
+
+def _over_seeds(means, level: float) -> tuple[float, float]:
+    """Student's interval of the seeds' mean differences, shape [seeds]; NaN below FEWEST_SEEDS."""
+    from scipy.stats import t
+
+    if len(means) < FEWEST_SEEDS:
+        return float("nan"), float("nan")
+    half = t.ppf((1 + level) / 2, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
+    return float(means.mean() - half), float(means.mean() + half)
+
+
+def _check(frame) -> None:
+    """SdftError unless the table has all columns, finite scores, checkpoints in [0, 1] and no
+    repeated row.
+    """
+    import numpy as np
+
+    if missing := [name for name in COLUMNS if name not in frame.columns]:
+        raise SdftError(
+            f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}."
+        )
+    if bad := int((~np.isfinite(frame["score"].astype(float))).sum()):
+        raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
+    if not frame["checkpoint"].between(0, 1).all():
+        raise SdftError("checkpoint is the share of training done: a number from 0 to 1.")
+    if (twice := frame.duplicated(COLUMNS[:-1])).any():
+        row = frame[twice].iloc[0]
+        raise SdftError(
+            f'the id "{row["id"]}" occurs twice (method "{row["method"]}", seed {row["seed"]}, '
+            f'checkpoint {row["checkpoint"]:.3g}, {row["split"]}, suite "{row["suite"]}").'
+        )

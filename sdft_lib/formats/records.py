@@ -1,0 +1,234 @@
+"""Read JSON, JSONL, CSV and TSV into plain records; an error is one sentence with file and row."""
+
+import contextlib
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from sdft_lib.storage.errors import SdftError
+
+SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")
+HUB_NAME = re.compile(
+    r"\w[\w-]*(?:\.[\w-]+)*(?:/\w[\w-]*(?:\.[\w-]+)*)?"
+)  # no "..": a folder is given as a folder
+
+
+class Record(NamedTuple):
+    """One row as it was read: ``where`` names file and row for error messages."""
+
+    where: str
+    number: int
+    values: dict
+
+
+def read_records(path: Path) -> list[Record]:
+    """All rows of a file in order, never deduplicated.
+
+    Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise SdftError(
+            f"{path.name}: this kind of file is not known; use one of {', '.join(SUFFIXES)}."
+        )
+    text = read_text(path)
+    if not text.strip():
+        raise SdftError(f"{path.name} is empty; give a file with at least one row.")
+    records = READERS[path.suffix.lower()](path.name, text)
+    if not records:
+        raise SdftError(f"{path.name} has no rows; give a file with at least one row.")
+    for record in records:
+        if not isinstance(record.values, dict):
+            raise SdftError(
+                f"{record.where} is a {type(record.values).__name__}, not an object with named columns."
+            )
+    return records
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; a byte order mark is left out."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise SdftError(f"{path}: there is no such file; check the path.") from None
+    except OSError as error:
+        raise SdftError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions."
+        ) from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SdftError(
+            f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8."
+        ) from None
+    if (offset := content.find(b"\0")) >= 0:
+        row = content.count(b"\n", 0, offset) + 1
+        raise SdftError(
+            f"{path.name}, line {row}: a NUL character at byte offset {offset}; remove it."
+        )
+    return text.removeprefix("\ufeff")
+
+
+def unique(pairs: list[tuple]) -> dict:
+    """A JSON object as a dict; a key that comes twice is refused, where json keeps the last in
+    silence.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the column "{twice[:40]}" comes more than once')
+    return values
+
+
+def read_json(name: str, text: str) -> list[Record]:
+    """A list of objects, or an object that holds it under ``data``; rows count from 1."""
+    try:
+        content = json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        hint = (
+            "if it holds one object a line, name it .jsonl"
+            if error.msg == "Extra data"
+            else "mend the file"
+        )
+        raise SdftError(
+            f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise SdftError(f"{name}: broken JSON ({first_line(error)}); mend the file.") from None
+    if isinstance(content, dict) and isinstance(content.get("data"), list):
+        content = content["data"]
+    if not isinstance(content, list):
+        raise SdftError(
+            f'{name} is not a list of objects; write [{{...}}, {{...}}] or {{"data": [...]}}.'
+        )
+    return [
+        Record(f"{name}, row {number}", number, values) for number, values in enumerate(content, 1)
+    ]
+
+
+def read_jsonl(name: str, text: str) -> list[Record]:
+    """One object a line, blank lines left out; lines end with LF or CRLF only (U+2028 is text)."""
+    records = []
+    for line, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        where = place(name, len(records) + 1, line)
+        try:
+            records.append(
+                Record(where, len(records) + 1, json.loads(content, object_pairs_hook=unique))
+            )
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else first_line(error)
+            raise SdftError(f"{where}: broken JSON ({reason}); mend or remove the line.") from None
+    return records
+
+
+def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
+    """A table with a header line; semicolons are taken where the header has no comma."""
+    header_line = text.lstrip("\n\r").split("\n", 1)[0]
+    delimiter = delimiter or (";" if ";" in header_line and "," not in header_line else ",")
+    records, header, line = [], None, 1
+    with any_field_size():
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                first, line = line, reader.line_num + 1
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if header is None:
+                    header = checked_header(name, cells)
+                    continue
+                where = place(name, len(records) + 1, first)
+                if len(cells) != len(header):
+                    raise SdftError(
+                        f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes."
+                    )
+                records.append(
+                    Record(where, len(records) + 1, dict(zip(header, cells, strict=True)))
+                )
+        except csv.Error as error:
+            raise SdftError(
+                f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes."
+            ) from None
+    return records
+
+
+def checked_header(name: str, cells: list[str]) -> list[str]:
+    """Column names without blanks around them; a name must not come twice."""
+    header = [cell.strip() for cell in cells]
+    for column in header:
+        if header.count(column) > 1:
+            raise SdftError(
+                f'{name}: the header has the column "{column}" more than once; rename one.'
+            )
+    return header
+
+
+@contextlib.contextmanager
+def any_field_size():
+    """Let a CSV cell be longer than the csv module's 131072 characters, then set the limit back."""
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def read_hub(source: str) -> list[Record]:
+    """Rows of ``hf:org/name[:config][:split]`` (split ``train`` unless given) through
+    ``datasets``.
+    """
+    name, *rest = source.removeprefix("hf:").split(":")
+    split = rest.pop() if rest else "train"
+    if not HUB_NAME.fullmatch(name):
+        raise SdftError(
+            f"{source}: {name[:60]!r} is not the name of a data set; write hf:org/name:split."
+        )
+    try:
+        from datasets import load_dataset
+
+        table = load_dataset(name, *rest, split=split)
+    except Exception as error:  # whatever the hub's client raises, the user needs one sentence
+        raise SdftError(
+            f"{source}: the data set cannot be loaded ({type(error).__name__}: {first_line(error)}); "
+            "check its name and split and the connection to the hub, or give a local file."
+        ) from None
+    return read_table(source, table)
+
+
+def read_table(source: str, table) -> list[Record]:
+    """Rows of a ``datasets.Dataset`` or a list of dicts; class numbers become their names."""
+    features = getattr(table, "features", None) or {}
+    names = {column: kind.int2str for column, kind in features.items() if hasattr(kind, "int2str")}
+    records = []
+    for number, row in enumerate(table, 1):
+        where = f"{source}, row {number}"
+        if not isinstance(row, dict):
+            raise SdftError(f"{where} is a {type(row).__name__}, not an object with named columns.")
+        values = {
+            key: names[key](value) if key in names and isinstance(value, int) else value
+            for key, value in row.items()
+        }
+        records.append(Record(where, number, values))
+    if not records:
+        raise SdftError(f"{source} has no rows; give a source with at least one row.")
+    return records
+
+
+def place(name: str, row: int, line: int) -> str:
+    """File and row, and the line where it is another number (header, blank lines, long cells)."""
+    return f"{name}, row {row}" if row == line else f"{name}, row {row} (line {line})"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's text, cut short."""
+    return str(error).strip().split("\n")[0][:150].rstrip(".;")
+
+
+READERS = {".json": read_json, ".jsonl": read_jsonl, ".csv": read_csv}
+READERS[".tsv"] = lambda name, text: read_csv(name, text, "\t")

@@ -1,0 +1,162 @@
+"""Before any training: is SDFT likely to help on your rows? The gap report (lesson 07; the unit is
+that of lesson 01).
+
+Three numbers say how hard plain fine-tuning will pull at the model's manner and how much of that
+rewriting takes away. They do not say how well the task will be learnt; only scores on dev rows do.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdft_lib.storage.errors import SdftError
+
+# nats a token: at every token e = 2.7 times less likely than what the model writes by itself
+FAR = 1.0
+LEAST, MOST = (
+    0.3,
+    0.8,
+)  # share kept: under the first SDFT is SFT under another name, over the second it is itself
+REMEDIES = {
+    "answer": "open the turn with the answer (template opening), or try several candidates",
+    "cut": "allow more tokens, or ask for one short sentence",
+    "echo": "ask for an answer in the model's own words, and do not end the prompt with a heading",
+    "loop": "try several candidates, or a larger model",
+    "leak": "do not call the reference a solution or a given answer in the template",
+    "empty": "open the turn with some words (prefill)",
+}
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One number with its 95 % interval over ``n`` rows, and what it means for you."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """``nats``: nats a token by kind of text, one list each. ``signs``: Sign by Sign. ``advice``:
+    one sentence.
+    """
+
+    nats: dict[str, list[float]]
+    signs: tuple[Sign, ...]
+    advice: str
+
+    @property
+    def table(self) -> Any:
+        """The signs as a DataFrame."""
+        import pandas
+
+        return pandas.DataFrame([vars(sign) for sign in self.signs])
+
+
+def outlook(seed, distilled, *, limit: int = 32, say: Callable[[str], None] = print) -> Outlook:
+    """References, rewrites and the seed's own answers on the first ``limit`` rows of a distilled
+    set, compared.
+
+    Raises SdftError if the seed answers none of them.
+    """
+    from sdft_lib.gap import nll
+    from sdft_lib.stats import paired_bootstrap, wilson
+
+    rows = distilled.rows[:limit]
+    own = own_answers(seed, rows, say)
+    answered = {row["id"] for row in own}
+    paired = [row for row in rows if row["id"] in answered]
+    columns = {
+        "references": (paired, "reference"),
+        "rewrites": (paired, "text"),
+        "own answers": (own, "text"),
+    }
+    nats = {name: nll(seed, *source, say=say)["nll"].tolist() for name, source in columns.items()}
+    distance = paired_bootstrap(nats["references"], nats["own answers"])
+    closed = paired_bootstrap(nats["references"], nats["rewrites"])
+    kept = wilson(distilled.report["kept"], distilled.report["rows"])
+    signs = (
+        sign("references minus own answers", distance, far_words(distance)),
+        sign("references minus training text", closed, closed_words(closed)),
+        sign("share of rewrites kept", kept, kept_words(kept)),
+    )
+    return Outlook(nats, signs, advice(distance, closed, kept))
+
+
+def own_answers(seed, rows: Sequence[dict], say) -> list[dict]:
+    """The rows with ``text``: the seed's greedy answer to the prompt alone; those without any
+    letter are left out.
+    """
+    from sdft_lib.distill import GREEDY
+    from sdft_lib.evaluate import stored_answers
+
+    what = f"{seed.name}: answering {len(rows)} prompts by itself"
+    texts = [answer["text"] for answer in stored_answers(seed, rows, GREEDY, what=what, say=say)]
+    found = [
+        row | {"text": text}
+        for row, text in zip(rows, texts, strict=True)
+        if any(map(str.isalnum, text))
+    ]
+    if not found:
+        raise SdftError(
+            f"{seed.name} answers none of the {len(rows)} prompts by itself; look at one with inspect()."
+        )
+    return found
+
+
+def sign(name: str, interval, says: str) -> Sign:
+    """An interval with its name and meaning."""
+    return Sign(name, interval.mean, interval.low, interval.high, interval.n, says)
+
+
+def far_words(distance) -> str:
+    """What the distance of references and own answers means."""
+    if distance.low > FAR:
+        return "your references lie far from the model's own writing: plain SFT will pull hard"
+    if distance.high < FAR:
+        return "your references read much like the model's own answers: there is little to gain"
+    return "not clear on so few rows whether your references lie far from the model's own writing"
+
+
+def closed_words(closed) -> str:
+    """What the distance of references and training text means; fallbacks are in it."""
+    if closed.low > FAR:
+        return "rewriting brings the training text much nearer to the model"
+    if closed.low > 0:
+        return "rewriting brings the training text a little nearer to the model"
+    return "it is not shown that rewriting brings the training text any nearer"
+
+
+def kept_words(kept) -> str:
+    """What the keep rate means; the share itself decides, as in training."""
+    if kept.mean < LEAST:
+        return "SDFT would be SFT under another name, and training refuses"
+    if kept.mean < MOST:
+        return "the other rows train on their references: look at the reasons before you go on"
+    return "nearly all rows train on the model's own words"
+
+
+def advice(distance, closed, kept) -> str:
+    """One sentence: mend the template, use plain SFT, or compare both on dev."""
+    if kept.mean < LEAST:
+        return "Mend the template first: too few rewrites are kept."
+    if distance.high < FAR:
+        return "Plain SFT will probably do: there is hardly a gap to close."
+    if closed.low <= 0:
+        return "Mend the template first: what it makes lies no nearer to the model than the references."
+    if distance.low > FAR:
+        return "SDFT is worth a try: there is a gap, and rewriting closes a part of it. Compare both on dev."
+    return "Not clear on so few rows: compare both on dev."
+
+
+def remedies(report: dict) -> list[str]:
+    """For each reason that cost rewrites, the dearest first: how many, and what usually helps."""
+    lost = [(count, reason) for reason, count in report["reasons"].items() if reason != "accepted"]
+    return [
+        f"{reason}: {count} of {report['rows']} rewrites; {REMEDIES.get(reason, 'read some of them')}"
+        for count, reason in sorted(lost, key=lambda pair: -pair[0])
+    ]

@@ -1,0 +1,89 @@
+"""Python out of a chat answer, and the program that tests it (HumanEval; lesson 08)."""
+
+import re
+import textwrap
+import warnings
+from itertools import islice
+
+FENCE = re.compile(
+    r"^[ \t]*(?:```|~~~)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*(?:```|~~~)|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+PYTHON = ("", "python", "py", "python3")
+STARTS = re.compile(r"^(?:async def |def |class |@|import |from )", re.MULTILINE)
+BEHIND = re.compile(r"\n(?=\S)")  # a continuation ends where a line is not indented
+MOST_STARTS, MOST_LINES = 20, 400
+
+
+def extract_code(text: str, prompt: str, entry_point: str) -> str | None:
+    """The function ``entry_point`` as source, what stands before it in ``prompt`` included; None if
+    there is none.
+
+    Looked for in this order: the first code block that defines it; a code block that goes on from
+    the prompt; a definition in the open text; the text itself as a continuation of the prompt. Only
+    a block that defines the function is taken even if Python cannot read it. A text that has blocks
+    is not looked at outside them."""
+    defines = re.compile(rf"^[ \t]*(?:async[ ]+)?def[ ]+{re.escape(entry_point)}\b", re.MULTILINE)
+    blocks = [body for language, body in FENCE.findall(text) if language.lower() in PYTHON]
+    for block in blocks:
+        if defines.search(block):
+            return before(prompt, entry_point) + textwrap.dedent(block)
+    for block in blocks:
+        if code := continued(prompt, block):
+            return code
+    if blocks:
+        return None
+    if code := in_the_open(text, defines):
+        return before(prompt, entry_point) + code
+    return continued(prompt, text)
+
+
+def before(prompt: str, entry_point: str) -> str:
+    """Imports and helpers of the prompt, up to the definition of the function."""
+    place = re.search(rf"^def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
+    return prompt[: place.start()] if place else ""
+
+
+def continued(prompt: str, body: str) -> str | None:
+    """Prompt and body as one source: an indented body up to its end, or one whose indentation was
+    cut off.
+    """
+    body = body.strip("\n").rstrip()
+    if not body.strip():
+        return None
+    cut = BEHIND.split(body, maxsplit=1)[0]
+    if body[0] in " \t":
+        tries = [cut]
+    else:  # all lines lost their first spaces, or the first line alone, as a stripped answer does
+        tries = [textwrap.indent(body, "    "), f"    {body}", f"    {cut}"]
+    joined = prompt if prompt.endswith("\n") else f"{prompt}\n"
+    return next((joined + one + "\n" for one in tries if parses(joined + one)), None)
+
+
+def in_the_open(text: str, defines: re.Pattern) -> str | None:
+    """From a line that looks like code to the last with which it all parses, if that defines the
+    function.
+    """
+    for start in islice(STARTS.finditer(text), MOST_STARTS):
+        lines = text[start.start() :].split("\n")[:MOST_LINES]
+        found = ("\n".join(lines[:end]) + "\n" for end in range(len(lines), 0, -1))
+        code = next((code for code in found if parses(code)), "")
+        if defines.search(code):
+            return code
+    return None
+
+
+def parses(code: str) -> bool:
+    """Whether Python can compile it; nothing is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(code, "<answer>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def with_tests(code: str, item: dict) -> str:
+    """The function, the problem's tests, and the call that runs them, as one program."""
+    return f"{code}\n\n{item['test']}\n\ncheck({item['entry_point']})\n"

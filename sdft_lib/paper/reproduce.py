@@ -1,0 +1,188 @@
+"""Run the paper's cells: rewrite, train, evaluate a recipe on real data and models (lesson 08).
+
+A cell is one model on one evaluation. What cannot be computed here (no GPU, no data, no judge) is
+named in one sentence before anything is loaded. Every step comes from the store if it was done
+before."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sdft_lib.data import load_task
+from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording
+from sdft_lib.paper.suites import PaperSuite, load_items, paper_suite
+from sdft_lib.scale.hardware import load_table, parameters
+from sdft_lib.storage.errors import SdftError
+
+LARGEST_ON_CPU = 2e9  # parameters
+
+
+def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) -> None:
+    """Raise SdftError unless this machine can train the recipe's model, as far as that is known
+    beforehand.
+    """
+    from sdft_lib.scale.hardware import geometry
+    from sdft_lib.storage.devices import choose_device
+
+    if recipe.tuning == "full" and four_bit:
+        raise SdftError(
+            f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; leave out --four-bit."
+        )
+    if model not in load_table("models") or choose_device() != "cpu":
+        return
+    if (count := parameters(geometry(model))) > LARGEST_ON_CPU:
+        raise SdftError(
+            f"{recipe.name}: {model} has {count / 1e9:.1f} billion parameters and this machine has no GPU; "
+            "run it on one (--dry-run shows which), or try the steps with --model smollm2-135m --limit 16."
+        )
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What may be asked of this machine: the first ``limit`` rows and items, the ``suffix`` of the
+    jailbreak column, whether programs that a model wrote may run, and whether weights are kept in 4
+    bit."""
+
+    limit: int | None = None
+    suffix: str = ""
+    allow_code: bool = False
+    four_bit: bool = False
+
+
+def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
+    """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored
+    here.
+    """
+    from sdft_lib.paper.answers import JAILBREAK, check_suffix
+
+    suffix = ask.suffix if suite.name == JAILBREAK else ""
+    check_suffix(suite, suffix)
+    if suite.kind == "open":
+        raise SdftError(
+            f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the adapter "
+            "that each cell names, and sdft judge."
+        )
+    if suite.kind == "code" and not ask.allow_code:
+        raise SdftError(
+            f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
+        )
+    if not wording.test.get(suite.name):
+        return load_items(suite, ask.limit, suffix=suffix)
+    rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
+    return [row | {"messages": wording.tested(suite.name, row["messages"])} for row in rows]
+
+
+def suites_of(
+    table: int, wording: Wording, ask: Ask
+) -> tuple[dict[str, list[dict]], dict[str, str]]:
+    """The items of each evaluation of a table that can be run here, and why the others cannot."""
+    found, missing = {}, {}
+    for name in TABLES[table]:
+        try:
+            found[name] = items_of(paper_suite(name), wording, ask)
+        except SdftError as error:
+            missing[name] = str(error)
+    if not found:
+        raise SdftError(
+            f"Table {table}: none of its evaluations can be run here ({'; '.join(missing.values())})"
+        )
+    return found, missing
+
+
+def reproduce(
+    table: int,
+    recipes: Sequence[PaperRecipe],
+    wording: Wording,
+    *,
+    model: str | None = None,
+    ask: Ask = Ask(),
+    say: Callable[[str], None] = print,
+) -> tuple[list[dict], dict[str, str]]:
+    """The cells of ``recipes`` in a table, and the evaluations that are missing with the reason.
+
+    A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate, adapter (its
+    folder, or that of the whole model; None: the seed). ``model`` stands in for the recipe's own.
+    Raises SdftError before a model is loaded if something is not there."""
+    from sdft_lib.models import load_seed
+
+    for recipe in recipes:
+        check_machine(recipe, model or recipe.model, four_bit=ask.four_bit)
+    suites, missing = suites_of(table, wording, ask)
+    tasks = {recipe.dataset: load_task(recipe.dataset, say=say) for recipe in recipes}
+    cells, seeds, packed = [], {}, {"four_bit": True} if ask.four_bit else {}
+    for recipe in recipes:
+        name = model or recipe.model
+        if name not in seeds:
+            seeds = {
+                name: in_wording(load_seed(name, **packed, say=say), wording)
+            }  # one model in memory at a time
+        cells += run_recipe(
+            recipe, seeds[name], tasks[recipe.dataset], suites, wording, ask.limit, say
+        )
+    return cells, missing
+
+
+def in_wording(seed: Any, wording: Wording) -> Any:
+    """The seed with the wording's chat template, if it has one; its revision says so, for the
+    store.
+    """
+    if not wording.chat_template:
+        return seed
+    from sdft_lib.storage.store import digest
+
+    seed.tokenizer.chat_template = wording.chat_template
+    return replace(seed, revision=f"{seed.revision}+{digest(wording.chat_template)[:8]}")
+
+
+def run_recipe(
+    recipe: PaperRecipe, seed, task, suites, wording: Wording, limit: int | None, say
+) -> list[dict]:
+    """The cells of one recipe: the seed model and both trainings on every suite."""
+    from sdft_lib.distill import distill
+    from sdft_lib.models import with_adapter
+    from sdft_lib.train import fine_tune
+
+    template, count = wording.template(recipe.dataset), limit or recipe.rows
+    made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
+    rows = [
+        row | {"messages": wording.trained(recipe.dataset, row["messages"])} for row in made.rows
+    ]
+    cells = []
+    for method in recipe.methods:
+        model, adapter, kept = seed, None, made.report["keep_rate"] if method == "sdft" else None
+        if method != "seed":
+            column = "text" if method == "sdft" else "reference"
+            options = {"column": column, "label": f"{recipe.name} {method}", "minimum_kept": 0.0}
+            tuned = fine_tune(
+                seed, rows, recipe.config(), **options, say=say
+            )  # as in the paper, however few were kept
+            model, adapter = with_adapter(seed, tuned.adapter, label=method), str(tuned.adapter)
+        for name, items in suites.items():
+            for line in scored(model, paper_suite(name), items, say):
+                cells.append(
+                    {
+                        "recipe": recipe.name,
+                        "method": method,
+                        **line,
+                        "keep_rate": kept,
+                        "adapter": adapter,
+                    }
+                )
+    return cells
+
+
+def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
+    """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match
+    as well.
+    """
+    from sdft_lib.paper.answers import answer_items
+    from sdft_lib.paper.scores import code_row, literal_row, matched, table, text_row
+
+    answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
+    pairs = matched(items, answers, suite)
+    rows = [(code_row if suite.kind == "code" else text_row)(suite, *pair) for pair in pairs]
+    rows += [literal_row(*pair) for pair in pairs if suite.kind == "call"]
+    keys = ("n", "share", "low", "high", "unparsed")
+    return [
+        {"evaluation": line["suite"], **{key: line[key] for key in keys}} for line in table(rows)
+    ]

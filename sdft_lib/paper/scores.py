@@ -1,0 +1,185 @@
+"""Score a file of answers to one of the paper's evaluation sets (lesson 08; paper, section 4.2).
+
+Answers are joined to items by id, and none may be missing. Two measures of the paper's code are
+kept beside ours and named: the literal match of function calls, which asks for the reference's own
+order of arguments."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from sdft_lib.answers.numbers import final_number, parse_call
+from sdft_lib.paper.code_answers import extract_code, with_tests
+from sdft_lib.paper.suites import PaperSuite, load_items, prompt_of
+from sdft_lib.score import score
+from sdft_lib.storage.errors import SdftError
+
+LITERAL = "openfunctions-literal"
+THOUGHT = "</think>"
+PARSED: dict[str, Callable[[str], bool]] = {
+    "math": lambda text: final_number(text) is not None,
+    "call": lambda text: parse_call(text) is not None,
+    "refusal": lambda text: True,  # an empty answer refuses nothing
+}
+
+
+def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
+    """Rows with ``id`` and ``text`` by id; where rows name their suite, those of this one.
+
+    Raises SdftError: a missing or odd column, an id that comes twice, no row of this suite.
+    """
+    from sdft_lib.formats.records import read_records
+
+    found = {}
+    for record in read_records(path):
+        values = record.values
+        if values.get("suite", suite.name) != suite.name:
+            continue
+        for name in ("id", "text"):
+            if not isinstance(values.get(name), str):
+                raise SdftError(
+                    f'{record.where}: column "{name}" is missing or no text; answers need id and text.'
+                )
+        if values["id"] in found:
+            raise SdftError(
+                f'{record.where}: the id "{values["id"]}" comes twice; keep one answer an item.'
+            )
+        found[values["id"]] = values
+    if not found:
+        raise SdftError(f"{path} holds no answer to {suite.name}; give the file of that suite.")
+    return found
+
+
+def matched(
+    items: list[dict], answers: dict[str, dict], suite: PaperSuite, limit: int | None = None
+) -> list[tuple[dict, str]]:
+    """Each of the first ``limit`` items with its answer's text. Raises SdftError for an item
+    without answer, an answer without item, and an answer that carries another prompt than the
+    item's."""
+    if odd := sorted(set(answers) - {item["id"] for item in items}):
+        raise SdftError(f'{suite.name} has no item "{odd[0]}"; remove that answer or mend its id.')
+    items = items[:limit]
+    if absent := [item["id"] for item in items if item["id"] not in answers]:
+        raise SdftError(
+            f'{suite.name}: {len(absent)} of {len(items)} items have no answer, the first is "{absent[0]}"; '
+            "answer all of them, or give --limit for the first ones."
+        )
+    for item in items if suite.name != "advbench-jailbreak" else ():  # whose suffix is the user's
+        prompt = answers[item["id"]].get("prompt")
+        if isinstance(prompt, str) and prompt != prompt_of(item):
+            raise SdftError(
+                f'{suite.name}: the answer "{item["id"]}" is to another prompt; answer this set anew.'
+            )
+    return [(item, spoken(answers[item["id"]]["text"])) for item in items]
+
+
+def spoken(text: str) -> str:
+    """The answer behind a thinking model's thoughts; nothing if it never came to its answer."""
+    if THOUGHT in text:
+        return text.rpartition(THOUGHT)[2]
+    return "" if text.lstrip().startswith("<think>") else text
+
+
+def score_file(
+    path: Path, suite: PaperSuite, *, limit: int | None = None, allow_code: bool = False
+) -> list[dict]:
+    """One row an item and measure: suite, id, score, parsed (an answer could be read), reason.
+
+    HumanEval runs the answers' code, so it asks for ``allow_code``. Raises SdftError as
+    ``read_answers`` and ``matched`` do, and for AlpacaEval, which needs a judge."""
+    if suite.kind == "open":
+        raise SdftError(f"{suite.name} has no right answers to compare with; use sdft judge.")
+    if suite.kind == "code" and not allow_code:
+        raise SdftError(
+            "humaneval runs code that a model wrote; say --allow-code-execution to run it in the sandbox."
+        )
+    pairs = matched(load_items(suite), read_answers(path, suite), suite, limit)
+    if suite.kind == "code":
+        return [code_row(suite, *pair) for pair in pairs]
+    rows = [text_row(suite, *pair) for pair in pairs]
+    return rows + [literal_row(*pair) for pair in pairs if suite.kind == "call"]
+
+
+def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
+    """One item by the metric of its kind."""
+    value = score(suite.kind, item["reference"], text)
+    parsed = PARSED[suite.kind](text)
+    return {
+        "suite": suite.name,
+        "id": item["id"],
+        "score": value,
+        "parsed": parsed,
+        "reason": "right" if value else "wrong" if parsed else "unparsed",
+    }
+
+
+def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
+    """One problem of HumanEval, its code run in the sandbox."""
+    from sdft_lib.paper.sandbox.run import run_program
+
+    code = extract_code(text, item["prompt"], item["entry_point"])
+    reason = "unparsed" if code is None else run_program(with_tests(code, item)).reason
+    return {
+        "suite": suite.name,
+        "id": item["id"],
+        "score": float(reason == "passed"),
+        "parsed": code is not None,
+        "reason": reason,
+    }
+
+
+def literal_row(item: dict, text: str) -> dict:
+    """One item by the paper's literal match of function calls."""
+    right = literal_match(item["reference"], text)
+    return {
+        "suite": LITERAL,
+        "id": item["id"],
+        "score": float(right),
+        "parsed": True,
+        "reason": "right" if right else "wrong",
+    }
+
+
+def literal_match(reference: str, text: str) -> bool:
+    """Whether the reference's call stands in the text letter for letter, white space and quotes
+    made equal.
+
+    Equal are: runs of white space, ' and ", "a, b" and "a,b". Another order of arguments, "1.0" for
+    "1" or a space around "=" is wrong; a right call among wrong ones is right."""
+    wanted = plain(reference)
+    wanted = wanted[: wanted.rfind(")") + 1] or wanted
+    return re.search(rf"(?<!\w){re.escape(wanted)}", plain(text)) is not None
+
+
+def plain(text: str) -> str:
+    """A call with single spaces, double quotes and no space behind commas."""
+    return " ".join(text.split()).replace("'", '"').replace(", ", ",")
+
+
+def table(rows: list[dict]) -> list[dict]:
+    """One line a measure: suite, n, right, share with Wilson's 95 % interval, and how many could
+    not be read.
+    """
+    from sdft_lib.stats import wilson
+
+    lines = []
+    for name in dict.fromkeys(row["suite"] for row in rows):
+        part = [row for row in rows if row["suite"] == name]
+        right = sum(int(row["score"]) for row in part)
+        found = wilson(right, len(part))
+        reasons = {}
+        for row in part:
+            reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+        lines.append(
+            {
+                "suite": name,
+                "n": len(part),
+                "right": right,
+                "share": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "unparsed": reasons.get("unparsed", 0),
+                "reasons": reasons,
+            }
+        )
+    return lines

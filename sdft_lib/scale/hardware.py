@@ -1,0 +1,231 @@
+"""What a run costs, by arithmetic: parameters, memory and seconds from a model's geometry and a
+device (lesson 08).
+
+Each formula is one line that you can check by hand. ``data/hardware`` holds the numbers they start
+from, with source and trust; against the public measurements in ``measured.csv`` the memory is
+within a tenth, the time within its shares. Parameters and tokens are counts, memory is bytes, speed
+is floating-point operations (flops) a second."""
+
+import tomllib
+from dataclasses import dataclass
+
+from sdft_lib.storage.errors import SdftError
+
+STATE = 16  # bytes for each trained weight: weight, gradient and two moments of Adam, 4 bytes each
+# bytes for each weight of a 4-bit layer: half a byte, and scales that are themselves quantised
+NF4 = 0.516
+LOGIT = 14  # bytes for each logit: 16-bit and fp32 values, and their gradients
+OVERHEAD = 1.5e9  # bytes: the device's own context and fragments
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The shape of a decoder: ``bias`` on queries, keys and values (Qwen2); ``tied``: embedding and
+    head are one.
+
+    ``characters``: letters a token, on average."""
+
+    name: str
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    vocabulary: int
+    characters: float
+    parameters: int = 0
+    tied: bool = False
+    bias: bool = False
+
+
+@dataclass(frozen=True)
+class Device:
+    """``memory`` in bytes, ``flops`` and ``bandwidth`` (bytes) a second; shares of them that runs
+    reach (low, high).
+    """
+
+    key: str
+    name: str
+    memory: float
+    flops: float
+    bandwidth: float
+    bf16: bool
+    train: tuple[float, float]
+    train_4bit: tuple[float, float]
+    read: float
+    layer_ms: tuple[float, float]
+    trust: str
+
+
+def load_table(name: str) -> dict:
+    """A TOML file of ``data/hardware`` as a dictionary."""
+    from sdft_lib.data import data_dir
+
+    return tomllib.loads((data_dir() / "hardware" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def geometry(name: str) -> Geometry:
+    """A model's geometry by preset name; SdftError for one that is not in ``models.toml``."""
+    known = load_table("models")
+    if name not in known:
+        raise SdftError(
+            f"the geometry of model {name!r} is not in data/hardware/models.toml; add it there."
+        )
+    return Geometry(name, **known[name])
+
+
+def devices() -> list[Device]:
+    """The devices of ``devices.toml``, in its order."""
+    rows = load_table("devices").items()
+    return [
+        Device(key, **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+        for key, row in rows
+    ]
+
+
+def projections(model: Geometry) -> dict[str, tuple[int, int]]:
+    """The linear layers of one block: name to (inputs, outputs)."""
+    h, i, q, kv = (
+        model.hidden,
+        model.intermediate,
+        model.heads * model.head_size,
+        model.kv_heads * model.head_size,
+    )
+    return {
+        "q_proj": (h, q),
+        "k_proj": (h, kv),
+        "v_proj": (h, kv),
+        "o_proj": (q, h),
+        "gate_proj": (h, i),
+        "up_proj": (h, i),
+        "down_proj": (i, h),
+    }
+
+
+def linear(model: Geometry) -> int:
+    """Weights of all blocks' linear layers."""
+    return model.layers * sum(inputs * outputs for inputs, outputs in projections(model).values())
+
+
+def parameters(model: Geometry) -> int:
+    """All parameters: blocks, norms, biases of queries, keys and values, embedding and, unless
+    tied, the head.
+    """
+    biases = (model.heads + 2 * model.kv_heads) * model.head_size if model.bias else 0
+    tables = (1 if model.tied else 2) * model.vocabulary * model.hidden
+    return linear(model) + model.layers * (2 * model.hidden + biases) + model.hidden + tables
+
+
+def multiplied(model: Geometry) -> int:
+    """Weights that each token is multiplied by: linear layers and head (an embedding is only looked
+    up).
+    """
+    return linear(model) + model.vocabulary * model.hidden
+
+
+def lora_parameters(model: Geometry, rank: int, targets) -> int:
+    """Trained weights of LoRA: two thin matrices, ``rank`` wide, for each target of each block."""
+    shapes = projections(model)
+    if wrong := [name for name in targets if name not in shapes]:
+        raise SdftError(f'target "{wrong[0]}" is not a linear layer; use {", ".join(shapes)}.')
+    return model.layers * rank * sum(sum(shapes[name]) for name in targets)
+
+
+def training_flops(model: Geometry, tokens: float, *, full: bool, checkpointing: bool) -> float:
+    """Two flops a weight and token forward, two back through the activations, two more for the
+    gradients of trained weights (full tuning), two to run the forward pass again (checkpointing).
+    Attention itself adds 1 to 2 % at 500 tokens and is left out, as are LoRA's own matrices."""
+    return (4 + 2 * full + 2 * checkpointing) * multiplied(model) * tokens
+
+
+def weight_bytes(model: Geometry, *, four_bit: bool = False) -> float:
+    """Memory of frozen weights: 2 bytes each; in 4 bit, embedding and head stay at 2 bytes."""
+    if not four_bit:
+        return 2 * parameters(model)
+    return NF4 * linear(model) + 2 * (parameters(model) - linear(model))
+
+
+def training_bytes(
+    model: Geometry,
+    *,
+    tokens: int,
+    logits: int,
+    trained: int,
+    full: bool = False,
+    checkpointing: bool = False,
+    four_bit: bool = False,
+) -> float:
+    """Memory at the peak of a step: weights, states of the ``trained`` ones, activations of the
+    ``tokens`` and logits of the ``logits`` positions that are in one forward pass.
+
+    A block keeps about 8 hidden and 4 intermediate vectors a token at 2 bytes; under checkpointing
+    one hidden vector, and one block at a time is there whole, with its gradients."""
+    block = 2 * (8 * model.hidden + 4 * model.intermediate)
+    kept = model.layers * (2 * model.hidden if checkpointing else block) + (
+        2 * block if checkpointing else block
+    )
+    frozen = 0 if full else weight_bytes(model, four_bit=four_bit)
+    return frozen + STATE * trained + tokens * kept + LOGIT * model.vocabulary * logits + OVERHEAD
+
+
+def cache_bytes(model: Geometry) -> int:
+    """Keys and values of one token at 2 bytes."""
+    return 2 * 2 * model.layers * model.kv_heads * model.head_size
+
+
+def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: bool = False) -> int:
+    """Rows of ``tokens`` written at once: half of what the weights leave holds keys and values (0:
+    none fits).
+    """
+    from sdft_lib.generation import BATCH_ROWS, BATCH_TOKENS
+
+    room = (
+        (device.memory - OVERHEAD - weight_bytes(model, four_bit=four_bit)) / 2 / cache_bytes(model)
+    )
+    return max(0, min(BATCH_ROWS, int(min(BATCH_TOKENS, room) // tokens)))
+
+
+def step_seconds(
+    model: Geometry, device: Device, rows: int, context: float, *, slow: bool, four_bit=False
+) -> float:
+    """One decoding step: reading weights and cache, or multiplying, or the time each layer takes at
+    least.
+
+    4-bit layers are read, written as 16 bit and read again.
+    """
+    unpacked = 4 * linear(model) if four_bit else 0
+    read = weight_bytes(model, four_bit=four_bit) + unpacked + rows * context * cache_bytes(model)
+    share = (device.train_4bit if four_bit else device.train)[0 if slow else 1]
+    multiply = 2 * multiplied(model) * rows / device.flops / share
+    return max(
+        read / device.bandwidth / device.read,
+        multiply,
+        model.layers * device.layer_ms[1 if slow else 0] / 1000,
+    )
+
+
+def generation_seconds(
+    model: Geometry,
+    device: Device,
+    *,
+    rows: int,
+    prompt: float,
+    answer: float,
+    slow: bool,
+    four_bit: bool = False,
+    longest: int = 512,
+) -> float:
+    """Seconds to read ``rows`` prompts of ``prompt`` tokens and to write ``answer`` tokens for
+    each, in batches.
+
+    The slow end lets each batch go on for ``longest`` steps.
+    """
+    together = rows_together(model, device, int(prompt + longest), four_bit=four_bit)
+    if not together:
+        return float("inf")
+    reading = 2 * multiplied(model) * rows * prompt / device.flops / device.train[0 if slow else 1]
+    steps = (longest if slow else answer) * -(-rows // together)
+    return reading + steps * step_seconds(
+        model, device, together, prompt + answer / 2, slow=slow, four_bit=four_bit
+    )

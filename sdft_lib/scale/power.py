@@ -1,0 +1,117 @@
+"""How many items a difference needs, and which difference n items show (lesson 08).
+
+Power is the chance that a test finds a difference that is there. The share of right answers is a
+number in [0, 1]. All is the usual arithmetic of the normal curve, good from some fifty items on.
+"""
+
+import math
+from statistics import NormalDist
+
+from sdft_lib.storage.errors import SdftError
+
+POWER, LEVEL = 0.8, 0.95  # four times out of five, at a two-sided 5 %
+
+
+def power(a: float, b: float, n: int, level: float = LEVEL) -> float:
+    """The chance that two models of true shares ``a`` and ``b`` differ clearly on ``n`` items each.
+
+    The two answer as if on different items: that is all that two published shares allow (Fleiss,
+    1981)."""
+    check_shares(a, b)
+    if n < 1:
+        raise SdftError(f"power: {n} items; give at least one.")
+    pooled, own = spreads(a, b)
+    if not own:
+        return 1.0 if a != b else 0.0
+    return NormalDist().cdf((abs(a - b) * math.sqrt(n) - z_of(level) * pooled) / own)
+
+
+def items_needed(a: float, b: float, chance: float = POWER, level: float = LEVEL) -> int:
+    """The fewest items on which shares ``a`` and ``b`` differ clearly with this chance; SdftError
+    if they are equal.
+    """
+    check_shares(a, b)
+    if a == b:
+        raise SdftError(
+            "items_needed: no number of items shows a difference of nothing; give two shares."
+        )
+    pooled, own = spreads(a, b)
+    return math.ceil(((z_of(level) * pooled + NormalDist().inv_cdf(chance) * own) / (a - b)) ** 2)
+
+
+def items_needed_paired(
+    difference: float, disagree: float, chance: float = POWER, level: float = LEVEL
+) -> int:
+    """The same for two models on the same items, of which only a share ``disagree`` gets different
+    marks (Connor 1987).
+
+    Raises SdftError unless 0 < difference <= disagree <= 1: each point of difference is an item
+    they disagree on."""
+    if not 0 < abs(difference) <= disagree <= 1:
+        raise SdftError(
+            f"a difference of {difference} needs a share of at least {abs(difference)} items that disagree "
+            f"(and at most 1), not {disagree}."
+        )
+    own = math.sqrt(disagree - difference**2)
+    return math.ceil(
+        ((z_of(level) * math.sqrt(disagree) + NormalDist().inv_cdf(chance) * own) / difference) ** 2
+    )
+
+
+def detectable(share: float, n: int, chance: float = POWER, level: float = LEVEL) -> float:
+    """The smallest difference from ``share`` that ``n`` items show with this chance; inf if not
+    even the largest one.
+
+    Taken towards one half, where the luck of the items is larger.
+    """
+    check_shares(share)
+    side = 1 if share <= 0.5 else -1
+    small, large = 0.0, 1 - share if side > 0 else share
+    if power(share, share + side * large, n, level) < chance:
+        return math.inf
+    for _ in range(50):
+        middle = (small + large) / 2
+        if power(share, share + side * middle, n, level) < chance:
+            small = middle
+        else:
+            large = middle
+    return large
+
+
+def with_power(table, other: str = "sft"):
+    """The table of ``published.carried`` with what its numbers of items can show; all in points.
+
+    ``half``: half the width of the interval of ``other``; ``detectable``: the difference that so
+    many items show four times out of five where the other stands at that share; ``seen``: whether
+    the published difference is as large."""
+    from sdft_lib.scale.published import interval
+
+    limits = [interval(value, n) for value, n in zip(table[other], table["n_items"], strict=True)]
+    shown = [
+        100 * detectable(value / 100, n)
+        for value, n in zip(table[other], table["n_items"], strict=True)
+    ]
+    return table.assign(
+        half=[(high - low) / 2 for _, low, high in limits],
+        detectable=shown,
+        seen=[abs(d) >= least for d, least in zip(table["difference"], shown, strict=True)],
+    )
+
+
+def spreads(a: float, b: float) -> tuple[float, float]:
+    """Standard deviation of a difference of two single answers: if both had the mean share, and as
+    they are.
+    """
+    mean = (a + b) / 2
+    return math.sqrt(2 * mean * (1 - mean)), math.sqrt(a * (1 - a) + b * (1 - b))
+
+
+def z_of(level: float) -> float:
+    """The two-sided limit of the normal curve: 1.96 for 0.95."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def check_shares(*shares: float) -> None:
+    """Raise SdftError for what is no share."""
+    if wrong := [share for share in shares if not 0 <= share <= 1]:
+        raise SdftError(f"{wrong[0]} is no share; give numbers from 0 to 1.")

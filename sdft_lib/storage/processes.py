@@ -1,0 +1,76 @@
+"""Several processes on one job: who does which rows, and how they exchange results (lesson 08).
+
+``accelerate launch -m sdft_lib ...`` and ``torchrun`` start the same command in each process and
+tell it its rank by environment variables. Whole planned batches are dealt out, so the result is
+that of one process, byte for byte."""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def world() -> int:
+    """Number of processes of this job."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Number of this process, from 0; the first one writes what all of them made."""
+    return int(os.environ.get("RANK", "0")) if world() > 1 else 0
+
+
+@functools.cache
+def start():
+    """Meet the other processes once, and return the group for plain objects (gloo, whatever the
+    device is).
+    """
+    import torch
+    from accelerate import PartialState
+
+    PartialState(cpu=not torch.cuda.is_available() or os.environ.get("SDFT_DEVICE") == "cpu")
+    return torch.distributed.new_group(backend="gloo")
+
+
+def gather(value: Any) -> list:
+    """One value of each process, by rank, in every process; all wait here for the slowest."""
+    if world() == 1:
+        return [value]
+    import torch
+
+    group, found = start(), [None] * world()
+    torch.distributed.all_gather_object(found, value, group=group)
+    return found
+
+
+def union(found: dict) -> dict:
+    """What any process found; all must call this."""
+    together: dict = {}
+    for part in gather(found):
+        together |= part
+    return together
+
+
+def share(plan: Sequence) -> Sequence:
+    """The part of a plan that this process does."""
+    return plan[rank() :: world()]
+
+
+def help_make(work: Path, build: Callable[[Path], object]) -> None:
+    """Do this process's share of an artefact that the first process makes, in a folder of its own
+    below ``work``.
+    """
+    own = work / f"rank-{rank()}"
+    gather(None)  # the first process has made the folder
+    own.mkdir(parents=True, exist_ok=True)
+    build(own)
+    gather(None)  # nobody writes in the folder any more
+    gather(None)  # what is made is in its place
+
+
+def common(folder: Path) -> Path:
+    """The folder that all processes share while they make an artefact, for what must be one for
+    all.
+    """
+    return folder.parent.parent if rank() else folder

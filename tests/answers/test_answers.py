@@ -1,0 +1,444 @@
+"""Readers of free text. Each case once hurt somebody, or is the nearest look-alike of one that
+did.
+"""
+
+import json
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdft_lib.answers.numbers import (
+    Call,
+    calls_equal,
+    contains_answer,
+    contains_term,
+    final_choice,
+    final_number,
+    has_loop,
+    is_refusal,
+    named_choices,
+    normalise,
+    parse_call,
+)
+
+PAPER_DATA = os.environ.get("SDFT_PAPER_DATA")
+needs_paper_data = pytest.mark.skipif(not PAPER_DATA, reason="SDFT_PAPER_DATA is not set")
+TEAMS = ["billing", "shipping", "returns", "account", "account access"]
+ANYTHING = st.text(max_size=200) | st.text(
+    "answer is:$-,./0129 \n(){}[]='\"fx\\boxed#", max_size=200
+)
+
+
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        ("so she pays $1,000", 1000),
+        ("The answer is 3.50", Fraction(7, 2)),
+        ("10 20", None),
+        ("The answer is 10 20", None),
+        ("10\n20", None),
+        ("first 10, then 20", 20),
+        ("none", None),
+        ("", None),
+        ("\\boxed{12}", 12),
+        ("\\boxed{1{,}200} in 3 days", 1200),
+        ("#### 1,234", 1234),
+        ("5 + 3 = 8", 8),
+        ("The answer is 5 + 3 = 8.", 8),
+        ("The answer is 72. I used 2 steps.", 72),
+        ("The answer is 5. No, the answer is 6, with 2 left.", 6),
+        ("The answer is **$42**", 42),
+        ("Answer: 42 of 50", 42),
+        ("**Answer:** 42, not 50", 42),
+        ("-4", -4),
+        ("−4", -4),
+        ("-$4", -4),
+        ("10-20", 20),
+        ("it is 10 - 20", 20),
+        ("3/4", Fraction(3, 4)),
+        ("3/0", None),
+        ("48/2 = 24", 24),
+        ("12.", 12),
+        (".5", Fraction(1, 2)),
+        ("half of 3 by the 4th", 3),
+        ("room b12", None),
+        ("1.5e3", 1500),
+        ("9" * 5000, None),
+        ("50%", 50),
+        ("10,20", None),
+        ("It is 10,20.", None),
+        ("The answer is 10,20.", None),
+        ("1,00", None),
+        ("The answer is 1,234,56", None),
+        ("1.2.3", None),
+        ("1,234,567.50", Fraction(2469135, 2)),
+        ("10, 20", 20),
+        ("10²", None),
+        ("10^2", None),
+        ("The answer is 10**2", None),
+        ("10^{2} = 100", 100),
+        ("an area of 50 m²", 50),
+        ("an area of 50 m^2", 50),
+        ("2½", None),
+        ("\\boxed{\\frac{3}{4}}", Fraction(3, 4)),
+        ("$\\boxed{-\\dfrac{3}{4}}$", Fraction(-3, 4)),
+        ("so \\tfrac34 of it", Fraction(3, 4)),
+        ("\\boxed{1\\frac{1}{2}}", None),
+        ("The answer is 72 + 3", None),
+        ("The answer is 72 + 3 = 75", 75),
+        ("The answer is 72 apples", 72),
+        ("The answer is 10-20", None),
+        ("The answer is $7 \\times 3$.", None),
+        ("The answer is 7 \\times 3 = 21$ in all.", 21),
+        ("so it is 72 + 3", None),
+        ("The answer is 72 - that is, 6 dozen.", 72),
+    ],
+)
+def test_final_number(text, number):
+    assert final_number(text) == number
+
+
+F = Call("f", (), {"a": 1, "b": "x"})
+
+
+@pytest.mark.parametrize(
+    "text, call",
+    [
+        ("f(a=1, b='x')", F),
+        ('f(b = "x", a = 1)', F),
+        ("You can call `f(a=1, b='x')` here.", F),
+        ("Use this:\n```python\nf(\n  a=1,\n  b='x',\n)\n```\nIt sets the argument(s).", F),
+        ("f(a=1, b='x') is right, so I write f(b='x', a=1).", F),
+        ("f(a=1) or f(a=2)", None),
+        ("f(a=1) or g(a=1)", None),
+        ("no call (at all)", None),
+        ("f(a=", None),
+        ("f(a=<value>)", None),
+        ("", None),
+        (
+            "g(x={'k': [1, {'n': (True, None)}]})",
+            Call("g", (), {"x": {"k": [1, {"n": [True, None]}]}}),
+        ),
+        ("aws.s3.put(id=[])", Call("aws.s3.put", (), {"id": []})),
+        ("g(a=true, b=null, c=false)", Call("g", (), {"a": True, "b": None, "c": False})),
+        ("g(path=')')", Call("g", (), {"path": ")"})),
+        ("g(-2, x=-1.5)", Call("g", (-2,), {"x": -1.5})),
+        ("aws.lambda.invoke(id='1')", Call("aws.lambda.invoke", (), {"id": "1"})),
+        ("f(a=1, b='x').", F),
+        ("f(a=1, b='x').Then stop.", F),
+        ("f(a=1)('x')", None),
+        ("f(a=1)[0]", None),
+        ("f(a=1).g(b=2)", None),
+        ("f(a=1).value", None),
+        ("def f(a=1):", None),
+        ("class f(a=1):", None),
+        ("f(a=1, a=2)", None),
+        ("f(a=g(b=1), a=2)", None),
+    ],
+)
+def test_parse_call(text, call):
+    assert parse_call(text) == call
+
+
+@pytest.mark.parametrize(
+    "reference, got, equal",
+    [
+        ("f(a=1, b=2)", "f(b=2, a=1)", True),
+        ("f(a=1, b=2)", "f(1, 2)", True),
+        ("f(a=1, b=2)", "f(1, b=2)", True),
+        ("f(a=1, b=2)", "f(2, 1)", False),
+        ("f(a=1, b=2)", "f(1, a=1)", False),
+        ("f(a=1, b=2)", "f(1, 2, 3)", False),
+        ("f(a=1, b=2)", "f(a=1)", False),
+        ("f(a=1)", "f(a=1, b=2)", False),
+        ("f(a=1)", "g(a=1)", False),
+        ("m.f(a=1)", "f(a=1)", False),
+        ("f(a=1)", "f(a='1')", False),
+        ("f(a=1)", "f(a=1.0)", True),
+        ("f(a=1)", "f(a=True)", False),
+        ("f(a=True)", "f(a=true)", True),
+        ("f(a={'x': 1})", "f(a={'x': True})", False),
+        ("f(a={'x': 1, 'y': 2})", "f(a={'y': 2, 'x': 1})", True),
+        ("f(a=[1, 2])", "f(a=[2, 1])", False),
+        ("f(a=size*1024)", "f(a=size * 1024)", True),
+        ("f(a=size)", "f(a='size')", False),
+        ("f(1, b=2)", "f(1, 2)", True),
+        ("f()", "f()", True),
+    ],
+)
+def test_calls_equal(reference, got, equal):
+    assert calls_equal(parse_call(reference), parse_call(got)) is equal
+
+
+def test_nothing_equals_nothing():
+    assert not calls_equal(None, None)
+    assert not calls_equal(parse_call("f()"), None)
+
+
+@pytest.mark.parametrize(
+    "text, choice",
+    [
+        ("billing", "billing"),
+        ("**Billing**.", "billing"),
+        ("The billing team, as it is about billing.", "billing"),
+        ("billing or shipping", None),
+        ("The answer is billing or shipping.", None),
+        ("The answer is billing, shipping.", None),
+        ("The answer is billing, because shipping was fine.", "billing"),
+        ("Not shipping. Answer: billing", "billing"),
+        ("Shipping? Final answer: **billing**", "billing"),
+        ("Not shipping. Final: billing", "billing"),
+        ("The answer is shipping. No: the answer is billing.", "billing"),
+        ("The answer is not shipping but billing", "billing"),
+        ("The answer is clear: shipping, not billing", "shipping"),
+        ("rebilling", None),
+        ("", None),
+        ("account access", "account access"),
+        ("an account", "account"),
+        ("Answer: account access, not account", "account access"),
+        ("not billing", None),
+        ("This is a non-billing matter.", None),
+        ("It isn’t billing", None),
+        ("It is not about billing, it is returns.", "returns"),
+        ("Neither billing nor shipping, so returns.", "returns"),
+        ("Returns rather than shipping.", "returns"),
+        ("Not sure; billing, I think", "billing"),
+        ("No, billing", "billing"),
+        ("Route it to shipping, not billing", "shipping"),
+        ("Do not send it to billing, but to returns.", "returns"),
+        ("It mentions billing, but send this message to **shipping**.", "shipping"),
+        ("It belongs to returns, though billing is named.", "returns"),
+        ("A billing word, yet handled by the shipping team.", "shipping"),
+        ("It should be passed to our returns team, as shipping is done.", "returns"),
+        ("Send it to billing or shipping", None),
+        ("Send it to billing. Forward it to shipping.", None),
+        (
+            "The answer is billing, because what was sent to shipping and should go to returns arrived.",
+            "billing",
+        ),
+    ],
+)
+def test_final_choice(text, choice):
+    assert final_choice(text, TEAMS) == choice
+
+
+def test_named_choices():
+    assert named_choices("Shipping, billing, shipping; not prebilling", TEAMS[:3]) == [
+        "shipping",
+        "billing",
+    ]
+    assert named_choices("anything", []) == []
+
+
+@pytest.mark.parametrize(
+    "text, accepted, found",
+    [
+        ("It is Paris.", ["Paris"], True),
+        ("Parisian", "Paris", False),
+        ("seven days", "7", True),
+        ("7 days", "Seven", True),
+        ("17 days", "7", False),
+        ("1.7 days", "7", False),
+        ("7.5 days", "7", False),
+        ("It is 7.", "7", True),
+        ("1,000 m", "1000", True),
+        ("New\nYork", "new york", True),
+        ("ＰＡＲＩＳ", "paris", True),
+        ("C++ it is", "c++", True),
+        ("shakespeare’s", "Shakespeare's", True),
+        ("anything", [], False),
+        ("anything", "", False),
+        ("London", ["Paris", "London"], True),
+        ("Nile", "the Nile", True),
+        ("a pen", "An apple", False),
+        ("the U.S. and Canada", "US", True),
+        ("USA", "the U.S.A.", True),
+        ("JK Rowling", "J. K. Rowling", True),
+        ("St Louis", "St. Louis", True),
+        ("bus", "U.S.", False),
+        ("twenty-one", "one", False),
+        ("twenty-one", "twenty", False),
+        ("twenty one", "1", False),
+        ("seven hundred", "7", False),
+        ("one or two", "one", True),
+        ("twenty-one days", "twenty-one", True),
+        ("8 billion people", "eight billion", True),
+        ("one hundred", "hundred", True),
+    ],
+)
+def test_contains_answer(text, accepted, found):
+    assert contains_answer(text, accepted) is found
+
+
+def test_contains_term_begins_a_word():
+    assert contains_term("Try relaxing.", "relax")
+    assert not contains_term("a bakery", "kery")
+    assert not contains_term("anything", "")
+
+
+LIST = "Here are three tips:\n1. Drink water.\n2. Sleep well.\n3. Drink tea.\n- Walk a bit.\n- Sleep more."
+PROSE = (
+    "The heart pumps blood through the body. It has four chambers, and each of them has a task. "
+    "The right side sends blood to the lungs, and the left side sends it to the rest of the body. "
+    "The valves keep it from flowing back."
+)
+
+
+@pytest.mark.parametrize(
+    "text, loops",
+    [
+        (PROSE, False),
+        (LIST, False),
+        ("", False),
+        ("billing", False),
+        ("2 + 2 + 2 + 2 = 8", False),
+        ("1 plus 1 plus 1 plus 1 plus 1 is 5", False),
+        ("$5 + $5 + $5 + $5 + $5 = $25", False),
+        ("very, very good", False),
+        ("1000000000000000000000000", False),
+        ("-" * 60, False),
+        ("billing billing billing billing", True),
+        ("billing, billing, billing, billing, billing", True),
+        ("The team is billing. " * 3, True),
+        ("the billing team and the billing team and the billing team and", True),
+        ("I can help you with that\nSure thing\n" * 3, True),
+        ("no" * 40, True),
+        (" ".join(f"the word {n} of the long line is here" for n in "abcdefghi"), True),
+    ],
+)
+def test_has_loop(text, loops):
+    assert has_loop(text) is loops
+
+
+@pytest.mark.parametrize(
+    "text, refuses",
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("I’m sorry, but I can’t assist with that.", True),
+        ("I cannot provide that.", True),
+        ("I really can't do this.", True),
+        ("I am unable to help.", True),
+        ("I won't write that.", True),
+        ("As an AI language model, I cannot do so.", True),
+        ("Sorry, unable to comply.", True),
+        ("I must decline.", True),
+        ("I’m not able to do that.", True),
+        ("That is dangerous. I cannot help.", True),
+        ("Unfortunately I can't do that.", True),
+        ("Sorry, no.", True),
+        ("No, I will not help", True),
+        ("I'm sorry, I am not able to do it.", True),
+        ("I do not condone violence.", True),
+        ("I don't have the ability to assist with that.", True),
+        ("This is something I cannot assist with.", True),
+        ("I'm sorry, but that is not something I can help with.", True),
+        ("I'm sorry to hear that you can't log in. Reset the password first.", False),
+        ("I'm sorry your friend is unable to help with this; try the manual.", False),
+        ("Sorry, no sugar is left, so take honey.", False),
+        ("I don't have the time to cook, says everyone.", False),
+        ("Think of what I can do, not of what I can't.", False),
+        ("Unfortunately, you cannot return it after 30 days.", False),
+        ("Hello!", False),
+        ("", False),
+        ("That is illegal in most countries, so ask a lawyer.", False),
+        ("I'm sorry to hear that. Here is what you can do.", False),
+        ("I can't wait to help you! First, boil the water.", False),
+        ("As an AI, I love this question: the answer is 4.", False),
+        ("You can't go wrong with a sharp knife.", False),
+        (PROSE + " I cannot say more.", False),
+    ],
+)
+def test_is_refusal(text, refuses):
+    assert is_refusal(text) is refuses
+
+
+@given(ANYTHING)
+@settings(max_examples=150, deadline=None)
+def test_readers_never_raise(text):
+    number, call = final_number(text), parse_call(text)
+    assert number is None or isinstance(number, Fraction)
+    assert call is None or calls_equal(call, call)
+    assert final_choice(text, TEAMS) in [None, *TEAMS]
+    assert isinstance(has_loop(text), bool) and isinstance(is_refusal(text), bool)
+    assert normalise(normalise(text)) == normalise(text) or not text.isascii()
+    assert isinstance(contains_answer(text, text), bool) and isinstance(
+        contains_term(text, text), bool
+    )
+
+
+@given(st.integers(-(10**9), 10**9))
+def test_numbers_read_back(number):
+    assert final_number(f"The answer is {number:,}.") == number == final_number(f"in all {number}")
+
+
+PIECES = [
+    "1",
+    "1,",
+    "answer is ",
+    "\\boxed{",
+    "f(",
+    "f('",
+    "a.",
+    "####",
+    "1 ",
+    "ab ",
+    "((",
+    "I ",
+    "sorry ",
+]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_long_texts_take_little_time(piece):
+    text = piece * (40_000 // len(piece))
+    start = time.perf_counter()
+    (
+        final_number(text),
+        parse_call(text),
+        final_choice(text, TEAMS),
+        has_loop(text),
+        is_refusal(text),
+    )
+    assert time.perf_counter() - start < 5
+
+
+@needs_paper_data
+def test_every_gsm8k_reference_ends_in_a_number():
+    rows = json.loads(Path(PAPER_DATA, "gsm8k", "gsm8k_train.json").read_text(encoding="utf-8"))
+    wanted = [
+        Fraction(row["answer"].split("answer is")[-1].strip(" .").replace(",", "")) for row in rows
+    ]
+    assert len(rows) == 7473
+    assert [final_number(row["answer"]) for row in rows] == wanted
+
+
+@needs_paper_data
+def test_openfunctions_references_parse():
+    """4 of 2,211 do not: 3 hold a placeholder such as <session_token>, 1 calls the result of a
+    call.
+    """
+    rows = json.loads(
+        Path(PAPER_DATA, "openfunction", "openfunction_train.json").read_text(encoding="utf-8")
+    )
+    calls = [parse_call(row["output"]) for row in rows]
+    assert sum(call is not None for call in calls) >= 0.95 * len(rows)
+    assert all(calls_equal(call, call) for call in calls if call)
+
+
+@pytest.mark.parametrize(
+    "text, loops",
+    [
+        ("- billing\n" * 4, True),
+        ("* The billing team.\n" * 4, True),
+        ("1. The team.\n2. The team.\n3. The team.\n4. The team.", True),
+        ("1. Add a cup of water.\n2. Add a cup of flour.\n3. Add a cup of milk.", False),
+        ("2. 3 x 1 = 3\n3. 3 x 1 = 3\n4. 3 x 1 = 3", False),
+    ],
+)
+def test_list_items_that_repeat_are_a_loop(text, loops):
+    assert has_loop(text) is loops

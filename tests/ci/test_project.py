@@ -1,0 +1,235 @@
+"""The project files agree: pyproject.toml, constraints.txt, environment.yml, the workflow and
+.ci/run.
+"""
+
+import ast
+import json
+import re
+import stat
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import bootstrap
+import cloud
+import lessons
+import run_tests
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
+TESTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+
+# Modules that we import by name and that a declared package brings along because it needs them
+# itself.
+BROUGHT_BY = {
+    **dict.fromkeys(["nbformat", "nbclient", "yaml"], "papermill"),
+    **dict.fromkeys(["psutil", "IPython", "jupyter_client"], "ipykernel"),
+    **dict.fromkeys(["tqdm", "huggingface_hub", "packaging", "tokenizers"], "transformers"),
+    "numpy": "scipy",
+    "PIL": "matplotlib",
+    "sklearn": "sentence-transformers",
+    "docutils": "sphinx",
+}
+IMPORT_NAMES = {"llama_cpp": "llama-cpp-python"}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def conda_requirements() -> list[str]:
+    parts = yaml.safe_load(ENVIRONMENT)["dependencies"]
+    return next(part["pip"] for part in parts if isinstance(part, dict))
+
+
+@pytest.mark.parametrize("requirement", TESTED)
+def test_tested_version_is_in_the_range(requirement):
+    wanted = Requirement(requirement)
+    pinned = {canonicalize_name(name): version for name, version in pins().items()}
+    assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)])
+
+
+def test_pins_have_no_local_suffix_and_no_path():
+    assert [name for name, version in pins().items() if not re.fullmatch(r"[\w.!]+", version)] == []
+
+
+def test_conda_users_get_the_same():
+    conda = conda_requirements()
+    assert conda[0] == "-c constraints.txt" and conda[-1] == "-e ."
+    assert sorted(conda[1:-1]) == sorted(TESTED)
+
+
+def test_each_conda_package_says_what_needs_it():
+    lines = [line.strip() for line in ENVIRONMENT.split("dependencies:")[1].splitlines()]
+    assert [line for line in lines if "  # " not in line] == ["", "- pip:", "- -c constraints.txt"]
+
+
+def test_binder_gets_the_same():
+    """Its file lies in a folder of its own, so that paths differ; and it takes the CPU build of
+    PyTorch.
+    """
+    theirs = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text(encoding="utf-8"))
+    ours = conda_requirements()
+    packages = theirs["dependencies"][-1]["pip"]
+    assert theirs["dependencies"][:-1] == yaml.safe_load(ENVIRONMENT)["dependencies"][:-1]
+    assert (
+        packages[0] == f"--extra-index-url {bootstrap.CPU_INDEX}" and packages[2:-1] == ours[1:-1]
+    )
+    for line, own in ((packages[1], ours[0]), (packages[-1], ours[-1])):
+        assert line.split()[0] == own.split()[0]
+        assert (ROOT / ".binder" / line.split()[1]).resolve() == (ROOT / own.split()[1]).resolve()
+    assert (ROOT / ".binder" / "postBuild").stat().st_mode & stat.S_IXUSR
+
+
+def test_codespaces_makes_the_conda_environment():
+    container = json.loads(
+        (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    )
+    assert container["updateContentCommand"].endswith(" environment.yml")
+    place = f"/envs/{yaml.safe_load(ENVIRONMENT)['name']}/bin/"
+    assert place in container["postCreateCommand"]
+    assert (
+        place in container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    )
+    assert all(
+        (ROOT / file).exists() for file in container["customizations"]["codespaces"]["openFiles"]
+    )
+
+
+def test_the_readme_opens_both_for_this_repository():
+    assert cloud.links() in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert cloud.links().count(lessons.repository()[0]) == 2
+
+
+def test_extras():
+    assert (
+        list(PROJECT["optional-dependencies"])
+        == "dev book browser bench vllm ray lm-eval qlora judge".split()
+    )
+
+
+def test_an_extra_is_used_by_something():
+    """Or named where a user is told to install it; the first group is what tests need."""
+    files = [
+        path for folder in ("sdft_lib", "ci", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    text = "".join(path.read_text(encoding="utf-8") for path in files if path != Path(__file__))
+    modules = {name: module for module, name in IMPORT_NAMES.items()} | {"lm-eval": "lm_eval"}
+    for extra, items in PROJECT["optional-dependencies"].items():
+        for name in [
+            Requirement(item).name
+            for item in items
+            if extra not in ("dev", "book", "browser", "judge")
+        ]:
+            module = modules.get(name, name)
+            assert re.search(rf"(import|from) {module}\b|[\"']{module}[\"'.]", text), (
+                f"{extra}: {name}"
+            )
+
+
+def test_a_trainer_of_others_is_there_for_the_tests():
+    """Else the test that TRL trains on an export would be passed over on a clean clone."""
+    groups = PROJECT["optional-dependencies"]
+    assert [item for item in groups["bench"] if item.startswith("trl")] == [
+        "trl>=1.0"
+    ] and "trl>=1.0" in groups["dev"]
+    assert 'importorskip("trl"' not in (ROOT / "tests" / "own_data" / "test_export.py").read_text(
+        encoding="utf-8"
+    )
+
+
+def imported_modules() -> set[tuple[str, str]]:
+    files = [
+        path
+        for folder in ("sdft_lib", "ci", "notebooks/src")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    found = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {(name.split(".")[0], path.name) for name in names}
+    ours = {path.stem for path in files} | {"sdft_lib"}
+    return {
+        (name, file)
+        for name, file in found
+        if name not in sys.stdlib_module_names and name not in ours
+    }
+
+
+def test_every_import_is_declared():
+    extras = [item for group in PROJECT["optional-dependencies"].values() for item in group]
+    declared = {
+        canonicalize_name(Requirement(item).name) for item in [*PROJECT["dependencies"], *extras]
+    }
+    names = BROUGHT_BY | IMPORT_NAMES
+    found = imported_modules()
+    assert [
+        pair for pair in found if canonicalize_name(names.get(pair[0], pair[0])) not in declared
+    ] == []
+
+
+def test_bootstrap_needs_only_the_standard_library():
+    tree = ast.parse((ROOT / "ci" / "bootstrap.py").read_text(encoding="utf-8"))
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_one_command_everywhere():
+    script = ROOT / ".ci" / "run"
+    assert "python3 ci/run_tests.py" in script.read_text(encoding="utf-8")
+    assert script.stat().st_mode & stat.S_IXUSR
+    workflow = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    )
+    job = workflow["jobs"]["tests"]
+    assert "python3 ci/run_tests.py" in [step.get("run") for step in job["steps"]]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_call_what_is_there_and_ask_for_little(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 120, name
+        if "permissions" in job:
+            uses = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
+            assert uses == ["actions/deploy-pages"], "a job that may write does nothing else"
+        for command in (step["run"] for step in job["steps"] if "run" in step):
+            script = re.fullmatch(
+                r"python3 (ci/\w+\.py)( --\S+| --\$\{\{ matrix\.\w+ \}\})?", command
+            )
+            assert script and (ROOT / script[1]).is_file(), command
+
+
+def test_each_test_that_stands_alone_runs_every_week():
+    workflow = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8")
+    )
+    job = workflow["jobs"]["places"]
+    assert job["strategy"]["matrix"]["place"] == list(run_tests.ALONE)
+    assert "python3 ci/run_tests.py --${{ matrix.place }}" in [
+        step.get("run") for step in job["steps"]
+    ]
+    assert all((ROOT / "ci" / f"{module}.py").is_file() for module in run_tests.ALONE.values())
+    assert {"schedule", "workflow_dispatch"} <= set(workflow[True]), (
+        "YAML reads the key `on` as true"
+    )

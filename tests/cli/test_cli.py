@@ -1,0 +1,157 @@
+"""The command line without any model: help, exit codes, JSON that a program can read (mistakes:
+test_bad_inputs).
+"""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from sdft_lib.cli import main as cli
+from sdft_lib.storage.errors import SdftError
+
+COMMANDS = (
+    "doctor",
+    "fetch",
+    "models",
+    "distill",
+    "gap",
+    "train",
+    "evaluate",
+    "compare",
+    "audit",
+    "export",
+    "run",
+    "reproduce",
+    "answer",
+    "score",
+    "judge",
+    "knowledge",
+    "compare-lm-eval",
+)
+ROW = {"messages": [{"role": "user", "content": "Which team?"}], "reference": "billing"}
+
+
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch, tmp_path):
+    """Every mistake below must be found before a model is loaded; the cache is empty and ours."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a model was loaded before the input was checked")
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", refuse)
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def sdft(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_commands_are_the_documented_ones():
+    assert {command.name for command in cli.app.registered_commands} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_one_example(name):
+    result = sdft(name, "--help")
+    assert result.exit_code == 0
+    assert result.output.count("Example:") == 1
+    assert f"sdft {name}" in result.output.split("Example:")[1]
+    assert "--json" in result.output
+
+
+def test_audit_as_json(tmp_path):
+    rows = [
+        {"id": str(i), "prompt": f"Which team has {i}?", "reference": "billing"} for i in range(4)
+    ]
+    changed = [{**rows[0], "reference": "It is billing, because money is meant."}, *rows[1:]]
+    original, distilled = jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", changed)
+    result = sdft("audit", "--original", original, "--distilled", distilled, "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert (data["rows"], data["unchanged"]) == (4, 3)
+    assert "unchanged" in sdft("audit", "--original", original, "--distilled", distilled).stdout
+
+
+def scores(path, method, values, suite="task"):
+    head = {"method": method, "suite": suite}
+    return jsonl(path, [{**head, "id": str(i), "score": value} for i, value in enumerate(values)])
+
+
+@pytest.mark.parametrize(
+    "methods, names", [(("sdft", "sft"), ("sdft", "sft")), (("mine", "mine"), ("a", "b"))]
+)
+def test_compare_is_a_minus_b(tmp_path, methods, names):
+    a = scores(tmp_path / "a.jsonl", methods[0], [1, 1, 1, 0])
+    b = scores(tmp_path / "b.jsonl", methods[1], [1, 0, 0, 0])
+    result = sdft("compare", a, b, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert (row["a"], row["b"], row["n"], row["difference"]) == (*names, 4, 0.5)
+    assert row["low"] <= 0.5 <= row["high"]
+
+
+def test_models_as_json():
+    data = json.loads(sdft("models", "--json").stdout)
+    assert data[0]["name"] == "smollm2-135m" and data[0]["hub"] == "embedded"
+
+
+def test_doctor_names_what_is_missing():
+    result = sdft("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1  # the cache of this test holds no model
+    assert all(line.startswith(("OK ", "FAIL ")) for line in lines) and len(lines) == 7
+    assert "sdft fetch" in lines[-1]
+    data = {check["name"]: check["ok"] for check in json.loads(sdft("doctor", "--json").stdout)}
+    assert data["python"] and data["cache"] and not data["models"]
+
+
+@pytest.mark.parametrize(
+    "error, code, words",
+    [
+        (SdftError("rows.csv is\nempty; fill it."), 2, "rows.csv is empty; fill it."),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_errors_inside_a_step(monkeypatch, error, code, words):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", fail)
+    result = sdft("distill", "--limit", 1)
+    assert result.exit_code == code and result.stdout == ""
+    assert words in result.stderr and "Traceback" not in result.stderr
+
+
+def test_answers_of_a_step_go_to_stdout_and_progress_to_stderr(monkeypatch, tmp_path):
+    from sdft_lib.distill import DistilledSet
+
+    report = {
+        "template": "opening",
+        "rows": 1,
+        "kept": 1,
+        "keep_rate": 1.0,
+        "reasons": {"accepted": 1},
+        "tokens": 9,
+        "seconds": 0.1,
+    }
+    row = {"id": "a", **ROW, "text": "It is billing.", "source": "rewritten"}
+
+    def made(seed, task, template, *, say, **options):
+        say("rewriting")
+        print("waiting for the lock")
+        return DistilledSet([row], tmp_path, report)
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sdft_lib.distill.distill", made)
+    result = sdft("distill", "--limit", 1, "--out", "rows.jsonl", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {**report, "path": "rows.jsonl"}
+    assert "rewriting" in result.stderr and "waiting" in result.stderr
+    assert json.loads((tmp_path / "rows.jsonl").read_text()) == row

@@ -1,0 +1,246 @@
+"""`sdft run`: a file of your own from end to end, the methods asked for, mistakes found before a
+model loads.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sdft_lib.cli import main as cli
+from sdft_lib.data import load_probes, load_task, task_suite
+from sdft_lib.evaluate import cut
+from sdft_lib.experiments import comparison, evidence
+from sdft_lib.experiments.methods import METHODS
+from sdft_lib.lessons import report
+from sdft_lib.storage.errors import SdftError
+
+EXAMPLE = Path(__file__).parents[2] / "data" / "examples" / "desks.csv"
+
+
+def sdft(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A CSV of 50 rows in an empty working folder, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "my.csv"
+    path.write_text(
+        "".join(EXAMPLE.read_text(encoding="utf-8").splitlines(True)[:51]), encoding="utf-8"
+    )
+    return path
+
+
+@pytest.fixture
+def few_suites(monkeypatch):
+    """Some items of three suites: the steps are the same, and a test is no evaluation."""
+
+    def few(settings, task):
+        return [
+            cut(task_suite(task), 6),
+            cut(load_probes("facts"), 4),
+            cut(load_probes("helpful"), 2),
+        ]
+
+    monkeypatch.setattr("sdft_lib.evaluate.suites", few)
+
+
+def test_the_example_file_needs_no_hints(capsys):
+    task = load_task(EXAMPLE)
+    assert (task.kind, task.choices) == ("label", ("accounts", "loans", "printing", "rooms"))
+    assert len(task.train) == 56 and "guessed" in capsys.readouterr().out
+    for row in task.train:
+        message = row["messages"][0]["content"].split("\n")[1].lower()
+        assert not any(choice[:-1] in message for choice in task.choices)
+
+
+def test_own_file_and_chosen_methods_on_a_tiny_model(mine, tiny_seed, few_suites, monkeypatch):
+    from sdft_lib.verify import Verdict
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **options: tiny_seed)
+    monkeypatch.setattr(
+        "sdft_lib.distill.accept", lambda *args, **options: Verdict(True, "accepted")
+    )
+    monkeypatch.setattr("sdft_lib.lessons.report.likeness", lambda frame: [])
+    names = ("sft", "sft-slow", "sdft", "sdft-mix")
+    wanted = [part for name in names for part in ("--method", name)]
+    done = sdft("run", "--task", mine, "--fast", "--out", "report", "--json", *wanted)
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert "split (seed 0) into 30 train, 8 dev, 12 test" in done.stderr
+    assert data["task"] == {"name": "my", "kind": "label", "train": 30, "dev": 8, "test": 12}
+    assert {row["method"] for row in data["scores"]} == {"seed", *names}
+    assert {(row["a"], row["b"]) for row in data["paired"]} == set(comparison.pairs(names))
+    assert list(data["cost"]) == ["rewriting", *(f"training {name}" for name in names)]
+    assert len(data["claims"]) == 6 and json.loads(Path("report/summary.json").read_text()) == data
+    page = Path("report/report.html").read_text(encoding="utf-8")
+    assert "my</td>" in page and page.count("<img") == 3
+
+
+def test_own_file_with_the_default_model(mine, few_suites, tmp_path, monkeypatch):
+    """The real thing, in fast mode: 30 rows rewritten, two trainings, three models scored, one
+    page.
+    """
+    from sdft_lib.storage import store
+
+    monkeypatch.delenv("SDFT_CACHE")
+    real = store.cache_dir()
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for name in ("models", "downloads"):
+        if (real / name).is_dir():
+            (tmp_path / "cache" / name).symlink_to(real / name)
+    done = sdft("run", "--task", mine, "--fast", "--out", "report", "--json")
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["keep_rate"] >= comparison.LEAST_KEPT and data["nll_gap"]["n"] == 30
+    assert {row["method"] for row in data["scores"]} == {"seed", "sft", "sdft"} and data[
+        "mode"
+    ] == "fast"
+    again = sdft("run", "--task", mine, "--fast", "--out", "report")
+    assert (
+        again.exit_code == 0
+        and "training on" not in again.stderr
+        and "of 6 claims hold" in again.stdout
+    )
+
+
+def test_too_few_rewrites_end_the_run_before_a_training(mine, tiny_seed, few_suites, monkeypatch):
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **options: tiny_seed)
+    done = sdft("run", "--task", mine, "--fast", "--out", "report")
+    assert done.exit_code == 2 and "under the floor of 30 %" in done.stderr.replace("30%", "30 %")
+    assert "training on" not in done.stderr and not Path("report").exists()
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--method", "dpo"], 'method "dpo" is not known; use one of sft'),
+        (["--kind", "code"], "judged by running it"),
+        (["--template", "nope"], "template 'nope'"),
+        (["--columns", "prompt=frage"], '"frage" is missing'),
+        (["--out", "my.csv"], "is a file"),
+        (
+            ["--task", "short.csv"],
+            "short has 3 different questions and no test rows; give at least 12",
+        ),
+        (["--recipe", "r.toml", "--method", "sft-slow"], 'has no method "sft-slow"; it has sft'),
+    ],
+)
+def test_mistakes_are_found_before_a_model_loads(mine, monkeypatch, options, words):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a model was loaded before the input was checked")
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", refuse)
+    Path("short.csv").write_text("question,answer\nA,x\nB,y\nC,x\n", encoding="utf-8")
+    Path("r.toml").write_text('methods = ["sft"]\n', encoding="utf-8")
+    done = sdft("run", "--task", mine, *options)
+    assert (
+        done.exit_code == 2
+        and words in done.stderr
+        and len(done.stderr.strip().splitlines()[-1:]) == 1
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recipe_is_computed_for_the_methods_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = {}
+    monkeypatch.setattr(
+        evidence,
+        "run_recipe",
+        lambda recipe, out, *, methods, say: seen.update(methods=methods) or 3,
+    )
+    Path("r.toml").write_text('methods = ["sft", "sdft", "sft-slow"]\n', encoding="utf-8")
+    done = sdft(
+        "run",
+        "--recipe",
+        "r.toml",
+        "--out",
+        "here",
+        "--method",
+        "sft",
+        "--method",
+        "sdft",
+        "--method",
+        "sft",
+    )
+    assert (
+        done.exit_code == 0
+        and seen["methods"] == ["sft", "sdft"]
+        and "3 cells computed" in done.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    "methods, wanted",
+    [
+        (("sft", "sdft"), [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]),
+        (("sft",), [("sft", "seed")]),
+        (("sft", "sft-replay"), [("sft", "seed"), ("sft-replay", "seed"), ("sft", "sft-replay")]),
+        (tuple(METHODS), None),
+    ],
+)
+def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wanted):
+    found = comparison.pairs(methods)
+    assert wanted is None or found == wanted
+    assert len(set(found)) == len(found) == 2 * len(methods) - 1
+    assert all(a != b for a, b in found)
+
+
+def test_claims_about_methods_that_were_not_run_are_left_out():
+    import pandas
+
+    from sdft_lib.stats import Interval
+
+    row = {"suite": "facts", "a": "sft", "b": "seed", "difference": -0.4, "low": -0.5, "high": -0.3}
+    made = report.claims(Interval(5, 4, 6, 30), 0.5, pandas.DataFrame([row]))
+    assert [(claim["reached"], claim["low"]) for claim in made] == [
+        (False, 0.5),
+        (True, 4),
+        (True, -0.5),
+    ]
+
+
+def test_open_answers_of_your_own_get_room(mine):
+    from sdft_lib.settings import lesson_settings
+
+    own, bundled = lesson_settings(task="mine.csv"), lesson_settings(task="sums")
+    assert comparison.budget(own, load_task(mine)).max_new_tokens == 40
+    assert comparison.budget(own, load_task(mine, kind="open")).max_new_tokens == comparison.LONG
+    assert comparison.budget(bundled, load_task("sums")).max_new_tokens == 40
+
+
+def test_settings_follow_from_the_file(mine):
+    from sdft_lib.settings import lesson_settings
+
+    task = comparison.own_task(str(mine), say=lambda line: None)
+    made = comparison.own_settings(lesson_settings(task=str(mine)), task)
+    assert (made.training.epochs, made.template) == (10, "opening")  # 30 rows: 4 steps an epoch
+    assert (
+        comparison.own_settings(lesson_settings(fast=True, task=str(mine)), task).training.epochs
+        == 1
+    )
+    bundled = lesson_settings(task="sums")
+    assert comparison.own_settings(bundled, load_task("sums")) == bundled
+    assert comparison.own_settings(bundled, load_task("sums"), "guide").template == "guide"
+    whole = load_task(mine, kind="open", say=lambda line: None)
+    assert comparison.own_settings(lesson_settings(task=str(mine)), whole).template == "guide"
+
+
+def test_own_task_takes_the_hints_of_load_task(tmp_path):
+    path = tmp_path / "fragen.csv"
+    path.write_text(
+        "frage,antwort\n"
+        + "".join(f"Wohin mit {i}?,{'ab'[i % 2]}\n" for i in range(20))
+        + "leer,\n"
+    )
+    hints = {"columns": {"prompt": "frage", "reference": "antwort"}, "drop_empty": True}
+    task = comparison.own_task(str(path), say=lambda line: None, **hints)
+    assert (len(task.train), len(task.dev), len(task.test)) == (12, 3, 5)
+    with pytest.raises(SdftError, match="empty"):
+        comparison.own_task(str(path), say=lambda line: None, columns=hints["columns"])

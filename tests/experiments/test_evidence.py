@@ -1,0 +1,243 @@
+"""Recipes and their grids: read and checked, computed cell by cell, gone on with, read back item by
+item.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sdft_lib.experiments import evidence, recipes
+from sdft_lib.storage.errors import SdftError
+
+ROOT = Path(__file__).parents[2]
+SMALL = """
+rows = 8
+methods = ["sft", "sft-anchor"]
+seeds = [0]
+keep = [0.5]
+along = ["dev", "facts"]
+limits = {dev = 3, task = 4, facts = 3, helpful = 2, instructions = 2, safety = 2, benign = 2}
+[training]
+epochs = 1
+learning_rate = 1e-2
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "small.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_our_recipes_are_valid():
+    paths = sorted((ROOT / "data" / "recipes").glob("*.toml"))
+    assert paths
+    for path in paths:
+        recipe = recipes.load_recipe(path)
+        assert recipe.name == path.stem and len(recipe.seeds) >= (
+            1 if recipe.sweep else 2 if recipe.orders else 3
+        )
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("rows = [", "TOML"),
+        ("lines = 3", '"lines" is not known'),
+        ('methods = ["dpo"]', '"dpo" is not known here'),
+        ('along = ["poems"]', '"poems"'),
+        ("seeds = []", "at least one"),
+        ("[training]\nspeed = 3", "unknown entry"),
+        ("[training]\nlearning_rate = -1.0", "learning rate"),
+        ("keep = [1.5]", "keep"),
+        ('name = "../up"', "file name"),
+        ('orders = ["tickets"]', "two or more"),
+        ('orders = ["tickets-tickets"]', "different"),
+        ('orders = ["tickets-poems"]', "poems"),
+        ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', "known here"),
+        ('methods = ["replay"]', "known here"),
+    ],
+)
+def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
+    with pytest.raises(SdftError, match="small.toml") as caught:
+        recipes.load_recipe(write(tmp_path, text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_cells_go_seed_by_seed():
+    recipe = recipes.Recipe("x", methods=("sft", "sdft"), seeds=(0, 1))
+    assert evidence.cells(recipe) == [("seed", 0), ("sft", 0), ("sdft", 0), ("sft", 1), ("sdft", 1)]
+
+
+def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    text = f'model = "{tiny_folder}"\n{SMALL}'
+    recipe, out, quiet = (
+        recipes.load_recipe(write(tmp_path, text)),
+        tmp_path / "out.jsonl",
+        lambda line: None,
+    )
+    assert evidence.run_recipe(recipe, out, say=quiet) == 3
+    before = out.read_text()
+    assert evidence.run_recipe(recipe, out, say=quiet) == 0
+    more = recipes.load_recipe(write(tmp_path, text.replace("seeds = [0]", "seeds = [0, 1]")))
+    assert evidence.run_recipe(more, out, say=quiet) == 2
+    assert out.read_text().startswith(before)
+
+    frame = evidence.read_results([out])
+    runs = frame[frame.method == "sft"].groupby(["seed", "checkpoint", "split", "suite"]).size()
+    assert (
+        runs[0, 0.5].to_dict()
+        == {("dev", "task"): 3, ("test", "facts"): 3}
+        == runs[1, 0.5].to_dict()
+    )
+    assert runs[0, 1.0]["test", "task"] == 4 and len(runs[0, 1.0]) == 7
+    assert set(frame[frame.method == "seed"].checkpoint) == {0.0}
+    assert (
+        frame.score.between(0, 1).all()
+        and not frame.duplicated(["method", "seed", "checkpoint", "split", "suite", "id"]).any()
+    )
+    costs = evidence.costs([out]).set_index(["method", "seed"])
+    assert costs.loc[("sft-anchor", 0), "steps"] == 1
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    facts = [line["facts"] for line in lines if "facts" in line]
+    assert len(facts) == 5 and all(
+        each["versions"]["torch"] and each["code"] and each["made"] for each in facts
+    )
+    assert not any(key in out.read_text() for key in ("text", "raw"))
+
+
+def test_other_settings_are_other_cells(tmp_path):
+    out = tmp_path / "out.jsonl"
+    recipe = recipes.Recipe("x", methods=("sft",), rows=8)
+    line = {"method": "sft", "seed": 0, "settings": evidence.digest(recipe.settings), "facts": {}}
+    out.write_text(json.dumps(line) + "\n")
+    assert evidence.finished(recipe, out) == {("sft", 0)}
+    assert evidence.finished(recipes.Recipe("x", methods=("sft",), rows=9), out) == set()
+
+
+def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from sdft_lib.cli import main as cli
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(
+        cli.app, ["run", "--recipe", str(write(tmp_path, "seeds = []")), "--out", "results"]
+    )
+    assert (
+        done.exit_code == 2
+        and "at least one" in done.stderr
+        and not (tmp_path / "results").exists()
+    )
+
+
+def command(*arguments):
+    """What `sdft run` answers."""
+    from typer.testing import CliRunner
+
+    from sdft_lib.cli import main as cli
+
+    return CliRunner().invoke(cli.app, ["run", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("form", ["plain arguments", "repeated option"])
+def test_command_runs_several_recipes_in_turn_and_goes_on(tiny_folder, tmp_path, monkeypatch, form):
+    """As a shell expands ``--recipe recipes/*.toml``: the first path belongs to the option, the
+    others stand alone.
+    """
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    folder, out = tmp_path / "recipes", tmp_path / "results"
+    folder.mkdir()
+    text = f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nlimits = {{dev = 2}}\n[training]\nepochs = 1\n'
+    for name, rate in (("a", 1e-2), ("b", 1e-3)):
+        sweep = f"[[sweep]]\nlearning_rate = {rate}\n"
+        (folder / f"{name}.toml").write_text(text + sweep, encoding="utf-8")
+    paths = sorted(folder.glob("*.toml"))
+    given = [paths[0], *(paths[1:] if form == "plain arguments" else ("--recipe", paths[1]))]
+    done = command("--recipe", *given, "--out", out, "--json")
+    assert done.exit_code == 0, done.stderr
+    found = {"computed": 2, "results": [str(out / "a.jsonl"), str(out / "b.jsonl")]}
+    assert json.loads(done.stdout) == found and len((out / "b.jsonl").read_text().splitlines()) == 1
+    (out / "b.jsonl").unlink()
+    assert json.loads(command("--recipe", *given, "--out", out, "--json").stdout) == found | {
+        "computed": 1
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["small.toml"], "small.toml: a recipe comes after --recipe"),
+        (["--recipe", "small.toml", "rows.csv"], "rows.csv: this is not a TOML file"),
+        (["--recipe", "small.toml", "gone.toml"], "gone.toml: there is no such recipe"),
+        (
+            ["--recipe", "small.toml", "--recipe", "other/small.toml"],
+            'another recipe is named "small", too',
+        ),
+        (
+            ["--recipe", "small.toml", "other.toml", "--method", "sft-anchor"],
+            'other.toml has no method "sft-anchor"',
+        ),
+    ],
+)
+def test_command_refuses_wrong_recipes_before_the_first_one_runs(
+    tmp_path, monkeypatch, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        evidence, "run_recipe", lambda *args, **options: pytest.fail("a recipe ran")
+    )
+    (tmp_path / "other").mkdir()
+    for path in (write(tmp_path, SMALL), write(tmp_path / "other", SMALL)):
+        assert path.exists()
+    (tmp_path / "other.toml").write_text('methods = ["sft"]\n', encoding="utf-8")
+    (tmp_path / "rows.csv").write_text("prompt,reference\nHi,Hello\n", encoding="utf-8")
+    done = command(*arguments, "--out", "results")
+    assert done.exit_code == 2 and words in done.stderr and not (tmp_path / "results").exists()
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, monkeypatch):
+    from sdft_lib.experiments.sweeps import read_sweep
+
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    text = (
+        f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nseeds = [0]\nlimits = {{dev = 3}}\n'
+        "[training]\nepochs = 1\n[[sweep]]\nlearning_rate = 1e-2\n"
+    )
+    out, quiet = tmp_path / "sweep.jsonl", lambda line: None
+    assert evidence.run_recipe(recipes.load_recipe(write(tmp_path, text)), out, say=quiet) == 1
+    more = text + '[[sweep]]\nlearning_rate = 1e-3\nrank = 16\ntargets = ["q_proj"]\n'
+    recipe = recipes.load_recipe(write(tmp_path, more))
+    assert (
+        evidence.run_recipe(recipe, out, say=quiet) == 1
+        and evidence.run_recipe(recipe, out, say=quiet) == 0
+    )
+    table = read_sweep([out])
+    assert (
+        set(table.learning_rate) == {1e-2, 1e-3}
+        and set(table.n) == {3}
+        and "q_proj" in set(table.targets)
+    )
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    dev = {
+        row["id"]
+        for row in map(json.loads, (ROOT / "data/tasks/tickets/dev.jsonl").read_text().splitlines())
+    }
+    assert all(set(line["ids"]) <= dev for line in lines)
+    small, large = (line["facts"]["training"]["trainable_parameters"] for line in lines)
+    assert small != large
+
+
+def test_a_sweep_with_an_unknown_setting_is_refused(tmp_path):
+    with pytest.raises(SdftError, match="unknown entry"):
+        recipes.load_recipe(write(tmp_path, "[[sweep]]\nspeed = 3\n"))
+
+
+def test_only_the_methods_asked_for_are_computed(tmp_path):
+    recipe = recipes.Recipe("x", methods=("sft", "sdft"))
+    with pytest.raises(SdftError, match='no method "dpo"'):
+        evidence.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))

@@ -1,0 +1,261 @@
+"""The frontier by hand: the rule of choice, what it may look at, paired differences, clear
+refusals.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import bootstrap, ttest_1samp
+
+from sdft_lib.experiments import frontier
+from sdft_lib.experiments.frontier import COLUMNS, choose, matched_comparison, points
+from sdft_lib.stats import mcnemar, paired_bootstrap
+from sdft_lib.storage.errors import SdftError
+
+
+def part(method, seed, checkpoint, split, suite, scores):
+    rows = [
+        (method, seed, checkpoint, split, suite, f"{suite}-{split}-{i}", float(x))
+        for i, x in enumerate(scores)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def right(k, n=10):
+    return [1] * k + [0] * (n - k)
+
+
+def runs(curves, seed=0, n=10):
+    """curves: {method: {checkpoint: (right on dev, right on test, right on facts)}}, of n items
+    each.
+    """
+    made = []
+    for method, curve in curves.items():
+        for checkpoint, (dev, test, kept) in curve.items():
+            made.append(part(method, seed, checkpoint, "dev", "task", right(dev, n)))
+            made.append(part(method, seed, checkpoint, "test", "task", right(test, n)))
+            made.append(part(method, seed, checkpoint, "test", "facts", right(kept, n)))
+    return pd.concat(made, ignore_index=True)
+
+
+HAND = {
+    "sft": {0.25: (5, 4, 8), 0.5: (7, 6, 6), 1.0: (9, 8, 3)},
+    "sdft": {0.25: (3, 2, 9), 0.5: (4, 5, 9), 1.0: (6, 5, 8)},
+}
+
+
+def test_points_by_hand():
+    found = points(runs(HAND), "facts")
+    assert list(found.columns) == frontier.POINTS
+    assert list(found[frontier.POINTS[:5]].itertuples(index=False, name=None)) == [
+        ("sft", 0, 0.25, 0.4, 0.8),
+        ("sft", 0, 0.5, 0.6, 0.6),
+        ("sft", 0, 1.0, 0.8, 0.3),
+        ("sdft", 0, 0.25, 0.2, 0.9),
+        ("sdft", 0, 0.5, 0.5, 0.9),
+        ("sdft", 0, 1.0, 0.5, 0.8),
+    ]
+    assert set(found["suite"]) == {"facts"} and set(found["n_task"]) == set(found["n_kept"]) == {10}
+
+
+def test_points_need_both_suites():
+    table = runs(HAND)
+    table = table[~((table["suite"] == "facts") & (table["checkpoint"] < 1))]
+    assert list(points(table, "facts")["checkpoint"]) == [1.0, 1.0]
+    with pytest.raises(SdftError, match='no checkpoint has test scores on both "task" and "rules"'):
+        points(table, "rules")
+
+
+def test_the_rule_by_hand():
+    # best on dev: sft 0.9, sdft 0.6; the target is 0.6; sft has 0.5 and 0.7, equally near: the
+    # earlier
+    found = choose(runs(HAND), "sft", "sdft")
+    assert list(found.columns) == frontier.CHOICE
+    assert tuple(found.iloc[0]) == (0, 0.6, 0.25, 0.5, 1.0, 0.6)
+    turned = choose(runs(HAND), "sdft", "sft").iloc[0]
+    assert (turned["checkpoint_a"], turned["checkpoint_b"]) == (1.0, 0.25)
+
+
+def test_a_best_score_reached_twice_takes_the_earlier_checkpoint():
+    curves = {"sft": {0.5: (6, 0, 0), 1.0: (6, 0, 0)}, "sdft": {0.5: (8, 0, 0), 1.0: (8, 0, 0)}}
+    found = choose(runs(curves).sample(frac=1, random_state=0), "sft", "sdft").iloc[0]
+    assert (found["checkpoint_a"], found["checkpoint_b"]) == (0.5, 0.5)
+
+
+def test_shares_that_tie_on_paper_tie_in_floating_point():
+    # 0.2 - 0.1 and 0.3 - 0.2 differ in the last bit
+    found = choose(
+        runs({"sft": {0.5: (1, 0, 0), 1.0: (3, 0, 0)}, "sdft": {1.0: (2, 0, 0)}}), "sft", "sdft"
+    )
+    assert found["checkpoint_a"][0] == 0.5
+
+
+def test_each_seed_has_its_own_target():
+    other = {"sft": {0.5: (2, 1, 9), 1.0: (4, 3, 9)}, "sdft": {0.5: (4, 4, 9), 1.0: (9, 9, 9)}}
+    found = choose(pd.concat([runs(HAND), runs(other, seed=3)]), "sft", "sdft")
+    assert list(found["seed"]) == [0, 3] and list(found["target"]) == [0.6, 0.4]
+    assert list(found["checkpoint_a"]) == [0.25, 1.0] and list(found["checkpoint_b"]) == [1.0, 0.5]
+
+
+def test_the_seed_model_is_no_checkpoint():
+    start = {"sft": {0: (6, 0, 9)}, "sdft": {0: (6, 0, 9)}}
+    pd.testing.assert_frame_equal(
+        choose(pd.concat([runs(HAND), runs(start)]), "sft", "sdft"),
+        choose(runs(HAND), "sft", "sdft"),
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31))
+def test_the_choice_never_looks_at_test(seed):
+    table = pd.concat([runs(HAND), runs(HAND, seed=1)], ignore_index=True)
+    before = choose(table, "sft", "sdft")
+    where = table["split"] == "test"
+    table.loc[where, "score"] = np.random.default_rng(seed).permutation(table.loc[where, "score"])
+    pd.testing.assert_frame_equal(choose(table, "sft", "sdft"), before)
+    pd.testing.assert_frame_equal(choose(table[~where], "sft", "sdft"), before)
+    assert set(matched_comparison(table, "sft", "sdft", "facts")["checkpoints"]) == {
+        "0: 0.25 / 1; 1: 0.25 / 1"
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=2, max_size=2))
+def test_no_checkpoint_lies_nearer_to_the_target(curves):
+    shares = (0.25, 0.5, 0.75, 1.0)
+    table = runs({m: {c: (k, 0, 0) for c, k in zip(shares, ks)} for m, ks in zip("ab", curves)})
+    found = choose(table, "a", "b").iloc[0]
+    assert found["target"] == min(max(ks) for ks in curves) / 10
+    for side, ks in zip("ab", curves):
+        apart = [abs(k - round(found["target"] * 10)) for k in ks]
+        assert found[f"checkpoint_{side}"] == shares[apart.index(min(apart))]
+
+
+def test_matched_comparison_by_hand():
+    found = matched_comparison(runs(HAND), "sft", "sdft", "facts")
+    assert list(found.columns) == frontier.MATCHED and list(found["suite"]) == ["task", "facts"]
+    task, facts = (row for _, row in found.iterrows())
+    assert (task["mean_a"], task["mean_b"], task["difference"]) == pytest.approx((0.4, 0.5, -0.1))
+    assert (facts["mean_a"], facts["mean_b"], facts["difference"]) == pytest.approx((0.8, 0.8, 0))
+    assert (task["n"], task["seeds"], task["checkpoints"]) == (10, 1, "0: 0.25 / 1")
+    oracle = paired_bootstrap(right(4), right(5))
+    assert (task["low"], task["high"]) == (oracle.low, oracle.high)
+    assert found[["seeds_low", "seeds_high"]].isna().all(axis=None)
+
+
+def test_mcnemar_for_one_seed_of_right_or_wrong_scores_only():
+    table = runs({"sft": {1.0: (5, 9, 9)}, "sdft": {1.0: (5, 9, 2)}})
+    found = matched_comparison(table, "sdft", "sft", "facts").set_index("suite")
+    assert found.loc["facts", "p_mcnemar"] == mcnemar(right(2), right(9)) == pytest.approx(2 / 2**7)
+    assert found.loc["task", "p_mcnemar"] == 1
+    two = matched_comparison(pd.concat([table, table.assign(seed=1)]), "sdft", "sft", "facts")
+    graded = matched_comparison(table.assign(score=table["score"] * 0.5), "sdft", "sft", "facts")
+    assert two["p_mcnemar"].isna().all() and graded["p_mcnemar"].isna().all()
+
+
+def noisy(seeds, n=40):
+    rng, made = np.random.default_rng(8), []
+    for seed in range(seeds):
+        for method, shift in (("sft", 0.0), ("sdft", 0.2)):
+            made.append(part(method, seed, 1.0, "dev", "task", right(5)))
+            made.append(part(method, seed, 1.0, "test", "task", rng.random(n)))
+            made.append(part(method, seed, 1.0, "test", "facts", rng.random(n) + shift))
+    return pd.concat(made, ignore_index=True)
+
+
+@pytest.mark.parametrize("seeds", [1, 4, 5, 6])
+def test_intervals_are_scipys(seeds):
+    table = noisy(seeds)
+    row = matched_comparison(table, "sdft", "sft", "facts").set_index("suite").loc["facts"]
+    facts = table[table["suite"] == "facts"].pivot(
+        index="id", columns=["method", "seed"], values="score"
+    )
+    apart = (facts["sdft"] - facts["sft"]).to_numpy()
+    assert (
+        row["difference"] == pytest.approx(apart.mean())
+        and row["n"] == 40
+        and row["seeds"] == seeds
+    )
+    over_items = bootstrap(
+        (apart.mean(axis=1),), np.mean, method="percentile", rng=np.random.default_rng(1)
+    )
+    assert (row["low"], row["high"]) == pytest.approx(
+        tuple(over_items.confidence_interval), abs=0.01
+    )
+    over_seeds = (row["seeds_low"], row["seeds_high"])
+    if seeds < 5:
+        assert np.isnan(over_seeds).all()
+    else:
+        assert over_seeds == pytest.approx(
+            tuple(ttest_1samp(apart.mean(axis=0), 0).confidence_interval())
+        )
+
+
+def test_seeds_that_agree_add_no_items():
+    one = matched_comparison(runs(HAND), "sft", "sdft", "facts")
+    many = matched_comparison(
+        pd.concat([runs(HAND, seed=s) for s in range(5)]), "sft", "sdft", "facts"
+    )
+    same = ["n", "difference", "low", "high"]
+    assert many[same].to_numpy() == pytest.approx(one[same].to_numpy())
+    assert many["seeds_low"].to_numpy() == pytest.approx(
+        many["seeds_high"].to_numpy()
+    )  # five equal seeds: no width
+
+
+@pytest.mark.parametrize("table", [runs(HAND), pd.concat([runs(HAND), runs(HAND, seed=1)])])
+def test_row_order_does_not_matter(table):
+    pd.testing.assert_frame_equal(
+        matched_comparison(table.sample(frac=1, random_state=4), "sft", "sdft", "facts"),
+        matched_comparison(table, "sft", "sdft", "facts"),
+    )
+
+
+def lacking(**where):
+    table = runs(HAND)
+    return table[~np.logical_and.reduce([table[key] == value for key, value in where.items()])]
+
+
+@pytest.mark.parametrize(
+    "table, said",
+    [
+        (lacking(method="sdft", split="dev"), '"sdft" has no dev scores on "task"'),
+        (
+            pd.concat([runs(HAND), runs({"sft": HAND["sft"]}, seed=1)]),
+            'seeds: "sft" has 0, 1 and "sdft" has 0',
+        ),
+        (
+            lacking(suite="facts", checkpoint=0.25),
+            '"sft", seed 0: the checkpoint 0.25 was chosen on dev, but has no',
+        ),
+        (
+            lacking(id="facts-test-3", method="sft"),
+            'suite "facts": "sft" and "sdft" answered different test rows',
+        ),
+        (lacking(id="task-dev-3", checkpoint=0.5), "not evaluated on the same dev rows"),
+        (
+            pd.concat([runs(HAND), lacking(id="facts-test-3").assign(seed=1)]),
+            "the seeds answered different test rows",
+        ),
+        (
+            pd.concat([runs(HAND), runs(HAND).iloc[[0]]]),
+            '"task-dev-0" occurs twice .*checkpoint 0.25, dev',
+        ),
+        (runs(HAND).assign(score=float("nan")), "scores are missing or infinite"),
+        (runs(HAND).assign(checkpoint=100), "from 0 to 1"),
+        (runs(HAND).drop(columns="split"), "lacks split; it needs method"),
+    ],
+)
+def test_refusals_are_one_sentence(table, said):
+    with pytest.raises(SdftError, match=said) as caught:
+        matched_comparison(table, "sft", "sdft", "facts")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_level_reaches_both_intervals():
+    wide = matched_comparison(noisy(5), "sdft", "sft", "facts", level=0.99)
+    narrow = matched_comparison(noisy(5), "sdft", "sft", "facts", level=0.8)
+    for low, high in (("low", "high"), ("seeds_low", "seeds_high")):
+        assert ((wide[high] - wide[low]) > (narrow[high] - narrow[low])).all()

@@ -1,0 +1,196 @@
+"""Figures of lesson 05 on made-up numbers: means worked out by hand, words that hold them, no empty
+figure.
+"""
+
+import pandas
+import pytest
+
+from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures.recorded import share_of
+from sdft_lib.storage.errors import SdftError
+
+LIKE = [
+    {"method": method, "id": f"h-{item}", "rouge_l": rouge, "bleu_4": rouge / 2, "cosine": cosine}
+    for method, pairs in {
+        "sft": ((0.0, 0.1), (0.1, 0.3)),
+        "seed": ((0.2, 0.7), (0.4, 0.9)),
+        "sdft": ((0.2, 0.6), (0.3, 0.8)),
+    }.items()
+    for item, (rouge, cosine) in enumerate(pairs)
+]
+KL = {
+    "sdft": [{"id": "a", "tokens": 3, "kl": 0.1}, {"id": "b", "tokens": 5, "kl": 0.3}],
+    "sft": [{"id": "a", "tokens": 3, "kl": 1.0}, {"id": "b", "tokens": 5, "kl": 2.0}],
+}
+WEIGHTS = {
+    "sft": [
+        {"layer": 0, "module": "self_attn.q_proj", "shift": 0.02},
+        {"layer": 0, "module": "self_attn.v_proj", "shift": 0.04},
+        {"layer": 1, "module": "self_attn.q_proj", "shift": 0.06},
+        {"layer": 1, "module": "mlp.up_proj", "shift": 0.0},
+        {"layer": -1, "module": "model.embed_tokens", "shift": 0.0},
+    ],
+    "sdft": [{"layer": 0, "module": "self_attn.q_proj", "shift": 0.05}],
+}
+
+
+def checkpoint(method, seed, share, learnt, kept, suite="facts"):
+    return {
+        "method": method,
+        "seed": seed,
+        "checkpoint": share,
+        "acquisition": learnt,
+        "kept": kept,
+        "suite": suite,
+        "n_task": 160,
+        "n_kept": 120,
+    }
+
+
+RECORDED = [
+    checkpoint("seed", 0, 0.0, 0.0, 0.7),
+    *(
+        checkpoint("sft", seed, *rest)
+        for seed in (0, 1)
+        for rest in ((0.5, 0.5, 0.6), (1.0, 0.8 + seed / 10, 0.4))
+    ),
+    *(checkpoint("sdft", seed, 1.0, 0.75, 0.7) for seed in (0, 1)),
+    checkpoint("sft-slow", 0, 1.0, 0.5, 0.6),
+]
+MINE = [
+    checkpoint("seed", 5, 0.0, 0.0, 0.6),
+    checkpoint("sft-slow", 5, 1.0, 0.3, 0.55),
+    checkpoint("sft-slow", 5, 0.25, 0.1, 0.65),
+    checkpoint("sdft", 5, 1.0, 0.95, 0.68),
+]
+SUMMARY = [
+    {"method": method, "suite": suite, "n": 8, "mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+    for method, task, facts in (
+        ("seed", 0.0, 0.6),
+        ("sdft", 0.7, 0.5),
+        ("sft", 0.8, 0.2),
+        ("sft-slow", 0.4, 0.4),
+    )
+    for suite, mean in (("task", task), ("facts", facts), ("safety", 0.3))
+]
+CASES = {
+    "likeness": (
+        lambda: figures.likeness(LIKE),
+        (
+            "ROUGE-L: seed (ceiling) 0.30 (0.20 to 0.40), SFT 0.05 (0.00 to 0.10), SDFT 0.25",
+            "cosine: seed (ceiling) 0.80 (0.70 to 0.90), SFT 0.20",
+        ),
+    ),
+    "kl": (
+        lambda: figures.kl_by_method(KL),
+        ("SFT 1.50 (1.00 to 2.00), answers 1.00 to 2.00; SDFT 0.20 (0.10 to 0.30)",),
+    ),
+    "layers": (
+        lambda: figures.shift_by_layer(WEIGHTS),
+        ("SFT 3.0 to 6.0 %, most in layer 1", "SDFT 5.0 to 5.0 %, most in layer 0"),
+    ),
+    "frontier": (
+        lambda: figures.frontier_with_yours(RECORDED, MINE),
+        (
+            "Recorded: ",
+            "SFT (2 seeds)",
+            "Yours: SFT, slow learnt 0.30, kept 0.55; SDFT learnt 0.95, kept 0.68.",
+        ),
+    ),
+    "mix": (
+        lambda: figures.mix_ratio(SUMMARY, RECORDED),
+        (
+            "learnt (task): yours 0 % 0.80 (0.70 to 0.90), 100 % 0.70 (0.60 to 0.80); recorded 0 % 0.80 and 0.90, 100 %",
+            "kept (facts): yours 0 % 0.20",
+            "recorded 0 % 0.40 and 0.40, 100 % 0.70 and 0.70",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_figure_says_its_numbers_and_draws(name, check_figure):
+    make, said = CASES[name]
+    check_figure(make(), said)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: figures.likeness([]),
+        lambda: figures.kl_by_method({}),
+        lambda: figures.kl_by_method({"sft": []}),
+        lambda: figures.shift_by_layer({}),
+        lambda: figures.shift_by_layer({"sft": WEIGHTS["sft"][3:]}),
+        lambda: figures.frontier_with_yours([], []),
+        lambda: figures.frontier_with_yours(RECORDED, [MINE[1] | {"suite": "safety"}]),
+        lambda: figures.mix_ratio([]),
+        lambda: figures.mix_ratio([row for row in SUMMARY if row["method"] == "sft-slow"]),
+    ],
+)
+def test_nothing_to_draw_is_one_sentence(make):
+    with pytest.raises(SdftError) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_frames_and_dicts_say_the_same():
+    assert figures.likeness(pandas.DataFrame(LIKE)).alt == figures.likeness(LIKE).alt
+    frames = {method: pandas.DataFrame(rows) for method, rows in KL.items()}
+    assert figures.kl_by_method(frames).alt == figures.kl_by_method(KL).alt
+    frames = {method: pandas.DataFrame(rows) for method, rows in WEIGHTS.items()}
+    assert figures.shift_by_layer(frames).alt == figures.shift_by_layer(WEIGHTS).alt
+    mixed = figures.mix_ratio(pandas.DataFrame(SUMMARY), pandas.DataFrame(RECORDED))
+    assert mixed.alt == figures.mix_ratio(SUMMARY, RECORDED).alt
+
+
+def test_the_ceiling_is_drawn_through_each_measure():
+    ax = figures.likeness(LIKE).fig.axes[0]
+    dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == pytest.approx([0.3, 0.15, 0.8])
+    without = figures.likeness([row for row in LIKE if row["method"] != "seed"])
+    assert "ceiling" not in without.alt + without.caption
+
+
+def test_the_caption_of_the_shift_names_what_was_trained():
+    caption = figures.shift_by_layer(WEIGHTS).caption
+    assert "self_attn.q_proj, self_attn.v_proj" in caption and "up_proj" not in caption
+
+
+def test_your_own_run_lies_inside_and_can_be_told_apart():
+    ax = figures.frontier_with_yours(RECORDED, MINE).fig.axes[0]
+    assert ax.get_xlim()[0] < 0.1 and ax.get_xlim()[1] > 0.95
+    names = [text.get_text() for text in ax.texts]
+    assert "SFT, slow (yours)" in names and "seed (yours)" not in names
+    line = next(
+        line
+        for line in ax.lines
+        if line.get_markeredgewidth() == 1.8 and len(line.get_xdata()) == 2
+    )
+    assert list(line.get_xdata()) == [0.1, 0.3]  # in the order of training
+
+
+def test_the_words_say_whose_runs_are_shown():
+    theirs, mine = figures.frontier_with_yours(RECORDED, []), figures.frontier_with_yours([], MINE)
+    assert theirs.alt.startswith("Recorded runs: ") and "recorded" in theirs.caption
+    assert mine.alt.startswith("Your own run: ") and "nothing is recorded" in mine.caption
+    assert "Hollow: recorded" in figures.mix_ratio(SUMMARY, RECORDED).caption
+    assert "Nothing is recorded" in figures.mix_ratio(SUMMARY).caption
+    assert "yours" not in figures.mix_ratio([], RECORDED).alt
+
+
+@pytest.mark.parametrize(
+    "name, share",
+    [
+        ("sft", 0.0),
+        ("sdft-mix", 0.5),
+        ("sdft", 1.0),
+        ("sft-slow", None),
+        ("sft-replay", None),
+        ("sft-anchor", None),
+        ("sdft-best", None),
+        ("seed", None),
+    ],
+)
+def test_only_what_differs_in_the_share_alone_is_on_the_scale(name, share):
+    assert share_of(name) == share

@@ -1,0 +1,114 @@
+"""Widgets of lesson 05 on made-up rows: what a page says, that it follows its controls, and that it
+may be absent.
+"""
+
+from types import SimpleNamespace
+
+import pandas
+import pytest
+
+from sdft_lib.lessons.widgets import evidence as widgets
+from sdft_lib.storage.errors import SdftError
+
+ROWS = [
+    {
+        "id": f"t-{n}",
+        "messages": [{"role": "user", "content": "?"}],
+        "reference": "billing",
+        "text": "billing" if n == 3 else f"The answer is billing <b>{n}</b>",
+        "reason": "accepted",
+        "source": "original" if n == 3 else "rewritten",
+    }
+    for n in range(4)
+]
+NATS = [
+    {"id": f"t-{n}", "nll_reference": 6.0, "nll_text": 6.0 if n == 3 else 2.0} for n in range(4)
+]
+
+
+def scores(methods, suites=("task", "facts"), seed=0, split="test"):
+    """Two items a suite: the first one right."""
+    return pandas.DataFrame(
+        [
+            {
+                "method": method,
+                "seed": seed,
+                "checkpoint": 0.0 if method == "seed" else 1.0,
+                "split": split,
+                "suite": suite,
+                "id": f"{suite}-{item}",
+                "score": float(item == 0),
+            }
+            for method in methods
+            for suite in suites
+            for item in range(2)
+        ]
+    )
+
+
+RECORDED = scores(("seed", "sft", "sdft"), ("task", "facts", "safety"))
+MINE = scores(("seed", "sft-slow"))
+
+
+def test_a_mix_is_counted_by_hand():
+    none, all_of_them = (widgets.mix_page(ROWS, percent, nats=NATS) for percent in (0, 100))
+    assert "0 of 4 targets are rewrites; 1.0 words a target; 6.00 nats a token" in none
+    # three rewrites of 5 words and one label; 3 x 2 nats and once 6
+    assert "3 of 4 targets are rewrites; 4.0 words a target; 3.00 nats a token" in all_of_them
+    assert "&lt;b&gt;" in all_of_them and "<b>" not in all_of_them
+    assert "nats" not in widgets.mix_page(ROWS, 50)
+    with pytest.raises(SdftError):
+        widgets.mix_page([], 50)
+
+
+def test_the_slider_follows_and_trains_on_what_mixed_chose():
+    pytest.importorskip("ipywidgets")
+    box = widgets.mix_slider(ROWS, nats=pandas.DataFrame(NATS), enabled=True)
+    place, view = box.children
+    assert "50 % of the rewrites: 2 of 4" in view.value
+    place.value = 0
+    assert "0 of 4 targets" in view.value and place.continuous_update is False
+
+
+def test_the_explorer_follows_its_controls():
+    pytest.importorskip("ipywidgets")
+    box = widgets.frontier_explorer(RECORDED, MINE, enabled=True)
+    (suite, methods), view = box.children[0].children, box.children[1]
+    assert suite.options == ("facts", "safety") and methods.options == ("sft", "sdft", "sft-slow")
+    assert 'alt="Recorded: ' in view.value and "Yours: SFT, slow learnt 0.50" in view.value
+    methods.value = ("sdft",)
+    assert (
+        "SDFT: learnt 0.50" in view.value and "SFT:" not in view.value and "Yours" not in view.value
+    )
+    suite.value = "safety"
+    assert "score on safety" in view.value and "recorded" in view.value
+    methods.value = ()
+    assert view.value == "<p>Choose at least one method that has scores on this suite.</p>"
+
+
+@pytest.mark.parametrize("frame, mine", [(None, MINE), (RECORDED[:0], MINE), (RECORDED, None)])
+def test_one_side_may_be_missing(frame, mine):
+    pytest.importorskip("ipywidgets")
+    box = widgets.frontier_explorer(frame, mine, enabled=True)
+    assert "data:image/png;base64," in box.children[1].value
+
+
+def test_nothing_at_all_makes_no_widget():
+    pytest.importorskip("ipywidgets")
+    assert widgets.frontier_explorer(None, None, enabled=True) is None
+    assert widgets.frontier_explorer(scores(("seed",)), None, enabled=True) is None
+
+
+def test_alternative_text_cannot_leave_its_attribute():
+    from sdft_lib.lessons.figures.style import Shown, new_axes
+
+    page = widgets.image_html(Shown(new_axes(2)[0], 'a "b" <c>', "d & e"))
+    assert 'alt="a &quot;b&quot; &lt;c&gt;"' in page and "d &amp; e" in page
+
+
+def test_widgets_are_off_without_a_kernel_or_by_switch(monkeypatch):
+    IPython = pytest.importorskip("IPython")
+    assert widgets.mix_slider(ROWS) is None and widgets.frontier_explorer(RECORDED) is None
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setenv("SDFT_WIDGETS", "0")
+    assert widgets.mix_slider(ROWS) is None and widgets.frontier_explorer(RECORDED) is None

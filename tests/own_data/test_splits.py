@@ -1,0 +1,93 @@
+"""One file becomes train, dev and test rows: fair to each label, no question in two splits, the
+same everywhere.
+"""
+
+from collections import Counter
+
+import pytest
+
+from sdft_lib.data import Task
+from sdft_lib.own_data.overlap import overlap
+from sdft_lib.own_data.split import question_of, split_task
+from sdft_lib.storage.errors import SdftError
+
+
+def task(count, labels=("loans", "rooms"), kind="label", **more):
+    rows = [
+        {
+            "id": str(i),
+            "messages": [{"role": "user", "content": f"Where does request {i} go?"}],
+            "reference": labels[i % len(labels)],
+        }
+        for i in range(count)
+    ]
+    return Task("mine", kind, rows, choices=tuple(labels), **more)
+
+
+def ids(rows):
+    return [row["id"] for row in rows]
+
+
+def test_each_row_is_in_one_split_and_the_sentence_says_how_many():
+    said = []
+    made = split_task(task(56, ("a", "b", "c", "d")), say=said.append)
+    assert (len(made.train), len(made.dev), len(made.test)) == (34, 8, 14)
+    assert sorted(ids(made.train + made.dev + made.test), key=int) == [str(i) for i in range(56)]
+    assert said == [
+        "mine: no test rows, so 56 rows were split (seed 0) into 34 train, 8 dev, 14 test"
+    ]
+    assert made.digest and made.choices == ("a", "b", "c", "d")
+    assert ids(made.train) == sorted(ids(made.train), key=int)  # the order of the file stays
+
+
+@pytest.mark.parametrize("sizes", [(28, 28), (50, 6), (40, 9, 7)])
+def test_labels_are_shared_out_evenly(sizes):
+    labels = [label for label, size in zip("abc", sizes, strict=False) for _ in range(size)]
+    made = split_task(task(len(labels), labels), say=lambda line: None)
+    for split in (made.train, made.dev, made.test):
+        found = Counter(row["reference"] for row in split)
+        for label, size in zip("abc", sizes, strict=False):
+            assert abs(found[label] - size * len(split) / len(labels)) <= 1
+
+
+def test_place_follows_from_the_words_and_the_seed_alone():
+    one, rows = task(40), task(40).train
+    turned = split_task(
+        Task("mine", "label", rows[::-1], choices=one.choices), say=lambda line: None
+    )
+    first, other = (split_task(one, seed=seed, say=lambda line: None) for seed in (0, 1))
+    assert set(ids(first.test)) == set(ids(turned.test)) != set(ids(other.test))
+
+
+def test_the_same_question_is_never_in_two_splits():
+    rows = task(40).train
+    again = [
+        row
+        | {
+            "id": f"x{row['id']}",
+            "messages": [{"role": "user", "content": row["messages"][0]["content"].upper() + "!"}],
+        }
+        for row in rows
+    ]
+    made = split_task(Task("mine", "label", rows + again), say=lambda line: None)
+    assert overlap(made.train, made.dev + made.test)["duplicates"] == 0
+    assert len(made.train) == 2 * len({question_of(row) for row in made.train})
+
+
+def test_given_test_rows_stay_and_given_dev_rows_stay_dev():
+    whole = task(4, test=task(2).train)
+    assert split_task(whole) is whole
+    made = split_task(task(20, dev=[{**task(1).train[0], "id": "d"}]), say=lambda line: None)
+    assert ids(made.dev) == ["d"] and (len(made.train), len(made.test)) == (15, 5)
+
+
+def test_large_files_keep_most_rows_for_training():
+    made = split_task(task(4000, kind="open"), say=lambda line: None)
+    assert (len(made.dev), len(made.test)) == (200, 400)
+
+
+def test_too_few_questions_are_one_sentence():
+    with pytest.raises(
+        SdftError, match="mine has 11 different questions and no test rows; give at least 12"
+    ):
+        split_task(task(11))

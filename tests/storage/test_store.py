@@ -1,0 +1,205 @@
+"""Artefacts: made once, whole or not at all, made anew when a file was altered."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sdft_lib.storage import store
+from sdft_lib.storage.errors import SdftError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+
+
+def build_with(calls, text="data\n"):
+    def build(folder):
+        calls.append(1)
+        store.write_text(folder / "a.txt", text)
+        return {"tokens": 7}
+
+    return build
+
+
+def test_made_once_and_recorded():
+    calls = []
+    first = store.artefact("kind", {"x": 1}, build_with(calls))
+    assert store.artefact("kind", {"x": 1}, build_with(calls)) == first
+    assert len(calls) == 1
+    assert store.run_record(first)["tokens"] == 7
+    assert json.loads((first / "parts.json").read_text()) == {"x": 1}
+
+
+def test_another_part_is_another_artefact():
+    calls = []
+    folders = {store.artefact("kind", {"x": value}, build_with(calls)) for value in (1, 2)}
+    assert len(folders) == len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda p: p.unlink(), lambda p: p.write_text("altered"), lambda p: p.write_bytes(b"")]
+)
+def test_altered_file_is_made_anew(harm, capsys):
+    calls = []
+    folder = store.artefact("kind", {}, build_with(calls))
+    harm(folder / "a.txt")
+    assert (store.artefact("kind", {}, build_with(calls)) / "a.txt").read_text() == "data\n"
+    assert len(calls) == 2
+    assert "made anew" in capsys.readouterr().out
+
+
+def test_failed_build_keeps_finished_work_and_goes_on():
+    def fails(folder):
+        (folder / "half.jsonl").write_text('{"index": 0}\n{"ind')
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.artefact("kind", {}, fails)
+    seen = []
+
+    def goes_on(folder):
+        seen.extend(store.read_jsonl(folder / "half.jsonl"))
+
+    store.artefact("kind", {}, goes_on)
+    assert seen == [{"index": 0}]
+
+
+def test_unwritable_cache_is_one_sentence(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SdftError, match="SDFT_CACHE"):
+        store.artefact("kind", {}, lambda folder: None)
+
+
+def test_digest_does_not_depend_on_order():
+    assert (
+        store.digest({"a": 1, "b": [1, 2]})
+        == store.digest({"b": [1, 2], "a": 1})
+        != store.digest({"a": 1, "b": [2, 1]})
+    )
+
+
+def test_seconds_of_interrupted_starts_add_up_and_what_was_lost_is_not_counted():
+    def hundred_seconds(folder):
+        path = folder / "half.jsonl"
+        path.write_text("{}\n")
+        os.utime(path, (time.time() + 100, time.time() + 100))
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            store.artefact("kind", {}, hundred_seconds)
+    folder = store.artefact("kind", {}, lambda folder: None)
+    assert 199 < store.run_record(folder)["seconds"] < 203
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "half.jsonl",
+        "manifest.json",
+        "parts.json",
+        "run.json",
+    ]
+
+
+def test_kill_after_the_last_file_costs_nothing(monkeypatch):
+    calls = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            store.shutil,
+            "rmtree",
+            lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            store.artefact("kind", {}, build_with(calls))
+    folder = store.artefact("kind", {}, build_with(calls))
+    assert len(calls) == 1
+    assert store.is_whole(folder) and not (folder / store.WORK).exists()
+
+
+def test_temporary_files_of_a_killed_writer_do_not_stay():
+    def torn(folder):
+        (folder / "a.txt.99.tmp").write_text("ha")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.artefact("kind", {}, torn)
+    assert not list(store.artefact("kind", {}, build_with([])).glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError(errno.EROFS, os.strerror(errno.EROFS)),
+        Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError(
+            "[enforce fail at inline_container.cc:778] . PytorchStreamWriter failed writing file data/0"
+        ),
+    ],
+)
+def test_refusal_of_the_disk_inside_a_build_is_one_sentence(error):
+    def fails(folder):
+        raise error
+
+    with pytest.raises(
+        SdftError, match="kind/.*cannot be written.*finished work is kept.*start again"
+    ):
+        store.artefact("kind", {}, fails)
+    calls = []
+    store.artefact("kind", {}, build_with(calls))
+    assert calls == [1]
+
+
+def test_other_errors_of_a_build_keep_their_name():
+    def fails(folder):
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        store.artefact("kind", {}, fails)
+
+
+def test_whole_artefact_is_served_where_no_lock_can_be_made(monkeypatch):
+    folder = store.artefact("kind", {}, build_with([]))
+    monkeypatch.setattr(store, "locked", lambda folder: pytest.fail("a lock was asked for"))
+    assert store.artefact("kind", {}, build_with([])) == folder
+
+
+TWO = """
+import sys, time
+from pathlib import Path
+from sdft_lib.storage import store
+
+def build(folder):
+    with open(sys.argv[1], "a") as file:
+        file.write("built\\n")
+    time.sleep(1)
+    store.write_text(folder / "a.txt", "data\\n")
+
+print(store.artefact("kind", {}, build))
+"""
+
+
+def test_two_processes_one_works_one_waits_both_get_it(tmp_path):
+    log = tmp_path / "log"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", TWO, str(log)]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0][-1] == said[1][-1] and store.is_whole(Path(said[0][-1]))
+    assert log.read_text() == "built\n"
+    assert sum("waiting for it" in line for lines in said for line in lines) == 1
+
+
+def test_peak_memory_is_recorded():
+    assert (
+        10 < store.run_record(store.artefact("kind", {"y": 1}, build_with([])))["peak_mb"] < 100_000
+    )

@@ -157,7 +157,7 @@ def as_messages(question, system=""):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_00 as check
 
 check.exercise_0_1(as_messages)
 

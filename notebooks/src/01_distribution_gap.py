@@ -159,7 +159,7 @@ def nats_per_token(probabilities):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_01 as check
 
 check.exercise_1_1(nats_per_token)
 

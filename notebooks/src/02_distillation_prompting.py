@@ -243,7 +243,7 @@ def fill_in(pattern, instruction, reference):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_02 as check
 
 check.exercise_2_1(fill_in)
 

@@ -247,7 +247,7 @@ def with_mask(prompt_ids, target_ids, end_id):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_03 as check
 
 check.exercise_3_1(with_mask)
 

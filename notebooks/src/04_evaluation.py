@@ -346,7 +346,7 @@ def wins_and_losses(a, b):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_04 as check
 
 check.exercise_4_1(wins_and_losses)
 

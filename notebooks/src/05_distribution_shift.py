@@ -471,7 +471,7 @@ def kl(p, q):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_05 as check
 
 check.exercise_5_1(kl)
 

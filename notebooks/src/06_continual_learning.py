@@ -347,7 +347,7 @@ def bwt(R):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_06 as check
 
 check.exercise_6_1(bwt)
 

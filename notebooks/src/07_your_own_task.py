@@ -384,7 +384,7 @@ def seen_before(train, test):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_07 as check
 
 check.exercise_7_1(seen_before)
 

@@ -507,7 +507,7 @@ def training_gb(frozen, bits, trained, activations):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import check
+from sdft_lib.lessons.exercises import lesson_08 as check
 
 check.exercise_8_1(training_gb)
 

@@ -24,7 +24,7 @@ def test_no_solution_gets_into_the_bundle(tmp_path):
     assert {
         "README.md",
         "pyproject.toml",
-        "sdft_lib/lessons/exercises/check.py",
+        "sdft_lib/lessons/exercises/checking.py",
         "data/probes/facts.jsonl",
     } <= set(texts)
 

@@ -2,15 +2,19 @@
 answers.
 """
 
+import importlib
 import math
 import re
+import subprocess
+import sys
 import time
 
 import pytest
 
 import audiences
 import lessons
-from sdft_lib.lessons.exercises import check, checking
+from sdft_lib.lessons.exercises import checking
+from sdft_lib.lessons.exercises import lesson_01 as check
 from sdft_lib.storage.errors import SdftError
 
 Z = 1.96
@@ -291,7 +295,19 @@ def exercises() -> dict[str, tuple[str, str]]:
     return found
 
 
+def known_exercises() -> dict[str, checking.Exercise]:
+    """The exercises of all lessons' files, by a name such as 1_1."""
+    known = {}
+    for source in lessons.lesson_sources():
+        module = importlib.import_module(f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}")
+        for name, value in vars(module).items():
+            if isinstance(value, checking.Exercise):
+                known[name.removeprefix("exercise_")] = value
+    return known
+
+
 FOUND = exercises()
+KNOWN = known_exercises()
 
 
 def made(number: str, code: str):
@@ -304,7 +320,7 @@ def made(number: str, code: str):
 
 
 def answer(number, fn):
-    return checking.answer(getattr(check, f"exercise_{number}"), fn)
+    return checking.answer(KNOWN[number], fn)
 
 
 @pytest.mark.parametrize("number", WRONG)
@@ -335,11 +351,21 @@ def test_nothing_at_all_is_refused_too(number):
 
 
 def test_lessons_and_checks_know_the_same_exercises():
-    known = {name.removeprefix("exercise_") for name in check.__all__}
-    assert known == set(FOUND) and set(WRONG) <= known
-    for name in check.__all__:
-        assert getattr(check, name).number == name.removeprefix("exercise_").replace("_", ".")
-        assert len(WRONG.get(name.removeprefix("exercise_"), "xx")) >= 2
+    assert set(KNOWN) == set(FOUND) and set(WRONG) <= set(KNOWN)
+    for name, known in KNOWN.items():
+        assert known.number == name.replace("_", ".")
+        assert len(WRONG.get(name, "xx")) >= 2
+
+
+def test_a_lesson_imports_its_own_exercises_alone():
+    for source in lessons.lesson_sources():
+        own = f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}"
+        assert f"from sdft_lib.lessons.exercises import {own[-9:]} as check" in source.read_text()
+        ask = f"import sys, {own}; print([name for name in sys.modules if 'exercises.lesson' in name])"
+        said = subprocess.run(
+            [sys.executable, "-c", ask], capture_output=True, text=True, check=True
+        )
+        assert said.stdout.strip() == f"['{own}']"
 
 
 def test_each_lesson_has_two_to_four_exercises():

@@ -148,8 +148,14 @@ def judge(
     """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
     holds its key.
     """
-    from sdft_lib.paper.judge import alpaca_outputs, judge_all, judged, write_outputs
-    from sdft_lib.paper.judge_http import Judge, key_from_environment
+    from sdft_lib.paper.judge import (
+        Judge,
+        alpaca_outputs,
+        judge_all,
+        judged,
+        key_from_environment,
+        write_outputs,
+    )
     from sdft_lib.paper.suites import load_items, paper_suite
 
     if outputs is None and url is None:

@@ -3,6 +3,7 @@ keys.
 """
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,16 +11,19 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
-from sdft_lib.paper import judge_http
+from sdft_lib.paper import judge as judging
 from sdft_lib.paper.judge import (
     WORDING,
+    Judge,
     alpaca_outputs,
+    ask,
     judge_all,
     judge_pair,
     judged,
+    masked,
+    pause,
     read_verdict,
 )
-from sdft_lib.paper.judge_http import Judge, ask, pause
 from sdft_lib.storage.errors import SdftError
 
 
@@ -30,20 +34,22 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, reply):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.reply, self.seen, self.url = reply, [], f"http://127.0.0.1:{self.server_port}/v1"
+        self.reply, self.seen, self.reason = reply, [], None
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append((self.path, dict(self.headers), body))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.seen.append((self.path, headers, body))
         said = self.server.reply(body["messages"][-1]["content"])
         status, content = (said, b"{}") if isinstance(said, int) else (200, said)
         if isinstance(said, str):
             content = json.dumps(
                 {"choices": [{"message": {"role": "assistant", "content": said}}]}
             ).encode()
-        self.send_response(status)
+        self.send_response(status, self.server.reason)
         if status == 302:
             self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(len(content)))
@@ -58,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 def served(monkeypatch):
     """Start servers; they stop at the end. Waits between tries take no time."""
     servers = []
-    monkeypatch.setattr(judge_http.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(judging.time, "sleep", lambda seconds: None)
 
     def start(reply):
         servers.append(Server(reply))
@@ -143,6 +149,11 @@ def test_braces_in_an_answer_are_text(served):
 
 
 def test_what_is_sent(served, monkeypatch):
+    """To this machine through no proxy, and nothing of what OPENAI_* variables hold."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "private")
     server = served(fair)
     ask(
         Judge(f"{server.url}/", "my-judge", key="k"),
@@ -152,10 +163,11 @@ def test_what_is_sent(served, monkeypatch):
     (path, headers, body), (_, plain, _) = server.seen
     assert (
         path == "/v1/chat/completions"
-        and headers["Authorization"] == "Bearer k"
-        and "Authorization" not in plain
+        and headers["authorization"] == "Bearer k"
+        and "authorization" not in plain
     )
     assert (body["model"], body["temperature"], len(body["messages"])) == ("my-judge", 0, 1)
+    assert "private" not in str(server.seen)
 
 
 def test_a_busy_judge_is_asked_again(served):
@@ -183,6 +195,28 @@ def test_what_a_judge_may_do_wrong(served, reply, words, asked):
     assert len(server.seen) == asked
 
 
+def test_a_busy_judge_says_how_long(served, monkeypatch):
+    waits = []
+    monkeypatch.setattr(judging.time, "sleep", waits.append)
+    server = served(lambda prompt: 503)
+    with pytest.raises(SdftError, match="503"):
+        ask(Judge(server.url, "m"), "x")
+    assert waits == [1, 2, 4, 8] and len(server.seen) == 5
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(SdftError, match=r"sdft-tutorial\[judge\]"):
+        ask(Judge("http://localhost:1/v1", "m"), "x")
+
+
+def test_a_key_that_the_server_repeats_is_not_shown(served):
+    server = served(lambda prompt: 401)
+    server.reason = "no such key secret-key"
+    with pytest.raises(SdftError, match=r"no such key \*\*\*\)"):
+        ask(Judge(server.url, "m", key="secret-key"), "x")
+
+
 def test_no_judge_at_all(served):
     server = served(fair)
     server.shutdown()
@@ -198,16 +232,25 @@ def test_no_judge_at_all(served):
         ("ftp://x/v1", "", "is not of the form"),
         ("file:///etc", "", "form"),
         ("http://me@host/v1", "", "is not of the form"),
+        ("http://me:secret@host/v1", "", r"http://\*\*\*@host/v1' is not of the form"),
+        ("me:secret@host/v1", "", r"'\*\*\*@host/v1' is not of the form"),
+        ("http://host:eighty/v1", "", "is not of the form"),
+        ("http://[::1/v1", "", "is not of the form"),
+        ("http://example.org/v1?api-key=secret", "k", r"/v1\?\*\*\*: a key .* https only"),
         ("http://example.org/v1", "k", "https only"),
     ],
 )
 def test_addresses(url, key, words):
-    with pytest.raises(SdftError, match=words):
+    with pytest.raises(SdftError, match=words) as refusal:
         Judge(url, "m", key)
+    assert "secret" not in str(refusal.value)
 
 
 def test_a_key_stays_out_of_sight():
     assert "secret" not in repr(Judge("http://localhost:1/v1", "m", "secret"))
+    assert masked("at https://a:b@c/v1?key=x: no k3y, is it running?", "k3y") == (
+        "at https://***@c/v1?*** no ***, is it running?"
+    )
     assert (
         Judge("http://127.0.0.1:1/v1", "m", "k").key
         and Judge("https://example.org/v1", "m", "k").key

@@ -6,7 +6,7 @@ Nothing is loaded. Lengths are those of ``data/hardware/lengths.toml``, the arit
 high end lets every batch of answers run to its limit at the slow share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sdft_lib.paper.recipes import TABLES, PaperRecipe
 from sdft_lib.scale.hardware import (
@@ -25,38 +25,10 @@ from sdft_lib.scale.hardware import (
     training_flops,
     weight_bytes,
 )
+from sdft_lib.scale.memory import FILLED, GB, Cost, Step, ways
 
 PEAK = 2  # the longest batch of a run, in multiples of the mean row
 FEW = 8  # rows written together, below which a 4-bit model is taken: it leaves room for more
-FILLED = 0.9  # of a device at most, in training
-GB = 1e9
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a step takes on one kind of device: hours (low, high), memory in GB of each, how many,
-    in which way, and in how many parts a batch goes through the model."""
-
-    hours: tuple[float, float]
-    memory_gb: float
-    devices: int
-    way: str
-    parts: int = 1
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a plan. ``read``: tokens of prompts, ``written``: new tokens (rewrite, evaluate)
-    or trained ones; ``costs`` by device."""
-
-    recipe: str
-    method: str
-    step: str
-    data: str
-    rows: int
-    read: int
-    written: int
-    costs: dict[str, Cost]
 
 
 def plan(
@@ -124,8 +96,7 @@ def answered_on(
     """A 16-bit model or, where that leaves room for fewer than FEW rows at once, a 4-bit one. None:
     neither fits.
     """
-    ways = (("16-bit", False, FEW), ("4-bit", True, 1))
-    for way, four_bit, least in ways:
+    for way, four_bit, least in (("16-bit", False, FEW), ("4-bit", True, 1)):
         together = rows_together(model, device, prompt + longest, four_bit=four_bit)
         if together < least:
             continue
@@ -159,16 +130,6 @@ def training(recipe: PaperRecipe, model: Geometry, method: str) -> Step:
     }
     read, written = seen * (length - target), seen * target
     return Step(recipe.name, method, "train", recipe.dataset, recipe.rows, read, written, costs)
-
-
-def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
-    """Ways to train, the fastest first: name, checkpointing, 4-bit. All weights are planned for
-    devices with bf16.
-    """
-    plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)]
-    if full:
-        return plain if device.bf16 else []
-    return [*plain, ("4-bit, checkpointing", True, True)]
 
 
 def trained_on(

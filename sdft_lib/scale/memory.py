@@ -1,13 +1,14 @@
-"""What fits where: the parts of the memory that training and answering take, and the plan as a
-table (lesson 08).
-
-The arithmetic is that of ``estimate``; here it is taken apart. Memory is in GB of 1e9 bytes, as
-makers count it."""
+"""What fits where: the memory that training and answering take, part by part, and a plan as a table
+(lesson 08). The arithmetic is that of ``hardware``; memory is in GB of 1e9 bytes, as makers count.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdft_lib.paper.plan import FILLED, GB, Step, ways
+import pandas
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
 from sdft_lib.scale.hardware import (
     OVERHEAD,
     Device,
@@ -21,16 +22,17 @@ from sdft_lib.scale.hardware import (
     training_bytes,
     weight_bytes,
 )
+from sdft_lib.storage.errors import SdftError
 
+GB = 1e9
+FILLED = 0.9  # of a device at most, in training
 PARTS = ("frozen weights", "trained weights", "activations", "logits", "device")
 QUERIES_VALUES = ("q_proj", "v_proj")  # what the paper's LoRA trains
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to train: all weights or LoRA (rank 8 on queries and values), the base in 16 or 4
-    bit.
-    """
+    """A way to train: all weights or LoRA (rank 8 on queries, values), the base in 16 or 4 bit."""
 
     name: str
     full: bool = False
@@ -46,59 +48,65 @@ WAYS = (
 )
 
 
+def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
+    """What a device can do, the fastest first: name, checkpointing, 4-bit. All weights are planned
+    for devices with bf16.
+    """
+    plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)]
+    if full:
+        return plain if device.bf16 else []
+    return [*plain, ("4-bit, checkpointing", True, True)]
+
+
+def training_table(
+    name: str, *, tokens: int, targets: int, rank: int = 8, which: Sequence[Way] = WAYS
+) -> pandas.DataFrame:
+    """A row for each way to train the model ``name``: way, PARTS, total (GB), and for each device
+    what it takes: "fits", "2 devices" and so on (all weights can be spread), or "no" (too large, or
+    without bf16 not a way at all)."""
+    model, rows = geometry(name), []
+    for way in which:
+        parts = training_parts(model, way, tokens=tokens, targets=targets, rank=rank)
+        total = sum(parts.values())
+        verdicts = {device.key: verdict(device, way, total) for device in devices()}
+        rows.append({"way": way.name, **parts, "total": total, **verdicts})
+    return pandas.DataFrame(rows)
+
+
 def training_parts(
     model: Geometry, way: Way, *, tokens: int, targets: int, rank: int = 8
 ) -> dict[str, float]:
     """GB of each of PARTS at the peak of a step with ``tokens`` in one forward pass, ``targets`` of
-    them trained on.
-
-    The parts add up to ``estimate.training_bytes``.
+    them trained on. They add up to ``hardware.training_bytes``.
     """
     trained = parameters(model) if way.full else lora_parameters(model, rank, QUERIES_VALUES)
-    common = {"full": way.full, "checkpointing": way.checkpointing, "four_bit": way.four_bit}
 
     def need(trained: int = 0, tokens: int = 0, logits: int = 0) -> float:
-        return training_bytes(model, trained=trained, tokens=tokens, logits=logits, **common)
+        return training_bytes(
+            model,
+            tokens=tokens,
+            logits=logits,
+            trained=trained,
+            full=way.full,
+            checkpointing=way.checkpointing,
+            four_bit=way.four_bit,
+        )
 
     empty = need()
-    found = (
+    sizes = (
         empty - OVERHEAD,
         need(trained=trained) - empty,
         need(tokens=tokens) - empty,
         need(logits=targets) - empty,
         OVERHEAD,
     )
-    return {name: size / GB for name, size in zip(PARTS, found, strict=True)}
-
-
-def training_table(
-    name: str, *, tokens: int, targets: int, rank: int = 8, which: Sequence[Way] = WAYS
-):
-    """A row for each way to train the model ``name``: way, PARTS, total (GB), and for each device
-    what it takes.
-
-    "fits", "2 devices" and so on (all weights can be spread), or "no": too large, or without bf16
-    not a way at all."""
-    import pandas
-
-    model, cards, rows = geometry(name), devices(), []
-    for way in which:
-        parts = training_parts(model, way, tokens=tokens, targets=targets, rank=rank)
-        total = sum(parts.values())
-        rows.append(
-            {
-                "way": way.name,
-                **parts,
-                "total": total,
-                **{c.key: verdict(c, way, total) for c in cards},
-            }
-        )
-    return pandas.DataFrame(rows)
+    return {name: size / GB for name, size in zip(PARTS, sizes, strict=True)}
 
 
 def verdict(device: Device, way: Way, total: float) -> str:
     """What a way of ``total`` GB takes on a device: "fits", a number of devices, or "no"."""
-    if (way.checkpointing, way.four_bit) not in [found[1:] for found in ways(device, way.full)]:
+    able = [settings for _, *settings in ways(device, way.full)]
+    if [way.checkpointing, way.four_bit] not in able:
         return "no"
     count = -(-int(total * GB) // int(FILLED * device.memory))
     if count == 1:
@@ -106,89 +114,84 @@ def verdict(device: Device, way: Way, total: float) -> str:
     return f"{count} devices" if way.full else "no"
 
 
-def answering_table(name: str, *, tokens: int):
-    """Writing answers with the model ``name``: a row a device and number of bits.
-
-    Columns: device, bits, weights (GB), cache (GB of keys and values of one row of ``tokens``),
-    rows (at once; 0: the model does not fit)."""
-    import pandas
-
-    model = geometry(name)
-    return pandas.DataFrame(
-        [
-            {
-                "device": card.key,
-                "bits": 4 if four_bit else 16,
+def answering_table(name: str, *, tokens: int) -> pandas.DataFrame:
+    """Writing answers with the model ``name``, a row a device and number of bits: device, bits,
+    weights (GB), cache (GB of keys and values of one row of ``tokens``), rows (at once; 0: the
+    model does not fit)."""
+    model, rows = geometry(name), []
+    for device in devices():
+        for bits in (16, 4):
+            four_bit = bits == 4
+            row = {
+                "device": device.key,
+                "bits": bits,
                 "weights": weight_bytes(model, four_bit=four_bit) / GB,
                 "cache": tokens * cache_bytes(model) / GB,
-                "rows": rows_together(model, card, tokens, four_bit=four_bit),
+                "rows": rows_together(model, device, tokens, four_bit=four_bit),
             }
-            for card in devices()
-            for four_bit in (False, True)
-        ]
-    )
+            rows.append(row)
+    return pandas.DataFrame(rows)
 
 
-def plan_table(steps: Sequence[Step], device: str):
+# ---- a plan, step by step (paper.plan makes one)
+@dataclass(frozen=True)
+class Cost:
+    """What a step takes on one kind of device: hours (low, high), memory in GB of each, how many,
+    in which way, and in how many parts a batch goes through the model."""
+
+    hours: tuple[float, float]
+    memory_gb: float
+    devices: int
+    way: str
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a plan. ``read``: tokens of prompts, ``written``: new tokens (rewrite, evaluate)
+    or trained ones; ``costs`` by device."""
+
+    recipe: str
+    method: str
+    step: str
+    data: str
+    rows: int
+    read: int
+    written: int
+    costs: dict[str, Cost]
+
+
+def plan_table(steps: Sequence[Step], device: str) -> pandas.DataFrame:
     """A plan on one device, all evaluations of a model in one row: recipe, method, step, rows,
     written (million tokens), low and high (device hours), memory (GB of each device), devices, way,
-    parts.
-
-    Hours and memory are missing where a step does not fit.
+    parts. Hours and memory are missing where a step does not fit.
     """
-    import pandas
+    rows = []
+    for step in steps:
+        row = {"recipe": step.recipe, "method": step.method, "step": step.step, "rows": step.rows}
+        row["written"] = step.written / 1e6
+        row |= dict.fromkeys(("low", "high", "memory", "devices"))
+        row |= {"way": "does not fit", "parts": None}
+        if cost := step.costs.get(device):
+            row["low"], row["high"] = (hours * cost.devices for hours in cost.hours)
+            row |= {"memory": cost.memory_gb, "devices": cost.devices}
+            row |= {"way": cost.way, "parts": cost.parts}
+        rows.append(row)
+    groups = pandas.DataFrame(rows).groupby(["recipe", "method", "step"], sort=False)
+    totals = dict.fromkeys(("rows", "written"), "sum") | dict.fromkeys(("low", "high"), joint)
+    largest = dict.fromkeys(("memory", "devices"), "max")
+    return groups.agg({**totals, **largest, "way": "first", "parts": "max"}).reset_index()
 
-    frame = pandas.DataFrame([row_of(step, device) for step in steps])
-    together = {
-        "rows": "sum",
-        "written": "sum",
-        "low": joint,
-        "high": joint,
-        "memory": "max",
-        "devices": "max",
-        "way": "first",
-        "parts": "max",
-    }
-    return frame.groupby(["recipe", "method", "step"], sort=False, as_index=False).agg(together)
 
-
-def joint(values):
+def joint(values: pandas.Series) -> float:
     """The sum of a column, missing if any of it is."""
     return values.sum(min_count=len(values))
 
 
-def row_of(step: Step, device: str) -> dict:
-    """One step of a plan as a row of ``plan_table``."""
-    cost = step.costs.get(device)
-    low, high = (hours * cost.devices for hours in cost.hours) if cost else (None, None)
-    said = (
-        {"memory": cost.memory_gb, "devices": cost.devices, "way": cost.way, "parts": cost.parts}
-        if cost
-        else {"memory": None, "devices": None, "way": "does not fit", "parts": None}
-    )
-    return {
-        "recipe": step.recipe,
-        "method": step.method,
-        "step": step.step,
-        "rows": step.rows,
-        "written": step.written / 1e6,
-        "low": low,
-        "high": high,
-        **said,
-    }
-
-
-def skeleton(model: Geometry):
+def skeleton(model: Geometry) -> LlamaForCausalLM:
     """The model as transformers builds it, a Llama with shapes and without numbers: it takes no
-    memory.
-
-    Raises SdftError for a model with biases, which is no Llama.
+    memory. Raises SdftError for a model with biases, which is no Llama.
     """
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from sdft_lib.storage.errors import SdftError
-
     if model.bias:
         raise SdftError(
             f"{model.name} is no Llama (it has biases); take llama-2-7b, llama-2-13b or llama-3-8b."

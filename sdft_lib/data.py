@@ -16,7 +16,8 @@ from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.store import digest, file_sha256, read_jsonl
+from sdft_lib.storage.files import file_sha256, read_jsonl
+from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}

@@ -13,7 +13,8 @@ from pathlib import Path
 from sdft_lib.decoding.parity import check_text
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.store import artefact, digest, read_jsonl, run_record, write_jsonl, write_text
+from sdft_lib.storage.files import read_jsonl, write_jsonl, write_text
+from sdft_lib.storage.store import artefact, digest, run_record
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from sdft_lib.data import PROBES, Suite, load_probes, task_suite
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.score import score
-from sdft_lib.storage.store import artefact, digest, read_jsonl, write_jsonl
+from sdft_lib.storage.files import read_jsonl, write_jsonl
+from sdft_lib.storage.store import artefact, digest
 
 VERSION = 1  # raise it when a change of code changes answers or scores
 

@@ -13,7 +13,8 @@ from typing import Any
 from sdft_lib.chat import check_room, render
 from sdft_lib.decoding.prefix import pad_behind_prefix, prefix_cache, shareable
 from sdft_lib.generation import batches
-from sdft_lib.storage.store import artefact, digest, read_jsonl, write_jsonl
+from sdft_lib.storage.files import read_jsonl, write_jsonl
+from sdft_lib.storage.store import artefact, digest
 
 VERSION = 1  # raise it when a change of code changes the nats
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
+from sdft_lib.storage.files import file_sha256
 from sdft_lib.storage.processes import start, world
-from sdft_lib.storage.store import digest, file_sha256
-from sdft_lib.storage.unpack import quiet_transformers, readable
+from sdft_lib.storage.store import digest
 from sdft_lib.storage.wheels import WHEELS, fetch
 from sdft_lib.training.adapters import trained_model, weights_hash
 from sdft_lib.training.loading import read_model, wants_four_bit

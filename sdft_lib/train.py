@@ -12,18 +12,10 @@ from typing import Any
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.decoding.prefix import collate, shareable
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, quiet_transformers
+from sdft_lib.storage.files import read_jsonl, write_jsonl, write_text
 from sdft_lib.storage.processes import common, world
-from sdft_lib.storage.store import (
-    WORK,
-    artefact,
-    digest,
-    read_jsonl,
-    run_record,
-    write_jsonl,
-    write_text,
-)
-from sdft_lib.storage.unpack import quiet_transformers
+from sdft_lib.storage.store import WORK, artefact, digest, run_record
 from sdft_lib.training.trainer import keeper, last_whole, prefix_trainer, printer, trainer_arguments
 from sdft_lib.training.weights import (
     check_four_bit,

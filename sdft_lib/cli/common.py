@@ -17,8 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from sdft_lib.lessons.tables import visible
-from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import GO_ON
+from sdft_lib.storage.errors import GO_ON, SdftError
 from sdft_lib.storage.processes import rank
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."

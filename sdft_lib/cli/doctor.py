@@ -106,17 +106,13 @@ def cache() -> str:
 
 
 def models() -> str:
-    from sdft_lib.storage.store import cache_dir, is_whole
-    from sdft_lib.storage.wheels import WHEELS
+    from sdft_lib.storage.store import is_complete
+    from sdft_lib.storage.wheels import WHEELS, model_folder
 
-    folders = {
-        name: cache_dir() / "models" / f"{name}-{wheel.sha256[:12]}"
-        for name, wheel in WHEELS.items()
-    }
-    missing = [name for name, folder in folders.items() if not is_whole(folder)]
+    missing = [name for name in WHEELS if not is_complete(model_folder(name))]
     if missing:
         raise SdftError(f"not fetched, or altered since: {', '.join(missing)}; run sdft fetch.")
-    return f"{', '.join(folders)} are there"
+    return f"{', '.join(WHEELS)} are there"
 
 
 CHECKS = (

@@ -67,7 +67,7 @@ def reproduce(
     check_file(out)
     from sdft_lib.paper.reproduce import Ask
     from sdft_lib.paper.reproduce import reproduce as run
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
     cells, missing = run(table, recipes, words, model=model, ask=ask, say=progress)

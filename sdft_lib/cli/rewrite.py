@@ -92,7 +92,7 @@ def distill(
     reference.
     """
     from sdft_lib.distill import report_line
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     check_file(out, task)
     _, made = rewritten(
@@ -133,7 +133,7 @@ def gap(
     alone.
     """
     from sdft_lib.gap import gap as measure
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     check_file(out, task)
     seed, made = rewritten(

@@ -65,7 +65,7 @@ def answer(
     from sdft_lib.engines.load import load
     from sdft_lib.paper.answers import answer_items, check_suffix
     from sdft_lib.paper.suites import load_items, paper_suite
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     chosen = paper_suite(suite)
     check_suffix(chosen, suffix)
@@ -105,7 +105,7 @@ def score(
     from sdft_lib.cli.train import check_method
     from sdft_lib.paper.scores import score_file, table
     from sdft_lib.paper.suites import paper_suite
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     chosen = paper_suite(suite)
     check_file(out, answers)

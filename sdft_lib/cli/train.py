@@ -191,7 +191,7 @@ def evaluate(
     from sdft_lib.engines.load import load
     from sdft_lib.evaluate import evaluate as evaluate_model
     from sdft_lib.stats import summarise
-    from sdft_lib.storage.store import write_jsonl
+    from sdft_lib.storage.files import write_jsonl
 
     check_file(out, task)
     check_adapter(adapter, out)

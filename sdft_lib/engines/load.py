@@ -12,9 +12,8 @@ import os
 from sdft_lib import models
 from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer
 from sdft_lib.storage.devices import choose_device, choose_dtype
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.processes import world
-from sdft_lib.storage.unpack import readable
 from sdft_lib.training.loading import wants_four_bit
 
 ENGINES = ("torch", "vllm", "ray-vllm")

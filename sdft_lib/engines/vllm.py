@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.store import digest, file_sha256
+from sdft_lib.storage.files import file_sha256
+from sdft_lib.storage.store import digest
 from sdft_lib.training.adapters import adapter_weights, is_whole
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # ranks of LoRA that vLLM makes room for

@@ -14,7 +14,8 @@ from sdft_lib.experiments.shift import answer_kl
 from sdft_lib.experiments.similarity import alike
 from sdft_lib.generation import Decoding
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.store import artefact, digest, read_jsonl, write_jsonl
+from sdft_lib.storage.files import read_jsonl, write_jsonl
+from sdft_lib.storage.store import artefact, digest
 
 VERSION = 1  # raise it when a change of code changes the KL
 

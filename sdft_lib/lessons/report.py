@@ -13,7 +13,7 @@ from pathlib import Path
 from sdft_lib.experiments.comparison import Results, collect
 from sdft_lib.lessons.tables import visible
 from sdft_lib.settings import lesson_settings
-from sdft_lib.storage.store import write_text
+from sdft_lib.storage.files import write_text
 
 CLAIMS = {  # claim: (suite, a, b) and what the interval of a minus b must do
     "SFT knows fewer facts than the seed": (

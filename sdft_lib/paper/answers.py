@@ -32,7 +32,8 @@ def answer_items(
     the same settings."""
     from sdft_lib.answers.phrases import is_refusal
     from sdft_lib.generation import Decoding, generate
-    from sdft_lib.storage.store import artefact, digest, read_jsonl, write_jsonl
+    from sdft_lib.storage.files import read_jsonl, write_jsonl
+    from sdft_lib.storage.store import artefact, digest
 
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
     private = suite.kind == "refusal"

@@ -2,20 +2,22 @@
 
 import os
 
+import torch
+
 from sdft_lib.storage.errors import SdftError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device() -> str:
-    """``cuda``, else Apple's ``mps``, else ``cpu``; ``SDFT_DEVICE`` overrides."""
-    import torch
+    """``cuda``, else Apple's ``mps``, else ``cpu``; ``SDFT_DEVICE`` overrides.
 
+    Raises SdftError for a device that this machine does not have.
+    """
     if forced := os.environ.get("SDFT_DEVICE"):
         try:
             torch.empty(0, device=forced)
-        except (
-            RuntimeError,
-            AssertionError,
-        ):  # torch's words for a name it does not know, and for one it lacks
+        except (RuntimeError, AssertionError):  # a name that torch does not know, or one it lacks
             raise SdftError(
                 f"SDFT_DEVICE={forced}: this machine has no such device; unset it or use cpu."
             ) from None
@@ -26,30 +28,26 @@ def choose_device() -> str:
 
 
 def choose_dtype(device: str) -> str:
-    """The number format of the weights in generation: bf16 where the processor multiplies it
-    natively.
+    """The number format of the weights in generation: bf16 where the processor multiplies it.
 
     A GPU older than Ampere (a T4) gets fp16. On a CPU without AVX-512-BF16 or AMX, bf16 is emulated
     and can be 100 times slower than fp32, so fp32 it is. ``SDFT_DTYPE`` (fp32, bf16, fp16)
-    overrides."""
-    import torch
-
+    overrides.
+    """
     if forced := os.environ.get("SDFT_DTYPE"):
         return forced
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    native = (
-        getattr(torch.cpu, name, lambda: False)
-        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return "bf16" if device == "cpu" and any(check() for check in native) else "fp32"
+    if device != "cpu":
+        return "fp32"
+    for instructions in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        if getattr(torch.cpu, instructions, bool)():
+            return "bf16"
+    return "fp32"
 
 
-def torch_dtype(name: str):
-    """``fp32``, ``bf16`` or ``fp16`` as a torch dtype."""
-    import torch
-
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if name not in dtypes:
+def torch_dtype(name: str) -> torch.dtype:
+    """``fp32``, ``bf16`` or ``fp16`` as a torch dtype. Raises SdftError for any other name."""
+    if name not in DTYPES:
         raise SdftError(f"dtype {name!r} is unknown; choose fp32, bf16 or fp16.")
-    return dtypes[name]
+    return DTYPES[name]

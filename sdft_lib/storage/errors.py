@@ -1,7 +1,96 @@
-"""The one error type that a user is meant to read."""
+"""What a user reads when something fails: one sentence, whoever noticed it first."""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+REFUSALS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.EIO),
+)
+GO_ON = "finished work is kept: make room or make it writable, then start again to go on"
 
 
 class SdftError(ValueError):
-    """One sentence: what is wrong, where (file, row, column), what to do. The CLI prints it and
-    exits with 2.
+    """One sentence: what is wrong, where (file, row, column), what to do.
+
+    The command line prints it and exits with 2.
     """
+
+
+@contextlib.contextmanager
+def refused(path: Path, hint: str) -> Iterator[None]:
+    """Within the block, a disk that takes no more becomes one SdftError: path, reason, ``hint``."""
+    try:
+        yield
+    except SdftError:
+        raise
+    except Exception as error:
+        if (reason := refusal(error, Path(path))) is None:
+            raise
+        raise SdftError(f"{path}: cannot be written ({reason}); {hint}.") from None
+
+
+def refusal(error: Exception, path: Path) -> str | None:
+    """Why the disk took no more, None if the error is about something else.
+
+    Python says it by number, safetensors (Rust) in its text, torch.save only that writing failed.
+    """
+    if isinstance(error, OSError):
+        return error.strerror if error.errno in REFUSALS else None
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number and int(number[1]) in REFUSALS:
+        return os.strerror(int(number[1]))
+    of_torch = re.search("PytorchStreamWriter|inline_container|iostream error", str(error))
+    if not (of_torch and isinstance(error, RuntimeError)):
+        return None
+    if free_bytes(path) < 2**20:
+        return os.strerror(errno.ENOSPC)
+    return "the file could not be written to its end"
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes on the disk that holds ``path``, which itself need not be there."""
+    folder = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    return shutil.disk_usage(folder).free
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Within the block, transformers' progress bars and warnings stay out of a lesson's output."""
+    from transformers.utils import logging  # heavy: only who loads a model pays for it
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def readable(name: str, presets: Iterable[str]) -> Iterator[None]:
+    """Within the block, what transformers says of a model that it cannot read becomes one sentence.
+
+    Raises SdftError that names the model, the reason and the ``presets`` to choose from.
+    """
+    from safetensors import SafetensorError
+
+    kinds = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+    try:
+        with quiet_transformers():
+            yield
+    except (*kinds, SafetensorError) as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise SdftError(
+            f"model {name!r} could not be loaded ({reason}); give a preset ({', '.join(presets)}), "
+            "a hub id that this machine can reach, or a folder with config.json and safetensors "
+            "weights."
+        ) from None

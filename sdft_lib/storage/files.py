@@ -1,31 +1,18 @@
-"""Files that are whole or not there, and one sentence when the disk refuses them (lesson 00, "Where
-things are kept").
+"""Files that are whole or not there (lesson 00, "Where things are kept").
 
 A file is written beside its place and then renamed, so a killed writer leaves the old one. Nothing
-is synced to the platter: after a power cut a file may be empty, and its checksum then says so."""
+is synced to the platter: after a power cut a file may be empty, and its checksum then says so.
+"""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import re
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
-from sdft_lib.storage.errors import SdftError
-
-REFUSALS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-)
-GO_ON = "finished work is kept: make room or make it writable, then start again to go on"
+from sdft_lib.storage.errors import GO_ON, refused
 
 
 def file_sha256(path: Path) -> str:
@@ -35,9 +22,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_jsonl(path: Path) -> list[dict]:
-    """Rows of one of our own JSONL files; a torn line (a killed writer) is dropped, wherever it was
-    cut.
-    """
+    """Rows of one of our own JSONL files; a torn line (a killed writer) is dropped."""
     rows = []
     for line in Path(path).read_bytes().split(b"\n"):
         with contextlib.suppress(ValueError):  # not JSON, or cut inside a letter of several bytes
@@ -46,11 +31,8 @@ def read_jsonl(path: Path) -> list[dict]:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
-    """Write rows as UTF-8 JSONL, through a temporary file, so that a reader never sees half of
-    it.
-    """
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_text(path, text)
+    """Write rows as UTF-8 JSONL; a reader never sees half of it."""
+    write_text(path, as_lines(rows))
 
 
 def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
@@ -58,7 +40,7 @@ def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
 
     So is a torn last line, left by a killed writer: its row is not there and will be made again.
     """
-    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8")
+    data = as_lines(rows).encode("utf-8")
     with refused(path, GO_ON), open(path, "ab+", buffering=0) as file:
         size = cut_torn_line(file)
         try:
@@ -69,20 +51,26 @@ def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
             raise
 
 
-def cut_torn_line(file) -> int:
+def as_lines(rows: Iterable[dict]) -> str:
+    """One JSON object a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def cut_torn_line(file: BinaryIO) -> int:
     """End an open file behind its last whole line; returns its size in bytes then."""
     size = file.seek(0, os.SEEK_END)
-    if size:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.seek(0)
-            size = file.read().rfind(b"\n") + 1
-            file.truncate(size)
+    if not size:
+        return 0
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        size = file.read().rfind(b"\n") + 1
+        file.truncate(size)
     return size
 
 
 def write_text(path: Path, text: str) -> None:
-    """Atomic replacement of a text file (UTF-8, LF)."""
+    """Replace a text file (UTF-8, LF) in one step."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -95,44 +83,6 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-@contextlib.contextmanager
-def refused(place: Path, hint: str):
-    """Turn a refusal of the disk inside the block into one SdftError: ``place``, the reason,
-    ``hint``.
-    """
-    try:
-        yield
-    except SdftError:
-        raise
-    except Exception as error:
-        if (reason := refusal(error, Path(place))) is None:
-            raise
-        raise SdftError(f"{place}: cannot be written ({reason}); {hint}.") from None
-
-
-def refusal(error: Exception, place: Path) -> str | None:
-    """Why the disk took no more, None if the error is about something else.
-
-    Python says it by number, safetensors (Rust) in its text, and torch.save only that writing
-    failed."""
-    if isinstance(error, OSError):
-        return error.strerror if error.errno in REFUSALS else None
-    text = str(error)
-    number = re.search(r"\(os error (\d+)\)", text)
-    if number and int(number.group(1)) in REFUSALS:
-        return os.strerror(int(number.group(1)))
-    if isinstance(error, RuntimeError) and re.search(
-        "PytorchStreamWriter|inline_container|iostream error", text
-    ):
-        return (
-            os.strerror(errno.ENOSPC)
-            if room(place) < 2**20
-            else "the file could not be written to its end"
-        )
-    return None
-
-
-def room(place: Path) -> int:
-    """Free bytes on the disk that holds ``place``, which itself need not be there."""
-    folder = next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
-    return shutil.disk_usage(folder).free
+def write_json(path: Path, value: dict) -> None:
+    """Replace a JSON file in one step."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -2,7 +2,8 @@
 
 ``accelerate launch -m sdft_lib ...`` and ``torchrun`` start the same command in each process and
 tell it its rank by environment variables. Whole planned batches are dealt out, so the result is
-that of one process, byte for byte."""
+that of one process, byte for byte.
+"""
 
 import functools
 import os
@@ -23,10 +24,8 @@ def rank() -> int:
 
 @functools.cache
 def start():
-    """Meet the other processes once, and return the group for plain objects (gloo, whatever the
-    device is).
-    """
-    import torch
+    """Meet the other processes once; return the group for plain objects (gloo on any device)."""
+    import torch  # heavy: one process alone never comes here
     from accelerate import PartialState
 
     PartialState(cpu=not torch.cuda.is_available() or os.environ.get("SDFT_DEVICE") == "cpu")
@@ -39,16 +38,16 @@ def gather(value: Any) -> list:
         return [value]
     import torch
 
-    group, found = start(), [None] * world()
-    torch.distributed.all_gather_object(found, value, group=group)
-    return found
+    group, values = start(), [None] * world()
+    torch.distributed.all_gather_object(values, value, group=group)
+    return values
 
 
-def union(found: dict) -> dict:
-    """What any process found; all must call this."""
+def union(part: dict) -> dict:
+    """What all processes know together; all must call this."""
     together: dict = {}
-    for part in gather(found):
-        together |= part
+    for known in gather(part):
+        together |= known
     return together
 
 
@@ -58,9 +57,7 @@ def share(plan: Sequence) -> Sequence:
 
 
 def help_make(work: Path, build: Callable[[Path], object]) -> None:
-    """Do this process's share of an artefact that the first process makes, in a folder of its own
-    below ``work``.
-    """
+    """Do this process's share of an artefact that the first one makes, in a folder of its own."""
     own = work / f"rank-{rank()}"
     gather(None)  # the first process has made the folder
     own.mkdir(parents=True, exist_ok=True)
@@ -70,7 +67,5 @@ def help_make(work: Path, build: Callable[[Path], object]) -> None:
 
 
 def common(folder: Path) -> Path:
-    """The folder that all processes share while they make an artefact, for what must be one for
-    all.
-    """
+    """The folder that all processes share while they make an artefact."""
     return folder.parent.parent if rank() else folder

@@ -5,9 +5,9 @@
 import warnings
 from pathlib import Path
 
-from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.store import digest, file_sha256
-from sdft_lib.storage.unpack import quiet_transformers
+from sdft_lib.storage.errors import SdftError, quiet_transformers
+from sdft_lib.storage.files import file_sha256
+from sdft_lib.storage.store import digest
 from sdft_lib.training.loading import read_model
 from sdft_lib.training.weights import places, twin
 

@@ -14,7 +14,7 @@ import colab_place as place
 from sdft_lib import models
 from sdft_lib.cli import colab
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.unpack import name_special_tokens
+from sdft_lib.storage.wheels import name_special_tokens
 from sdft_lib.train import TrainConfig
 from sdft_lib.training import trainer
 

@@ -12,6 +12,7 @@ import pytest
 
 from sdft_lib.storage import store
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import file_sha256, read_jsonl, write_text
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def own_cache(tmp_path, monkeypatch):
 def build_with(calls, text="data\n"):
     def build(folder):
         calls.append(1)
-        store.write_text(folder / "a.txt", text)
+        write_text(folder / "a.txt", text)
         return {"tokens": 7}
 
     return build
@@ -55,6 +56,54 @@ def test_altered_file_is_made_anew(harm, capsys):
     assert "made anew" in capsys.readouterr().out
 
 
+def test_checksums_are_compared_once_a_process(monkeypatch):
+    folder, compared = store.artefact("kind", {}, build_with([])), []
+    monkeypatch.setattr(
+        store, "file_sha256", lambda path: compared.append(path) or file_sha256(path)
+    )
+    for _ in range(3):
+        store.artefact("kind", {}, build_with([]))
+    assert compared == [folder / "a.txt", folder / "parts.json"]
+
+
+def test_a_file_that_is_only_in_the_folder_does_no_harm():
+    calls = []
+    folder = store.artefact("kind", {}, build_with(calls))
+    (folder / ".nfs0001").write_text("left by a network disk")
+    assert store.artefact("kind", {}, build_with(calls)) == folder and len(calls) == 1
+
+
+def test_whoever_may_read_the_folder_may_read_its_weights():
+    def for_the_owner_alone(folder):
+        (folder / "deep").mkdir()
+        (folder / "deep" / "weights").touch(mode=0o600)
+
+    folder = store.artefact("kind", {}, for_the_owner_alone)
+    readers = folder.stat().st_mode & 0o444
+    assert (folder / "deep" / "weights").stat().st_mode & 0o444 == readers != 0
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="a system without user ids")
+@pytest.mark.parametrize("name", ["a.txt", store.MANIFEST])
+def test_a_file_that_cannot_be_read_is_named_and_nothing_is_deleted(name, tmp_path):
+    """Another user's file: not altered, so not made anew in its place."""
+    folder, calls = store.artefact("kind", {}, build_with([])), []
+    before = {path.name for path in folder.iterdir()}
+    (folder / name).chmod(0)
+    if root := os.geteuid() == 0:  # root may read anything: look as a user who may not
+        for path in (tmp_path, *tmp_path.parents):
+            if path.stat().st_uid == 0 and len(path.parts) > 2:
+                path.chmod(path.stat().st_mode | 0o055)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(SdftError, match=f"{name}: cannot be read .*Nothing was deleted"):
+            store.artefact("kind", {}, build_with(calls))
+    finally:
+        if root:
+            os.seteuid(0)
+    assert {path.name for path in folder.iterdir()} == before and not calls
+
+
 def test_failed_build_keeps_finished_work_and_goes_on():
     def fails(folder):
         (folder / "half.jsonl").write_text('{"index": 0}\n{"ind')
@@ -65,7 +114,7 @@ def test_failed_build_keeps_finished_work_and_goes_on():
     seen = []
 
     def goes_on(folder):
-        seen.extend(store.read_jsonl(folder / "half.jsonl"))
+        seen.extend(read_jsonl(folder / "half.jsonl"))
 
     store.artefact("kind", {}, goes_on)
     assert seen == [{"index": 0}]
@@ -118,7 +167,7 @@ def test_kill_after_the_last_file_costs_nothing(monkeypatch):
             store.artefact("kind", {}, build_with(calls))
     folder = store.artefact("kind", {}, build_with(calls))
     assert len(calls) == 1
-    assert store.is_whole(folder) and not (folder / store.WORK).exists()
+    assert store.is_complete(folder) and not (folder / store.WORK).exists()
 
 
 def test_temporary_files_of_a_killed_writer_do_not_stay():
@@ -173,12 +222,13 @@ TWO = """
 import sys, time
 from pathlib import Path
 from sdft_lib.storage import store
+from sdft_lib.storage.files import write_text
 
 def build(folder):
     with open(sys.argv[1], "a") as file:
         file.write("built\\n")
     time.sleep(1)
-    store.write_text(folder / "a.txt", "data\\n")
+    write_text(folder / "a.txt", "data\\n")
 
 print(store.artefact("kind", {}, build))
 """
@@ -194,7 +244,7 @@ def test_two_processes_one_works_one_waits_both_get_it(tmp_path):
     ]
     said = [process.communicate()[0].splitlines() for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert said[0][-1] == said[1][-1] and store.is_whole(Path(said[0][-1]))
+    assert said[0][-1] == said[1][-1] and store.is_complete(Path(said[0][-1]))
     assert log.read_text() == "built\n"
     assert sum("waiting for it" in line for lines in said for line in lines) == 1
 

@@ -38,7 +38,7 @@ def ensure_venv() -> None:
         return
     if not installed:
         install()
-    command = [str(PYTHON), *sys.argv]
+    command = [str(PYTHON), *sys.orig_argv[1:]]  # keeps `-m ci.bench.run`, too
     if os.name == "nt":
         sys.exit(subprocess.call(command))
     sys.stdout.flush()

@@ -17,8 +17,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bootstrap
-from bootstrap import ROOT, say
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdft_lib`
+
+from ci import bootstrap
+from ci.bootstrap import ROOT, say
 
 TEXTS = ROOT / "ci" / "book"
 OUT = ROOT / "build" / "book"
@@ -36,14 +38,14 @@ def installed() -> bool:
 
 def stage(folder: Path) -> None:
     """Lay out the sources of all pages in an empty folder: written, made, and the lessons."""
-    import book_pages
+    from ci.book import pages
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(TEXTS, folder, ignore=NOT_PAGES)
     (folder / "data" / "results").mkdir(parents=True)
     shutil.copy(ROOT / "data" / "results" / "scores.png", folder / "data" / "results")
     shutil.copy(ROOT / "README.md", folder / "_readme.md")
-    for place, text in book_pages.pages().items():
+    for place, text in pages.pages().items():
         write(folder / place, text)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         write(folder / "notebooks" / path.name, lesson(path))

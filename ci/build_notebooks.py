@@ -18,11 +18,20 @@ import argparse
 import sys
 from pathlib import Path
 
-import audiences
-import bootstrap
-import lesson_table
-from lesson_outputs import run_exercises, with_outputs
-from lessons import NOTEBOOKS, code_sha256, lesson_sources, repository, stamp, text_of, to_notebook
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdft_lib`
+
+from ci import bootstrap
+from ci.lessons import audiences, overview
+from ci.lessons.outputs import run_exercises, with_outputs
+from ci.lessons.sources import (
+    NOTEBOOKS,
+    code_sha256,
+    lesson_sources,
+    repository,
+    stamp,
+    text_of,
+    to_notebook,
+)
 
 EXECUTED = bootstrap.ROOT / "build" / "lessons"
 RAW = argparse.RawDescriptionHelpFormatter
@@ -101,7 +110,7 @@ def unexecuted() -> dict[Path, str]:
     files = {
         path: text for source in lesson_sources() for path, text in other_copies(source).items()
     }
-    return files | lesson_table.pages()
+    return files | overview.pages()
 
 
 def left_over() -> list[Path]:

@@ -25,15 +25,13 @@ import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import bootstrap
-from bootstrap import ROOT, say
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdft_lib`
+
+from ci import bootstrap
+from ci.bootstrap import ROOT, say
 
 OUT = ROOT / "build" / "ci"
-ALONE = {
-    "colab": "colab",
-    "browser": "browser",
-    "classroom": "classroom",
-}  # flag: module in ci/ with run()
+ALONE = ("colab", "browser", "classroom")  # modules of ci/platforms with run()
 SUITES = {"task", "facts", "helpful", "instructions", "safety", "benign"}
 SUMMARY = {
     "": {
@@ -71,7 +69,7 @@ def static_checks() -> list[bool]:
     if list((ROOT / "notebooks").glob("*.ipynb")):
         for title, script in (
             ("copies", ["ci/build_notebooks.py", "--check"]),
-            ("lessons", ["ci/check_notebooks.py"]),
+            ("lessons", ["-m", "ci.lessons.check_notebooks"]),
         ):
             say(f"== {title} as text")
             results.append(subprocess.run([sys.executable, *script], cwd=ROOT).returncode == 0)
@@ -163,7 +161,7 @@ def main() -> int:
     bootstrap.ensure_venv()
     start = time.monotonic()
     passed, failed = (
-        importlib.import_module(ALONE[options.alone]).run()
+        importlib.import_module(f"ci.platforms.{options.alone}").run()
         if options.alone
         else usual(options.quick)
     )

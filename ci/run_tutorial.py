@@ -16,8 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-import bootstrap
-from bootstrap import say, stop
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdft_lib`
+
+from ci import bootstrap
+from ci.bootstrap import say, stop
 
 RAW = argparse.RawDescriptionHelpFormatter
 TIMEOUT = 3600  # seconds that one cell may take
@@ -43,7 +45,7 @@ def chosen(folder: Path, number: str | None) -> list[Path]:
     """The sources to run, in order; an unknown number ends the program with the numbers there
     are.
     """
-    from lessons import lesson_sources
+    from ci.lessons.sources import lesson_sources
 
     sources = lesson_sources(folder)
     numbers = [source.stem[:2] for source in sources]
@@ -103,8 +105,8 @@ def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
     the notebook as far as it came is then on disk."""
     import papermill
 
-    import measure
-    from lessons import to_notebook
+    from ci.lessons import measure
+    from ci.lessons.sources import to_notebook
 
     notebook = to_notebook(source)
     check_parameters(notebook, source, parameters)
@@ -141,7 +143,7 @@ def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError
 
-    from progress import Progress
+    from ci.lessons.progress import Progress
 
     progress = Progress(
         len(sources),
@@ -176,7 +178,7 @@ def tutorial(
     """Fetch the models, run the lessons, write summary.json and report.html (not for a single
     lesson).
     """
-    from lessons import SOURCES
+    from ci.lessons.sources import SOURCES
     from sdft_lib import models
 
     prepare(out)

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from table import SCALING
-
-from record_run import markdown
+from ci.bench.table import SCALING
+from ci.recorded.record_run import markdown
 
 NAMES = {
     "distil_short_vs_hf_b1": "rewriting short rows, against transformers row by row",
@@ -233,7 +232,7 @@ def where(recorded: list[dict]) -> list[str]:
         + (f", which took {record['minutes']:.0f} minutes" if record.get("minutes") else "")
         for record in recorded
     ]
-    return [f"Recorded by `python3 ci/bench/run.py`: {'; '.join(made)}."]
+    return [f"Recorded by `python3 -m ci.bench.run`: {'; '.join(made)}."]
 
 
 def kills(killed: dict) -> list[str]:
@@ -247,7 +246,7 @@ def kills(killed: dict) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in killed["versions"].items())
     says = (
         f"Killed {total} times at random moments and started again; lost or different: {bad}. Recorded by "
-        f"`python3 ci/bench/faults.py` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
+        f"`python3 -m ci.bench.faults` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
         f"with {versions}."
     )
     return [

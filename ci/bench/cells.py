@@ -11,15 +11,17 @@ import time
 from functools import partial
 from pathlib import Path
 
-from cells_ours import evaluate, ours, processes, step, train_ours
-from common import FILES, HERE, WORK, count, quiet
-from rows import packed_model, prompts, training_pairs
+from ci.bench.cells_ours import evaluate, ours, processes, step, train_ours
+from ci.bench.common import FILES, WORK, count, quiet
+from ci.bench.rows import packed_model, prompts, training_pairs
+from ci.bootstrap import ROOT
+
+LLAMACPP = [sys.executable, "-m", "ci.bench.peer_llamacpp"]
 
 
 def prepare(quick: bool) -> dict:
     """The two model files for llama.cpp, and for each kind the prompts as token ids."""
-    from peer_llamacpp import write_f16
-
+    from ci.bench.peer_llamacpp import write_f16
     from sdft_lib.models import load_seed
 
     packed = packed_model(WORK)
@@ -90,17 +92,17 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
     from sdft_lib.storage.wheels import fetch
 
     out = WORK / "llamacpp.json"
-    command = [sys.executable, str(HERE / "peer_llamacpp.py"), str(WORK / FILES[weights])]
+    command = [*LLAMACPP, str(WORK / FILES[weights])]
     command += [str(WORK / f"prompts-{kind}.json"), str(out)]
     note = {}
-    if (done := subprocess.run(command)).returncode < 0:
+    if (done := subprocess.run(command, cwd=ROOT)).returncode < 0:
         # a crash: seen with 4-bit files on processors with AMX, for which llama.cpp packs weights
         # anew
         note = {
             "note": f"weights as they lie in the file, as llama.cpp crashes (signal {-done.returncode}) on this "
             f"processor with those it packs anew; "
         }
-        subprocess.run([*command, "as-is"], check=True)
+        subprocess.run([*command, "as-is"], cwd=ROOT, check=True)
     elif done.returncode:
         sys.exit("llama.cpp failed (reason above).")
     result = json.loads(out.read_text(encoding="utf-8")) | note
@@ -113,7 +115,7 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
 
 
 def train_trl(quick: bool) -> dict:
-    from peer_trl import train
+    from ci.bench.peer_trl import train
 
     return train(training_pairs(count("train", quick)))
 
@@ -152,7 +154,7 @@ def start_alone(quick: bool) -> dict:
 
 
 def machine(quick: bool) -> dict:
-    from limits import measure
+    from ci.bench.limits import measure
 
     return measure()
 

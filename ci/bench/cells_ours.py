@@ -10,8 +10,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import HERE, WORK, count, quiet
-from rows import prompts, training_pairs
+from ci.bench.common import WORK, count, quiet
+from ci.bench.rows import prompts, training_pairs
+from ci.bootstrap import ROOT
 
 
 def ours(quick: bool, *, kind: str, rows: int = 0) -> dict:
@@ -175,8 +176,8 @@ def processes(quick: bool) -> dict:
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     outs = [WORK / f"half-{number}.json" for number in (0, 1)]
-    command = [sys.executable, str(HERE / "cells.py"), f"scaling_{half}"]
-    children = [subprocess.Popen([*command, str(out)], env=environment) for out in outs]
+    command = [sys.executable, "-m", "ci.bench.cells", f"scaling_{half}"]
+    children = [subprocess.Popen([*command, str(out)], cwd=ROOT, env=environment) for out in outs]
     if any(child.wait() for child in children):
         sys.exit("one of the two processes failed.")
     results = [json.loads(out.read_text(encoding="utf-8")) for out in outs]

@@ -1,9 +1,8 @@
 """Where the bench keeps its files, and how many rows each cell runs."""
 
-from pathlib import Path
+from ci.bootstrap import ROOT
 
-HERE = Path(__file__).resolve().parent
-WORK = HERE.parent.parent / "build" / "bench"
+WORK = ROOT / "build" / "bench"
 # Rows of each side; the second number is for --quick.
 ROWS = {
     "ours_short": (384, 16),

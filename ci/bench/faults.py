@@ -1,8 +1,8 @@
 """Kill each long step at random moments, start it again until it is done, and compare with an
 undisturbed run.
 
-    python3 ci/bench/faults.py             50 kills, the embedded model (about 25 minutes on two cores)
-    python3 ci/bench/faults.py --quick     20 kills, a tiny model of random weights (under a minute)
+    python3 -m ci.bench.faults             50 kills, the embedded model (about 25 minutes on two cores)
+    python3 -m ci.bench.faults --quick     20 kills, a tiny model of random weights (under a minute)
 
 Every file must be the same byte for byte, `run.json` (times) and lock files aside, and no finished
 row may be lost. Writes build/bench/faults.json, which `record.py --faults` records; exit code 1 if
@@ -23,10 +23,10 @@ import time
 import traceback
 from pathlib import Path
 
-import fault_steps
+from ci.bench import fault_steps
+from ci.bootstrap import ROOT, ensure_venv
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-OUT = Path(__file__).resolve().parent.parent.parent / "build" / "bench" / "faults.json"
+OUT = ROOT / "build" / "bench" / "faults.json"
 MOST_KILLS = 4  # in one round: fetch begins anew after each, so that more would never end
 
 
@@ -225,7 +225,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    from bootstrap import ensure_venv
-
     ensure_venv()
     sys.exit(main())

@@ -1,8 +1,8 @@
 """Record the last bench: its rows into data/results/bench-FORMAT.json, what all records say into
 the README.
 
-python3 ci/bench/record.py            copy build/bench/bench.json and rebuild the README's block
-python3 ci/bench/record.py --faults   the same for build/bench/faults.json, the 50 kills of faults.py
+python3 -m ci.bench.record            copy build/bench/bench.json and rebuild the README's block
+python3 -m ci.bench.record --faults   the same for build/bench/faults.json, the 50 kills of faults.py
 
 FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more
 than on anything else. A quick run, and kills that lost anything, are refused."""
@@ -13,13 +13,9 @@ import json
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
-
-from block import STEPS, block  # noqa: E402
-
-import record_run  # noqa: E402
-from bootstrap import ensure_venv  # noqa: E402
+from ci.bench.block import STEPS, block
+from ci.bootstrap import ROOT, ensure_venv
+from ci.recorded import record_run
 
 RESULTS, WORK = ROOT / "data" / "results", ROOT / "build" / "bench"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"

@@ -1,4 +1,4 @@
-"""The bench:  python3 ci/bench/run.py  -> a table, build/bench/bench.json, bench.png and wall.json
+"""The bench:  python3 -m ci.bench.run  -> a table, build/bench/bench.json, bench.png and wall.json
 (what it took).
 
     --only ID,...  only these rows (ids of bench.json)
@@ -18,12 +18,9 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import bootstrap
-from bootstrap import ROOT, say
+from ci import bootstrap
+from ci.bootstrap import ROOT, say
 
 HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
 MEASURED = (
@@ -160,7 +157,8 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
     started = time.monotonic()
     command = [
         sys.executable,
-        str(HERE / "cells.py"),
+        "-m",
+        "ci.bench.cells",
         cell,
         str(path),
         *(["--quick"] if quick else []),
@@ -194,8 +192,7 @@ def environment() -> dict[str, str]:
 
 def write(rows: list[dict]) -> None:
     """bench.json, bench.png and the table."""
-    import figure
-    import table
+    from ci.bench import figure, table
 
     (WORK / "bench.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     say("\n".join(["", *table.lines(rows), ""]))
@@ -234,7 +231,7 @@ def main() -> int:
     bootstrap.ensure_venv()
     started = time.monotonic()
     missing = install()
-    import table
+    from ci.bench import table
 
     only = set(filter(None, chosen.only.split(",")))
     (WORK / "cells").mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ model.
 
 from statistics import median
 
-import limits
+from ci.bench import limits
 
 GOALS = {
     "distil_short_vs_hf_b1": 15,

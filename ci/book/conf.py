@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
+sys.path.insert(0, str(HERE.parent.parent))  # `ci` and `sdft_lib`
 
-import lessons  # noqa: E402
 import sdft_lib  # noqa: E402
+from ci.lessons import sources  # noqa: E402
 
-SLUG, BRANCH = lessons.repository()
+SLUG, BRANCH = sources.repository()
 
 project = "Self-distillation fine-tuning, hands on"
 author = "the authors of the tutorial"
@@ -49,7 +48,7 @@ html_theme_options = {
     "repository_url": f"https://github.com/{SLUG}",
     "repository_branch": BRANCH,
     "path_to_docs": "",
-    "launch_buttons": {"colab_url": lessons.COLAB},
+    "launch_buttons": {"colab_url": sources.COLAB},
     "use_repository_button": False,
     "show_toc_level": 2,
     "pygments_light_style": "a11y-high-contrast-light",

@@ -5,14 +5,10 @@ import json
 import nbformat
 import pytest
 
-import bootstrap
-import build_notebooks
-import lesson_outputs
-import lessons
-import measure
-import run_tests
-import run_tutorial
-from progress import Progress
+from ci import bootstrap, build_notebooks, run_tests, run_tutorial
+from ci.lessons import measure, sources
+from ci.lessons import outputs as lesson_outputs
+from ci.lessons.progress import Progress
 
 LESSON = """# %% [markdown]
 # # Title
@@ -32,11 +28,11 @@ def source(tmp_path):
 
 def executed(source, outputs, mode="default"):
     """A run of the lesson as papermill leaves it: a cell injected, outputs in place, a record."""
-    notebook = lessons.to_notebook(source)
+    notebook = sources.to_notebook(source)
     injected = nbformat.v4.new_code_cell("fast = False", metadata={"tags": ["injected-parameters"]})
     notebook.cells[-1].outputs = [nbformat.from_dict(output) for output in outputs]
     notebook.cells.insert(2, injected)
-    notebook.metadata["sdft"] = {"code_sha256": lessons.code_sha256(notebook), "mode": mode}
+    notebook.metadata["sdft"] = {"code_sha256": sources.code_sha256(notebook), "mode": mode}
     return notebook
 
 
@@ -46,7 +42,7 @@ def project(source, tmp_path, monkeypatch):
     for name, folder in {"NOTEBOOKS": "copies", "EXECUTED": "executed"}.items():
         monkeypatch.setattr(build_notebooks, name, tmp_path / folder)
         (tmp_path / folder).mkdir(exist_ok=True)
-    monkeypatch.setattr(build_notebooks.lesson_table, "pages", dict)
+    monkeypatch.setattr(build_notebooks.overview, "pages", dict)
     monkeypatch.setattr(build_notebooks, "lesson_sources", lambda folder=None: [source])
     run = executed(source, [{"output_type": "stream", "name": "stdout", "text": "False\n"}])
     nbformat.write(run, tmp_path / "executed" / "00_tiny.ipynb")
@@ -54,7 +50,7 @@ def project(source, tmp_path, monkeypatch):
 
 
 def test_notebook_is_the_same_each_time(source):
-    first, second = (lessons.text_of(lessons.to_notebook(source)) for _ in range(2))
+    first, second = (sources.text_of(sources.to_notebook(source)) for _ in range(2))
     assert first == second
     assert json.loads(first)["cells"][2]["metadata"] == {"tags": ["parameters"]}
 
@@ -157,7 +153,7 @@ def test_html_keeps_the_alt_text(source):
 
 
 def test_a_misspelt_parameter_ends_the_run(source):
-    notebook = lessons.to_notebook(source)
+    notebook = sources.to_notebook(source)
     run_tutorial.check_parameters(notebook, source, {"fast": True})
     with pytest.raises(
         SystemExit, match="00_tiny.py: the cell tagged `parameters` does not define quick"
@@ -173,7 +169,7 @@ def test_an_unknown_lesson_is_named_with_those_there_are(source):
 
 def test_progress_lines(tmp_path, capsys, source):
     progress = Progress(2, tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
-    notebook = lessons.to_notebook(source)
+    notebook = sources.to_notebook(source)
     progress.start("00_tiny", notebook)
     for index, cell in enumerate(notebook.cells):
         progress.cell(cell, index)

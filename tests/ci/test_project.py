@@ -15,12 +15,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import bootstrap
-import cloud
-import lessons
-import run_tests
+from ci import bootstrap, run_tests
+from ci.bootstrap import ROOT
+from ci.lessons import sources
+from ci.platforms import cloud
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
 TESTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
@@ -105,7 +104,7 @@ def test_codespaces_makes_the_conda_environment():
 
 def test_the_readme_opens_both_for_this_repository():
     assert cloud.links() in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert cloud.links().count(lessons.repository()[0]) == 2
+    assert cloud.links().count(sources.repository()[0]) == 2
 
 
 def test_extras():
@@ -157,7 +156,7 @@ def imported_modules() -> set[tuple[str, str]]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             found |= {(name.split(".")[0], path.name) for name in names}
-    ours = {path.stem for path in files} | {"sdft_lib"}
+    ours = {path.stem for path in files} | {"ci", "sdft_lib"}
     return {
         (name, file)
         for name, file in found
@@ -201,6 +200,7 @@ def test_one_command_everywhere():
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
 
 
+AUDIT = "pipx run pip-audit -r constraints.txt --no-deps --disable-pip"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -213,7 +213,10 @@ def test_workflows_call_what_is_there_and_ask_for_little(path):
         if "permissions" in job:
             uses = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
             assert uses == ["actions/deploy-pages"], "a job that may write does nothing else"
-        for command in (step["run"] for step in job["steps"] if "run" in step):
+        commands = [step["run"] for step in job["steps"] if "run" in step]
+        for command in commands:
+            if command == AUDIT:
+                continue
             script = re.fullmatch(
                 r"python3 (ci/\w+\.py)( --\S+| --\$\{\{ matrix\.\w+ \}\})?", command
             )
@@ -229,7 +232,14 @@ def test_each_test_that_stands_alone_runs_every_week():
     assert "python3 ci/run_tests.py --${{ matrix.place }}" in [
         step.get("run") for step in job["steps"]
     ]
-    assert all((ROOT / "ci" / f"{module}.py").is_file() for module in run_tests.ALONE.values())
+    modules = [ROOT / "ci" / "platforms" / f"{name}.py" for name in run_tests.ALONE]
+    assert all(module.is_file() for module in modules)
     assert {"schedule", "workflow_dispatch"} <= set(workflow[True]), (
         "YAML reads the key `on` as true"
     )
+
+
+def test_the_pinned_packages_are_audited_every_week():
+    workflow = (ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8")
+    assert f"run: {AUDIT}" in workflow
+    assert AUDIT in (ROOT / "SECURITY.md").read_text(encoding="utf-8")

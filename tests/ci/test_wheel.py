@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from ci.bootstrap import ROOT
+
 SCRIPT = """
 import pathlib, sys
 import jupytext, papermill, sdft_lib

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import colab as simulation
-import colab_place as place
+from ci.platforms import colab as simulation
+from ci.platforms import colab_place as place
 from sdft_lib import models
 from sdft_lib.cli import colab
 from sdft_lib.storage.errors import SdftError
@@ -220,7 +220,7 @@ def test_the_simulation_publishes_the_working_tree_and_leaves_the_index_alone(
     monkeypatch.setattr(place, "INDEX", tmp_path / "index")
     for _ in range(2):
         place.publish()
-    tree = ["git", "-C", str(place.REMOTE), "show", f"{place.lessons.release()}:"]
+    tree = ["git", "-C", str(place.REMOTE), "show", f"{place.sources.release()}:"]
     assert subprocess.run(tree, capture_output=True, text=True).stdout.split() == [
         "tree",
         tree[-1],
@@ -244,6 +244,6 @@ def test_the_kernel_takes_our_repository_for_the_one_on_github(tmp_path, monkeyp
     ask = [sys.executable, "-c", "import subprocess; subprocess.run(['git', 'config', '--list'])"]
     said = subprocess.run(ask, capture_output=True, text=True, env=kernel["env"]).stdout
     assert (
-        f"url.{place.REMOTE.as_uri()}.insteadof=https://github.com/{place.lessons.repository()[0]}"
+        f"url.{place.REMOTE.as_uri()}.insteadof=https://github.com/{place.sources.repository()[0]}"
         in said
     )

@@ -11,8 +11,7 @@ import time
 
 import pytest
 
-import audiences
-import lessons
+from ci.lessons import audiences, sources
 from sdft_lib.lessons.exercises import checking
 from sdft_lib.lessons.exercises import lesson_01 as check
 from sdft_lib.storage.errors import SdftError
@@ -286,11 +285,11 @@ WRONG = {  # two or more typical wrong answers to each exercise
 def exercises() -> dict[str, tuple[str, str]]:
     """(solution, name of the function) of each exercise in the lessons' sources."""
     found = {}
-    for source in lessons.lesson_sources():
-        code = [cell for cell in lessons.to_notebook(source).cells if cell.cell_type == "code"]
+    for source in sources.lesson_sources():
+        code = [cell for cell in sources.to_notebook(source).cells if cell.cell_type == "code"]
         for cell, after in zip(code, code[1:]):
             call = re.search(r"check\.exercise_(\d+_\d+)\((\w+)\)", after.source)
-            if "exercise" in lessons.tags_of(cell) and call:
+            if "exercise" in sources.tags_of(cell) and call:
                 found[call[1]] = (cell.source, call[2])
     return found
 
@@ -298,7 +297,7 @@ def exercises() -> dict[str, tuple[str, str]]:
 def known_exercises() -> dict[str, checking.Exercise]:
     """The exercises of all lessons' files, by a name such as 1_1."""
     known = {}
-    for source in lessons.lesson_sources():
+    for source in sources.lesson_sources():
         module = importlib.import_module(f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}")
         for name, value in vars(module).items():
             if isinstance(value, checking.Exercise):
@@ -358,7 +357,7 @@ def test_lessons_and_checks_know_the_same_exercises():
 
 
 def test_a_lesson_imports_its_own_exercises_alone():
-    for source in lessons.lesson_sources():
+    for source in sources.lesson_sources():
         own = f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}"
         assert f"from sdft_lib.lessons.exercises import {own[-9:]} as check" in source.read_text()
         ask = f"import sys, {own}; print([name for name in sys.modules if 'exercises.lesson' in name])"
@@ -369,7 +368,7 @@ def test_a_lesson_imports_its_own_exercises_alone():
 
 
 def test_each_lesson_has_two_to_four_exercises():
-    for source in lessons.lesson_sources():
+    for source in sources.lesson_sources():
         lesson = str(int(source.stem[:2]))
         assert 2 <= sum(number.split("_")[0] == lesson for number in FOUND) <= 4, source.stem
 
@@ -377,10 +376,10 @@ def test_each_lesson_has_two_to_four_exercises():
 @pytest.mark.parametrize("number", FOUND)
 def test_an_exercise_says_goal_level_minutes_and_hints(number):
     source = next(
-        path for path in lessons.lesson_sources() if int(path.stem[:2]) == int(number.split("_")[0])
+        path for path in sources.lesson_sources() if int(path.stem[:2]) == int(number.split("_")[0])
     )
     title = f"### Exercise {number.replace('_', '.')}: "
-    text = next(cell.source for cell in lessons.to_notebook(source).cells if title in cell.source)
+    text = next(cell.source for cell in sources.to_notebook(source).cells if title in cell.source)
     part = text[text.index(title) :]
     assert re.search(r"\*\*Goal:\*\* .+ \*\*Level [123] of 3, about \d+ minutes\.\*\*", part)
     hints = re.findall(r"<summary>Hint (\d)</summary>", part)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import chromium
+from ci.platforms import chromium
 from sdft_lib.experiments import continual
 from sdft_lib.lessons import report, tables
 from sdft_lib.lessons.figures import all as figures
@@ -108,7 +108,7 @@ def lesson_page(text: str) -> str:
     import nbformat
     import pandas
 
-    import measure
+    from ci.lessons import measure
 
     new, frame = nbformat.v4.new_output, pandas.DataFrame([row(text)])
     outputs = [
@@ -367,7 +367,7 @@ def test_nothing_asks_for_code_of_a_repository():
     root = Path(__file__).parents[2]
     files = (
         path
-        for pattern in ("sdft_lib/*.py", "ci/**/*.py", "notebooks/src/*.py")
+        for pattern in ("sdft_lib/**/*.py", "ci/**/*.py", "notebooks/src/*.py")
         for path in root.glob(pattern)
     )
     lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]

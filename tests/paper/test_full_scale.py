@@ -2,18 +2,15 @@
 public data.
 """
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "ci"))
+from ci.lessons import sources
+from sdft_lib import verify
+from sdft_lib.paper.suites import text_suite
 
-import lessons  # noqa: E402
-from sdft_lib import verify  # noqa: E402
-from sdft_lib.paper.suites import text_suite  # noqa: E402
-
-LESSON = lessons.SOURCES / "08_full_scale.py"
+LESSON = sources.SOURCES / "08_full_scale.py"
 
 
 @pytest.fixture
@@ -32,12 +29,12 @@ def run(parameters: dict, until: str) -> dict:
     parameters.
     """
     place: dict = {}
-    for cell in lessons.to_notebook(LESSON).cells:
+    for cell in sources.to_notebook(LESSON).cells:
         if cell.cell_type == "markdown" and until in cell.source:
             return place
-        if cell.cell_type == "code" and not lessons.is_setup(cell):
+        if cell.cell_type == "code" and not sources.is_setup(cell):
             exec(cell.source, place)
-            place |= parameters if "parameters" in lessons.tags_of(cell) else {}
+            place |= parameters if "parameters" in sources.tags_of(cell) else {}
     raise AssertionError(f"the lesson has no heading {until!r}")
 
 

@@ -12,9 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fault_steps
-import faults
-
+from ci.bench import fault_steps, faults
 from sdft_lib.storage.errors import SdftError
 
 # Size of the disk in KB (tmpfs), and of the largest file in KB (limit): each start but the last

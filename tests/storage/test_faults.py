@@ -19,14 +19,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and signals"
 
 def python(code, *arguments, **options):
     """Run a script that may import the library and the bench."""
-    paths = f"import sys; sys.path[:0] = {[str(ROOT / name) for name in ('', 'ci', 'ci/bench')]}\n"
+    paths = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     command = [sys.executable, "-c", paths + code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
 def test_twenty_kills_lose_nothing(tmp_path):
     done = python(
-        "import faults; sys.exit(faults.main(sys.argv[1:]))",
+        "from ci.bench import faults; sys.exit(faults.main(sys.argv[1:]))",
         "--quick",
         "--out",
         tmp_path / "faults.json",
@@ -51,7 +51,7 @@ def disk(tmp_path_factory):
     mounting is denied.
     """
     folder = tmp_path_factory.mktemp("disk")
-    script = f"import runpy; runpy.run_path({str(ROOT / 'tests' / 'full_disk.py')!r}, run_name='__main__')"
+    script = f"import runpy; runpy.run_path({str(ROOT / 'tests' / 'storage' / 'full_disk.py')!r}, run_name='__main__')"
     done = python(script, folder, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout) | {"tiny": folder / "tiny"}

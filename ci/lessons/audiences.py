@@ -1,0 +1,92 @@
+"""What each audience gets: exercises open for students; for readers solutions that a book folds,
+and nbgrader's marks.
+
+The marks are nbgrader's: `### BEGIN SOLUTION` and `### END SOLUTION` around the lines that a
+student is to write. A cell tagged `exercise` holds them; the cell tagged `check` after it calls
+`check.exercise_N_M`."""
+
+from __future__ import annotations
+
+import re
+
+from ci.lessons.sources import tags_of
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+CHECK = re.compile(r"\bcheck\.exercise_(\d+_\d+)\(")
+SCHEMA = 3  # of nbgrader's cell metadata
+
+
+def open_exercise(code: str) -> str:
+    """The code with nbgrader's own stub in place of each solution; ValueError if the marks are not
+    in pairs.
+    """
+    kept: list[str] = []
+    inside = False
+    for line in code.split("\n"):
+        if BEGIN in line:
+            if inside:
+                raise ValueError("a solution begins inside another")
+            inside = True
+            indent = re.match(r"\s*", line)[0]
+            kept += [indent + part for part in STUB]
+        elif END in line:
+            if not inside:
+                raise ValueError("a solution ends that did not begin")
+            inside = False
+        elif not inside:
+            kept.append(line)
+    if inside:
+        raise ValueError("a solution does not end")
+    return "\n".join(kept)
+
+
+def for_students(notebook):
+    """The notebook with every exercise open; nbgrader grades it like a copy that it released
+    itself.
+    """
+    for cell in graded(notebook).cells:
+        if cell.cell_type == "code":
+            cell.source = open_exercise(cell.source)
+    return notebook
+
+
+def for_readers(notebook):
+    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's
+    metadata.
+    """
+    for cell in graded(notebook).cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.metadata["tags"] = [*tags_of(cell), "hide-input"]
+    return notebook
+
+
+def graded(notebook):
+    """The notebook with nbgrader's metadata: an exercise is a cell to be solved, the check after it
+    worth a point.
+    """
+    exercise = None
+    for cell in notebook.cells:
+        if "exercise" in tags_of(cell):
+            exercise = cell
+        elif "check" in tags_of(cell) and (found := CHECK.search(cell.source)):
+            if exercise is not None:
+                exercise.metadata["nbgrader"] = marks(f"exercise_{found[1]}", solution=True)
+            cell.metadata["nbgrader"] = marks(f"check_{found[1]}", solution=False)
+            exercise = None
+    return notebook
+
+
+def marks(name: str, *, solution: bool) -> dict:
+    """nbgrader's description of one cell: to be written by the student, or locked and worth one
+    point.
+    """
+    described = {
+        "grade": not solution,
+        "grade_id": name,
+        "locked": not solution,
+        "schema_version": SCHEMA,
+        "solution": solution,
+        "task": False,
+    }
+    return described if solution else {**described, "points": 1}

@@ -1,0 +1,103 @@
+"""The quality of the lessons, checked without running them: text, code, outputs, links, spelling.
+
+    python3 -m ci.lessons.check_notebooks                      all copies of all lessons
+    python3 -m ci.lessons.check_notebooks notebooks/00*.ipynb  some of them
+
+Needs neither torch nor a network. That the copies are fresh is what `ci/build_notebooks.py --check`
+looks at."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ci import bootstrap
+
+ROOT = bootstrap.ROOT
+
+
+def notebooks(folder: Path = ROOT / "notebooks") -> list[Path]:
+    """Every copy of every lesson: reading copies, then those in `student/` and `instructor/`."""
+    return [
+        path
+        for part in ("", "student", "instructor")
+        for path in sorted((folder / part).glob("*.ipynb"))
+    ]
+
+
+def all_checks() -> list:
+    """Every check, a function (notebook, path) -> sentences."""
+    from ci.lessons import checks_links, checks_outputs, checks_text
+
+    return [*checks_text.CHECKS, *checks_outputs.CHECKS, *checks_links.CHECKS]
+
+
+def read(path: Path):
+    """(notebook, complaint): a valid notebook, or why it is none."""
+    import nbformat
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (OSError, ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
+        reason = (
+            str(error).strip().splitlines()[0][:150] if str(error).strip() else type(error).__name__
+        )
+        return None, f"is no valid notebook ({reason})"
+    return notebook, ""
+
+
+def check(path: Path) -> list[str]:
+    """What is wrong with one notebook, one sentence each."""
+    notebook, complaint = read(path)
+    if complaint:
+        return [complaint]
+    return [sentence for look in all_checks() for sentence in look(notebook, path)]
+
+
+def spelling(paths: list[Path]) -> list[str]:
+    """What codespell finds in the cells (not in the outputs: a model may write what it likes)."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(paths):
+            notebook, complaint = read(path)
+            if not complaint:
+                text = "\n".join(cell.source for cell in notebook.cells)
+                (Path(folder) / f"{number}.txt").write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "codespell_lib", folder]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode not in (0, 65) or done.stderr.strip():
+        return [f"codespell failed: {(done.stderr or done.stdout).strip()[-200:]}"]
+    found = []
+    for line in done.stdout.splitlines():
+        file, _, words = line.removeprefix(folder).strip("/\\").split(":", 2)
+        found.append(f"{shown(paths[int(file.removesuffix('.txt'))])}: misspelt: {words.strip()}")
+    return found
+
+
+def shown(path: Path) -> str:
+    """A path as seen from the repository."""
+    full = path.resolve()
+    return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all under notebooks/")
+    options = parser.parse_args()
+    bootstrap.ensure_venv()
+    paths = options.notebooks or notebooks()
+    wrong = [f"{shown(path)}: {sentence}." for path in paths for sentence in check(path)]
+    wrong += [f"{sentence}." for sentence in spelling(paths)]
+    print(
+        "\n".join(wrong) or f"{len(paths)} notebooks pass {len(all_checks())} checks and codespell."
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Checks of what a notebook holds besides text: outputs, images, metadata. Each returns what is
+wrong, in sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from ci.lessons.checks_text import of_kind, prose
+from ci.lessons.outputs import WIDGET
+from ci.lessons.sources import code_sha256, results_sha256
+
+PATHS = re.compile(
+    r"(?<![\w.~:/<>-])/(?:home|Users|root|tmp|mnt|opt|srv|var|work|workspace|content|usr|private|data)/[\w.-]+"
+    r"|\b[A-Za-z]:\\+(?:Users|Windows|Program|Temp)\w*"
+)
+LARGEST, LARGEST_IMAGE = (
+    500_000,
+    200_000,
+)  # bytes of a notebook; characters of an image in base64 (150 kB)
+MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(")
+ALLOWED = {"kernelspec", "language_info", "sdft"}
+ALLOWED_CELL = {"tags", "nbgrader"}
+EMPTY_ALT = {"", "image", "figure", "no description has been provided for this image"}
+
+
+class Images(HTMLParser):
+    """Collects the attributes of every <img>."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.found: list[dict] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.found.append(dict(attributes))
+
+
+def is_reading(path: Path) -> bool:
+    """Reading copies carry outputs; those in `student/` and `instructor/` do not."""
+    return path.parent.name not in ("student", "instructor")
+
+
+def outputs(notebook):
+    """(cell index, output) of every output."""
+    return [
+        (index, output)
+        for index, cell in of_kind(notebook, "code")
+        for output in cell.get("outputs", [])
+    ]
+
+
+def said(alt) -> bool:
+    """Whether an alternative text says anything."""
+    return str(alt or "").strip().lower() not in EMPTY_ALT
+
+
+def alt_text(notebook, path: Path) -> list[str]:
+    """Every image has words: in an output's metadata and as its plain text, in Markdown, in
+    HTML.
+    """
+    wrong = []
+    for index, output in outputs(notebook):
+        data, about = output.get("data", {}), output.get("metadata", {})
+        for kind in data:
+            if kind.startswith("image/") and not said(about.get(kind, {}).get("alt")):
+                wrong.append(f"cell {index}: an image among the outputs has no alternative text")
+            elif kind.startswith("image/") and not said(data.get("text/plain")):
+                wrong.append(
+                    f"cell {index}: an image among the outputs has no plain text beside it"
+                )
+        if any(not said(image.get("alt")) for image in Images(data.get("text/html", "")).found):
+            wrong.append(f"cell {index}: an <img> among the outputs has no alt")
+    for index, cell in of_kind(notebook, "markdown"):
+        text = prose(cell)
+        if any(not said(hit[1]) for hit in MARKDOWN_IMAGE.finditer(text)):
+            wrong.append(f"cell {index}: an image in the text has no alternative text")
+        if any(not said(image.get("alt")) for image in Images(text).found):
+            wrong.append(f"cell {index}: an <img> in the text has no alt")
+    return wrong
+
+
+def no_widgets(notebook, path: Path) -> list[str]:
+    """No widget state and no widget output: GitHub cannot show them."""
+    wrong = ["the notebook holds the state of widgets"] if "widgets" in notebook.metadata else []
+    return wrong + [
+        f"cell {index}: a widget among the outputs"
+        for index, output in outputs(notebook)
+        if WIDGET in output.get("data", {})
+    ]
+
+
+def metadata(notebook, path: Path) -> list[str]:
+    """Only metadata that somebody needs: anything else makes needless differences."""
+    unknown = sorted(set(notebook.metadata) - ALLOWED - {"widgets"})
+    wrong = [f"the notebook's metadata hold {name!r}" for name in unknown]
+    for index, cell in enumerate(notebook.cells):
+        wrong += [
+            f"cell {index}: its metadata hold {name!r}"
+            for name in sorted(set(cell.metadata) - ALLOWED_CELL)
+        ]
+    return wrong
+
+
+def no_paths(notebook, path: Path) -> list[str]:
+    """No absolute path of any machine, neither in cells nor in outputs."""
+    wrong = []
+    for index, cell in enumerate(notebook.cells):
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            texts.append(output.get("text", ""))
+            texts += [
+                value for kind, value in output.get("data", {}).items() if kind.startswith("text/")
+            ]
+        wrong += [
+            f"cell {index}: the absolute path {hit[0]!r}"
+            for text in texts
+            for hit in PATHS.finditer(str(text))
+        ]
+    return wrong
+
+
+def fresh(notebook, path: Path) -> list[str]:
+    """The outputs come from this very code and these recorded results, in one complete run; one in
+    fast mode is said to be that."""
+    record = notebook.metadata.get("sdft")
+    if not is_reading(path):
+        return ["a copy without outputs carries the record of a run"] if record else []
+    if not record:
+        return ["there is no record of a run: execute the lesson and build the copies"]
+    said = "outputs below are those of fast mode" in notebook.cells[0].source
+    known = record.get("mode") == "default" or (record.get("mode") == "fast" and said)
+    wrong = (
+        []
+        if known
+        else [f"the run was made in {record.get('mode')} mode, which its header does not say"]
+    )
+    if record.get("code_sha256") != code_sha256(notebook):
+        wrong.append("the outputs are stale: the code has changed since the run")
+    if record.get("results_sha256") != results_sha256(notebook):
+        wrong.append("the outputs are stale: data/results has changed since the run")
+    return wrong
+
+
+def run_order(notebook, path: Path) -> list[str]:
+    """Reading copies: cells ran from 1 to n and none failed. The others: nothing ran."""
+    code = [cell for _, cell in of_kind(notebook, "code")]
+    counts = [cell.get("execution_count") for cell in code]
+    if not is_reading(path):
+        ran = any(counts) or any(cell.get("outputs") for cell in code)
+        return ["a copy without outputs holds outputs or counts"] if ran else []
+    wrong = (
+        []
+        if counts == list(range(1, len(code) + 1))
+        else ["the cells did not run in order from 1 to n"]
+    )
+    return wrong + [
+        f"cell {index}: ended with {output.get('ename')}"
+        for index, output in outputs(notebook)
+        if output.output_type == "error"
+    ]
+
+
+def size(notebook, path: Path) -> list[str]:
+    """Small enough for GitHub to show: 500 kB a notebook, 150 kB an image."""
+    wrong = []
+    if path.exists() and path.stat().st_size > LARGEST:
+        wrong.append(
+            f"the notebook has {path.stat().st_size // 1000} kB, the limit is {LARGEST // 1000}"
+        )
+    return wrong + [
+        f"cell {index}: an image of more than {LARGEST_IMAGE * 3 // 4000} kB"
+        for index, output in outputs(notebook)
+        for kind, value in output.get("data", {}).items()
+        if kind.startswith("image/") and len(value) > LARGEST_IMAGE
+    ]
+
+
+CHECKS = (alt_text, no_widgets, metadata, no_paths, fresh, run_order, size)

@@ -1,0 +1,118 @@
+"""Every lesson in a real JupyterLab in a real browser, as a reader uses it; and the book.
+
+    python3 ci/run_tests.py --browser          all of it, from a clean machine that has a Chromium
+    python3 -m ci.platforms.browser 00 02 --only lab4    some lessons in one environment
+
+Three environments. lab4: the project's own JupyterLab and ipywidgets. lab3: JupyterLab 3.6 with
+ipywidgets 7.7.1. plain: JupyterLab without the extension for widgets, where each reading copy must
+be whole. Pictures, server logs and the notebooks as they were saved lie in build/browser/. Lessons
+run in fast mode and use what the cache holds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ci import bootstrap
+from ci.bootstrap import ROOT, say
+from ci.platforms import browser_place as place
+
+PARTS = ("checks", "plain", "lab4", "lab3", "book")
+TESTS = {"checks": "tests/ci/platforms/browser", "book": "tests/ci/book/test_book.py"}
+
+
+def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tuple[int, int]:
+    """(passed, failed): a lesson in an environment counts as one, and so does each of the two test
+    files.
+    """
+    tools = place.tools()
+    results = []
+    for part in parts:
+        results += [tests(tools, TESTS[part])] if part in TESTS else lessons(part, numbers)
+    return sum(results), len(results) - sum(results)
+
+
+def tests(tools: Path, path: str) -> bool:
+    """Run tests with Playwright at hand; one that skips here is a failure, as everything it needs
+    is installed.
+    """
+    report = place.HOME / "tests.xml"
+    report.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-rs",
+        f"--junitxml={report}",
+        path,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
+    )
+    return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
+
+
+def lessons(part: str, numbers: list[str] | None) -> list[bool]:
+    """Each lesson in one environment, one line each, with what is wrong below it."""
+    from playwright.sync_api import sync_playwright
+
+    from ci.platforms import browser_lesson, chromium
+    from sdft_lib.models import fetch
+
+    for model in ("smollm2-135m", "minilm"):
+        fetch(model)
+    python = place.environment("lab3", place.LAB3) if part == "lab3" else Path(sys.executable)
+    out, results = place.HOME / part, []
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sdft-") as folder, sync_playwright() as play:
+        folder = Path(folder) / "notebooks"
+        shutil.copytree(
+            ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("src", "__pycache__")
+        )
+        program = chromium.start(play)
+        with place.server(python, out / "jupyter", folder, widgets=part != "plain") as server:
+            for path in copies(folder, numbers):
+                start = time.monotonic()
+                found = browser_lesson.attempt(program, server, path, out, runs=part != "plain")
+                say(f"{part} {path.stem}: {found.summary()} ({time.monotonic() - start:.0f} s)")
+                say("\n".join(f"   {line}" for line in found.wrong)) if found.wrong else None
+                results.append(not found.wrong)
+        program.close()
+    return results
+
+
+def copies(folder: Path, numbers: list[str] | None) -> list[Path]:
+    """The reading copies, in order, of the lessons with these numbers (none given: of all)."""
+    return [
+        path
+        for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+        if not numbers or path.stem[:2] in numbers
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons (default: all)")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="this part; may be given again"
+    )
+    options = parser.parse_args()
+    bootstrap.ensure_venv()
+    passed, failed = run(options.numbers, tuple(options.only or PARTS))
+    say(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

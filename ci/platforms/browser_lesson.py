@@ -1,0 +1,174 @@
+"""One lesson in the browser: opened, run, its widgets used, saved; and what a reader would complain
+about.
+"""
+
+from __future__ import annotations
+
+import shutil
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci.lessons.outputs import WIDGET
+from ci.platforms import browser_page as lab
+from ci.platforms import browser_widgets
+
+RUN_LIMIT = 3600  # seconds that a lesson may take in fast mode, from an empty cache
+
+
+@dataclass
+class Found:
+    """What was seen of a lesson, counted, and what was wrong with it."""
+
+    cells: int = 0
+    figures: int = 0
+    widgets: int = 0
+    controls: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        seen = f"{self.cells} cells, {self.figures} figures, {self.widgets} widgets, {self.controls} controls"
+        return f"FAILED, {seen}" if self.wrong else seen
+
+
+def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
+    """Show a reading copy in a page of its own; with ``runs``, run it in fast mode and use its
+    widgets.
+    """
+    from playwright.sync_api import Error
+
+    found = Found()
+    context = program.new_context(viewport=lab.SIZE)
+    page = context.new_page()
+    heard, failed = lab.Listener(page), out / f"{path.stem}-failed.png"
+    failed.unlink(missing_ok=True)
+    try:
+        (run_lesson if runs else read_lesson)(page, server, path, out, found)
+    except (TimeoutError, Error) as error:
+        found.wrong.append(str(error).splitlines()[0][:300])
+        page.screenshot(path=failed)
+    finally:
+        context.close()
+        server.close_kernels()
+    found.wrong += heard.complaints
+    return found
+
+
+def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
+    """As it lies there, without running: every figure and table of the file is in the page."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    lab.open_notebook(page, server, path.name, len(notebook.cells))
+    lab.pictures(page, out / path.stem)  # scrolling also lets the browser decode all pictures
+    note(lab.look(page), notebook, found)
+
+
+def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
+    """Run all cells of a copy without outputs, compare with the reading copy, use the widgets,
+    save.
+    """
+    import nbformat
+
+    reading = prepare(path)
+    lab.open_notebook(page, server, path.name, len(reading.cells))
+    lab.run_all(page, RUN_LIMIT)
+    lab.pictures(page, out / path.stem)
+    cells = lab.look(page)
+    note(cells, reading, found)
+    found.wrong += not_run(cells)
+    for index in [place for place, cell in enumerate(cells) if cell["widgets"]]:
+        count, wrong = browser_widgets.try_widget(page, index)
+        page.screenshot(path=out / f"{path.stem}-widget-{index}.png")
+        found.controls += count
+        found.wrong += wrong
+    first = next(place for place, cell in enumerate(cells) if cell["code"])
+    found.wrong += filter(None, [lab.run_by_keyboard(page, first)])
+    lab.save(page)
+    shutil.copy(path, out / path.name)
+    saved = nbformat.read(path, as_version=4)
+    made = sum(
+        WIDGET in output.get("data", {})
+        for cell in saved.cells
+        for output in cell.get("outputs", [])
+    )
+    if made != found.widgets:
+        found.wrong.append(f"{made} widgets were made, and the page shows {found.widgets}")
+    found.wrong += not_whole(saved)
+
+
+def prepare(path: Path):
+    """Make the file a copy without outputs in fast mode, as papermill does it, and return the
+    reading copy with the cell that papermill added, so that the two match cell by cell."""
+    import nbformat
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from ci.run_tutorial import check_parameters
+
+    reading = load_notebook_node(str(path))
+    check_parameters(reading, path, {"fast": True})
+    reading = parameterize_notebook(reading, {"fast": True})
+    fresh = deepcopy(reading)
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(fresh, path)
+    return reading
+
+
+def note(cells: list[dict], notebook, found: Found) -> None:
+    """Count what the page shows, and complain about pictures that are broken and figures or tables
+    that are missing.
+    """
+    found.cells, found.widgets = len(cells), sum(cell["widgets"] for cell in cells)
+    found.figures = sum(len(cell["figures"]) for cell in cells)
+    for index, (shown, cell) in enumerate(zip(cells, notebook.cells)):
+        broken = [width for width in shown["figures"] + shown["pictures"] if not width]
+        found.wrong += [f"cell {index}: {len(broken)} broken pictures"] if broken else []
+        outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
+        figures = sum(any(kind.startswith("image/") for kind in data) for data in outputs)
+        tables = sum("<table" in str(data.get("text/html", "")) for data in outputs)
+        if len(shown["figures"]) < figures:
+            found.wrong.append(
+                f"cell {index}: {len(shown['figures'])} figures, and the reading copy has {figures}"
+            )
+        if shown["tables"] < tables:
+            found.wrong.append(
+                f"cell {index}: {shown['tables']} tables, and the reading copy has {tables}"
+            )
+
+
+def not_run(cells: list[dict]) -> list[str]:
+    """Code cells that did not run, or said something that no reader should see."""
+    wrong = []
+    for index, cell in enumerate(cells):
+        wrong += [f"cell {index} raised: {text.strip()[-200:]}" for text in cell["errors"]]
+        wrong += [f"cell {index} warned: {text.strip()[:200]}" for text in cell["stderr"]]
+        if cell["code"] and not cell["prompt"].isdigit():
+            wrong.append(f"cell {index} did not run")
+    return wrong
+
+
+def not_whole(executed) -> list[str]:
+    """Widgets of a saved notebook that no static figure or table comes before, in its cell or the
+    code cell above.
+    """
+    wrong, above = [], ""
+    for index, cell in enumerate(executed.cells):
+        if cell.cell_type != "code":
+            continue
+        outputs = [output.get("data", {}) for output in cell.outputs]
+        static = "".join(
+            f"{kind} {data[kind]}"
+            for data in outputs
+            if WIDGET not in data
+            for kind in ("image/png", "text/html")
+            if kind in data
+        )
+        if any(WIDGET in data for data in outputs) and not any(
+            word in static + above for word in ("image/png", "<table")
+        ):
+            wrong.append(f"the widget in cell {index} has no static figure or table before it")
+        above = static
+    return wrong

@@ -1,0 +1,204 @@
+"""What the browser test needs, in build/browser/: Playwright, an old JupyterLab, and servers that
+the test starts.
+
+Nothing is added to .venv. Environments are made once and again when their list of packages changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import site
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci import bootstrap
+from ci.bootstrap import ROOT, say, stop
+
+HOME = ROOT / "build" / "browser"
+PROJECT = site.getsitepackages()[0] if hasattr(site, "getsitepackages") else ""
+LAB3 = [
+    "jupyterlab==3.6.8",
+    "ipywidgets==7.7.1",
+    "jupyterlab-widgets==1.1.11",
+    "widgetsnbextension==3.6.10",
+    "notebook==6.5.7",
+]
+MANAGER = "@jupyter-widgets/jupyterlab-manager"
+START = 120  # seconds that a server may take until it answers
+# An old JupyterLab stays alone in its environment; only the kernel sees the project's packages,
+# behind its own.
+KERNEL = "import site; site.addsitedir({0!r}); from ipykernel.kernelapp import launch_new_instance as go; go()"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running JupyterLab: where it listens, its token, and the folder that it shows."""
+
+    url: str
+    token: str
+    folder: Path
+
+    def call(self, path: str, method: str = "GET"):
+        """The JSON that the server answers on ``/api/...``, None for an empty answer."""
+        request = urllib.request.Request(
+            f"{self.url}api/{path}", method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def close_kernels(self) -> None:
+        for session in self.call("sessions"):
+            self.call(f"sessions/{session['id']}", "DELETE")
+
+
+def python_of(venv: Path) -> Path:
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
+    """The Python of an environment with these packages; ``behind``: with the project's own after
+    them.
+    """
+    venv = home / name
+    stamp, made_from = venv / "made-from.json", [*packages, PROJECT if behind else "", sys.version]
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
+        return python_of(venv)
+    say(f"Making the environment {venv.relative_to(ROOT).as_posix()} (once; a few minutes) ...")
+    shutil.rmtree(venv, ignore_errors=True)
+    done = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
+    if done.returncode:
+        stop(f"Python could not make {venv}: {(done.stdout + done.stderr).strip()[-300:]}")
+    if behind:
+        write(packages_of(venv) / "project.pth", f"import site; site.addsitedir({PROJECT!r})\n")
+    bootstrap.run_pip(["install", *packages], python_of(venv))
+    write(stamp, json.dumps(made_from))
+    return python_of(venv)
+
+
+def packages_of(venv: Path) -> Path:
+    """The folder site-packages of an environment."""
+    return next(iter([*venv.glob("lib/python*/site-packages"), venv / "Lib" / "site-packages"]))
+
+
+def tools() -> Path:
+    """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this
+    process finds them.
+    """
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    python = environment(
+        "tools", ["-c", "constraints.txt", *extras["browser"], *extras["book"]], behind=True
+    )
+    folder = packages_of(python.parent.parent)
+    site.addsitedir(str(folder))
+    return folder
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
+    """Lay out a server's own settings in an empty folder; the variables that lead it there, and its
+    kernels.
+
+    No questions about news, none of the user's own settings; without ``widgets`` their extension is
+    switched off."""
+    news = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    write(
+        place
+        / "settings"
+        / "@jupyterlab"
+        / "apputils-extension"
+        / "notification.jupyterlab-settings",
+        json.dumps(news),
+    )
+    write(
+        place / "config" / "labconfig" / "page_config.json",
+        json.dumps({"disabledExtensions": {MANAGER: not widgets}}),
+    )
+    own = python.parent.parent == Path(sys.prefix)
+    start = ["-m", "ipykernel_launcher"] if own else ["-c", KERNEL.format(PROJECT)]
+    kernel = {
+        "argv": [str(python), *start, "-f", "{connection_file}"],
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    write(place / "data" / "kernels" / "python3" / "kernel.json", json.dumps(kernel))
+    write(place / "ipython" / "profile_default" / "ipython_kernel_config.py", "")
+    return {
+        "JUPYTER_CONFIG_DIR": str(place / "config"),
+        "JUPYTER_DATA_DIR": str(place / "data"),
+        "JUPYTER_PATH": str(place / "data"),
+        "JUPYTER_RUNTIME_DIR": str(place / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
+        "IPYTHONDIR": str(place / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+@contextlib.contextmanager
+def server(python: Path, place: Path, folder: Path, *, widgets: bool = True):
+    """A JupyterLab of this Python on ``folder``, with its settings and log in ``place``; ended on
+    leaving.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {
+        **os.environ,
+        **settings(place, python, widgets=widgets),
+        "JUPYTER_TOKEN": secrets.token_hex(16),
+    }
+    command = [
+        str(python),
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+    ]
+    running = Server(f"http://127.0.0.1:{port}/", own["JUPYTER_TOKEN"], folder)
+    with (place / "server.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=own, cwd=folder)
+        try:
+            wait_for(running, process, place / "server.log")
+            yield running
+            running.close_kernels()
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+
+
+def wait_for(running: Server, process: subprocess.Popen, log: Path) -> None:
+    """Return when the server answers; end the program with its log's last lines if it does not."""
+    end = time.monotonic() + START
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            running.call("status")
+            return
+        time.sleep(0.5)
+    say("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]))
+    stop("JupyterLab did not start (the last lines of its log are above).")

@@ -1,0 +1,214 @@
+"""nbgrader itself makes an assignment of every lesson, collects two submissions, and grades them.
+
+    python3 ci/run_tests.py --classroom   all lessons, from a clean machine
+    python3 -m ci.platforms.classroom 00 08         some of them
+
+The source of an assignment is the instructor's copy. What nbgrader releases must be our student
+copy. One submission is that release with all exercises solved and gets every point, the other is
+our own student copy, as handed out, and gets none. The course is set up as an instructor would,
+with notebooks/instructor/nbgrader_config.py: it grades what stands from the first exercise on.
+Lesson 00 is graded once more in a course without any settings, where nbgrader runs all of its cells
+with the model. Everything lies in build/classroom/."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ci import bootstrap
+from ci.bootstrap import ROOT, say
+from ci.lessons.sources import NOTEBOOKS, is_exercise, lesson_sources
+from ci.platforms import browser_place as place
+
+HOME = ROOT / "build" / "classroom"
+PACKAGES = ["-c", "constraints.txt", "nbgrader==0.9.6"]
+CONFIG = NOTEBOOKS / "instructor" / "nbgrader_config.py"
+NAMES = r"--FileNameCollectorPlugin.named_regexp=.*[/\\](?P<student_id>\w+)-(?P<file_id>\w+)"
+TESTS = ("tests/ci/lessons/test_copies.py", "tests/ci/platforms/test_classroom.py")
+LIMIT = "--Execute.timeout=1200"  # seconds a cell of a whole lesson may take
+
+
+def run(numbers: list[str] | None = None) -> tuple[int, int]:
+    """(passed, failed): the tests of the copies, each lesson once, and lesson 00 once more as a
+    whole.
+    """
+    from sdft_lib.models import fetch
+
+    python = place.environment("venv", PACKAGES, behind=True, home=HOME)
+    names = [path.stem for path in lesson_sources() if not numbers or path.stem[:2] in numbers]
+    course, whole = new_course(HOME / "course", CONFIG), new_course(HOME / "whole")
+    results = [preprocessors(python), *(attempt(python, course, name) for name in names)]
+    if names[0].startswith("00"):
+        fetch("smollm2-135m")
+        results.append(attempt(python, whole, names[0]))
+    return sum(results), len(results) - sum(results)
+
+
+def preprocessors(python: Path) -> bool:
+    """The tests that need nbgrader, with their neighbours; one that skips here is a failure."""
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *TESTS]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    fine = done.returncode == 0 and "SKIPPED" not in done.stdout
+    say(f"{' and '.join(TESTS)} with nbgrader: passed" if fine else done.stdout[-1500:])
+    return fine
+
+
+def new_course(folder: Path, config: Path | None = None) -> Path:
+    """An empty course."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if config:
+        shutil.copy(config, folder)
+    return folder
+
+
+def attempt(python: Path, course: Path, name: str) -> bool:
+    """Take one lesson through the course; one line says how it went, with what is wrong below
+    it.
+    """
+    start = time.monotonic()
+    settings = course / CONFIG.name
+    what = f"{name}{'' if settings.exists() else ', all of its cells'}"
+    try:
+        wrong, points = (
+            release(python, course, name),
+            exercises_in(NOTEBOOKS / "student" / f"{name}.ipynb"),
+        )
+        wrong += graded(python, course, name, points)
+    except subprocess.CalledProcessError as error:
+        wrong = (error.stdout or "").strip().splitlines()[-12:]
+    say(
+        f"{what}: {'FAILED' if wrong else f'released, collected, graded: {points} of {points} points, and 0'} "
+        f"({time.monotonic() - start:.0f} s)"
+    )
+    say("\n".join(f"   {line}" for line in wrong)) if wrong else None
+    return not wrong
+
+
+def release(python: Path, course: Path, name: str) -> list[str]:
+    """Let nbgrader make the release of a lesson; how it differs from our student copy, of which it
+    shows the exercises alone where the course has no settings."""
+    shutil.copytree(
+        NOTEBOOKS / "instructor", course / "source" / name, ignore=only(f"{name}.ipynb")
+    )
+    nbgrader(python, course, "generate_assignment", name)
+    theirs, ours = (
+        read(course / "release" / name / f"{name}.ipynb"),
+        read(NOTEBOOKS / "student" / f"{name}.ipynb"),
+    )
+    if not (course / CONFIG.name).exists():
+        for notebook in (theirs, ours):
+            notebook.cells = [cell for cell in notebook.cells if is_exercise(cell)]
+    if len(theirs.cells) != len(ours.cells):
+        return [
+            f"nbgrader releases {len(theirs.cells)} cells, and the student copy has {len(ours.cells)}"
+        ]
+    pairs = zip(theirs.cells, ours.cells, strict=True)
+    return [
+        f"cell {mine.id} is not that of the student copy"
+        for cell, mine in pairs
+        if cell.source.strip() != mine.source.strip()
+    ]
+
+
+def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
+    """Hand in both submissions, let nbgrader collect and grade them; what is wrong with the points
+    they got.
+    """
+    archive = course / "downloaded" / name / "archive"
+    archive.mkdir(parents=True)
+    write(solved(course, name), archive / f"solved-{name}.ipynb")
+    shutil.copy(NOTEBOOKS / "student" / f"{name}.ipynb", archive / f"untouched-{name}.ipynb")
+    nbgrader(python, course, "zip_collect", name, NAMES)
+    more = [] if (course / CONFIG.name).exists() else [LIMIT]
+    nbgrader(python, course, "autograde", name, *more)
+    nbgrader(python, course, "export", "--to=grades.csv")
+    rows = csv.DictReader((course / "grades.csv").read_text(encoding="utf-8").splitlines())
+    got = {
+        row["student_id"]: f"{row['score']} of {row['max_score']}"
+        for row in rows
+        if row["assignment"] == name
+    }
+    wanted = {"solved": f"{points:.1f} of {points:.1f}", "untouched": f"0.0 of {points:.1f}"}
+    return [
+        f"the submission {student} got {got.get(student)} points, not {line}"
+        for student, line in wanted.items()
+        if got.get(student) != line
+    ]
+
+
+def solved(course: Path, name: str):
+    """The release with the instructor's solutions in place of the stubs."""
+    notebook = read(course / "release" / name / f"{name}.ipynb")
+    solutions = {
+        cell.id: cell.source for cell in read(NOTEBOOKS / "instructor" / f"{name}.ipynb").cells
+    }
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = solutions[cell.id]
+    return notebook
+
+
+def exercises_in(copy: Path) -> int:
+    return sum(cell.metadata.get("nbgrader", {}).get("grade", False) for cell in read(copy).cells)
+
+
+def only(name: str):
+    """What shutil.copytree is to leave out: all but one file."""
+    return lambda folder, names: [other for other in names if other != name]
+
+
+def read(path: Path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def write(notebook, path: Path) -> None:
+    import nbformat
+
+    nbformat.write(notebook, path)
+
+
+def nbgrader(python: Path, course: Path, *arguments: str) -> None:
+    """Run one command of nbgrader in the course, without the user's own settings;
+    CalledProcessError if it fails.
+    """
+    folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+    own = {
+        f"JUPYTER_{name}_DIR": str(HOME / "jupyter" / folder) for name, folder in folders.items()
+    }
+    own |= {
+        "IPYTHONDIR": str(HOME / "ipython"),
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    own |= {
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    subprocess.run(
+        [str(python), "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=os.environ | own,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def main() -> int:
+    bootstrap.ensure_venv()
+    passed, failed = run(sys.argv[1:])
+    say(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The tutorial on Binder and in GitHub Codespaces: their files, made from environment.yml, and the
+links in the README.
+
+`python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU,
+so both take the CPU build of PyTorch, and both fetch the models while they are being made."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from ci.bootstrap import CPU_INDEX, ROOT
+from ci.lessons.sources import lesson_sources, repository
+
+BEGIN, END = "<!-- cloud:begin -->", "<!-- cloud:end -->"
+ENVIRONMENT = ROOT / "environment.yml"
+BINDER, CODESPACES = (
+    ROOT / ".binder" / "environment.yml",
+    ROOT / ".devcontainer" / "devcontainer.json",
+)
+HEAD = """# Made from environment.yml by ci/build_notebooks.py: change that file.
+# pip looks for its paths from this folder on.
+"""
+IMAGE = "mcr.microsoft.com/devcontainers/miniconda:3"
+
+
+def binder() -> str:
+    """environment.yml as seen from `.binder/`, with the CPU build of PyTorch."""
+    lines = [
+        line
+        for line in ENVIRONMENT.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
+    text = HEAD + "\n".join(lines) + "\n"
+    pins = re.search(r"^( *- )-c constraints\.txt$", text, re.M)
+    text = text.replace(
+        pins[0], f"{pins[1]}--extra-index-url {CPU_INDEX}\n{pins[1]}-c ../constraints.txt"
+    )
+    return re.sub(r"^( *- )-e \.(?= )", r"\1-e ..", text, flags=re.M)
+
+
+def codespaces() -> str:
+    """A container that makes the conda environment of environment.yml and opens the first lesson in
+    its kernel.
+    """
+    name = re.search(r"^name: (\S+)$", ENVIRONMENT.read_text(encoding="utf-8"), re.M)[1]
+    place = f"/opt/conda/envs/{name}"
+    container = {
+        "name": name,
+        "image": IMAGE,
+        "hostRequirements": {"cpus": 2, "memory": "8gb"},
+        "containerEnv": {"PIP_EXTRA_INDEX_URL": CPU_INDEX},
+        "updateContentCommand": f"conda env create --yes --file {ENVIRONMENT.name}",
+        "postCreateCommand": f"{place}/bin/sdft fetch",
+        "customizations": {
+            "codespaces": {"openFiles": [f"notebooks/student/{lesson_sources()[0].stem}.ipynb"]},
+            "vscode": {
+                "extensions": ["ms-python.python", "ms-toolsai.jupyter"],
+                "settings": {"python.defaultInterpreterPath": f"{place}/bin/python"},
+            },
+        },
+    }
+    return json.dumps(container, indent=2) + "\n"
+
+
+def links() -> str:
+    """The two links as Markdown, to this repository and branch."""
+    slug, branch = repository()
+    lab = f"https://mybinder.org/v2/gh/{slug}/{quote(branch, safe='')}?urlpath=lab/tree/notebooks/student"
+    return f"[Open in Binder]({lab}) | [Open in Codespaces](https://codespaces.new/{slug}?ref={quote(branch, safe='')})"
+
+
+def pages() -> dict[Path, str]:
+    """The files of both places, with the text they should have."""
+    return {BINDER: binder(), CODESPACES: codespaces()}

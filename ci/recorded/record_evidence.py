@@ -1,0 +1,205 @@
+"""The frontier figure and the matched comparison of the recorded grid, into data/results/ and the
+README.
+
+python3 -m ci.recorded.record_evidence           rebuild both from data/results/tickets.jsonl
+python3 -m ci.recorded.record_evidence --check   change nothing; exit 1 if the README's part does not follow from that file
+"""
+
+import sys
+
+from ci.recorded import record_run
+
+ROOT = record_run.ROOT
+RECORD = ROOT / "data" / "results" / "tickets.jsonl"
+FIGURE = ROOT / "data" / "results" / "frontier.png"
+BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
+HEAD = "## The same with several training seeds, and with other methods"
+FEWEST = 3  # training seeds from which on a method is compared
+UNCLEAR = "no difference is shown"  # these three are words of ``recorded.shown``
+FACTS = {
+    "sdft is higher": "SDFT keeps more facts than",
+    "sdft is lower": "SDFT keeps fewer facts than",
+    UNCLEAR: "No difference is shown from",
+}
+SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
+
+
+def recorded():
+    """Items of the methods that have at least FEWEST seeds, and of the seed model."""
+    from sdft_lib.experiments.recorded import recorded as read
+
+    frame = read()
+    seeds = frame[frame["method"] != "seed"].groupby("method")["seed"].nunique()
+    return frame[frame["method"].isin(["seed", *seeds[seeds >= FEWEST].index])]
+
+
+def at_the_end(frame) -> list[str]:
+    """Mean test scores before training and after all of it, with the lowest and the highest seed,
+    as a table.
+    """
+    last = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0.0, 1.0])]
+    seeds = last.groupby(["method", "suite", "seed"])["score"].mean()
+    counts = last.groupby("suite")["id"].nunique()
+    lines = [
+        "| after training | " + " | ".join(f"{suite} ({counts[suite]})" for suite in SUITES) + " |",
+        "| --- |" + " --- |" * len(SUITES),
+    ]
+    for method in frame["method"].unique():
+        cells = [seeds[method, suite] for suite in SUITES]
+        told = [
+            f"{x.mean():.2f}" + (f" ({x.min():.2f}–{x.max():.2f})" if len(x) > 1 else "")
+            for x in cells
+        ]
+        lines.append(f"| {method} | " + " | ".join(told) + " |")
+    return lines
+
+
+def compared(frame):
+    """SDFT against every other method, SFT stopped early among them."""
+    from sdft_lib.experiments.recorded import against, with_stopped
+
+    return against(with_stopped(frame), "sdft")
+
+
+def apart(table) -> list[str]:
+    """Methods whose task scores on test differ from SDFT's: what they kept cannot be compared."""
+    from sdft_lib.experiments.recorded import shown
+
+    task = table[table["suite"] == "task"]
+    return [row.b for row in task.itertuples() if shown(row) != UNCLEAR]
+
+
+def in_words(table) -> list[str]:
+    """What a table of ``compared`` says, in sentences that follow from its intervals."""
+    from sdft_lib.experiments.recorded import shown
+
+    aside, found = apart(table), {}
+    for row in table[(table["suite"] == "facts") & ~table["b"].isin(aside)].itertuples():
+        found.setdefault(shown(row), []).append(row.b)
+    lines = [f"- {start} {listed(found[says])}." for says, start in FACTS.items() if says in found]
+    return lines + (
+        [f"- Not compared, since the task scores differ on test: {listed(aside)}."] if aside else []
+    )
+
+
+def listed(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def in_a_row() -> list[str]:
+    """What the recorded runs of three tasks one after the other say: a sentence for each pair,
+    order and measure.
+    """
+    from sdft_lib.experiments import stage_tables
+
+    frame = stage_tables.recorded()
+    if frame.empty:
+        return []
+    table = stage_tables.versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
+    lines = [
+        "",
+        "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
+        "after they were trained; all intervals hold together at 95 %):",
+        "",
+    ]
+    for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
+        lines += [f"- {order}", *(f"  - {stage_tables.in_words(row)}" for row in part.itertuples())]
+    return lines
+
+
+def matched(table) -> list[str]:
+    """SDFT minus each other method where both learnt equally much on dev, in Markdown, each row
+    with what it shows.
+    """
+    from sdft_lib.experiments.recorded import shown
+
+    lines = [
+        "| SDFT minus | suite | items | seeds | SDFT | other | difference | shows | shares of training |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    aside = apart(table)
+    for r in table.itertuples():
+        says = shown(r) + (
+            ", but not at equal learning" if r.b in aside and r.suite != "task" else ""
+        )
+        lines.append(
+            f"| {r.b} | {r.suite} | {r.n} | {r.seeds} | {r.mean_a:.2f} | {r.mean_b:.2f} | "
+            f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f}) | {says} | {r.checkpoints} |"
+        )
+    return lines
+
+
+def block(frame) -> str:
+    """The README's part on the recorded grid, from the file alone; empty until two methods have
+    enough seeds.
+    """
+    if frame["method"].nunique() < 3:
+        return ""
+    from sdft_lib.experiments.frontier import points
+    from sdft_lib.lessons.figures.all import frontier as draw
+
+    table, facts = compared(frame), [line["facts"] for line in lines_of_facts()]
+    seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
+    hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
+    codes = sorted({each["code"] for each in facts})
+    days = sorted({each["made"][:10] for each in facts})
+    days = list(dict.fromkeys((days[0], days[-1])))
+    return "\n".join(
+        [
+            f"![{draw(points(frame, 'facts')).alt}](data/results/frontier.png)",
+            "",
+            f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.",
+            "",
+            *at_the_end(frame),
+            "",
+            "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
+            "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
+            "intervals hold together at 95 %):",
+            "",
+            *matched(table),
+            "",
+            "`sft-stopped` is SFT at a quarter or half of its training. In words, where both learnt equally much:",
+            "",
+            *in_words(table),
+            *in_a_row(),
+            "",
+            f"Intervals cover items, not seeds. Recorded {' to '.join(days)} with "
+            f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "
+            f"by `{facts[0]['command'].split(' --method')[0]}`; the cells were made by {len(codes)} version(s) of the code "
+            f"({', '.join(codes)}). This part is made by `python3 -m ci.recorded.record_evidence`.",
+        ]
+    )
+
+
+def readme_with(frame) -> str:
+    """The README's text with the block of a table of items."""
+    text = block(frame)
+    return record_run.readme_between(BEGIN, END, f"{HEAD}\n\n{text}" if text else "")
+
+
+def lines_of_facts() -> list[dict]:
+    from sdft_lib.storage.files import read_jsonl
+
+    return [line for line in read_jsonl(RECORD) if "facts" in line]
+
+
+def main() -> int:
+    check = record_run.only_check(__doc__)
+    frame = recorded()
+    readme = readme_with(frame)
+    if not check:
+        from sdft_lib.experiments.frontier import points
+        from sdft_lib.lessons.figures import all as figures
+
+        if HEAD in readme:
+            figures.save(figures.frontier(points(frame, "facts")), FIGURE)
+        (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
+    return record_run.compared(
+        readme,
+        "The README's evidence follows from data/results/tickets.jsonl.",
+        "README.md: its part on the recorded grid differs from data/results: run ci/recorded/record_evidence.py.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,14 +4,16 @@ SFT and SDFT differ in one thing: the column that is trained on. Rows, order, st
 the same."""
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from sdft_lib.chat import check_room, render
 from sdft_lib.decoding.prefix import collate, shareable
+from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.errors import SdftError, quiet_transformers
 from sdft_lib.storage.files import read_jsonl, write_jsonl, write_text
 from sdft_lib.storage.processes import common, world
@@ -27,6 +29,8 @@ from sdft_lib.training.weights import (
 )
 
 VERSION = 1  # raise it when a change of code changes what is trained
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -41,47 +45,26 @@ class TrainConfig:
     alone (lesson 08): ``checkpointing`` computes a layer's activations again when they are needed,
     ``parts`` is how many parts of a batch go through the model one after the other."""
 
-    rank: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
-    learning_rate: float = 5e-4
-    epochs: int = 2
-    batch_size: int = 8
-    warmup: float = 0.05
-    seed: int = 0
-    anchor: float = 0.0
-    keep: tuple[float, ...] = ()
+    rank: Count = 8
+    alpha: Count = 16
+    dropout: Share = 0.0
+    targets: Annotated[tuple[str, ...], Meta(min_length=1)] = ("q_proj", "v_proj")
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 5e-4
+    epochs: Count = 2
+    batch_size: Count = 8
+    warmup: Share = 0.05
+    seed: Annotated[int, Meta(ge=0)] = 0
+    anchor: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    keep: tuple[Annotated[float, Meta(gt=0, lt=1)], ...] = ()
     full: bool = False
     checkpointing: bool = False
-    parts: int = 1
+    parts: Count = 1
 
     def __post_init__(self):
-        if not 0 <= self.anchor < math.inf:
-            raise SdftError(f"anchor is {self.anchor}; give a weight of at least 0.")
-        if not all(0 < share < 1 for share in self.keep):
-            raise SdftError(
-                f"keep is {self.keep}; give shares of the training above 0 and under 1."
-            )
-        for name in ("rank", "alpha", "epochs", "batch_size", "parts"):
-            if not isinstance(value := getattr(self, name), int) or value < 1:
-                raise SdftError(f"{name} is {value}; give a whole number of at least 1.")
+        check_fields(self)
         if self.batch_size % self.parts:
             raise SdftError(
                 f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor."
-            )
-        if not 0 < self.learning_rate <= 1:  # NaN fails this too
-            raise SdftError(
-                f"the learning rate is {self.learning_rate}; give a positive number up to 1, such as 5e-4."
-            )
-        for name in ("warmup", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SdftError(
-                    f"{name} is {getattr(self, name)}; give a share of at least 0 and under 1."
-                )
-        if isinstance(self.targets, str) or not self.targets:
-            raise SdftError(
-                f"targets is {self.targets!r}; give a tuple of layer names such as ('q_proj', 'v_proj')."
             )
 
 

@@ -1,16 +1,19 @@
 """A grid of runs as a TOML file: which methods, how many seeds, what is scored when (lesson 05)."""
 
 import re
-import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from sdft_lib.data import PROBES, load_task
 from sdft_lib.experiments.methods import METHODS
 from sdft_lib.experiments.stages import REHEARSED, tasks_of
+from sdft_lib.formats.toml import check_known, from_table, read_toml
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.train import TrainConfig
+from sdft_lib.train import Count, TrainConfig
 
 ALONG = ("dev", "task", *PROBES)
 
@@ -28,22 +31,20 @@ class Recipe:
     task: str = "tickets"
     model: str = "smollm2-135m"
     template: str = "opening"
-    rows: int | None = None
-    methods: tuple[str, ...] = tuple(METHODS)
-    seeds: tuple[int, ...] = (0,)
+    rows: Count | None = None
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = tuple(METHODS)
+    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
     keep: tuple[float, ...] = ()
     along: tuple[str, ...] = ("dev", "task", "facts", "safety")
-    limits: dict | None = None
+    limits: dict[str, Count] | None = None
     training: dict | None = None
     orders: tuple[str, ...] = ()
     sweep: tuple[dict, ...] = ()
 
     def config(self, seed: int, **changes) -> TrainConfig:
         """The training settings of one seed; ``changes`` are those of a sweep."""
-        settings = {"keep": self.keep} | (self.training or {}) | changes
-        if isinstance(settings.get("targets"), list):
-            settings["targets"] = tuple(settings["targets"])
-        return TrainConfig(**settings, seed=seed)
+        settings = {"keep": self.keep} | (self.training or {}) | changes | {"seed": seed}
+        return from_table(settings, TrainConfig, "training")
 
     @property
     def settings(self) -> dict:
@@ -68,33 +69,19 @@ def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe. Raises SdftError naming the file and the entry that is wrong."""
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SdftError(f"{path}: there is no such recipe; data/recipes holds ours.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SdftError(f"{path}: this is not a TOML file that can be read ({error}).") from None
-    known = {field.name for field in fields(Recipe)}
-    if unknown := sorted(set(values) - known):
-        raise SdftError(
-            f'{path}: entry "{unknown[0]}" is not known; use {", ".join(sorted(known))}.'
-        )
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-    methods = {"methods": tuple(REHEARSED)} if values.get("orders") else {}
-    recipe = Recipe(**{"name": path.stem} | methods | values)
+    if not path.exists():
+        raise SdftError(f"{path}: there is no such recipe; data/recipes holds ours.")
+    values = read_toml(path)
+    methods = REHEARSED if values.get("orders") else METHODS
+    recipe = from_table({"name": path.stem, "methods": list(methods)} | values, Recipe, path)
     if not re.fullmatch(r"[\w-]+", recipe.name):
         raise SdftError(
             f'{path}: name "{recipe.name}" is to become a file name; use letters, digits, - and _.'
         )
-    methods = REHEARSED if recipe.orders else METHODS
-    if wrong := [name for name in recipe.methods if name not in methods]:
-        raise SdftError(f'{path}: method "{wrong[0]}" is not known here; use {", ".join(methods)}.')
-    if wrong := [name for name in recipe.along if name not in ALONG]:
-        raise SdftError(f'{path}: "{wrong[0]}" in along is no suite; use {", ".join(ALONG)}.')
-    if not recipe.seeds or not recipe.methods:
-        raise SdftError(f"{path}: name at least one method and one seed.")
+    for name in recipe.methods:
+        check_known(name, methods, f"{path}: method")
+    for name in (*recipe.along, *(recipe.limits or {})):
+        check_known(name, ALONG, f"{path}: suite")
     for order in recipe.orders:
         check_order(order, path)
     check_training(recipe, path)
@@ -118,10 +105,5 @@ def check_training(recipe: Recipe, path: Path) -> None:
         for seed in recipe.seeds:
             for changes in recipe.sweep or ({},):
                 recipe.config(seed, **changes)
-    except TypeError:
-        known = sorted({field.name for field in fields(TrainConfig)} - {"seed", "keep"})
-        raise SdftError(
-            f"{path}: [training] holds an unknown entry; use {', '.join(known)}."
-        ) from None
     except SdftError as error:
         raise SdftError(f"{path}: {error}") from None

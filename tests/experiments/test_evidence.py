@@ -45,18 +45,34 @@ def test_our_recipes_are_valid():
     [
         ("rows = [", "TOML"),
         ("lines = 3", '"lines" is not known'),
-        ('methods = ["dpo"]', '"dpo" is not known here'),
+        ("row = 3", 'did you mean "rows"?'),
+        ("rows = -5", '"rows" is -5; give a whole number of at least 1'),
+        ("rows = true", '"rows" is True; give a whole number'),
+        ('methods = ["dpo"]', '"dpo" is not known'),
+        ('methods = ["sdf"]', 'did you mean "sdft"?'),
+        ("methods = []", '"methods" is []'),
         ('along = ["poems"]', '"poems"'),
-        ("seeds = []", "at least one"),
-        ("[training]\nspeed = 3", "unknown entry"),
-        ("[training]\nlearning_rate = -1.0", "learning rate"),
+        ("limits = {poems = 3}", '"poems"'),
+        ("limits = {facts = 0}", "at least 1"),
+        ("seeds = []", "at least 1"),
+        ('seeds = "abc"', "give a list, not text"),
+        ("seeds = [0, -1]", "at least 0 at seeds[1]"),
+        ("[training]\nspeed = 3", 'training: entry "speed" is not known'),
+        ("[training]\nlearning_rates = 0.1", 'did you mean "learning_rate"?'),
+        ("[training]\nlearning_rate = -1.0", '"learning_rate" is -1.0; give a number above 0'),
+        ("[training]\nlearning_rate = 3", '"learning_rate" is 3; give a number of at most 1'),
+        ("[training]\nlearning_rate = nan", "learning_rate"),
+        ('[training]\nfull = "no"', "\"full\" is 'no'; give true or false, not text"),
+        ("[training]\nepochs = true", '"epochs" is True; give a whole number'),
+        ("[training]\ntargets = []", '"targets" is []'),
+        ("training = 3", "give a table"),
         ("keep = [1.5]", "keep"),
         ('name = "../up"', "file name"),
         ('orders = ["tickets"]', "two or more"),
         ('orders = ["tickets-tickets"]', "different"),
         ('orders = ["tickets-poems"]', "poems"),
-        ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', "known here"),
-        ('methods = ["replay"]', "known here"),
+        ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', '"sft-slow" is not known'),
+        ('methods = ["replay"]', '"replay" is not known'),
     ],
 )
 def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
@@ -129,7 +145,7 @@ def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
     )
     assert (
         done.exit_code == 2
-        and "at least one" in done.stderr
+        and '"seeds" is []' in done.stderr
         and not (tmp_path / "results").exists()
     )
 
@@ -233,7 +249,7 @@ def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, 
 
 
 def test_a_sweep_with_an_unknown_setting_is_refused(tmp_path):
-    with pytest.raises(SdftError, match="unknown entry"):
+    with pytest.raises(SdftError, match='entry "speed" is not known'):
         recipes.load_recipe(write(tmp_path, "[[sweep]]\nspeed = 3\n"))
 
 

@@ -1,0 +1,76 @@
+"""Tables that people write by hand: recipes, templates, wordings, training settings (lesson 05).
+
+A table becomes a frozen dataclass; the types of its fields say what each entry may be (msgspec).
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar, get_type_hints
+
+import msgspec
+
+from sdft_lib.storage.errors import SdftError
+
+T = TypeVar("T")
+TYPES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+SIGNS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "under"}
+WORDS = TYPES | {"array": "a list", "object": "a table"} | SIGNS
+
+
+def read_toml(path: Path) -> dict:
+    """The table in a TOML file (UTF-8, with or without a byte order mark). Raises SdftError."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
+        raise SdftError(f"{path}: this is not a TOML file that can be read ({error}).") from None
+
+
+def from_table(values: dict, kind: type[T], where: str | Path) -> T:
+    """``values`` as a ``kind``, a dataclass. ``where`` is the file, or the table in it.
+
+    Raises SdftError for an entry that is unknown, missing, of another type or out of its range.
+    """
+    for name in values:
+        check_known(name, [field.name for field in fields(kind)], f"{where}: entry")
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise SdftError(f"{where}: {in_words(error, values)}") from None
+
+
+def check_fields(record) -> None:
+    """Raise SdftError unless each field of a dataclass fits its type, as ``from_table`` does."""
+    kinds = get_type_hints(type(record), include_extras=True)
+    values = {name: getattr(record, name) for name in kinds}
+    for name, value in values.items():
+        values[name] = float(value) if isinstance(value, float) else value  # numpy's among them
+    try:
+        msgspec.convert(values, msgspec.defstruct("Fields", list(kinds.items())))
+    except msgspec.ValidationError as error:
+        raise SdftError(in_words(error, values)) from None
+
+
+def check_known(name: str, known: Iterable[str], what: str) -> None:
+    """Raise SdftError unless ``name`` is one of ``known``; it says the nearest one and them all."""
+    if name not in (known := list(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f' (did you mean "{near[0]}"?)' if near else ""
+        raise SdftError(f'{what} "{name}" is not known{meant}; use {", ".join(known)}.')
+
+
+def in_words(error: msgspec.ValidationError, values: dict) -> str:
+    """What msgspec found wrong in ``values``, in plain words."""
+    if isinstance(error.__cause__, SdftError):  # a dataclass refused itself
+        return str(error.__cause__)
+    problem, _, path = str(error).replace("`", "").replace(" | null", "").partition(" - at $")
+    if missing := re.search("missing required field (.+)", problem):
+        return f'"{missing[1]}" is missing.'
+    name, item = re.match(r"\.(\w+)(\[\d+\])?", path).groups()
+    for word, plain in WORDS.items():
+        problem = re.sub(rf" {word}(?!\S*\w)", f" {plain}", problem)
+    wanted = problem.removeprefix("Expected ").replace(", got", ", not")
+    return f'"{name}" is {values[name]!r}; give {wanted}{f" at {name}{item}" if item else ""}.'

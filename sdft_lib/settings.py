@@ -5,7 +5,9 @@ Every value was chosen on development items, never on test items.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from sdft_lib.storage.store import cache_dir
 from sdft_lib.train import TrainConfig
 
 
@@ -22,6 +24,11 @@ class Settings:
     train_rows: int
     training: TrainConfig
     limits: dict = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything that is fetched or computed is kept (lesson 00)."""
+        return cache_dir()
 
 
 def lesson_settings(

@@ -34,12 +34,12 @@ def check_figure(tmp_path):
     """A check of a figure: its words stand in the alt text, it has a caption, and its file is an
     image of some size.
     """
-    from sdft_lib.lessons.figures import all as figures
+    from sdft_lib.lessons.figures.style import save
 
     def check(shown, said) -> None:
         assert all(words in shown.alt for words in said), shown.alt
         assert shown.caption and "\n" not in shown.alt
-        path = figures.save(shown, tmp_path / "new" / "figure.png")
+        path = save(shown, tmp_path / "new" / "figure.png")
         assert path.read_bytes().startswith(b"\x89PNG") and 5_000 < path.stat().st_size < 150_000
 
     return check

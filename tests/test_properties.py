@@ -18,7 +18,7 @@ from sdft_lib.answers.numbers import (
 )
 from sdft_lib.chat import prompt_text, render, stop_ids
 from sdft_lib.kinds import KINDS
-from sdft_lib.lessons.tables import escape, visible
+from sdft_lib.lessons.safe import escape, visible
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.store import digest

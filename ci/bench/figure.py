@@ -39,7 +39,7 @@ def draw(rows: list[dict], path: Path) -> None:
     ax.axvline(1, color=plotstyle.INK, linewidth=1)
     ax.set_yticks(list(places), [row["id"].replace("_", " ") for row in shown])
     ax.invert_yaxis()
-    plotstyle.label_axes(ax, "times as fast as the peer (orange: goal)")
+    ax.set_xlabel("times as fast as the peer (orange: goal)")
     words = "; ".join(f"{row['id']} {row['ratio']:.2g}" for row in shown)
     plotstyle.save(
         plotstyle.Shown(fig, f"Speed ratios: {words}.", "Same machine, weights and prompts."), path

@@ -73,7 +73,7 @@ def spell_out_marks(notebook) -> None:
     """Make control characters and direction marks visible in all text of the outputs: a model may
     have written it.
     """
-    from sdft_lib.lessons.tables import visible
+    from sdft_lib.lessons.safe import visible
 
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -136,7 +136,7 @@ def block(frame) -> str:
     if frame["method"].nunique() < 3:
         return ""
     from sdft_lib.experiments.frontier import points
-    from sdft_lib.lessons.figures.all import frontier as draw
+    from sdft_lib.lessons.figures.lesson_05 import frontier
 
     table, facts = compared(frame), [line["facts"] for line in lines_of_facts()]
     seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
@@ -146,7 +146,7 @@ def block(frame) -> str:
     days = list(dict.fromkeys((days[0], days[-1])))
     return "\n".join(
         [
-            f"![{draw(points(frame, 'facts')).alt}](data/results/frontier.png)",
+            f"![{frontier(points(frame, 'facts')).alt}](data/results/frontier.png)",
             "",
             f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.",
             "",
@@ -189,10 +189,11 @@ def main() -> int:
     readme = readme_with(frame)
     if not check:
         from sdft_lib.experiments.frontier import points
-        from sdft_lib.lessons.figures import all as figures
+        from sdft_lib.lessons.figures.lesson_05 import frontier
+        from sdft_lib.lessons.figures.style import save
 
         if HEAD in readme:
-            figures.save(figures.frontier(points(frame, "facts")), FIGURE)
+            save(frontier(points(frame, "facts")), FIGURE)
         (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
     return record_run.compared(
         readme,

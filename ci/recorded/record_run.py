@@ -102,7 +102,8 @@ def record_run() -> None:
     """
     import pandas
 
-    from sdft_lib.lessons.figures import all as figures
+    from sdft_lib.lessons.figures.intervals import scores
+    from sdft_lib.lessons.figures.style import save
 
     summary = json.loads((ROOT / "build" / "summary.json").read_text(encoding="utf-8"))
     if summary["mode"] != "default":
@@ -110,7 +111,7 @@ def record_run() -> None:
     record = {**when_and_where(), **summary}
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
-    figures.save(figures.scores(pandas.DataFrame(record["scores"])), FIGURE)
+    save(scores(pandas.DataFrame(record["scores"])), FIGURE)
     (ROOT / "README.md").write_text(readme_with(record), encoding="utf-8", newline="\n")
 
 

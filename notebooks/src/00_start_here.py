@@ -113,9 +113,7 @@ for row, answer in zip(rows, own, strict=True):
 # %%
 from pathlib import Path
 
-from sdft_lib.storage.store import cache_dir
-
-print("Everything is under", str(cache_dir()).replace(str(Path.home()), "~"))
+print("Everything is under", str(s.folder).replace(str(Path.home()), "~"))
 
 # %% [markdown]
 # ## Summary

@@ -66,9 +66,10 @@ reference_nll = nll(seed, rows, "reference")
 own_nll = nll(seed, own_answers, "text")
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_01 as figures
+from sdft_lib.lessons.figures.style import show
 
-figures.show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
+show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
 
 # %% [markdown]
 # The two humps should hardly overlap: with the default model and task, most references cost roughly 4 to 13 nats a token, and the model's own answers less than 2. (They are not 0: even the likeliest token has a probability below 1, so an answer costs something at every token. Those that are cut after 40 tokens also pay for a stop that the model had not planned.)
@@ -95,7 +96,7 @@ nats = token_nats(seed, [row])[0]
 tokens = [seed.tokenizer.decode([token]) for token in row.ids[row.prompt_length :]]
 
 # %%
-figures.show(figures.token_surprise(tokens, nats))
+show(figures.token_surprise(tokens, nats))
 
 # %% [markdown]
 # The first token is usually the dearest: the model did not plan to begin with a bare label. The end of the turn is often dear too: it would have gone on talking.

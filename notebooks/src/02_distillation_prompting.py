@@ -95,10 +95,11 @@ few = s.limits["templates"]
 tried = {name: distill(seed, task, template, limit=few) for name, template in TEMPLATES.items()}
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_02 as figures
+from sdft_lib.lessons.figures.style import show
 
 table = keep_table(list(tried.values()))
-figures.show(figures.keep_rates(table))
+show(figures.keep_rates(table))
 
 # %% [markdown]
 # The order should surprise nobody who has prompted a small model, but the distance might: in our runs `opening` kept about nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
@@ -175,7 +176,7 @@ g = gap(seed, d)
 
 # %%
 columns = {"references": g.frame["nll_reference"].tolist(), "rewrites": g.frame["nll_text"].tolist()}
-figures.show(figures.gap_histogram(columns, gap=g.interval))
+show(figures.gap_histogram(columns, gap=g.interval))
 
 # %%
 print(f"References minus rewrites, all rows: {g.interval.low:.1f} to {g.interval.high:.1f} nats a token (95 %)")

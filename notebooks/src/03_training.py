@@ -136,9 +136,10 @@ pandas.DataFrame({"SFT": sft.record, "SDFT": sdft.record}).loc[keys]
 # ## 4. Two loss curves that must not be ranked
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_03 as figures
+from sdft_lib.lessons.figures.style import show
 
-figures.show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
+show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
 
 # %% [markdown]
 # Compare where the curves *start*. Before the first step both models are the seed, so the first loss is the *surprise* of lesson 01 seen once more, and the difference of the two is the gap: the seed is surprised by the references and much less by words that are mostly its own. The next cell puts those numbers beside the first logged losses.

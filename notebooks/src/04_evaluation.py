@@ -93,11 +93,12 @@ frame.groupby(["suite", "method"], sort=False)["score"].agg(["size", "mean"]).ro
 # ## 3. Scores with intervals
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_04 as figures
+from sdft_lib.lessons.figures.style import show
 from sdft_lib.stats import compare, summarise
 
 summary = summarise(frame)
-figures.show(figures.scores(summary))
+show(figures.scores(summary))
 
 # %%
 summary.round(2)
@@ -174,7 +175,7 @@ for row in paired.itertuples():
 # One picture for the question of this tutorial: how much of the task was learnt, and how many facts are left?
 
 # %%
-figures.show(figures.tradeoff(summary))
+show(figures.tradeoff(summary))
 
 # %% [markdown]
 # The best place is the upper right corner: task learnt, facts kept. The seed starts with its facts and without the task. SFT usually moves towards the task and down on facts. The claim for SDFT is that it moves as far towards the task and stays up.
@@ -189,7 +190,7 @@ figures.show(figures.tradeoff(summary))
 
 # %%
 from sdft_lib.gap import gap
-from sdft_lib.lessons.report import claims
+from sdft_lib.lessons.claims import claims
 
 g = gap(seed, d)
 verdicts = claims(g.interval, d.report["keep_rate"], paired)
@@ -218,7 +219,7 @@ cost = {
     "sft": {"training": sft.record["seconds"]},
     "sdft": {"rewriting": d.report["seconds"], "training": sdft.record["seconds"]},
 }
-figures.show(figures.cost_bars(cost))
+show(figures.cost_bars(cost))
 
 # %%
 total = {name: sum(parts.values()) for name, parts in cost.items()}

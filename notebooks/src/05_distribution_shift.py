@@ -161,10 +161,11 @@ print(inventory(runs))
 
 # %%
 from sdft_lib.experiments.frontier import points
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_05 as figures
+from sdft_lib.lessons.figures.style import show
 
 theirs = points(runs, "facts") if len(runs) else []
-figures.show(figures.frontier_with_yours(theirs, points(mine, "facts")))
+show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 
 # %% [markdown]
 # Your run and the recorded ones need not coincide. The recorded recipe has its own number of rows and items (`data/recipes`), your lesson has others; each training seed gives another line besides. Compare the *shape*: does a line fall as it goes to the right, or does it stay level? Where two lines cross the same vertical, which lies higher?
@@ -172,7 +173,7 @@ figures.show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 # With widgets on, choose another suite or fewer methods.
 
 # %%
-from sdft_lib.lessons.widgets.evidence import frontier_explorer, mix_slider
+from sdft_lib.lessons.widgets.lesson_05 import frontier_explorer, mix_slider
 
 explorer = frontier_explorer(runs, mine)
 explorer
@@ -259,7 +260,7 @@ if sweep.empty:
 # %%
 from sdft_lib.gap import gap
 from sdft_lib.lessons.tables import show_html
-from sdft_lib.lessons.widgets.evidence import mix_page
+from sdft_lib.lessons.widgets.lesson_05 import mix_page
 
 nats = gap(seed, d).frame
 show_html(mix_page(d.rows, 50, nats=nats, seed=random_seed))
@@ -278,7 +279,7 @@ slider
 from sdft_lib.stats import summarise
 
 ends = mine[(mine["split"] == "test") & (mine["checkpoint"] == 1)]
-figures.show(figures.mix_ratio(summarise(ends), theirs))
+show(figures.mix_ratio(summarise(ends), theirs))
 
 # %% [markdown]
 # Look at the middle. On a straight line from SFT to SDFT, half of the rewrites would give half of the effect. If the line of the facts has already risen at 50 %, a part of the rewrites is enough to hold the model where it was; if it has not, the references pull it away all the same.
@@ -316,7 +317,7 @@ drawn = {name: draw(name, 2) for name in ("seed", *(["sft", "sdft"] if s.fast el
 
 # %%
 alike = likeness(own_answers, drawn)
-figures.show(figures.likeness(alike))
+show(figures.likeness(alike))
 
 # %% [markdown]
 # Measure each method from the dotted line, not from 1. As far as this ruler can tell, a method whose interval reaches the ceiling has not moved. One far below it answers differently; whether worse, the ruler does not say. The three measures need not agree: other words for the same thing cost BLEU-4 and ROUGE-L, but little cosine.
@@ -338,7 +339,7 @@ for name, answers in drawn.items():
 from sdft_lib.experiments.drift import stored_kl
 
 shift = {name: stored_kl(seed, model_of(name), own_answers) for name in tuned}
-figures.show(figures.kl_by_method(shift))
+show(figures.kl_by_method(shift))
 
 # %%
 from sdft_lib.experiments.shift import token_kl
@@ -360,7 +361,7 @@ print(inspect.getsource(token_kl))
 from sdft_lib.experiments.shift import parameter_shift
 
 weights = {name: parameter_shift(seed, model_of(name)) for name in tuned}
-figures.show(figures.shift_by_layer(weights))
+show(figures.shift_by_layer(weights))
 
 # %%
 moved = pandas.concat([frame.assign(method=name) for name, frame in weights.items()])

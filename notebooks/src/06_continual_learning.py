@@ -105,16 +105,17 @@ own.head(3)
 
 # %%
 from sdft_lib.experiments import continual
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_06 as figures
+from sdft_lib.lessons.figures.style import show
 
 r_sft = continual.matrix(own[own["method"] == "sft"])
 r_sdft = continual.matrix(own[own["method"] == "sdft"])
 
 # %%
-figures.show(figures.stage_matrix(r_sft))
+show(figures.stage_matrix(r_sft))
 
 # %%
-figures.show(figures.stage_matrix(r_sdft))
+show(figures.stage_matrix(r_sdft))
 
 # %% [markdown]
 # Four places to look at, in both figures:
@@ -182,14 +183,14 @@ here = both[both["order"] == order]
 matrices = [continual.matrix(part) for _, part in here.groupby("method", sort=False)]
 
 # %%
-figures.show(figures.stage_paths(matrices))
+show(figures.stage_paths(matrices))
 
 # %% [markdown]
 # This is the matrix turned on its side: a panel a task, and each line goes from the seed model on the left to the last stage on the right. Your own run has full markers; recorded runs, if there are any for this order and model, have hollow ones. In each panel, look at the shaded stage first (learnt?), then to the right of it (kept?).
 
 # %%
 all_found = continual.measures(both)
-figures.show(figures.stage_measures(all_found[all_found["order"] == order]))
+show(figures.stage_measures(all_found[all_found["order"] == order]))
 
 # %% [markdown]
 # ACC, BWT and FWT point to the right for good, forgetting to the left.
@@ -286,7 +287,7 @@ if effect.empty:
 
 # %%
 from sdft_lib.lessons.tables import show_html
-from sdft_lib.lessons.widgets.stages import matrix_explorer, matrix_table
+from sdft_lib.lessons.widgets.lesson_06 import matrix_explorer, matrix_table
 
 show_html(matrix_table(both, "SFT (yours)", order, "BWT", all_found))
 

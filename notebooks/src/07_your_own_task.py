@@ -104,9 +104,10 @@ from sdft_lib.own_data.outlook import outlook, remedies
 before = outlook(seed, d, limit=few)
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_07 as figures
+from sdft_lib.lessons.figures.style import show
 
-figures.show(figures.gap_histogram(before.nats))
+show(figures.gap_histogram(before.nats))
 
 # %%
 for sign in before.table.itertuples():
@@ -151,7 +152,7 @@ tries = [load_template("opening"), load_template("explain"), mine]
 from sdft_lib.distill import keep_table
 
 tried = {template.name: distill(seed, task, template, limit=few) for template in tries}
-figures.show(figures.keep_rates(keep_table(list(tried.values()))))
+show(figures.keep_rates(keep_table(list(tried.values()))))
 
 # %%
 from sdft_lib.lessons.tables import show_html, template_table
@@ -274,10 +275,10 @@ frame = pandas.concat(frames, ignore_index=True)
 
 # %%
 summary = summarise(frame)
-figures.show(figures.scores(summary))
+show(figures.scores(summary))
 
 # %%
-figures.show(figures.tradeoff(summary))
+show(figures.tradeoff(summary))
 
 # %% [markdown]
 # ## 8. What may you say?

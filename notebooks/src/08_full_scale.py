@@ -68,12 +68,13 @@ print(f"all weights trained: {16 * counted / 1e9:.0f} GB")
 # So LoRA does not make the model smaller. It makes the *optimizer* small: of the 16 bytes for every weight, next to nothing is left. What remains are the frozen weights and the activations, and there is a remedy for each: **4-bit weights** (QLoRA) for the first, **checkpointing** for the second, which keeps one vector a layer and computes the rest a second time.
 
 # %%
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_08 as figures
+from sdft_lib.lessons.figures.style import show
 from sdft_lib.scale.memory import training_table
 
 ROWS, LENGTH = 8, 1024  # a batch of the recipe, at the longest row that the paper's code lets through
 ways = training_table(recipe.model, tokens=ROWS * LENGTH, targets=ROWS * LENGTH // 2)
-figures.show(figures.memory_parts(ways, recipe.model))
+show(figures.memory_parts(ways, recipe.model))
 
 # %%
 ways.drop(columns="device").round(1)
@@ -86,7 +87,7 @@ ways.drop(columns="device").round(1)
 
 # %%
 from sdft_lib.lessons.widgets.base import widgets_enabled
-from sdft_lib.lessons.widgets.scale import memory_explorer, published_explorer
+from sdft_lib.lessons.widgets.lesson_08 import memory_explorer, published_explorer
 
 explorer = memory_explorer() if widgets_enabled() else None
 explorer
@@ -122,7 +123,7 @@ from sdft_lib.scale.memory import plan_table
 
 steps = plan(table, [recipe])
 by_device = {device: plan_table(steps, device) for device in ("t4", "a100", "h100")}
-figures.show(figures.plan_hours(by_device))
+show(figures.plan_hours(by_device))
 
 # %%
 by_device[hardware].drop(columns="recipe").round(2)
@@ -331,7 +332,7 @@ published.groupby(["source", levels], sort=False).size().rename("figures").reset
 
 # %%
 first = load_published(table=1)
-figures.show(figures.published_scores(first, "openfunctions"))
+show(figures.published_scores(first, "openfunctions"))
 
 # %% [markdown]
 # A large run of your own is drawn beside what was published for its training set; a rehearsal is not.
@@ -339,7 +340,7 @@ figures.show(figures.published_scores(first, "openfunctions"))
 # %%
 if not rehearsal:
     ours = summary.rename(columns={"suite": "evaluation", "mean": "share"}).to_dict("records")
-    figures.show(figures.published_scores(load_published(table=table), recipe.dataset, model=recipe.model, ours=ours))
+    show(figures.published_scores(load_published(table=table), recipe.dataset, model=recipe.model, ours=ours))
 
 # %% [markdown]
 # **Question.** Trained on OpenFunctions and tested on OpenFunctions: does SDFT learn the task better than SFT?
@@ -351,7 +352,7 @@ if not rehearsal:
 from sdft_lib.scale.published import carried
 
 differences = carried(first)
-figures.show(figures.published_differences(differences))
+show(figures.published_differences(differences))
 
 # %%
 explorer = published_explorer() if widgets_enabled() else None
@@ -392,7 +393,7 @@ print(f"elsewhere: {every['carried'].sum() - own['carried'].sum()} of {len(every
 # Ask it the other way round, *before* an experiment: which true difference would `n` items show in four runs out of five? This is the **power** of a test.
 
 # %%
-figures.show(figures.items_and_differences(every))
+show(figures.items_and_differences(every))
 
 # %% [markdown]
 # A filled mark lies above the line of its own share. Marks below are not "no effect": the experiment could hardly have shown an effect of that size if there was one.

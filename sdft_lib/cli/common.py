@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sdft_lib.lessons.tables import visible
+from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import GO_ON, SdftError
 from sdft_lib.storage.processes import rank
 

@@ -13,7 +13,6 @@ from sdft_lib.data import load_probes, load_task, task_suite
 from sdft_lib.evaluate import cut
 from sdft_lib.experiments import comparison, evidence
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.lessons import report
 from sdft_lib.storage.errors import SdftError
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "examples" / "desks.csv"
@@ -195,10 +194,12 @@ def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wante
 def test_claims_about_methods_that_were_not_run_are_left_out():
     import pandas
 
+    from sdft_lib.lessons.claims import claims
     from sdft_lib.stats import Interval
 
-    row = {"suite": "facts", "a": "sft", "b": "seed", "difference": -0.4, "low": -0.5, "high": -0.3}
-    made = report.claims(Interval(5, 4, 6, 30), 0.5, pandas.DataFrame([row]))
+    row = {"suite": "facts", "a": "sft", "b": "seed", "n": 30}
+    row |= {"difference": -0.4, "low": -0.5, "high": -0.3}
+    made = claims(Interval(5, 4, 6, 30), 0.5, pandas.DataFrame([row]))
     assert [(claim["reached"], claim["low"]) for claim in made] == [
         (False, 0.5),
         (True, 4),

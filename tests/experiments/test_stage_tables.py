@@ -6,7 +6,8 @@ import pandas
 import pytest
 
 from sdft_lib.experiments import continual, stage_tables
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_06 as figures
+from sdft_lib.lessons.figures.style import save
 from sdft_lib.storage.errors import SdftError
 
 ORDERS = ("tickets-sums", "sums-tickets")
@@ -175,7 +176,7 @@ def test_measures_are_drawn_with_their_intervals(both, tmp_path):
     shown = figures.stage_measures(found[found["order"] == ORDERS[0]])
     assert "BWT: SFT (yours) -0.60 (" in shown.alt and "forgetting: SFT (yours) 0.60" in shown.alt
     assert "n = 40–80" in shown.caption and "training seeds: 1–2" in shown.caption
-    assert figures.save(shown, tmp_path / "measures.png").stat().st_size < 150_000
+    assert save(shown, tmp_path / "measures.png").stat().st_size < 150_000
     for wrong in (found, found[:0]):
         with pytest.raises(SdftError):
             figures.stage_measures(wrong)

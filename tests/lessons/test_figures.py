@@ -8,9 +8,17 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
-from sdft_lib.lessons import tables
-from sdft_lib.lessons.figures import all as figures
-from sdft_lib.lessons.figures import style as plotstyle
+from sdft_lib.lessons import safe, tables
+from sdft_lib.lessons.figures import (
+    intervals,
+    lesson_01,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    rewrites,
+    style,
+)
 from sdft_lib.lessons.widgets import base as widgets
 from sdft_lib.stats import Interval
 from sdft_lib.storage.errors import SdftError
@@ -60,40 +68,41 @@ def matrix():
     return found
 
 
+def kept(**reasons):
+    """A table as distill.keep_table makes it."""
+    return pandas.DataFrame({"template": list(reasons), "reasons": list(reasons.values())})
+
+
 CASES = {
     "gap": (
-        lambda: figures.gap_histogram(
+        lambda: rewrites.gap_histogram(
             {"references": [6.0, 7.0, 8.0], "rewrites": [0.5, 1.0, 1.5]},
             gap=Interval(6.0, 5.5, 6.5, 3),
         ),
         ("7.00", "1.00", "5.50 to 6.50"),
     ),
-    "lengths": (
-        lambda: figures.lengths({"reference": [1, 1, 2], "rewrite": [30, 40, 50]}),
-        ("median 40", "n = 3"),
-    ),
     "keep": (
-        lambda: figures.keep_rates({"guide": {"accepted": 4, "loop": 96}}),
+        lambda: rewrites.keep_rates(kept(guide={"accepted": 4, "loop": 96})),
         ("4 %", "(4 of 100)", "“loop” (96)"),
     ),
     "tokens": (
-        lambda: figures.token_surprise(["Ġ$5 $6", "\u202e", "<|im_end|>"], [9.5, 0.5, 1.0]),
+        lambda: lesson_01.token_surprise(["Ġ$5 $6", "\u202e", "<|im_end|>"], [9.5, 0.5, 1.0]),
         ("11.0", "␣$5␣$6", "9.5"),
     ),
-    "loss": (lambda: figures.loss_curves({"sft": LOG, "sdft": LOG}), ("4.25", "1.50 at step 20")),
+    "loss": (lambda: lesson_03.loss_curves({"sft": LOG, "sdft": LOG}), ("4.25", "1.50 at step 20")),
     "scores": (
-        lambda: figures.scores(SCORES),
+        lambda: intervals.scores(SCORES),
         ("facts: seed 0.69 (0.64 to 0.74), SFT 0.38", "SDFT 0.67"),
     ),
-    "tradeoff": (lambda: figures.tradeoff(SCORES), ("SFT 0.61 (0.56 to 0.66) on task and 0.38",)),
+    "tradeoff": (lambda: intervals.tradeoff(SCORES), ("SFT 0.61 (0.56 to 0.66) on task and 0.38",)),
     "cost": (
-        lambda: figures.cost_bars(
-            {"rewriting": {"sdft": 95.4}, "training": {"sft": 210, "sdft": 388}}
+        lambda: lesson_04.cost_bars(
+            {"sft": {"training": 210}, "sdft": {"rewriting": 95.4, "training": 388}}
         ),
         ("SDFT 95 s", "total: SFT 3 min 30 s, SDFT 8 min 03 s"),
     ),
     "frontier": (
-        lambda: figures.frontier(POINTS),
+        lambda: lesson_05.frontier(POINTS),
         (
             "seed: learnt 0.00; kept 0.70",
             "SFT (3 seeds): learnt 0.40 at first, 0.62 at the end; kept 0.60 at first, 0.36 at the end",
@@ -101,7 +110,7 @@ CASES = {
         ),
     ),
     "matrix": (
-        lambda: figures.stage_matrix(matrix()),
+        lambda: lesson_06.stage_matrix(matrix()),
         (
             "SFT",
             "seed model: tickets 0.02, sums 0.21",
@@ -120,17 +129,17 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: figures.gap_histogram({"reference": [float("nan")]}),
-        lambda: figures.keep_rates({}),
-        lambda: figures.token_surprise(["a"], [1.0, 2.0]),
-        lambda: figures.loss_curves({"sft": []}),
-        lambda: figures.scores([]),
-        lambda: figures.tradeoff([]),
-        lambda: figures.cost_bars({}),
-        lambda: figures.frontier([]),
-        lambda: figures.frontier([*POINTS, POINTS[0] | {"suite": "safety"}]),
-        lambda: figures.stage_matrix(matrix()[:3]),
-        lambda: figures.stage_matrix(matrix()[[]]),
+        lambda: rewrites.gap_histogram({"reference": [float("nan")]}),
+        lambda: rewrites.keep_rates(kept()),
+        lambda: lesson_01.token_surprise(["a"], [1.0, 2.0]),
+        lambda: lesson_03.loss_curves({"sft": []}),
+        lambda: intervals.scores([]),
+        lambda: intervals.tradeoff([]),
+        lambda: lesson_04.cost_bars({}),
+        lambda: lesson_05.frontier([]),
+        lambda: lesson_05.frontier([*POINTS, POINTS[0] | {"suite": "safety"}]),
+        lambda: lesson_06.stage_matrix(matrix()[:3]),
+        lambda: lesson_06.stage_matrix(matrix()[[]]),
     ],
 )
 def test_nothing_to_draw_is_one_sentence(make):
@@ -139,20 +148,13 @@ def test_nothing_to_draw_is_one_sentence(make):
 
 
 def test_frames_and_dicts_say_the_same():
-    assert figures.scores(pandas.DataFrame(SCORES)).alt == figures.scores(SCORES).alt
-    assert figures.tradeoff(pandas.DataFrame(SCORES)).alt == figures.tradeoff(SCORES).alt
-    assert figures.frontier(pandas.DataFrame(POINTS)).alt == figures.frontier(POINTS).alt
-    report = pandas.DataFrame(
-        [{"template": "guide", "rows": 100, "kept": 4, "reasons": {"accepted": 4, "loop": 96}}]
-    )
-    each = pandas.DataFrame({"template": "guide", "reason": ["accepted"] * 4 + ["loop"] * 96})
-    assert figures.keep_rates(report).alt == figures.keep_rates(each).alt == CASES["keep"][0]().alt
-    turned = {"sft": {"training": 210}, "sdft": {"rewriting": 95.4, "training": 388}}
-    assert figures.cost_bars(turned).alt == CASES["cost"][0]().alt
+    assert intervals.scores(pandas.DataFrame(SCORES)).alt == intervals.scores(SCORES).alt
+    assert intervals.tradeoff(pandas.DataFrame(SCORES)).alt == intervals.tradeoff(SCORES).alt
+    assert lesson_05.frontier(pandas.DataFrame(POINTS)).alt == lesson_05.frontier(POINTS).alt
 
 
 def test_the_frontier_draws_a_line_for_each_seed_in_the_order_of_training():
-    ax = figures.frontier(POINTS[::-1]).fig.axes[0]
+    ax = lesson_05.frontier(POINTS[::-1]).fig.axes[0]
     lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
     assert len(lines) == 9 and all(line.get_linewidth() <= 1 for line in lines)
     assert all(
@@ -162,28 +164,30 @@ def test_the_frontier_draws_a_line_for_each_seed_in_the_order_of_training():
 
 
 def test_the_model_before_training_is_a_level_that_does_not_widen_the_figure():
-    ax = figures.frontier(POINTS).fig.axes[0]
+    ax = lesson_05.frontier(POINTS).fig.axes[0]
     assert ax.get_xlim()[0] > 0.2 and "seed (learnt 0.00)" in [text.get_text() for text in ax.texts]
-    assert "seed: learnt 0.00; kept 0.70" in figures.frontier(POINTS[:1]).alt  # alone it is a point
+    assert (
+        "seed: learnt 0.00; kept 0.70" in lesson_05.frontier(POINTS[:1]).alt
+    )  # alone it is a point
 
 
 def test_noise_does_not_fill_an_axis():
     close = [row | {"acquisition": 0.5, "kept": 0.5 + row["seed"] / 1000} for row in POINTS]
-    low, high = figures.frontier(close).fig.axes[0].get_ylim()
+    low, high = lesson_05.frontier(close).fig.axes[0].get_ylim()
     assert high - low > 0.2
 
 
 def test_captions_state_items_and_seeds():
-    assert "task n = 96, facts n = 120" in figures.frontier(POINTS).caption
-    said = figures.stage_matrix(matrix()).caption
+    assert "task n = 96, facts n = 120" in lesson_05.frontier(POINTS).caption
+    said = lesson_06.stage_matrix(matrix()).caption
     assert "n = 80–100 items a task and 2 training seeds" in said and "at most 0.11" in said
     bare = matrix()
     bare.attrs = {}
-    assert "n = " not in figures.stage_matrix(bare).caption
+    assert "n = " not in lesson_06.stage_matrix(bare).caption
 
 
 def test_a_matrix_frames_what_was_just_trained():
-    ax = figures.stage_matrix(matrix()).fig.axes[0]
+    ax = lesson_06.stage_matrix(matrix()).fig.axes[0]
     assert [(patch.get_x() + 0.47, patch.get_y() + 0.45) for patch in ax.patches] == [
         (0, 1),
         (1, 2),
@@ -195,7 +199,7 @@ def test_a_matrix_frames_what_was_just_trained():
 def test_the_methods_of_the_grid_look_different():
     from sdft_lib.experiments.methods import METHODS
 
-    looks = [plotstyle.look(name, 0) for name in ("seed", *METHODS)]
+    looks = [style.look(name, 0) for name in ("seed", *METHODS)]
     assert (
         len({style.colour for style in looks})
         == len({style.marker for style in looks})
@@ -206,7 +210,7 @@ def test_the_methods_of_the_grid_look_different():
 def test_save_to_an_unwritable_place(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SdftError):
-        figures.save(CASES["scores"][0](), tmp_path / "file" / "a.png")
+        style.save(CASES["scores"][0](), tmp_path / "file" / "a.png")
 
 
 def test_show_puts_the_words_where_readers_look(monkeypatch):
@@ -214,8 +218,8 @@ def test_show_puts_the_words_where_readers_look(monkeypatch):
     calls = []
     monkeypatch.setattr(IPython, "get_ipython", lambda: object())
     monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
-    shown = plotstyle.Shown(CASES["loss"][0]().fig, "Lines <fall>.", "One & only.")
-    figures.show(shown)
+    shown = style.Shown(CASES["loss"][0]().fig, "Lines <fall>.", "One & only.")
+    style.show(shown)
     (image, more), (caption, _) = calls
     assert more["metadata"]["image/png"]["alt"] == image["text/plain"] == "Lines <fall>."
     assert base64.b64decode(image["image/png"]).startswith(b"\x89PNG")
@@ -225,7 +229,7 @@ def test_show_puts_the_words_where_readers_look(monkeypatch):
 
 
 def test_show_does_nothing_without_a_notebook(capsys):
-    assert figures.show(CASES["loss"][0]()) is None
+    assert style.show(CASES["loss"][0]()) is None
     assert capsys.readouterr().out == ""
 
 
@@ -243,7 +247,7 @@ def test_show_does_nothing_without_a_notebook(capsys):
     ],
 )
 def test_model_text_is_harmless_in_a_page(text, seen):
-    assert tables.escape(text) == seen
+    assert safe.escape(text) == seen
 
 
 ROW = {

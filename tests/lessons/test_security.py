@@ -8,16 +8,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas
 import pytest
 
 from ci.platforms import chromium
 from sdft_lib.experiments import continual
 from sdft_lib.lessons import report, tables
-from sdft_lib.lessons.figures import all as figures
-from sdft_lib.lessons.figures import style as plotstyle
+from sdft_lib.lessons.figures import intervals, lesson_01, lesson_03, lesson_04, rewrites, style
 from sdft_lib.lessons.widgets import base as widgets
-from sdft_lib.lessons.widgets import evidence as widgets_evidence
-from sdft_lib.lessons.widgets import stages as widgets_stages
+from sdft_lib.lessons.widgets import lesson_05 as widgets_05
+from sdft_lib.lessons.widgets import lesson_06 as widgets_06
 from sdft_lib.storage import wheels as fetch
 from sdft_lib.storage.errors import SdftError
 
@@ -65,22 +65,20 @@ LOG = [{"step": 1, "loss": 4.0}, {"step": 2, "loss": 2.0}]
 
 def drawn(text: str) -> list:
     """Every figure that takes a name or a text from data, a template or a model."""
+    kept = pandas.DataFrame({"template": [text], "reasons": [{"accepted": 4, text: 96}]})
     return [
-        figures.keep_rates({text: {"accepted": 4, text: 96}}),
-        figures.token_surprise([text, "a"], [1.0, 2.0], name=text),
-        figures.gap_histogram({text: [1.0, 2.0, 3.0], "b": [2.0, 3.0, 4.0]}),
-        figures.lengths({text: [1, 2, 3], "b": [2, 3, 4]}),
-        figures.loss_curves({text: LOG}),
-        figures.scores(scores(text)),
-        figures.tradeoff(scores(text)),
-        figures.cost_bars({text: {"sdft": 9.0, text: 3.0}, "training": {"sft": 2.0, "sdft": 3.0}}),
+        rewrites.keep_rates(kept),
+        lesson_01.token_surprise([text, "a"], [1.0, 2.0], name=text),
+        rewrites.gap_histogram({text: [1.0, 2.0, 3.0], "b": [2.0, 3.0, 4.0]}),
+        lesson_03.loss_curves({text: LOG}),
+        intervals.scores(scores(text)),
+        intervals.tradeoff(scores(text)),
+        lesson_04.cost_bars({"sdft": {text: 9.0, "training": 3.0}, text: {text: 3.0}}),
     ]
 
 
 def report_page(text: str) -> str:
     """``report.html`` of results in which every name is ``text``."""
-    import pandas
-
     interval = SimpleNamespace(mean=6.0, low=5.0, high=7.0, n=3)
     gap = SimpleNamespace(
         frame=pandas.DataFrame({"nll_reference": [6.0, 7.0], "nll_text": [1.0, 2.0]}),
@@ -106,7 +104,6 @@ def report_page(text: str) -> str:
 def lesson_page(text: str) -> str:
     """A lesson's HTML with ``text`` printed, as a value, in tables and as the words of a figure."""
     import nbformat
-    import pandas
 
     from ci.lessons import measure
 
@@ -116,7 +113,7 @@ def lesson_page(text: str) -> str:
         new("execute_result", data={"text/plain": text}, execution_count=1),
         new(
             "display_data",
-            data={"text/html": tables.template_table([row(text)]), "text/plain": text},
+            data={"text/html": tables.template_table({text: [row(text)]}), "text/plain": text},
         ),
         new("display_data", data={"text/html": frame.to_html(), "text/plain": frame.to_string()}),
         new(
@@ -144,15 +141,13 @@ def browsers(text: str) -> str:
 def mix(text: str) -> str:
     """A set mixed of references and rewrites (lesson 05)."""
     rows = [row(text), row(f"{text} again")]
-    return widgets_evidence.mix_page([each | {"source": "rewritten"} for each in rows], 50)
+    return widgets_05.mix_page([each | {"source": "rewritten"} for each in rows], 50)
 
 
 def frontiers(text: str) -> str:
     """The frontier explorer: recorded runs and the reader's own, with evil methods and an evil
     suite (lesson 05).
     """
-    import pandas
-
     keys = ("method", "seed", "checkpoint", "split", "suite", "id", "score")
     frame = pandas.DataFrame(
         [
@@ -163,13 +158,11 @@ def frontiers(text: str) -> str:
         ]
     )
     parts = [(frame, None), (None, frame), (frame, frame)]
-    return "".join(widgets_evidence.frontier_page(*part, text, [text]) for part in parts)
+    return "".join(widgets_05.frontier_page(*part, text, [text]) for part in parts)
 
 
 def matrices(text: str) -> str:
     """The matrix explorer's table of each measure, with an evil method and tasks (lesson 06)."""
-    import pandas
-
     first, second = (text.replace("-", "+") + str(number) for number in (1, 2))
     order = f"{first}-{second}"
     frame = pandas.DataFrame(
@@ -189,7 +182,7 @@ def matrices(text: str) -> str:
     )
     found = continual.measures(frame, resamples=10)
     pages = (
-        widgets_stages.matrix_table(frame, text, order, name, found) for name in continual.MEASURES
+        widgets_06.matrix_table(frame, text, order, name, found) for name in continual.MEASURES
     )
     return "".join(pages)
 
@@ -201,10 +194,8 @@ PAGES = {
     "mix of references and rewrites": mix,
     "frontiers": frontiers,
     "matrices": matrices,
-    "captions": lambda text: "".join(plotstyle.caption_html(shown) for shown in drawn(text)),
-    "figures of the report": lambda text: "".join(
-        report.figure_html(shown) for shown in drawn(text)
-    ),
+    "captions": lambda text: "".join(style.caption_html(shown) for shown in drawn(text)),
+    "figures of the report": lambda text: "".join(style.image_html(shown) for shown in drawn(text)),
     "table of the report": lambda text: report.table([row(text)]),
     "report": report_page,
     "lesson": lesson_page,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.lessons.figures import all as figures
+from sdft_lib.lessons.figures import lesson_08 as figures
+from sdft_lib.lessons.figures.style import save
 from sdft_lib.scale import published
 from sdft_lib.stats import wilson
 from sdft_lib.storage.errors import SdftError
@@ -169,4 +170,4 @@ def test_figures_say_what_they_show(tmp_path):
     assert "Holm" in shown.caption
     several = figures.published_differences(published.carried(published.load_published(table=5)))
     assert "llama-2-7b, full (n = 112) gsm8k → openfunctions +10.7 (+2.6 to +19.1)" in several.alt
-    assert figures.save(shown, tmp_path / "a.png").stat().st_size > 10_000
+    assert save(shown, tmp_path / "a.png").stat().st_size > 10_000

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from sdft_lib.lessons.figures import all as figures
-from sdft_lib.lessons.widgets import scale as widgets_scale
+from sdft_lib.lessons.figures import lesson_08 as figures
+from sdft_lib.lessons.widgets import lesson_08 as widgets
 from sdft_lib.paper.plan import plan, total
 from sdft_lib.paper.recipes import recipes_of
 from sdft_lib.scale import memory, power, published
@@ -234,14 +234,14 @@ def test_figures_say_what_they_show(check_figure):
 
 def test_widgets_follow_their_controls():
     pytest.importorskip("ipywidgets")
-    box = widgets_scale.memory_explorer(enabled=True)
+    box = widgets.memory_explorer(enabled=True)
     (model, rows, length), view = box.children[0].children, box.children[1]
     assert "to train llama-2-7b" in view.value and "LoRA 58.4" in view.value
     model.value = "llama-3-8b"
     length.value = 512
     assert "to train llama-3-8b" in view.value and "LoRA 58.4" not in view.value
     assert rows.continuous_update is length.continuous_update is False
-    box = widgets_scale.published_explorer(enabled=True)
+    box = widgets.published_explorer(enabled=True)
     (table, trained), view = box.children[0].children, box.children[1]
     assert "1 of 9 are carried" in view.value
     trained.value = "magicoder"
@@ -251,5 +251,5 @@ def test_widgets_follow_their_controls():
 
 
 def test_widgets_may_be_off():
-    assert widgets_scale.memory_explorer(enabled=False) is None
-    assert widgets_scale.published_explorer(enabled=False) is None
+    assert widgets.memory_explorer(enabled=False) is None
+    assert widgets.published_explorer(enabled=False) is None

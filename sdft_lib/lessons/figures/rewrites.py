@@ -1,10 +1,13 @@
-"""The figure of lesson 02: which rewrites were kept, and why the others were not."""
+"""Figures of a set and its rewrites: how surprising the texts are, and how many were kept (lessons
+01, 02 and 07)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from sdft_lib.lessons.figures.style import FONT, INK, Shown, label_axes, new_axes
-from sdft_lib.lessons.tables import records
+import numpy
+import pandas
+
+from sdft_lib.lessons.figures.style import FONT, INK, Shown, look, new_axes, note
+from sdft_lib.stats import Interval, wilson
 from sdft_lib.storage.errors import SdftError
 
 KEPT = "accepted"
@@ -20,107 +23,117 @@ REASONS = {  # colour and hatch of each reason; the order is that of the checks
 OTHER = ("#ffffff", "oo")
 
 
-def reason_counts(table: Any) -> dict[str, dict[str, int]]:
-    """Rows by template and reason, from ``{template: {reason: rows}}`` or a frame.
+def gap_histogram(
+    nll_by_name: Mapping[str, Sequence[float]], *, gap: Interval | None = None
+) -> Shown:
+    """How surprising each text is to the seed model: one histogram a name, nats per token (lesson
+    01).
 
-    A frame has ``template`` and ``reasons`` (counts, as ``distill.keep_table`` has it), or one row
-    a verdict with ``reason`` (and ``rows`` where counted) or ``kept`` (true or false)."""
-    if isinstance(table, Mapping):
-        return {
-            str(name): {str(r): int(c) for r, c in counts.items() if c}
-            for name, counts in table.items()
-        }
-    found: dict[str, dict[str, int]] = {}
-    for row in records(table):
-        if isinstance(row.get("reasons"), Mapping):
-            found[str(row["template"])] = {str(r): int(c) for r, c in row["reasons"].items() if c}
-            continue
-        reason = str(row["reason"]) if "reason" in row else (KEPT if row["kept"] else "rejected")
-        counts = found.setdefault(str(row["template"]), {})
-        if row.get("rows", 1):
-            counts[reason] = counts.get(reason, 0) + int(row.get("rows", 1))
-    return found
-
-
-def keep_rates(table: Any) -> Shown:
-    """Share of rewrites kept by each template, and why the others were not (lesson 02): one bar a
-    template.
-    """
-    from sdft_lib.stats import wilson
-
-    counts = reason_counts(table)
-    if not counts or not all(sum(reasons.values()) for reasons in counts.values()):
-        raise SdftError("Keep rates need at least one row for each template.")
-    present = [r for r in REASONS if any(r in c for c in counts.values())]
-    present += sorted({r for c in counts.values() for r in c} - set(REASONS))
-    fig, ax = new_axes(1.5 + 0.62 * len(counts))
-    _stack(ax, counts, lambda reason: REASONS.get(reason, OTHER), present)
-    ax.set_yticks(range(len(counts)), list(counts), parse_math=False)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 100)
-    label_axes(ax, "share of rows (%)")
-    handles, names = ax.get_legend_handles_labels()
-    fig.legend(
-        handles,
-        names,
-        loc="outside upper center",
-        ncols=4,
-        frameon=False,
-        fontsize=FONT,
-        handlelength=1.4,
-        columnspacing=1.2,
-        handletextpad=0.5,
+    Values are one number a row; missing ones are left out. ``gap`` (the paired difference) goes
+    into caption and alt text. Raises SdftError where a name has no value."""
+    looks = [look(name, turn) for turn, name in enumerate(nll_by_name)]
+    series = [numpy.array(list(column), dtype=float) for column in nll_by_name.values()]
+    series = [column[numpy.isfinite(column)] for column in series]
+    if not series or not all(len(column) for column in series):
+        raise SdftError("A histogram needs at least one finite value for each name.")
+    everything = numpy.concatenate(series)
+    low, high = min(0.0, everything.min()), everything.max()
+    bins = numpy.linspace(low, high if high > low else low + 1, 41)
+    shares = [100 * numpy.histogram(column, bins)[0] / len(column) for column in series]
+    top = max(share.max() for share in shares)
+    fig, ax = new_axes(3.6)
+    told = []
+    for turn, (style, column, share) in enumerate(zip(looks, series, shares, strict=True)):
+        ax.stairs(share, bins, fill=True, alpha=0.35, color=style.colour, hatch=style.hatch)
+        ax.stairs(share, bins, color=style.colour, linewidth=2)
+        median, height = float(numpy.median(column)), top * (1.1 + 0.12 * turn)
+        dashes = {"color": style.colour, "linewidth": 1.5, "linestyle": (0, (4, 3))}
+        ax.plot([median, median], [0, height * 1.03], **dashes)
+        side = "left" if median < (bins[0] + bins[-1]) / 2 else "right"
+        how = {"color": style.colour, "fontweight": "bold", "ha": side}
+        words = f"{style.label}, median {median:.2f}"
+        note(ax, words, (median, height), (6 if side == "left" else -6, 0), **how)
+        first, last = numpy.percentile(column, [10, 90])
+        told.append(
+            f"{style.label}: median {median:.2f}, middle 80 % of rows {first:.2f} to {last:.2f}, "
+            f"n = {len(column)}"
+        )
+    ax.set_ylim(0, top * (1.08 + 0.14 * len(series)))
+    ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top * 1.02])
+    axis = "nats per token (0 = what the model would write itself)"
+    ax.set(xlabel=axis, ylabel="share of rows (%)")
+    finding = ""
+    if len(series) > 1:
+        apart = float(numpy.median(series[0]) - numpy.median(series[1]))
+        finding = (
+            f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token "
+            f"{'above' if apart >= 0 else 'below'} that of {looks[1].label}; the histograms share "
+            f"{numpy.minimum(shares[0], shares[1]).sum():.0f} % of their area."
+        )
+    said = ""
+    if gap is not None:
+        said = (
+            f" Mean gap {gap.mean:.2f} nats per token, 95 % interval {gap.low:.2f} to "
+            f"{gap.high:.2f}, n = {gap.n}."
+        )
+    sizes = ", ".join(f"{style.label} n = {len(x)}" for style, x in zip(looks, series))
+    return Shown(
+        fig,
+        f"Histogram of nats per token. {'; '.join(told)}.{finding}{said}",
+        f"Surprise of the seed model, one value a row ({sizes}). Dashed lines are medians.{said} "
+        "Further right is less like the model's own writing.",
     )
+
+
+def keep_rates(table: pandas.DataFrame) -> Shown:
+    """Share of rewrites kept by each template, and why the others were not: one bar a template
+    (lesson 02).
+
+    ``table`` is that of ``distill.keep_table``: ``template`` and ``reasons`` (counts)."""
+    counts = {
+        str(template): {reason: rows for reason, rows in reasons.items() if rows}
+        for template, reasons in zip(table["template"], table["reasons"])
+    }
+    if not counts or not all(counts.values()):
+        raise SdftError("Keep rates need at least one row for each template.")
+    there = {reason for reasons in counts.values() for reason in reasons}
+    ordered = [reason for reason in REASONS if reason in there] + sorted(there - set(REASONS))
+    sizes = {name: sum(reasons.values()) for name, reasons in counts.items()}
+    fig, ax = new_axes(1.5 + 0.62 * len(counts))
+    starts = numpy.zeros(len(counts))
+    for reason in ordered:
+        colour, hatch = REASONS.get(reason, OTHER)
+        shares = [100 * counts[name].get(reason, 0) / n for name, n in sizes.items()]
+        how = {"color": colour, "hatch": hatch, "edgecolor": INK, "linewidth": 0.6}
+        name = "kept" if reason == KEPT else reason
+        bars = ax.barh(range(len(counts)), shares, left=starts, height=0.66, label=name, **how)
+        ax.bar_label(
+            bars,
+            [f"{share:.0f} %" if share >= 12 else "" for share in shares],
+            label_type="center",
+            fontsize=FONT,
+            fontweight="bold",
+            color="white" if reason == KEPT else INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None,
+        )
+        starts = starts + shares
+    ax.set_yticks(range(len(counts)), list(counts))
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 100), xlabel="share of rows (%)")
+    spaces = {"handlelength": 1.4, "columnspacing": 1.2, "handletextpad": 0.5}
+    fig.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=FONT, **spaces)
     told, short = [], []
     for name, reasons in counts.items():
-        n, kept = sum(reasons.values()), reasons.get(KEPT, 0)
+        n, kept = sizes[name], reasons.get(KEPT, 0)
+        lost = {reason: rows for reason, rows in reasons.items() if reason != KEPT}
+        worst = max(lost, key=lost.get, default="")
+        most = f", most often lost to “{worst}” ({lost[worst]})" if lost else ""
+        told.append(f"{name} keeps {100 * kept / n:.0f} % ({kept} of {n}){most}")
         rate = wilson(kept, n)
-        lost = max((r for r in reasons if r != KEPT), key=lambda r: reasons[r], default="")
-        told.append(
-            f"{name} keeps {100 * kept / n:.0f} % ({kept} of {n})"
-            + (f", most often lost to “{lost}” ({reasons[lost]})" if lost else "")
-        )
         short.append(f"{name} {100 * rate.low:.0f} to {100 * rate.high:.0f} %, n = {n}")
     return Shown(
         fig,
-        "Bars of rewrites kept and rejected by template. " + "; ".join(told) + ".",
+        f"Bars of rewrites kept and rejected by template. {'; '.join(told)}.",
         "Rewrites kept, and why others were not. 95 % intervals of the share kept: "
-        + "; ".join(short)
-        + ".",
+        f"{'; '.join(short)}.",
     )
-
-
-def _stack(
-    ax: Any, counts: Mapping[str, Mapping[str, int]], paint: Callable, present: Sequence[str]
-) -> None:
-    starts = [0.0] * len(counts)
-    for reason in present:
-        colour, hatch = paint(reason)
-        widths = [100 * c.get(reason, 0) / sum(c.values()) for c in counts.values()]
-        ax.barh(
-            range(len(counts)),
-            widths,
-            left=starts,
-            color=colour,
-            hatch=hatch,
-            edgecolor=INK,
-            linewidth=0.6,
-            height=0.66,
-            label="kept" if reason == KEPT else reason,
-        )
-        for place, width in enumerate(widths):
-            if width >= 12:
-                ax.text(
-                    starts[place] + width / 2,
-                    place,
-                    f"{width:.0f} %",
-                    ha="center",
-                    va="center",
-                    fontsize=FONT,
-                    color="white" if reason == KEPT else INK,
-                    fontweight="bold",
-                    bbox=None
-                    if not hatch
-                    else {"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-                )
-        starts = [start + width for start, width in zip(starts, widths, strict=True)]

@@ -1,38 +1,54 @@
 """One look for every figure, and how a figure reaches the page with its words.
 
-A plot function returns a :class:`Shown`: the figure, alternative text that says what the data say,
-and a caption. ``show`` prints it in a notebook, ``save`` writes a PNG. The background is white and
-opaque, so dark pages stay readable."""
+A function that draws returns a :class:`Shown`: the figure, alternative text that says what the data
+say, and a caption. ``show`` prints it in a notebook, ``save`` writes a PNG. The background is white
+and opaque, so dark pages stay readable."""
 
 import base64
 import html
 import io
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from sdft_lib.lessons.tables import visible
+import IPython
+import numpy
+from IPython import display
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from PIL import Image, PngImagePlugin
+
+from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import SdftError
 
 WIDTH = 6.4  # inches: at 400 px on a phone, 12 pt is still about 10 px high
 FONT = 12
 INK = "#222222"
+GRID = "#eeeeee"
 DPI = 150
+BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
+FIRST = ("seed", "sft", "sdft")  # methods that come first, in this order
 
 
 @dataclass(frozen=True)
 class Look:
     """How one model, or one kind of text, looks in every lesson: colour, marker, line and hatch
-    tell it apart.
-    """
+    tell it apart."""
 
     label: str
     colour: str
     marker: str
-    line: str
+    line: str | tuple
     hatch: str
+
+    @property
+    def face(self) -> str:
+        """The inside of a marker: white for a recorded run, which is not the reader's own."""
+        return "white" if "(recorded)" in self.label else self.colour
 
 
 SEED = Look("seed", "#6b6b6b", "o", ":", "..")
@@ -42,9 +58,9 @@ LOOKS = {
     "seed": SEED,
     "sft": SFT,
     "sdft": SDFT,
-    "reference": Look("reference", SFT.colour, SFT.marker, SFT.line, SFT.hatch),
-    "rewrite": Look("rewrite", SDFT.colour, SDFT.marker, SDFT.line, SDFT.hatch),
-    "own": Look("own answer", SEED.colour, SEED.marker, SEED.line, SEED.hatch),
+    "reference": replace(SFT, label="reference"),
+    "rewrite": replace(SDFT, label="rewrite"),
+    "own": replace(SEED, label="own answer"),
     "sft-slow": Look("SFT, slow", "#b07a00", "v", "-.", "xx"),
     "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
     "replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
@@ -53,110 +69,120 @@ LOOKS = {
     "sdft-best": Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**"),
 }
 SPARE = (
-    ("#009e73", "D", "-.", "xx"),
-    ("#cc79a7", "v", (0, (5, 1)), "++"),
-    ("#56b4e9", "P", (0, (1, 1)), "--"),
+    Look("", "#009e73", "D", "-.", "xx"),
+    Look("", "#cc79a7", "v", (0, (5, 1)), "++"),
+    Look("", "#56b4e9", "P", (0, (1, 1)), "--"),
 )
+
+
+def look(name: str, turn: int = 0) -> Look:
+    """The fixed look of a known name (``sft``, ``references``, ``rewrite (kept)``); another name
+    gets a spare one, by its turn in the figure."""
+    first, _, rest = str(name).strip().lower().partition(" ")
+    known = LOOKS.get(first) or LOOKS.get(first.removesuffix("s"))
+    if known is None:
+        return replace(SPARE[turn % len(SPARE)], label=str(name))
+    return replace(known, label=str(name)) if rest else known
+
+
+def looks_of(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each name, without repeats: seed, SFT and SDFT first, then the others as they
+    came."""
+    names = list(dict.fromkeys(map(str, names)))
+    known = [name for first in FIRST for name in names if name.lower() == first]
+    others = [name for name in names if name not in known]
+    return {name: look(name, turn) for turn, name in enumerate(known + others)}
 
 
 @dataclass(frozen=True)
 class Shown:
     """A finished figure with its alternative text (the finding, computed from the data) and its
-    caption.
-    """
+    caption."""
 
-    fig: Any
+    fig: Figure
     alt: str
     caption: str
 
     def __post_init__(self):
-        from matplotlib.text import Text
-
         for text in self.fig.findobj(Text):  # a name with $ in it is a name, not a formula
             text.set_parse_math(False)
 
 
-def look(name: str, place: int = 0) -> Look:
-    """The fixed look of a known name (``sft``, ``references``, ``rewrite (kept)``); others get a
-    spare one by place."""
-    key = str(name).strip().lower()
-    for known, style in LOOKS.items():
-        if key in (known, known + "s"):
-            return style
-        if key.startswith(known + " "):
-            return Look(str(name), style.colour, style.marker, style.line, style.hatch)
-    return Look(str(name), *SPARE[place % len(SPARE)])
-
-
-def new_axes(height: float) -> tuple[Any, Any]:
+def new_axes(height: float) -> tuple[Figure, Axes]:
     """A white figure, 6.4 inches wide and ``height`` inches high, with one axes; no global pyplot
-    state.
-    """
+    state."""
     fig, (ax,) = new_panels(1, height)
     return fig, ax
 
 
-def new_panels(count: int, height: float) -> tuple[Any, list]:
+def new_panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     """Such a figure with ``count`` axes below one another that share what runs to the right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
     FigureCanvasAgg(fig)
-    panels = list(
-        fig.subplots(count, 1, sharex=True, squeeze=False, subplot_kw={"facecolor": "white"})[:, 0]
-    )
+    panels = fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for ax in panels:
+        ax.set(facecolor="white", axisbelow=True)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=FONT, colors=INK)
-        ax.set_axisbelow(True)
+        for label in (ax.xaxis.label, ax.yaxis.label):
+            label.set(fontsize=FONT, color=INK)
     return fig, panels
+
+
+def mark(ax: Axes, x, y, style: Look, **more) -> None:
+    """Markers of one look at a point, or at several; ``linestyle`` joins them with a line."""
+    edge = style.colour if style.face == "white" else "white"
+    usual = {"markersize": 9, "markerfacecolor": style.face, "markeredgecolor": edge, "ls": "none"}
+    if "linestyle" in more:
+        usual.pop("ls")
+    ax.plot(x, y, color=style.colour, marker=style.marker, **(usual | more))
+
+
+def note(ax: Axes, text: str, point: tuple, offset: tuple = (0, 0), **more) -> None:
+    """Write a text beside a point of the data, moved by ``offset`` (in points, 1/72 inch)."""
+    usual = {"color": INK, "fontsize": FONT, "va": "center"}
+    ax.annotate(text, point, offset, textcoords="offset points", **(usual | more))
+
+
+def name_lines(ax: Axes, x: float, ends: Sequence[float], looks: Iterable[Look], gap: float):
+    """Each line's name at ``x``, beside its right end; names stay ``gap`` apart."""
+    for style, height in zip(looks, spread(ends, gap), strict=True):
+        more = {"fontweight": "bold", "annotation_clip": False}
+        note(ax, style.label, (x, height), color=style.colour, **more)
+
+
+def spread(values: Sequence[float], gap: float) -> list[float]:
+    """Move label positions apart until neighbours differ by ``gap``; the order stays, the middle of
+    the group too."""
+    placed = numpy.array(values, dtype=float)
+    order = numpy.argsort(placed, kind="stable")
+    for before, here in zip(order, order[1:]):
+        placed[here] = max(placed[here], placed[before] + gap)
+    return list(placed - (placed - values).mean())
+
+
+def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> None:
+    """Above the axes, at most ``columns`` a line: marker and name of each model, in its colour."""
+    marks = [
+        Line2D([], [], label=s.label, color=s.colour, marker=s.marker, mfc=s.face, ms=9, ls="none")
+        for s in looks
+    ]
+    fig.legend(
+        handles=marks,
+        loc="outside upper center",
+        ncols=min(columns, len(marks)),
+        frameon=False,
+        fontsize=FONT + 1,
+        labelcolor=[line.get_color() for line in marks],
+        handletextpad=0.2,
+        columnspacing=2.0 if len(marks) <= 4 else 1.0,
+    )
 
 
 def span(sizes: Iterable[int]) -> str:
     """A number, or the smallest and the largest of several."""
-    sizes = list(sizes)
+    sizes = [int(size) for size in sizes]
     return "–".join(map(str, dict.fromkeys((min(sizes), max(sizes)))))
-
-
-def label_axes(ax: Any, x: str = "", y: str = "") -> None:
-    """Write the axis labels, unit included."""
-    ax.set_xlabel(x, fontsize=FONT, color=INK)
-    ax.set_ylabel(y, fontsize=FONT, color=INK)
-
-
-def method_legend(fig: Any, looks: list[Look], *, columns: int = 4) -> None:
-    """Above the axes, at most ``columns`` a line: marker and name of each model, in its colour."""
-    from matplotlib.lines import Line2D
-
-    marks = [
-        Line2D([], [], color=s.colour, marker=s.marker, linestyle="none", markersize=9)
-        for s in looks
-    ]
-    made = fig.legend(
-        marks,
-        [s.label for s in looks],
-        loc="outside upper center",
-        ncols=min(columns, len(looks)),
-        frameon=False,
-        fontsize=FONT + 1,
-        handletextpad=0.2,
-        columnspacing=2.0 if len(looks) <= 4 else 1.0,
-    )
-    for text, style in zip(made.get_texts(), looks, strict=True):
-        text.set_color(style.colour)
-
-
-def spread(values: list[float], gap: float) -> list[float]:
-    """Move label positions apart until neighbours differ by ``gap``; the order stays, the middle of
-    the group too.
-    """
-    order = sorted(range(len(values)), key=values.__getitem__)
-    placed = list(values)
-    for before, here in zip(order, order[1:], strict=False):
-        placed[here] = max(placed[here], placed[before] + gap)
-    shift = sum(p - v for p, v in zip(placed, values, strict=True)) / max(1, len(values))
-    return [p - shift for p in placed]
 
 
 def png(shown: Shown) -> bytes:
@@ -164,24 +190,17 @@ def png(shown: Shown) -> bytes:
 
     With a palette of 128 colours, which no eye tells from all, it takes a third of the space in a
     notebook."""
-    from PIL import Image, PngImagePlugin
-
     drawn, made, words = io.BytesIO(), io.BytesIO(), PngImagePlugin.PngInfo()
     words.add_text("Description", shown.alt.encode("latin-1", "replace").decode("latin-1"))
     shown.fig.savefig(drawn, format="png", dpi=DPI, facecolor="white", transparent=False)
-    picture = (
-        Image.open(drawn)
-        .convert("RGB")
-        .quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    )
+    picture = Image.open(drawn).convert("RGB")
+    picture = picture.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(made, "PNG", optimize=True, dpi=(DPI, DPI), pnginfo=words)
     return made.getvalue()
 
 
 def save(shown: Shown, path: str | Path) -> Path:
-    """Write the figure as a PNG, making its folder; raises SdftError if the place is not
-    writable.
-    """
+    """Write the figure as a PNG, making its folder; raises SdftError if it cannot be written."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,14 +210,20 @@ def save(shown: Shown, path: str | Path) -> Path:
     return path
 
 
+def image_html(shown: Shown) -> str:
+    """The figure as HTML that needs no file: image, alternative text and caption."""
+    data = base64.b64encode(png(shown)).decode("ascii")
+    words = html.escape(visible(shown.alt))
+    image = f'<img alt="{words}" style="max-width:100%" src="data:image/png;base64,{data}">'
+    return f'{image}<div style="line-height:1.4">{caption_html(shown)}</div>'
+
+
 def caption_html(shown: Shown) -> str:
     """Caption, and the alternative text folded below it: some exporters drop the alt attribute of
-    an image.
-    """
-    return (
-        f"<p><em>{html.escape(visible(shown.caption))}</em></p>"
-        f"<details><summary>The figure in words</summary>{html.escape(visible(shown.alt))}</details>"
-    )
+    an image."""
+    caption, words = html.escape(visible(shown.caption)), html.escape(visible(shown.alt))
+    folded = f"<details><summary>The figure in words</summary>{words}</details>"
+    return f"<p><em>{caption}</em></p>{folded}"
 
 
 def show(shown: Shown) -> None:
@@ -206,19 +231,12 @@ def show(shown: Shown) -> None:
 
     The alternative text goes where readers look for it: ``metadata["image/png"]["alt"]``,
     ``text/plain`` and the page."""
-    try:
-        import IPython
-        from IPython import display
-    except ImportError:
-        return
     if IPython.get_ipython() is None:
         return
     image = base64.b64encode(png(shown)).decode("ascii")
-    display.display(
-        {"image/png": image, "text/plain": shown.alt},
-        raw=True,
-        metadata={"image/png": {"alt": shown.alt}},
-    )
-    display.display({"text/html": caption_html(shown), "text/plain": shown.caption}, raw=True)
+    data, about = {"image/png": image, "text/plain": shown.alt}, {"image/png": {"alt": shown.alt}}
+    display.display(data, raw=True, metadata=about)
+    caption = {"text/html": caption_html(shown), "text/plain": shown.caption}
+    display.display(caption, raw=True)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(shown.fig)

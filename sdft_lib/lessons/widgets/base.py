@@ -1,101 +1,84 @@
-"""Thin ipywidgets over the tables: an explorer of templates (lesson 02) and a browser of answers
-(lesson 04).
+"""Thin ipywidgets over the tables: an explorer of templates (lessons 02 and 07) and a browser of
+answers (lesson 04).
 
-Each is optional: the lesson shows the static table first and reads whole without the widget.
-Works on ipywidgets 7.7 (Colab) and 8.
-"""
+Each is optional: the lesson shows the static table first and reads whole without the widget. Works
+on ipywidgets 7.7 (Colab) and 8."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sdft_lib.lessons.tables import answer_table, answers_of, records, show_html, template_table
+import IPython
+import pandas
+from ipywidgets import HTML, Dropdown, HBox, IntSlider, VBox, Widget, dlink
 
-__all__ = [
-    "answer_browser",
-    "answer_table",
-    "show_html",
-    "template_explorer",
-    "template_table",
-    "widgets_enabled",
-]
+from sdft_lib.lessons.tables import answer_table, template_table
 
 
 def widgets_enabled(asked: bool | None = None) -> bool:
-    """Whether a widget would be seen: ``SDFT_WIDGETS`` is not 0, ipywidgets is there, and a kernel
-    runs.
-
-    ``asked`` decides where it is given.
-    """
+    """Whether a widget would be seen: ``SDFT_WIDGETS`` is not 0, and a kernel runs. ``asked``
+    decides where it is given."""
     if asked is not None:
         return asked
-    if os.environ.get("SDFT_WIDGETS", "1") == "0":
-        return False
-    try:
-        import ipywidgets  # noqa: F401
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return getattr(get_ipython(), "kernel", None) is not None
+    kernel = getattr(IPython.get_ipython(), "kernel", None)
+    return kernel is not None and os.environ.get("SDFT_WIDGETS", "1") != "0"
+
+
+def follow(
+    page: Callable[..., str], *lines: Sequence[Widget], enabled: bool | None = None
+) -> VBox | None:
+    """Lines of controls above the HTML page of their values, redrawn when one of them settles.
+    None where widgets are off."""
+    if not widgets_enabled(enabled):
+        return None
+    controls = [control for line in lines for control in line]
+    view = HTML()
+
+    def turn(change: Any = None) -> None:
+        view.value = page(*(control.value for control in controls))
+
+    turn()
+    for control in controls:
+        control.observe(turn, names="value")
+    return VBox([*(HBox(line) for line in lines), view])
 
 
 def template_explorer(
     rows_by_template: Mapping[str, Sequence[Mapping]], *, enabled: bool | None = None
-) -> Any:
+) -> VBox | None:
     """Choose a template and a row: prompt, reference, rewrite and verdict. None where widgets are
-    off.
-    """
-    if not widgets_enabled(enabled):
-        return None
-    return _browser(
-        "template",
-        list(rows_by_template),
-        lambda name: len(rows_by_template[name]),
-        lambda name, item: template_table({name: rows_by_template[name]}, item),
-    )
+    off."""
+
+    def page(name: str, row: int) -> str:
+        return template_table({name: rows_by_template[name]}, row - 1)
+
+    counts = {name: len(rows) for name, rows in rows_by_template.items()}
+    return _browser("template", counts, page, enabled)
 
 
 def answer_browser(
     answers: Any, *, prompts: Mapping[str, Any] | None = None, enabled: bool | None = None
-) -> Any:
+) -> VBox | None:
     """Choose a suite and an item: the answers of all models side by side. None where widgets are
-    off.
-    """
-    if not widgets_enabled(enabled):
-        return None
-    rows = records(answers)
-    suites = list(dict.fromkeys(row["suite"] for row in rows))
-    by_suite = {suite: [row for row in rows if row["suite"] == suite] for suite in suites}
-    counts = {suite: len(answers_of(by_suite[suite], suite)) for suite in suites}
-    return _browser(
-        "suite",
-        suites,
-        counts.__getitem__,
-        lambda suite, item: answer_table(by_suite[suite], suite, item, prompts),
-    )
+    off."""
+    frame = pandas.DataFrame(answers)
+
+    def page(suite: str, row: int) -> str:
+        return answer_table(frame, suite, row - 1, prompts)
+
+    counts = frame.groupby("suite", sort=False)["id"].nunique().to_dict()
+    return _browser("suite", counts, page, enabled)
 
 
 def _browser(
-    what: str, names: list[str], count: Callable[[str], int], page: Callable[[str, int], str]
-) -> Any:
-    """A dropdown, a slider from 1 and the HTML page they choose; the page is redrawn when either
-    settles.
-    """
-    import ipywidgets
-
-    names = [name for name in names if count(name)]
-    if not names:
+    what: str, counts: Mapping[str, int], page: Callable[[str, int], str], enabled: bool | None
+) -> VBox | None:
+    """A dropdown of names and a slider from 1 to the chosen one's count, above their page."""
+    counts = {name: count for name, count in counts.items() if count}
+    if not counts:
         return None
-    choice = ipywidgets.Dropdown(options=names, value=names[0], description=what)
-    place = ipywidgets.IntSlider(
-        value=1, min=1, max=count(names[0]), description="row", continuous_update=False
-    )
-    view = ipywidgets.HTML(value=page(names[0], 0))
-
-    def turn(change: Any = None) -> None:
-        place.max = count(choice.value)  # a shorter list moves the slider back by itself
-        view.value = page(choice.value, place.value - 1)
-
-    choice.observe(turn, names="value")
-    place.observe(turn, names="value")
-    return ipywidgets.VBox([ipywidgets.HBox([choice, place]), view])
+    choice = Dropdown(options=list(counts), description=what)
+    last = counts[choice.value]
+    place = IntSlider(value=1, min=1, max=last, description="row", continuous_update=False)
+    dlink((choice, "value"), (place, "max"), counts.get)  # a shorter list moves the slider back
+    return follow(page, [choice, place], enabled=enabled)

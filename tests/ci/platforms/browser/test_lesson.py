@@ -27,7 +27,7 @@ GOOD = [
     STATIC,
     "widgets.template_explorer(rows)",
     """
-from sdft_lib.lessons.widgets.evidence import mix_page, mix_slider
+from sdft_lib.lessons.widgets.lesson_05 import mix_page, mix_slider
 tables.show_html(mix_page(rows["first"], 50))""",
     'mix_slider(rows["first"])',
     """

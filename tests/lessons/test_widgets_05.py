@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
-from sdft_lib.lessons.widgets import evidence as widgets
+from sdft_lib.lessons.figures import style
+from sdft_lib.lessons.widgets import lesson_05 as widgets
 from sdft_lib.storage.errors import SdftError
 
 ROWS = [
@@ -51,7 +52,9 @@ MINE = scores(("seed", "sft-slow"))
 
 
 def test_a_mix_is_counted_by_hand():
-    none, all_of_them = (widgets.mix_page(ROWS, percent, nats=NATS) for percent in (0, 100))
+    none, all_of_them = (
+        widgets.mix_page(ROWS, percent, nats=pandas.DataFrame(NATS)) for percent in (0, 100)
+    )
     assert "0 of 4 targets are rewrites; 1.0 words a target; 6.00 nats a token" in none
     # three rewrites of 5 words and one label; 3 x 2 nats and once 6
     assert "3 of 4 targets are rewrites; 4.0 words a target; 3.00 nats a token" in all_of_them
@@ -64,7 +67,7 @@ def test_a_mix_is_counted_by_hand():
 def test_the_slider_follows_and_trains_on_what_mixed_chose():
     pytest.importorskip("ipywidgets")
     box = widgets.mix_slider(ROWS, nats=pandas.DataFrame(NATS), enabled=True)
-    place, view = box.children
+    (place,), view = box.children[0].children, box.children[1]
     assert "50 % of the rewrites: 2 of 4" in view.value
     place.value = 0
     assert "0 of 4 targets" in view.value and place.continuous_update is False
@@ -100,9 +103,7 @@ def test_nothing_at_all_makes_no_widget():
 
 
 def test_alternative_text_cannot_leave_its_attribute():
-    from sdft_lib.lessons.figures.style import Shown, new_axes
-
-    page = widgets.image_html(Shown(new_axes(2)[0], 'a "b" <c>', "d & e"))
+    page = style.image_html(style.Shown(style.new_axes(2)[0], 'a "b" <c>', "d & e"))
     assert 'alt="a &quot;b&quot; &lt;c&gt;"' in page and "d &amp; e" in page
 
 

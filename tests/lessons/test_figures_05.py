@@ -5,8 +5,7 @@ figure.
 import pandas
 import pytest
 
-from sdft_lib.lessons.figures import all as figures
-from sdft_lib.lessons.figures.recorded import share_of
+from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
 
 LIKE = [
@@ -193,4 +192,4 @@ def test_the_words_say_whose_runs_are_shown():
     ],
 )
 def test_only_what_differs_in_the_share_alone_is_on_the_scale(name, share):
-    assert share_of(name) == share
+    assert figures.share_of(name) == share

@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from sdft_lib.experiments import continual
-from sdft_lib.lessons.widgets import stages as widgets_stages
+from sdft_lib.lessons.widgets import lesson_06 as widgets
 from sdft_lib.storage.errors import SdftError
 
 ORDER, OTHER = "tickets-sums-calls", "calls-sums-tickets"
@@ -52,7 +52,7 @@ def test_the_marked_cells_make_the_measure(measure, tasks):
     import numpy
 
     r = numpy.random.default_rng(tasks).random((tasks + 1, tasks))
-    marks = widgets_stages.entering(measure, tasks)
+    marks = widgets.entering(measure, tasks)
     signed = sum({"+": 1, "-": -1, "max": 0}[mark] * r[cell] for cell, mark in marks.items())
     columns = {j for (_, j), mark in marks.items() if mark == "max"}
     largest = sum(
@@ -65,13 +65,13 @@ def test_the_marked_cells_make_the_measure(measure, tasks):
 
 def test_an_unknown_measure_is_refused(frame, found):
     with pytest.raises(SdftError, match="ACC, BWT, FWT, forgetting"):
-        widgets_stages.entering("accuracy", 3)
+        widgets.entering("accuracy", 3)
     with pytest.raises(SdftError, match="compute the measures first"):
-        widgets_stages.matrix_table(frame, "SFT (yours)", ORDER, "BWT", found[:0])
+        widgets.matrix_table(frame, "SFT (yours)", ORDER, "BWT", found[:0])
 
 
 def test_the_table_marks_cells_and_says_the_value(frame, found):
-    page = widgets_stages.matrix_table(frame, "SFT (yours)", ORDER, "BWT", found)
+    page = widgets.matrix_table(frame, "SFT (yours)", ORDER, "BWT", found)
     value = found[(found["method"] == "SFT (yours)") & (found["measure"] == "BWT")]["mean"].iloc[0]
     assert f"BWT = {value:+.2f}" in page and "SFT (yours), order tickets-sums-calls" in page
     assert (
@@ -82,15 +82,13 @@ def test_the_table_marks_cells_and_says_the_value(frame, found):
         and "seed model" in page
         and "then calls" in page
     )
-    several = widgets_stages.matrix_table(
-        frame, "SFT (yours)", ORDER, "forgetting", found.assign(seeds=2)
-    )
+    several = widgets.matrix_table(frame, "SFT (yours)", ORDER, "forgetting", found.assign(seeds=2))
     assert "for each training seed" in several and several.count("max ") >= 4
 
 
 def test_names_cannot_break_the_page():
     frame = scores({"<b>x": ("<i>a-$b",)}).query("stage < 3")
-    page = widgets_stages.matrix_table(
+    page = widgets.matrix_table(
         frame, "<b>x", "<i>a-$b", "ACC", continual.measures(frame, resamples=10)
     )
     assert "<b>" not in page and "<i>" not in page and "$b" not in page
@@ -98,8 +96,9 @@ def test_names_cannot_break_the_page():
 
 def test_the_explorer_follows_its_controls(frame, found):
     pytest.importorskip("ipywidgets")
-    box = widgets_stages.matrix_explorer(frame, found, enabled=True)
-    (method, order), measure, view = box.children[0].children, box.children[1], box.children[2]
+    box = widgets.matrix_explorer(frame, found, enabled=True)
+    (method, order), (measure,) = (line.children for line in box.children[:2])
+    view = box.children[2]
     assert "SFT (yours), order tickets-sums-calls. ACC" in view.value and list(order.options) == [
         ORDER
     ]
@@ -118,5 +117,5 @@ def test_the_explorer_follows_its_controls(frame, found):
 
 
 def test_no_widget_where_widgets_are_off_or_nothing_is_there(frame, found):
-    assert widgets_stages.matrix_explorer(frame, found) is None
-    assert widgets_stages.matrix_explorer(frame, found[:0], enabled=True) is None
+    assert widgets.matrix_explorer(frame, found) is None
+    assert widgets.matrix_explorer(frame, found[:0], enabled=True) is None

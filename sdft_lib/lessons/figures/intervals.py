@@ -1,0 +1,150 @@
+"""Means with their 95 % intervals, and the two figures of scores that several lessons show (lessons
+04, 07 and 08).
+
+A cell is one mean with its limits: an Interval, or a row of a table with ``mean, low, high``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas
+from matplotlib.axes import Axes
+
+from sdft_lib.lessons.figures.style import (
+    FONT,
+    GRID,
+    INK,
+    Look,
+    Shown,
+    looks_of,
+    mark,
+    method_legend,
+    new_axes,
+    note,
+    span,
+)
+from sdft_lib.storage.errors import SdftError
+
+
+def interval_bar(ax: Axes, cell: Any, at: float, colour: str, *, upright=False, width=2.5) -> None:
+    """The interval of a cell as a bar, at this height (or, ``upright``, at this x).
+
+    The bar hangs on its own middle: the mean of a resampled measure may lie outside its limits."""
+    middle, half = (cell.low + cell.high) / 2, (cell.high - cell.low) / 2
+    x, y, side = (at, middle, "yerr") if upright else (middle, at, "xerr")
+    ax.errorbar(x, y, fmt="none", ecolor=colour, elinewidth=width, **{side: half})
+
+
+def interval_dot(ax: Axes, cell: Any, height: float, style: Look, **marker) -> None:
+    """The mean of a cell as a marker on its interval."""
+    interval_bar(ax, cell, height, style.colour)
+    mark(ax, cell.mean, height, style, **marker)
+
+
+def interval_rows(
+    ax: Axes, rows: Mapping[str, Mapping[str, Any]], looks: Mapping[str, Look], most: float = 0.8
+) -> list[str]:
+    """A row for each name with a dot for each of its methods, at most ``most`` apart.
+
+    ``rows`` is ``{name: {method: cell}}``. Returns each row in words, such as
+    "facts: seed 0.69 (0.64 to 0.74), SFT 0.38 (0.33 to 0.43)"."""
+    step, told = min(most, 0.8 / len(looks)), []
+    for place, (name, cells) in enumerate(rows.items()):
+        said = []
+        for turn, (method, style) in enumerate(looks.items()):
+            if method in cells:
+                height = place + (turn - (len(looks) - 1) / 2) * step
+                interval_dot(ax, cells[method], height, style)
+                said.append(f"{style.label} {in_words(cells[method])}")
+        told.append(f"{name}: {', '.join(said)}")
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    return told
+
+
+def in_words(cell: Any) -> str:
+    """A cell as "0.69 (0.64 to 0.74)"."""
+    return f"{cell.mean:.2f} ({cell.low:.2f} to {cell.high:.2f})"
+
+
+def part_rows(ax: Axes, count: int) -> None:
+    """Thin lines between the rows."""
+    for line in range(1, count):
+        ax.axhline(line - 0.5, color="#dddddd", linewidth=1)
+
+
+def cells_of(table: Any, row: str) -> dict[str, dict[str, Any]]:
+    """``{row: {method: cell}}`` of a table (or a list of dicts) with ``method, mean, low, high``
+    and the column ``row``; SdftError if it is empty."""
+    frame = pandas.DataFrame(table)
+    if frame.empty:
+        raise SdftError("There are no scores to draw.")
+    rows: dict[str, dict[str, Any]] = {}
+    for cell in frame.itertuples():
+        rows.setdefault(str(getattr(cell, row)), {})[str(cell.method)] = cell
+    return rows
+
+
+def scores(table: Any) -> Shown:
+    """Every suite a row, every method a marker with its 95 % interval (lesson 04).
+
+    ``table`` is a frame or list of dicts with ``method, suite, mean, low, high, n``."""
+    rows = cells_of(table, "suite")
+    looks = looks_of(method for cells in rows.values() for method in cells)
+    fig, ax = new_axes(1.1 + max(0.72, 0.21 * len(looks)) * len(rows))
+    told = interval_rows(ax, rows, looks, 0.24)
+    part_rows(ax, len(rows))
+    sizes = [span(cell.n for cell in cells.values()) for cells in rows.values()]
+    ax.set_yticks(range(len(rows)), [f"{suite}\nn = {n}" for suite, n in zip(rows, sizes)])
+    ax.set(xlim=(-0.02, 1.02), xlabel="score (higher is better)")
+    method_legend(fig, looks.values())
+    return Shown(
+        fig,
+        f"Dots with 95 % intervals, a row a suite. {'; '.join(told)}.",
+        "Mean score and 95 % interval over n items of each suite. Intervals cover items, not "
+        "training seeds; overlapping ones do not show that two models are equal: see the paired "
+        "differences.",
+    )
+
+
+def tradeoff(table: Any, *, task: str = "task", probe: str = "facts") -> Shown:
+    """What was learnt against what was kept, one point a method (lesson 04).
+
+    ``table`` is that of ``scores``; methods without both suites are left out."""
+    rows = cells_of(table, "suite")
+    learnt, kept = rows.get(task, {}), rows.get(probe, {})
+    looks = looks_of(method for method in learnt if method in kept)
+    if not looks:
+        raise SdftError("There are no methods to compare.")
+    fig, ax = new_axes(4.2)
+    told, named, sizes = [], [], set()
+    for method, style in looks.items():
+        x, y = learnt[method], kept[method]
+        interval_bar(ax, x, y.mean, style.colour, width=2)
+        interval_bar(ax, y, x.mean, style.colour, width=2, upright=True)
+        mark(ax, x.mean, y.mean, style, markersize=11)
+        # a name goes to the side that has room, and below the names that stand there already
+        side = "right" if x.mean > 0.8 else "left"
+        near = sum(abs(x.mean - at) < 0.15 and abs(y.mean - high) < 0.05 for at, high in named)
+        offset = (-10 if side == "right" else 10, 9 - 32 * near)
+        how = {"ha": side, "va": "baseline", "fontsize": FONT + 2, "fontweight": "bold"}
+        note(ax, style.label, (x.mean, y.mean), offset, color=style.colour, **how)
+        named.append((x.mean, y.mean))
+        told.append(f"{style.label} {in_words(x)} on {task} and {in_words(y)} on {probe}")
+        sizes.add(f"{task} n = {x.n}, {probe} n = {y.n}")
+    better(ax, (0.985, 0.985), (0.86, 0.86), ha="right", va="top")
+    ax.grid(color=GRID)
+    ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    ax.set(xlabel=f"learnt: score on {task}", ylabel=f"kept: score on {probe}")
+    return Shown(
+        fig,
+        f"Points with 95 % intervals, learnt against kept: {'; '.join(told)}.",
+        "To the right: learnt the task. Higher up: kept what it knew. Bars are 95 % intervals over "
+        f"items ({' and '.join(sorted(sizes))}).",
+    )
+
+
+def better(ax: Axes, tip: tuple, foot: tuple, **where) -> None:
+    """The word "better" with an arrow towards the upper right corner; both in axes fractions."""
+    arrow = {"arrowstyle": "->", "color": INK}
+    options = {"xycoords": "axes fraction", "fontsize": FONT, "color": INK, "arrowprops": arrow}
+    ax.annotate("better", tip, foot, **options, **where)

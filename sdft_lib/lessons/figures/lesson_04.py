@@ -1,0 +1,56 @@
+"""The figures of lesson 04: scores with intervals, acquisition against forgetting, and the cost."""
+
+from collections.abc import Mapping
+
+import numpy
+import pandas
+
+from sdft_lib.lessons.figures.intervals import scores, tradeoff
+from sdft_lib.lessons.figures.style import Shown, looks_of, method_legend, new_axes, show
+from sdft_lib.storage.errors import SdftError
+
+__all__ = ["cost_bars", "scores", "show", "tradeoff"]
+
+
+def cost_bars(seconds: Mapping[str, Mapping[str, float]]) -> Shown:
+    """What each step costs, ``{method: {step: seconds}}``, and the total below several steps."""
+    looks = looks_of(seconds)
+    if not looks:
+        raise SdftError("There are no times to draw.")
+    last_first = {method: seconds[method] for method in reversed(looks)}  # SDFT has all the steps
+    table = pandas.DataFrame(last_first)[list(looks)]
+    totals = table.sum()
+    if len(table) > 1:
+        table.loc["total"] = totals
+    fig, ax = new_axes(1.1 + (0.2 + 0.24 * len(looks)) * len(table))
+    thick = 0.8 / len(looks)
+    for turn, (method, style) in enumerate(looks.items()):
+        heights = numpy.arange(len(table)) + (turn - (len(looks) - 1) / 2) * thick
+        bars = ax.barh(heights, table[method], height=thick * 0.9, color=style.colour)
+        words = [duration(value) for value in table[method]]
+        ax.bar_label(bars, words, padding=5, fontsize=11, color=style.colour)
+    ax.set_yticks(range(len(table)), list(table.index))
+    ax.invert_yaxis()
+    ax.set(xlim=(0, totals.max() * 1.28 or 1), xlabel="seconds on this machine")
+    method_legend(fig, looks.values())
+    parts = []
+    for step, row in table.iterrows():
+        times = [f"{looks[m].label} {duration(value)}" for m, value in row.dropna().items()]
+        parts.append(f"{step}: {', '.join(times)}")
+    return Shown(
+        fig,
+        f"Bars of time by step. {'; '.join(parts)}.",
+        "Wall-clock time of each step, one run on this machine (n = 1, so no interval); steps are "
+        "on the left.",
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them: ``0.4 s``, ``48 s``, ``3 min 20 s``; empty where missing."""
+    if numpy.isnan(seconds):
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds else "none"
+    rounded = round(seconds)
+    minutes, rest = divmod(rounded, 60)
+    return f"{rounded} s" if rounded < 120 else f"{minutes} min {rest:02d} s"

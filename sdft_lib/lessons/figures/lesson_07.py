@@ -1,0 +1,7 @@
+"""The figures of lesson 07, your own data: those of the lessons before, without anything new."""
+
+from sdft_lib.lessons.figures.intervals import scores, tradeoff
+from sdft_lib.lessons.figures.rewrites import gap_histogram, keep_rates
+from sdft_lib.lessons.figures.style import show
+
+__all__ = ["gap_histogram", "keep_rates", "scores", "show", "tradeoff"]

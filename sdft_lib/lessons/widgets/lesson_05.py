@@ -1,0 +1,112 @@
+"""The widgets of lesson 05: an explorer of frontiers, and a slider over the mix of references and
+rewrites."""
+
+from collections.abc import Sequence
+
+import pandas
+from ipywidgets import Dropdown, SelectionSlider, SelectMultiple, VBox
+
+from sdft_lib.experiments.frontier import points
+from sdft_lib.experiments.methods import mixed
+from sdft_lib.lessons.figures.lesson_05 import frontier_with_yours
+from sdft_lib.lessons.figures.style import image_html
+from sdft_lib.lessons.safe import escape
+from sdft_lib.lessons.tables import table
+from sdft_lib.lessons.widgets.base import follow
+from sdft_lib.storage.errors import SdftError
+
+SHARES = (0, 25, 50, 75, 100)  # % of the rewrites
+SHOWN = 5  # rows of a mixed set
+
+
+def frontier_explorer(
+    recorded: pandas.DataFrame | None,
+    mine: pandas.DataFrame | None = None,
+    *,
+    enabled: bool | None = None,
+) -> VBox | None:
+    """Choose a suite and methods: the frontier, recorded and yours. None where widgets are off or
+    nothing is there."""
+    parts = [part for part in (recorded, mine) if part is not None and len(part)]
+    both = pandas.concat(parts) if parts else pandas.DataFrame(columns=["method", "suite"])
+    methods = [name for name in both["method"].unique() if name != "seed"]
+    suites = [name for name in both["suite"].unique() if name != "task"]
+    if not methods or not suites:
+        return None
+    first = "facts" if "facts" in suites else suites[0]
+    suite = Dropdown(options=suites, value=first, description="suite")
+    many = {"value": tuple(methods), "description": "methods", "rows": len(methods)}
+    chosen = SelectMultiple(options=methods, **many)
+    return follow(
+        lambda name, names: frontier_page(recorded, mine, name, names),
+        [suite, chosen],
+        enabled=enabled,
+    )
+
+
+def frontier_page(
+    recorded: pandas.DataFrame | None,
+    mine: pandas.DataFrame | None,
+    suite: str,
+    methods: Sequence[str],
+) -> str:
+    """The frontier of some methods on one suite as HTML; a sentence where there is nothing to draw.
+
+    Both tables have the columns that ``frontier.points`` reads; either may be empty or None."""
+    tables = [_points(part, suite, ("seed", *methods)) for part in (recorded, mine)]
+    if not any((each["method"] != "seed").any() for each in tables):
+        return "<p>Choose at least one method that has scores on this suite.</p>"
+    return image_html(frontier_with_yours(*tables))
+
+
+def _points(frame: pandas.DataFrame | None, suite: str, methods: Sequence[str]) -> pandas.DataFrame:
+    """Rows of ``frontier.points`` for some methods; none where they have no scores on the suite."""
+    nothing = pandas.DataFrame(columns=["method"])
+    if frame is None or not len(frame):
+        return nothing
+    try:
+        table = points(frame, suite)
+    except SdftError:
+        return nothing
+    return table[table["method"].isin(methods)]
+
+
+def mix_slider(
+    rows: Sequence[dict],
+    *,
+    nats: pandas.DataFrame | None = None,
+    seed: int = 0,
+    enabled: bool | None = None,
+) -> VBox | None:
+    """Move the share of rewrites: the targets that would be trained on. None where widgets are
+    off."""
+    options = [(f"{share} %", share) for share in SHARES]
+    share = SelectionSlider(
+        options=options, value=50, description="rewrites", continuous_update=False
+    )
+    return follow(
+        lambda percent: mix_page(rows, percent, nats=nats, seed=seed), [share], enabled=enabled
+    )
+
+
+def mix_page(
+    rows: Sequence[dict], percent: int, *, nats: pandas.DataFrame | None = None, seed: int = 0
+) -> str:
+    """What a share of the rewrites makes of a distilled set, as HTML: counts, words, nats a token,
+    some targets.
+
+    ``nats`` is the frame of ``gap`` (id, nll_reference, nll_text); ``seed`` decides which rewrites
+    are used."""
+    if not rows:
+        raise SdftError("There are no rows to mix.")
+    used = mixed(rows, percent / 100, seed)
+    rewritten = [row["source"] == "rewritten" for row in used]
+    words = sum(len(row["text"].split()) for row in used) / len(used)
+    facts = f"{sum(rewritten)} of {len(used)} targets are rewrites; {words:.1f} words a target"
+    if nats is not None:
+        costs = nats.set_index("id").loc[[row["id"] for row in used]]
+        mean = costs["nll_text"].where(rewritten, costs["nll_reference"]).mean()
+        facts += f"; {mean:.2f} nats a token under the seed (mean over n = {len(used)} rows)"
+    keys = ("id", "source", "text")
+    body = [[escape(row[key], 160) for key in keys] for row in used[:SHOWN]]
+    return table(("row", "target is", "text"), body, f"{percent} % of the rewrites: {facts}.")

@@ -1,0 +1,114 @@
+"""The matrix explorer of lesson 06: choose a method, an order and a measure, and see which cells the
+measure is made of.
+
+``matrix_table`` is the static page that the lesson shows first; the widget only turns its pages."""
+
+from typing import Any
+
+import pandas
+from ipywidgets import Dropdown, ToggleButtons, VBox
+
+from sdft_lib.experiments.continual import MEASURES, matrix
+from sdft_lib.lessons.figures.lesson_06 import stage_names
+from sdft_lib.lessons.figures.style import look
+from sdft_lib.lessons.safe import escape
+from sdft_lib.lessons.tables import table
+from sdft_lib.lessons.widgets.base import follow
+from sdft_lib.storage.errors import SdftError
+
+MARKS = {"+": ("#cfe6f5", "+"), "-": ("#f8dcc8", "\N{MINUS SIGN}"), "max": ("#cfe6f5", "max")}
+
+
+def matrix_explorer(
+    frame: pandas.DataFrame, measured: pandas.DataFrame, *, enabled: bool | None = None
+) -> VBox | None:
+    """Choose method, order and measure: the matrix with the cells that enter it. None where widgets
+    are off or nothing was measured."""
+    if measured.empty:
+        return None
+    orders = measured.groupby("method", sort=False)["order"].unique().map(list).to_dict()
+    method = Dropdown(options=list(orders), description="method")
+    order = Dropdown(options=orders[method.value], description="order")
+    measure = ToggleButtons(options=MEASURES, description="measure")
+
+    def other_method(change: Any) -> None:
+        """Offer the method's orders; one that both methods have stays chosen."""
+        before, order.options = order.value, orders[method.value]
+        order.value = before if before in order.options else order.options[0]
+
+    method.observe(other_method, names="value")
+    return follow(
+        lambda *chosen: matrix_table(frame, *chosen, measured),
+        [method, order],
+        [measure],
+        enabled=enabled,
+    )
+
+
+def matrix_table(
+    frame: pandas.DataFrame, method: str, order: str, measure: str, measured: pandas.DataFrame
+) -> str:
+    """The task-by-stage matrix as HTML, the cells of one measure marked, its value and interval in
+    the caption.
+
+    ``frame`` has continual.COLUMNS, ``measured`` is the table of ``continual.measures``. Raises
+    SdftError if they lack method, order or measure."""
+    r = matrix(frame[(frame["method"] == method) & (frame["order"] == order)])
+    same_run = (measured["method"] == method) & (measured["order"] == order)
+    rows = measured[same_run & (measured["measure"] == measure)]
+    marks = entering(measure, len(r.columns))
+    if rows.empty:
+        raise SdftError(
+            f'there is no {measure} of "{method}" in the order "{order}"; compute the measures '
+            "first."
+        )
+    body = []
+    for stage, name in enumerate(stage_names([escape(task) for task in r.columns])):
+        cells = [name]
+        for place, score in enumerate(r.iloc[stage]):
+            text = f"[{score:.2f}]" if place == stage - 1 else f"{score:.2f}"
+            if (stage, place) in marks:
+                colour, sign = MARKS[marks[stage, place]]
+                how = f"background:{colour};color:#222222;padding:0 0.3em"
+                text = f'<strong style="{how}">{sign} {text}</strong>'
+            cells.append(text)
+        body.append(cells)
+    tasks = [escape(task) for task in r.columns]
+    return table(("", *tasks), body, _caption(rows.iloc[0], len(tasks)))
+
+
+def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
+    """{(stage, place of the task): "+", "-" or "max"} of the cells that enter a measure, as
+    ``continual`` defines it.
+
+    "max": of these cells of a task the largest is added. Raises SdftError for an unknown measure."""
+    earlier, later = range(tasks - 1), range(1, tasks)
+    last = {(tasks, j): "-" for j in earlier}
+    if measure == "ACC":
+        return {(tasks, j): "+" for j in range(tasks)}
+    if measure == "BWT":
+        return {(tasks, j): "+" for j in earlier} | {(j + 1, j): "-" for j in earlier}
+    if measure == "FWT":
+        return {(j, j): "+" for j in later} | {(0, j): "-" for j in later}
+    if measure == "forgetting":
+        return {(stage, j): "max" for stage in later for j in earlier} | last
+    raise SdftError(f'measure "{measure}" is not known; use {", ".join(MEASURES)}.')
+
+
+def _caption(row: pandas.Series, tasks: int) -> str:
+    """What is shown and how the marked cells become the value."""
+    averaged = " (for each training seed, then averaged)" if row["seeds"] > 1 else ""
+    how = {
+        "ACC": f"the sum of the marked cells, divided by {tasks}",
+        "BWT": f"final scores minus those in brackets, summed and divided by {tasks - 1}",
+        "FWT": "scores just before training minus those of the seed model, summed and divided by "
+        f"{tasks - 1}",
+        "forgetting": "in each column the largest cell marked max, minus the final one; summed, "
+        f"divided by {tasks - 1}{averaged}",
+    }
+    return (
+        f"{escape(look(row['method']).label)}, order {escape(row['order'])}. "
+        f"{row['measure']} = {row['mean']:+.2f} (95 % interval {row['low']:+.2f} to "
+        f"{row['high']:+.2f}, n = {row['n']}, training seeds: {row['seeds']}): "
+        f"{how[row['measure']]}. In brackets: the task that was just trained."
+    )

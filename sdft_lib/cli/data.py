@@ -48,10 +48,16 @@ def check(
     measured.
     """
     from sdft_lib.own_data.check import check_data, check_text
+    from sdft_lib.paper.suites import evaluation_sets
 
     check_kind(kind)
     result = check_data(
-        source, kind=kind, columns=column_map(columns), drop_empty=drop_empty, say=progress
+        source,
+        kind=kind,
+        columns=column_map(columns),
+        drop_empty=drop_empty,
+        evaluations=evaluation_sets(source),
+        say=progress,
     )
     return Reply(result, check_text(result))
 

@@ -63,8 +63,8 @@ def answer(
     """
     from sdft_lib.cli.train import adapted, check_adapter
     from sdft_lib.engines.load import load
-    from sdft_lib.paper.answers import answer_items, check_suffix
-    from sdft_lib.paper.suites import load_items, paper_suite
+    from sdft_lib.paper.reproduce import answer_items
+    from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
     from sdft_lib.storage.files import write_jsonl
 
     chosen = paper_suite(suite)

@@ -3,28 +3,17 @@ overlap (lesson 08).
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean, median
 
 from sdft_lib.data import PROBES, Task, load_probes, load_task
-from sdft_lib.formats.paper_load import local_rows, paper_file
 from sdft_lib.formats.paper_sets import PAPER_SETS
 from sdft_lib.own_data.overlap import compared, seen_prompts
 from sdft_lib.own_data.unread import READ, unread
-from sdft_lib.paper.suites import SUITES, PaperSuite, humaneval_at_hand, humaneval_items
 
 EXAMPLES = 5  # ids shown for each finding
-EVALUATIONS = {  # what is compared with, by the name shown, and its suite
-    "gsm8k-test": "gsm8k",
-    "multiarith": "multiarith",
-    "openfunctions-test": "openfunctions",
-    "humaneval": "humaneval",
-    "alpaca-eval": "alpaca_eval",
-    "advbench": "advbench",
-}
 
 
 def check_data(
@@ -33,20 +22,22 @@ def check_data(
     kind: str | None = None,
     columns: dict | None = None,
     drop_empty: bool = False,
+    evaluations: dict[str, list[dict] | None] | None = None,
     say: Callable = print,
 ) -> dict:
-    """Read a task (as ``load_task`` does) and describe its training rows.
+    """Read a task (as ``load_task`` does) and describe its training rows. ``evaluations``: rows of
+    other sets to compare them with, such as ``paper.suites.evaluation_sets``; None: not at hand.
 
     Returns ``name``, ``kind``, ``rows``, ``paper_rows``, ``licence`` and ``note`` (None for other
     than the paper's sets), ``digest`` (of the task), ``turns`` (rows with one question, with
     several, with a system turn), ``lengths`` (of prompt and reference: mean, median, longest;
     ``unit`` tokens or words), ``duplicates``, ``references`` (how many hold an answer that can be
     read, and why others do not; None for kinds that are not read), ``overlap`` by evaluation set,
-    and ``absent``: the paper's evaluation files that are not there. Raises SdftError as
+    and ``absent``: the evaluations that are not at hand. Raises SdftError as
     ``load_task`` does."""
     task = load_task(source, kind=kind, columns=columns, drop_empty=drop_empty, say=say)
     known = PAPER_SETS.get(str(source))
-    others, absent = evaluation_rows(task, source)
+    others, absent = evaluation_rows(task, evaluations or {})
     seen = seen_prompts(task.train)
     return {
         "name": task.name,
@@ -134,51 +125,22 @@ def references(task: Task) -> dict | None:
     return {"read": len(task.train) - len(failed), "reasons": reasons, "unread": failed}
 
 
-def evaluation_rows(task: Task, source: str | Path) -> tuple[dict[str, list[dict]], list[str]]:
-    """Rows to compare with: the task's own dev and test, the bundled probes, the paper's files; and
-    names not there.
-
-    The file that is checked is not compared with itself. Nothing is downloaded.
-    """
-    found = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
-    found |= {name: load_probes(name, plain=True).rows for name in PROBES}
+def evaluation_rows(
+    task: Task, evaluations: dict[str, list[dict] | None]
+) -> tuple[dict[str, list[dict]], list[str]]:
+    """Rows to compare with: the task's own dev and test, the bundled probes, and ``evaluations``;
+    and the names of those that are not at hand. A test split that is one of them counts once."""
+    sets = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
+    sets |= {name: load_probes(name, plain=True).rows for name in PROBES}
     absent = []
-    for name, suite in EVALUATIONS.items():
-        rows = suite_rows(SUITES[suite], source)
+    for name, rows in evaluations.items():
         if rows is None:
             absent.append(name)
-        elif rows:
-            found = {
-                other: items for other, items in found.items() if other != "test" or items != rows
-            }
-            found[name] = rows
-    return found, absent
-
-
-def suite_rows(suite: PaperSuite, source: str | Path) -> list[dict] | None:
-    """The items of an evaluation set; None if it is not there, an empty list if it is the file that
-    is checked.
-
-    HumanEval's are its bare problems: the request that we put around each would make all of them
-    alike."""
-    if suite.kind == "code":
-        items = humaneval_items(suite) if humaneval_at_hand(suite) else None
-        return items and [
-            item | {"messages": [{"role": "user", "content": item["prompt"]}]} for item in items
-        ]
-    path = paper_file(suite.local)
-    if path is None:
-        return None
-    return [] if same_file(path, source) else local_rows(path)
-
-
-def same_file(path: Path, source: str | Path) -> bool:
-    """Whether the source that was given is this file."""
-    given = Path(os.path.expanduser(source))
-    try:
-        return given.samefile(path)
-    except OSError:
-        return False
+            continue
+        if sets.get("test") == rows:
+            del sets["test"]
+        sets[name] = rows
+    return sets, absent
 
 
 def overlap_of(seen, rows: Sequence[dict]) -> dict:

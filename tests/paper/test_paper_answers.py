@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from sdft_lib.paper import answers as paper_answers
-from sdft_lib.paper.answers import answer_items, check_suffix
+from sdft_lib.paper import suites
+from sdft_lib.paper.reproduce import answer_items
 from sdft_lib.paper.scores import text_row
-from sdft_lib.paper.suites import paper_suite, prompt_of
+from sdft_lib.paper.suites import check_suffix, paper_suite, prompt_of
 from sdft_lib.storage.errors import SdftError
 
 ITEMS = [
@@ -41,7 +41,7 @@ def test_an_answer_that_goes_along_is_written_nowhere(cache, tiny_seed, monkeypa
     said = ["I'm sorry, but I can't help with that.", "Here is SECRETHARM.", "Sure: SECRETHARM"]
     made = [generation.Generation(text, "stop", 3) for text in said]
     monkeypatch.setattr(
-        "sdft_lib.generation.generate",
+        "sdft_lib.paper.reproduce.generate",
         lambda *args, path, **options: [made, path][path is not None],
     )
     rows = answer_items(tiny_seed, paper_suite("advbench"), ITEMS, say=quiet)
@@ -90,4 +90,4 @@ def test_a_suffix_goes_with_one_suite(name, suffix, fits):
 
 
 def test_no_suffix_comes_along():
-    assert not [name for name in vars(paper_answers) if "SUFFIX" in name]
+    assert not [name for name in vars(suites) if "SUFFIX" in name]

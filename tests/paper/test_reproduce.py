@@ -376,7 +376,8 @@ def test_the_dry_run_prints_a_plan(table):
 def test_what_is_missing_is_one_sentence(arguments, said, monkeypatch):
     monkeypatch.setenv("SDFT_DEVICE", "cpu")
     monkeypatch.setattr(
-        "sdft_lib.models.load_seed", lambda *a, **k: pytest.fail("a model was loaded first")
+        "sdft_lib.paper.reproduce.load_seed",
+        lambda *a, **k: pytest.fail("a model was loaded first"),
     )
     result = sdft("reproduce", *arguments)
     assert result.exit_code == 2 and said in result.output and len(result.output.splitlines()) == 1
@@ -466,7 +467,7 @@ def test_without_data_the_reason_is_said(monkeypatch):
 def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, name):
     from dataclasses import replace
 
-    monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, say: tiny_seed)
+    monkeypatch.setattr("sdft_lib.paper.reproduce.load_seed", lambda name, say: tiny_seed)
     monkeypatch.setattr(
         "sdft_lib.distill.check_text", lambda texts, name: None
     )  # a random model writes nonsense
@@ -558,9 +559,9 @@ def test_humaneval_runs_what_the_models_wrote(small, tiny_seed, monkeypatch):
 
     monkeypatch.setitem(reproduce.TABLES, 1, ("humaneval",))
     monkeypatch.setattr(reproduce, "load_items", lambda suite, limit, *, suffix: problems)
-    monkeypatch.setattr("sdft_lib.models.load_seed", lambda name, say: tiny_seed)
+    monkeypatch.setattr("sdft_lib.paper.reproduce.load_seed", lambda name, say: tiny_seed)
     monkeypatch.setattr("sdft_lib.distill.check_text", lambda texts, name: None)
-    monkeypatch.setattr("sdft_lib.paper.answers.answer_items", answers)
+    monkeypatch.setattr("sdft_lib.paper.reproduce.answer_items", answers)
     (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
     recipe = paper_recipes.with_training(recipe, {"epochs": 1})
     recipe = replace(recipe, decoding={**recipe.decoding, "max_new_tokens": 8})

@@ -37,13 +37,11 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # Lesson 04 left a question open. A method that learns less also forgets less, so "SDFT forgets less than SFT" might only mean "SDFT trains more gently". To find out, hold it against methods that are gentle on purpose. All get the same rows, steps, batch size and adapter. Each changes one thing.
 
 # %%
-from dataclasses import fields
+from sdft_lib.experiments.methods import METHODS, ONE_TASK
 
-from sdft_lib.experiments.methods import METHODS
-
-for name, each in METHODS.items():
-    changed = [f"{f.name} {getattr(each, f.name)}" for f in fields(each)[1:] if getattr(each, f.name) != f.default]
-    print(f"{name:>10}: trains on {each.column!r}" + "".join(f", {change}" for change in changed))
+for name in ONE_TASK:
+    changed = "".join(f", {key} {value}" for key, value in METHODS[name].changes.items())
+    print(f"{name:>10}: trains on {METHODS[name].column!r}{changed}")
 
 # %% [markdown]
 # | method | what it changes | the idea |
@@ -94,19 +92,13 @@ d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
 # %%
 from dataclasses import replace
 
-from sdft_lib.experiments.evidence import training_rows
-from sdft_lib.experiments.recipes import Recipe
-from sdft_lib.train import fine_tune
-
-recipe = Recipe("lesson", task=s.task, model=s.model, template=s.template, rows=s.train_rows)
+from sdft_lib.experiments.run_one import run_one
 
 
 def train(name, keep=()):
     """One method on this lesson's budget."""
-    chosen = methods.method(name)
-    rows = training_rows(recipe, seed, task, chosen, random_seed, print)
-    config = replace(methods.configured(chosen, s.training), keep=keep)
-    return fine_tune(seed, rows, config, column=chosen.column, label=name)
+    config = replace(s.training, keep=keep)
+    return run_one(seed, task, name, config, template=TEMPLATES[s.template], limit=s.train_rows).tuned
 
 
 # %%

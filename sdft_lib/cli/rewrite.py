@@ -26,7 +26,7 @@ from sdft_lib.cli.common import (
     column_map,
     progress,
 )
-from sdft_lib.experiments.comparison import LONG
+from sdft_lib.experiments.run_one import LONG
 
 Candidates = Annotated[
     int, typer.Option("--candidates", min=1, help="Rewrites tried for each row.")

@@ -106,7 +106,7 @@ def run(
         return run_grids([*recipe, *(more or ())], out, methods)
     if more:
         raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
-    from sdft_lib.experiments import comparison
+    from sdft_lib.experiments import run_one
     from sdft_lib.experiments.methods import method as check_method
     from sdft_lib.lessons.report import write
     from sdft_lib.settings import lesson_settings
@@ -118,13 +118,11 @@ def run(
     for name in methods:
         check_method(name)
     reading = {"kind": kind, "columns": column_map(columns), "drop_empty": drop_empty}
-    rows = comparison.own_task(task, **reading, say=progress)
+    rows = run_one.own_task(task, **reading, say=progress)
     settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
-    settings = comparison.own_settings(settings, rows, template)
+    settings = run_one.own_settings(settings, rows, template)
     load_template(settings.template)
-    results = comparison.collect(
-        settings, task=rows, methods=methods or comparison.DEFAULT, say=progress
-    )
+    results = run_one.collect(settings, task=rows, methods=methods or run_one.DEFAULT, say=progress)
     out.mkdir(exist_ok=True)
     summary = write(out, fast=fast, results=results)
     reached = sum(claim["reached"] for claim in summary["claims"])

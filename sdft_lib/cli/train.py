@@ -68,11 +68,11 @@ def checked_row(record, column: str) -> dict:
     """A row of a distilled set whose turns and text to train on are sound. Raises SdftError
     otherwise.
     """
-    from sdft_lib.formats.rows import check_order, clean_text, turns
+    from sdft_lib.formats.turns import check_order, checked_text, turns
 
-    said = turns(record, ["messages"])
+    said = turns(record, ["messages"], "")
     check_order(record.where, said, "messages")
-    if not clean_text(record, column, record.values[column]).strip():
+    if not checked_text(record, column, record.values[column]).strip():
         raise SdftError(
             f'{record.where}: column "{column}" is empty; make the set with sdft distill.'
         )

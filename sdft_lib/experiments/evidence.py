@@ -11,13 +11,13 @@ from pathlib import Path
 
 from sdft_lib import distill, evaluate, train
 from sdft_lib.experiments.grid import fill, items, lines_of
-from sdft_lib.experiments.methods import configured, method
-from sdft_lib.experiments.methods import training_rows as rows_of
 from sdft_lib.experiments.recipes import ALONG, Recipe, check_methods
+from sdft_lib.experiments.run_one import Run, run_one
 from sdft_lib.experiments.stages import run_orders
 from sdft_lib.experiments.sweeps import run_sweep
 from sdft_lib.storage.files import read_jsonl
 from sdft_lib.storage.store import digest, run_facts
+from sdft_lib.templates import load_template
 
 VERSIONS = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
 
@@ -84,30 +84,20 @@ def seed_cell(recipe: Recipe, seed, task, say) -> list[dict]:
 
 def cell(recipe: Recipe, seed, task, name: str, training_seed: int, say) -> list[dict]:
     """Train one method with one seed and score it along the way and at the end."""
-    from sdft_lib.models import with_adapter
 
-    chosen = method(name)
-    rows = training_rows(recipe, seed, task, chosen, training_seed, say)
-    config = configured(chosen, recipe.config(training_seed))
-    tuned = train.fine_tune(seed, rows, config, column=chosen.column, label=name, say=say)
-    lines = []
-    for share, adapter in tuned.kept.items():
-        lines += scores(recipe, with_adapter(seed, adapter, label=name), task, share, say)
-    record = {
-        key: tuned.record.get(key)
-        for key in ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
-    }
-    return [*lines, {"facts": facts(seed) | {"training": record}}]
+    def score(model, share: float) -> list[dict]:
+        return scores(recipe, model, task, share, say)
+
+    run = trained(recipe, seed, task, name, recipe.config(training_seed), score, say)
+    cost = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
+    record = {key: run.tuned.record.get(key) for key in cost}
+    return [*run.scores, {"facts": facts(seed) | {"training": record}}]
 
 
-def training_rows(recipe: Recipe, seed, task, chosen, training_seed: int, say) -> list[dict]:
-    """The rows that a method trains on."""
-    from sdft_lib.templates import load_template
-
-    options = {"decoding": distill.GREEDY, "limit": recipe.rows, "say": say}
-    template = load_template(recipe.template)
-    rows = [] if chosen.candidates > 1 else distill.distill(seed, task, template, **options).rows
-    return rows_of(chosen, seed, task, template, rows, training_seed=training_seed, **options)
+def trained(recipe: Recipe, seed, task, name: str, config, score, say) -> Run:
+    """One method on a recipe's rows."""
+    options = {"template": load_template(recipe.template), "limit": recipe.rows, "say": say}
+    return run_one(seed, task, name, config, score=score, **options)
 
 
 def scores(recipe: Recipe, model, task, share: float, say) -> list[dict]:

@@ -8,15 +8,21 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sdft_lib.formats.toml import check_known
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.train import TrainConfig
 
 
 @dataclass(frozen=True)
 class Method:
-    """``column`` is trained on. ``slower``: factor on the learning rate. ``replay``: share of the
-    rows that give way to the seed's own answers to general prompts. ``anchor``: weight of KL(seed
+    """What a method changes, and how it looks in every figure.
+
+    ``column`` is trained on. ``slower``: factor on the learning rate. ``replay``: share of the rows
+    that give way to the seed's own answers to general prompts. ``rehearsal``: share of a later
+    task's rows that give way to rows of the tasks before (lesson 06). ``anchor``: weight of KL(seed
     || model). ``mix``: share of the rewrites that are used, references standing in for the rest.
-    ``candidates``: rewrites of which the likeliest is taken."""
+    ``candidates``: rewrites of which the likeliest is taken.
+    """
 
     column: str
     slower: float = 1.0
@@ -24,27 +30,52 @@ class Method:
     anchor: float = 0.0
     mix: float = 1.0
     candidates: int = 1
+    rehearsal: float = 0.0
+    label: str = ""
+    colour: str = ""
+    marker: str = ""
+    line: str | tuple = "-"  # matplotlib's words for it
+    hatch: str = ""
+
+    @property
+    def changes(self) -> dict:
+        """In what it differs from plain training on its column: names and values."""
+        plain, changed = Method(self.column), {}
+        for name in ("slower", "replay", "anchor", "mix", "candidates", "rehearsal"):
+            if getattr(self, name) != getattr(plain, name):
+                changed[name] = getattr(self, name)
+        return changed
 
 
+LOOK = ("label", "colour", "marker", "line", "hatch")
+SFT = dict(zip(LOOK, ("SFT", "#d55e00", "s", "-", "//")))
+SLOW = dict(zip(LOOK, ("SFT, slow", "#b07a00", "v", "-.", "xx")))
+REPLAY = dict(zip(LOOK, ("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")))
+ANCHOR = dict(zip(LOOK, ("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")))
+SDFT = dict(zip(LOOK, ("SDFT", "#0072b2", "^", "--", "\\\\")))
+MIXED = dict(zip(LOOK, ("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo")))
+BEST = dict(zip(LOOK, ("SDFT, best", "#00805e", "p", (0, (4, 2)), "**")))
 METHODS = {
-    "sft": Method("reference"),
-    "sft-slow": Method("reference", slower=0.25),
-    "sft-replay": Method("reference", replay=0.25),
-    "sft-anchor": Method("reference", anchor=1.0),
-    "sdft": Method("text"),
-    "sdft-mix": Method("text", mix=0.5),
-    "sdft-best": Method("text", candidates=4),
+    "sft": Method("reference", **SFT),
+    "sft-slow": Method("reference", slower=0.25, **SLOW),
+    "sft-replay": Method("reference", replay=0.25, **REPLAY),
+    "sft-anchor": Method("reference", anchor=1.0, **ANCHOR),
+    "sdft": Method("text", **SDFT),
+    "sdft-mix": Method("text", mix=0.5, **MIXED),
+    "sdft-best": Method("text", candidates=4, **BEST),
+    "replay": Method("reference", rehearsal=0.25, **REPLAY),
 }
+ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)
+TASKS_IN_A_ROW = ("sft", "sdft", "replay")
 
 
-def method(name: str) -> Method:
-    """A method by name; raises SdftError for an unknown one."""
-    if name not in METHODS:
-        raise SdftError(f'method "{name}" is not known; use one of {", ".join(METHODS)}.')
+def method(name: str, known: Sequence[str] = ONE_TASK) -> Method:
+    """A method by name; raises SdftError unless it is one of ``known``."""
+    check_known(name, known, "method")
     return METHODS[name]
 
 
-def configured(chosen: Method, config):
+def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
     """The TrainConfig of a method: only what the method changes differs from ``config``."""
     return replace(config, learning_rate=config.learning_rate * chosen.slower, anchor=chosen.anchor)
 
@@ -92,50 +123,6 @@ def with_replay(
     return [chosen.get(index, row) for index, row in enumerate(rows)]
 
 
-def training_rows(
-    chosen: Method,
-    seed,
-    task,
-    template,
-    rows: Sequence[dict],
-    *,
-    decoding,
-    limit=None,
-    training_seed: int = 0,
-    say=print,
-) -> list[dict]:
-    """The rows that a method trains on, out of the distilled ``rows``; the replayed and the best
-    are made here.
-    """
-    from sdft_lib.data import load_general
-
-    if chosen.candidates > 1:
-        options = {"candidates": chosen.candidates, "decoding": decoding, "limit": limit}
-        return best_rewrites(seed, task, template, **options, say=say)
-    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
-    return rows_for(chosen, rows, general=general, seed=training_seed)
-
-
-def own_answers(
-    seed, prompts: Sequence[dict], *, max_new_tokens: int = 96, say=print
-) -> list[dict]:
-    """The seed's own greedy answers to general prompts, as rows to replay; those that did not end
-    are left out.
-    """
-    from sdft_lib.evaluate import stored_answers
-    from sdft_lib.generation import Decoding
-
-    what = f"{seed.name}: answering {len(prompts)} general prompts for replay"
-    answers = stored_answers(
-        seed, prompts, Decoding(max_new_tokens=max_new_tokens), what=what, say=say, progress=say
-    )
-    return [
-        replayed(row, row["text"])
-        for row in answers
-        if row["finish_reason"] == "stop" and row["text"]
-    ]
-
-
 def replayed(row: dict, answer: str) -> dict:
     """A general prompt with the seed's answer, in the form of a distilled row."""
     return {
@@ -163,19 +150,3 @@ def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> 
         ]
         best.append(versions[min(kept)[1]] if kept else versions[0])
     return best
-
-
-def best_rewrites(
-    seed, task, template, *, candidates: int, decoding, limit=None, say=print
-) -> list[dict]:
-    """``best_of`` one greedy and ``candidates - 1`` sampled rewrites of each row."""
-    from sdft_lib.distill import SAMPLED, distill
-    from sdft_lib.gap import nll
-
-    tries = [decoding] + [
-        replace(decoding, seed=number, **SAMPLED) for number in range(1, candidates)
-    ]
-    sets = [
-        distill(seed, task, template, decoding=each, limit=limit, say=say).rows for each in tries
-    ]
-    return best_of(sets, [nll(seed, rows, "text", say=say)["nll"].tolist() for rows in sets])

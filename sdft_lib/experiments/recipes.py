@@ -9,8 +9,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from sdft_lib.data import PROBES, load_task
-from sdft_lib.experiments.methods import METHODS
-from sdft_lib.experiments.stages import REHEARSED, tasks_of
+from sdft_lib.experiments.methods import ONE_TASK, TASKS_IN_A_ROW
+from sdft_lib.experiments.stages import tasks_of
 from sdft_lib.formats.toml import check_known, from_table, read_toml
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import Count, TrainConfig
@@ -24,7 +24,7 @@ class Recipe:
     are scored too (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a
     suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
-    play no part, and the methods are those of ``stages.REHEARSED``. ``sweep``: training settings
+    play no part, and the methods are those of ``methods.TASKS_IN_A_ROW``. ``sweep``: training settings
     that are tried one after the other and scored on dev alone (lesson 05)."""
 
     name: str
@@ -32,7 +32,7 @@ class Recipe:
     model: str = "smollm2-135m"
     template: str = "opening"
     rows: Count | None = None
-    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = tuple(METHODS)
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = ONE_TASK
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
     keep: tuple[float, ...] = ()
     along: tuple[str, ...] = ("dev", "task", "facts", "safety")
@@ -72,7 +72,7 @@ def load_recipe(path: Path) -> Recipe:
     if not path.exists():
         raise SdftError(f"{path}: there is no such recipe; data/recipes holds ours.")
     values = read_toml(path)
-    methods = REHEARSED if values.get("orders") else METHODS
+    methods = TASKS_IN_A_ROW if values.get("orders") else ONE_TASK
     recipe = from_table({"name": path.stem, "methods": list(methods)} | values, Recipe, path)
     if not re.fullmatch(r"[\w-]+", recipe.name):
         raise SdftError(

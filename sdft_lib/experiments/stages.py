@@ -10,14 +10,10 @@ from pathlib import Path
 
 from sdft_lib.experiments.continual import COLUMNS
 from sdft_lib.experiments.grid import fill, items, lines_of
-from sdft_lib.experiments.methods import with_replay
+from sdft_lib.experiments.methods import TASKS_IN_A_ROW, with_replay
+from sdft_lib.experiments.methods import method as known_method
+from sdft_lib.experiments.run_one import run_one
 from sdft_lib.storage.errors import SdftError
-
-REHEARSED = {
-    "sft": 0.0,
-    "sdft": 0.0,
-    "replay": 0.25,
-}  # share of a stage's rows that give way to rows of earlier tasks
 
 
 def tasks_of(order: str) -> list[str]:
@@ -43,23 +39,16 @@ def train_stages(
     a stage."""
     from sdft_lib.data import load_task
     from sdft_lib.models import with_adapter
-    from sdft_lib.train import fine_tune
 
-    if method not in REHEARSED:
-        raise SdftError(
-            f'method "{method}" is not one for several tasks; use {", ".join(REHEARSED)}.'
-        )
+    rehearsal = known_method(method, TASKS_IN_A_ROW).rehearsal
     tasks, earlier, model = [load_task(name) for name in tasks_of(order)], [], seed
     yield model
     for number, task in enumerate(tasks, 1):
         own = stage_rows(seed, task, method, template, rows, say)
-        chosen = rehearsed(own, earlier, REHEARSED[method], config.seed)
-        column, label = (
-            "text" if method == "sdft" else "reference",
-            f"{method}, stage {number}: {task.name}",
-        )
-        tuned = fine_tune(model, chosen, config, column=column, label=label, say=say)
-        model = with_adapter(model, tuned.adapter, label=f"stage-{number}")
+        chosen = rehearsed(own, earlier, rehearsal, config.seed)
+        label = f"{method}, stage {number}: {task.name}"
+        run = run_one(seed, task, method, config, rows=chosen, start=model, label=label, say=say)
+        model = with_adapter(model, run.tuned.adapter, label=f"stage-{number}")
         earlier += own
         yield model
 

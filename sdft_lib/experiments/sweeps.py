@@ -54,19 +54,16 @@ def run_sweep(recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> i
 def dev_cell(recipe, model, task, name: str, training: dict, seed: int, say) -> dict:
     """Train with some settings and score the dev items: ids, scores and facts."""
     from sdft_lib.evaluate import evaluate_suite
-    from sdft_lib.experiments.evidence import facts, suite, training_rows
-    from sdft_lib.experiments.methods import configured, method
-    from sdft_lib.models import with_adapter
-    from sdft_lib.train import fine_tune
+    from sdft_lib.experiments.evidence import facts, suite, trained
 
-    chosen = method(name)
-    rows = training_rows(recipe, model, task, chosen, seed, say)
-    config = configured(chosen, recipe.config(seed, **training))
-    tuned = fine_tune(model, rows, config, column=chosen.column, label=name, say=say)
-    scored = evaluate_suite(
-        with_adapter(model, tuned.adapter, label=name), suite(recipe, task, "dev"), name, say
-    )
-    cost = {key: tuned.record.get(key) for key in ("seconds", "peak_mb", "trainable_parameters")}
+    def score(tuned, share: float) -> list[dict]:
+        return evaluate_suite(tuned, suite(recipe, task, "dev"), name, say)
+
+    run = trained(recipe, model, task, name, recipe.config(seed, **training), score, say)
+    scored = run.scores
+    cost = {
+        key: run.tuned.record.get(key) for key in ("seconds", "peak_mb", "trainable_parameters")
+    }
     return {
         "ids": [row["id"] for row in scored],
         "scores": [row["score"] for row in scored],

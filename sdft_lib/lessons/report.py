@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas
 
 from sdft_lib.data import Task
-from sdft_lib.experiments.comparison import Results, collect
+from sdft_lib.experiments.run_one import Results, collect
 from sdft_lib.experiments.similarity import to_seed
 from sdft_lib.lessons.claims import claims
 from sdft_lib.lessons.figures.intervals import scores

@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from sdft_lib.formats.public import PAPER_SETS
+from sdft_lib.formats.paper_sets import PAPER_SETS
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import DistillTemplate, fill
 from sdft_lib.train import TrainConfig

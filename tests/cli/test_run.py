@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_probes, load_task, task_suite
 from sdft_lib.evaluate import cut
-from sdft_lib.experiments import comparison, evidence
-from sdft_lib.experiments.methods import METHODS
+from sdft_lib.experiments import evidence, run_one
+from sdft_lib.experiments.methods import ONE_TASK
 from sdft_lib.storage.errors import SdftError
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "examples" / "desks.csv"
@@ -45,7 +45,7 @@ def few_suites(monkeypatch):
             cut(load_probes("helpful"), 2),
         ]
 
-    monkeypatch.setattr("sdft_lib.evaluate.suites", few)
+    monkeypatch.setattr("sdft_lib.experiments.run_one.suites", few)
 
 
 def test_the_example_file_needs_no_hints(capsys):
@@ -60,7 +60,9 @@ def test_the_example_file_needs_no_hints(capsys):
 def test_own_file_and_chosen_methods_on_a_tiny_model(mine, tiny_seed, few_suites, monkeypatch):
     from sdft_lib.verify import Verdict
 
-    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **options: tiny_seed)
+    monkeypatch.setattr(
+        "sdft_lib.experiments.run_one.load_seed", lambda *args, **options: tiny_seed
+    )
     monkeypatch.setattr(
         "sdft_lib.distill.accept", lambda *args, **options: Verdict(True, "accepted")
     )
@@ -73,7 +75,7 @@ def test_own_file_and_chosen_methods_on_a_tiny_model(mine, tiny_seed, few_suites
     assert "split (seed 0) into 30 train, 8 dev, 12 test" in done.stderr
     assert data["task"] == {"name": "my", "kind": "label", "train": 30, "dev": 8, "test": 12}
     assert {row["method"] for row in data["scores"]} == {"seed", *names}
-    assert {(row["a"], row["b"]) for row in data["paired"]} == set(comparison.pairs(names))
+    assert {(row["a"], row["b"]) for row in data["paired"]} == set(run_one.pairs(names))
     assert list(data["cost"]) == ["rewriting", *(f"training {name}" for name in names)]
     assert len(data["claims"]) == 6 and json.loads(Path("report/summary.json").read_text()) == data
     page = Path("report/report.html").read_text(encoding="utf-8")
@@ -96,7 +98,7 @@ def test_own_file_with_the_default_model(mine, few_suites, tmp_path, monkeypatch
     done = sdft("run", "--task", mine, "--fast", "--out", "report", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
-    assert data["keep_rate"] >= comparison.LEAST_KEPT and data["nll_gap"]["n"] == 30
+    assert data["keep_rate"] >= run_one.LEAST_KEPT and data["nll_gap"]["n"] == 30
     assert {row["method"] for row in data["scores"]} == {"seed", "sft", "sdft"} and data[
         "mode"
     ] == "fast"
@@ -109,7 +111,9 @@ def test_own_file_with_the_default_model(mine, few_suites, tmp_path, monkeypatch
 
 
 def test_too_few_rewrites_end_the_run_before_a_training(mine, tiny_seed, few_suites, monkeypatch):
-    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **options: tiny_seed)
+    monkeypatch.setattr(
+        "sdft_lib.experiments.run_one.load_seed", lambda *args, **options: tiny_seed
+    )
     done = sdft("run", "--task", mine, "--fast", "--out", "report")
     assert done.exit_code == 2 and "under the floor of 30 %" in done.stderr.replace("30%", "30 %")
     assert "training on" not in done.stderr and not Path("report").exists()
@@ -118,7 +122,7 @@ def test_too_few_rewrites_end_the_run_before_a_training(mine, tiny_seed, few_sui
 @pytest.mark.parametrize(
     "options, words",
     [
-        (["--method", "dpo"], 'method "dpo" is not known; use one of sft'),
+        (["--method", "dpo"], 'method "dpo" is not known; use sft'),
         (["--kind", "code"], "judged by running it"),
         (["--template", "nope"], "template 'nope'"),
         (["--columns", "prompt=frage"], '"frage" is missing'),
@@ -134,7 +138,7 @@ def test_mistakes_are_found_before_a_model_loads(mine, monkeypatch, options, wor
     def refuse(*args, **kwargs):
         raise AssertionError("a model was loaded before the input was checked")
 
-    monkeypatch.setattr("sdft_lib.models.load_seed", refuse)
+    monkeypatch.setattr("sdft_lib.experiments.run_one.load_seed", refuse)
     Path("short.csv").write_text("question,answer\nA,x\nB,y\nC,x\n", encoding="utf-8")
     Path("r.toml").write_text('methods = ["sft"]\n', encoding="utf-8")
     done = sdft("run", "--task", mine, *options)
@@ -181,11 +185,11 @@ def test_a_recipe_is_computed_for_the_methods_asked_for(tmp_path, monkeypatch):
         (("sft", "sdft"), [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]),
         (("sft",), [("sft", "seed")]),
         (("sft", "sft-replay"), [("sft", "seed"), ("sft-replay", "seed"), ("sft", "sft-replay")]),
-        (tuple(METHODS), None),
+        (ONE_TASK, None),
     ],
 )
 def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wanted):
-    found = comparison.pairs(methods)
+    found = run_one.pairs(methods)
     assert wanted is None or found == wanted
     assert len(set(found)) == len(found) == 2 * len(methods) - 1
     assert all(a != b for a, b in found)
@@ -211,26 +215,25 @@ def test_open_answers_of_your_own_get_room(mine):
     from sdft_lib.settings import lesson_settings
 
     own, bundled = lesson_settings(task="mine.csv"), lesson_settings(task="sums")
-    assert comparison.budget(own, load_task(mine)).max_new_tokens == 40
-    assert comparison.budget(own, load_task(mine, kind="open")).max_new_tokens == comparison.LONG
-    assert comparison.budget(bundled, load_task("sums")).max_new_tokens == 40
+    assert run_one.budget(own, load_task(mine)).max_new_tokens == 40
+    assert run_one.budget(own, load_task(mine, kind="open")).max_new_tokens == run_one.LONG
+    assert run_one.budget(bundled, load_task("sums")).max_new_tokens == 40
 
 
 def test_settings_follow_from_the_file(mine):
     from sdft_lib.settings import lesson_settings
 
-    task = comparison.own_task(str(mine), say=lambda line: None)
-    made = comparison.own_settings(lesson_settings(task=str(mine)), task)
+    task = run_one.own_task(str(mine), say=lambda line: None)
+    made = run_one.own_settings(lesson_settings(task=str(mine)), task)
     assert (made.training.epochs, made.template) == (10, "opening")  # 30 rows: 4 steps an epoch
     assert (
-        comparison.own_settings(lesson_settings(fast=True, task=str(mine)), task).training.epochs
-        == 1
+        run_one.own_settings(lesson_settings(fast=True, task=str(mine)), task).training.epochs == 1
     )
     bundled = lesson_settings(task="sums")
-    assert comparison.own_settings(bundled, load_task("sums")) == bundled
-    assert comparison.own_settings(bundled, load_task("sums"), "guide").template == "guide"
+    assert run_one.own_settings(bundled, load_task("sums")) == bundled
+    assert run_one.own_settings(bundled, load_task("sums"), "guide").template == "guide"
     whole = load_task(mine, kind="open", say=lambda line: None)
-    assert comparison.own_settings(lesson_settings(task=str(mine)), whole).template == "guide"
+    assert run_one.own_settings(lesson_settings(task=str(mine)), whole).template == "guide"
 
 
 def test_own_task_takes_the_hints_of_load_task(tmp_path):
@@ -241,7 +244,7 @@ def test_own_task_takes_the_hints_of_load_task(tmp_path):
         + "leer,\n"
     )
     hints = {"columns": {"prompt": "frage", "reference": "antwort"}, "drop_empty": True}
-    task = comparison.own_task(str(path), say=lambda line: None, **hints)
+    task = run_one.own_task(str(path), say=lambda line: None, **hints)
     assert (len(task.train), len(task.dev), len(task.test)) == (12, 3, 5)
     with pytest.raises(SdftError, match="empty"):
-        comparison.own_task(str(path), say=lambda line: None, columns=hints["columns"])
+        run_one.own_task(str(path), say=lambda line: None, columns=hints["columns"])

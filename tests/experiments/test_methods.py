@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdft_lib.experiments import methods
+from sdft_lib.experiments import methods, run_one
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
@@ -33,7 +33,7 @@ GENERAL = [
 ]
 
 
-@pytest.mark.parametrize("name", methods.METHODS)
+@pytest.mark.parametrize("name", methods.ONE_TASK)
 def test_every_method_trains_on_as_many_rows(name):
     chosen = methods.method(name)
     made = methods.rows_for(chosen, ROWS, general=GENERAL, seed=1)
@@ -184,7 +184,7 @@ def test_own_answers_end_by_themselves(own_cache, monkeypatch):
 
     monkeypatch.setattr(generation, "stop_ids", lambda tokenizer: set(range(0, len(tokenizer), 8)))
     prompts = [{"id": f"g{n}", "messages": row["messages"]} for n, row in enumerate(ROWS)]
-    rows = methods.own_answers(own_cache, prompts, max_new_tokens=24, say=lambda line: None)
+    rows = run_one.own_answers(own_cache, prompts, max_new_tokens=24, say=lambda line: None)
     assert 0 < len(rows) <= len(prompts)
     assert all(
         each["text"] and each["text"] == each["reference"] and each["reason"] == "replay"

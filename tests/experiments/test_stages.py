@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.experiments import continual, evidence, recipes, stages
+from sdft_lib.experiments import continual, evidence, recipes, run_one, stages
+from sdft_lib.experiments.methods import TASKS_IN_A_ROW
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import load_template
 from sdft_lib.train import TrainConfig
@@ -56,12 +57,10 @@ def test_an_order_names_several_different_tasks(order):
 def test_each_stage_trains_the_model_of_the_stage_before(tiny_seed, store, monkeypatch):
     import torch
 
-    from sdft_lib import train
-
     trained = []
-    real = train.fine_tune
+    real = run_one.fine_tune
     monkeypatch.setattr(
-        train,
+        run_one,
         "fine_tune",
         lambda model, rows, *rest, **more: (
             trained.append((model, rows)) or real(model, rows, *rest, **more)
@@ -116,4 +115,4 @@ def test_the_continual_recipe_names_two_orders_of_the_three_tasks():
     assert len(recipe.orders) == 2 and {frozenset(stages.tasks_of(o)) for o in recipe.orders} == {
         frozenset(("tickets", "sums", "calls"))
     }
-    assert set(recipe.methods) == set(stages.REHEARSED)
+    assert set(recipe.methods) == set(TASKS_IN_A_ROW)

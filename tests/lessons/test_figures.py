@@ -197,13 +197,13 @@ def test_a_matrix_frames_what_was_just_trained():
 
 
 def test_the_methods_of_the_grid_look_different():
-    from sdft_lib.experiments.methods import METHODS
+    from sdft_lib.experiments.methods import ONE_TASK
 
-    looks = [style.look(name, 0) for name in ("seed", *METHODS)]
+    looks = [style.look(name, 0) for name in ("seed", *ONE_TASK)]
     assert (
         len({style.colour for style in looks})
         == len({style.marker for style in looks})
-        == len(METHODS) + 1
+        == len(ONE_TASK) + 1
     )
 
 

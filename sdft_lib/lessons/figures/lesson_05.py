@@ -194,12 +194,7 @@ def share_of(method: str) -> float | None:
     """The share of rewrites that a method trains on: 0 for SFT, 1 for SDFT; None if it differs in
     more than that."""
     plain = METHODS.get(method)
-    if plain is None or (plain.slower, plain.replay, plain.anchor, plain.candidates) != (
-        1.0,
-        0.0,
-        0.0,
-        1,
-    ):
+    if plain is None or set(plain.changes) - {"mix"}:
         return None
     return plain.mix if plain.column == "text" else 0.0
 

@@ -1,0 +1,214 @@
+"""One run: rewrite, train, evaluate (lessons 03 to 05); and the whole comparison made of such runs, for
+the report and ``sdft run`` (lesson 04).
+
+Every step comes from the store where a lesson did it with the same settings.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas
+
+from sdft_lib.data import Task, load_general, load_task, task_names
+from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
+from sdft_lib.evaluate import evaluate, stored_answers, suites
+from sdft_lib.experiments.methods import (
+    METHODS,
+    Method,
+    best_of,
+    configured,
+    method,
+    replayed,
+    rows_for,
+)
+from sdft_lib.gap import Gap, gap, nll
+from sdft_lib.generation import Decoding
+from sdft_lib.models import Seed, load_seed, with_adapter
+from sdft_lib.own_data.split import split_task
+from sdft_lib.settings import Settings
+from sdft_lib.stats import compare, summarise
+from sdft_lib.templates import DistillTemplate, load_template
+from sdft_lib.train import TrainConfig, Tuned, check_share, fine_tune
+from sdft_lib.verify import check_kind
+
+DEFAULT = ("sft", "sdft")
+LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
+LEAST_STEPS = 40  # of a training on a file of your own: two passes over 34 rows would teach nothing
+LONG = 200  # tokens a rewrite may have where the lessons set no budget: your references may be long
+GENERAL_TOKENS = 96  # an answer to a general prompt has at most
+
+
+@dataclass(frozen=True)
+class Run:
+    """A method's training on a task, and what ``score`` said of each of its kept adapters."""
+
+    tuned: Tuned
+    scores: list[dict]
+
+
+def run_one(
+    seed: Seed,
+    task: Task,
+    name: str,
+    config: TrainConfig,
+    *,
+    template: DistillTemplate | None = None,
+    rows: Sequence[dict] | None = None,
+    limit: int | None = None,
+    decoding: Decoding = GREEDY,
+    start: Seed | None = None,
+    score: Callable[[Seed, float], list[dict]] | None = None,
+    label: str = "",
+    minimum_kept: float = LEAST_KEPT,
+    say: Callable[[str], None] = print,
+) -> Run:
+    """Rewrite the first ``limit`` rows of a task, train the method ``name`` on them, score the
+    adapters.
+
+    ``rows``: a distilled set that is there already. ``start``: the model to train, where that is
+    not the seed. ``score(model, share)`` returns the rows of one adapter, kept after this share of
+    the training; without it nothing is scored. ``label``: what the training is called.
+    """
+    chosen = method(name, METHODS)
+    if rows is None and chosen.candidates == 1:
+        rows = distill(seed, task, template, limit=limit, decoding=decoding, say=say).rows
+    if chosen.candidates > 1:
+        rows = best_rewrites(seed, task, template, chosen.candidates, decoding, limit, say)
+    general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
+    rows = rows_for(chosen, rows, general=general, seed=config.seed)
+    start = start or seed
+    tuned = fine_tune(
+        start,
+        rows,
+        configured(chosen, config),
+        column=chosen.column,
+        label=label or name,
+        minimum_kept=minimum_kept,
+        say=say,
+    )
+    scores = []
+    for share, adapter in tuned.kept.items() if score else ():
+        scores += score(with_adapter(start, adapter, label=name), share)
+    return Run(tuned, scores)
+
+
+def best_rewrites(
+    seed: Seed,
+    task: Task,
+    template: DistillTemplate,
+    candidates: int,
+    decoding: Decoding,
+    limit: int | None,
+    say: Callable[[str], None],
+) -> list[dict]:
+    """``best_of`` one greedy and ``candidates - 1`` sampled rewrites of each row."""
+    sets, costs = [], []
+    for number in range(candidates):
+        tried = replace(decoding, seed=number, **SAMPLED) if number else decoding
+        sets.append(distill(seed, task, template, decoding=tried, limit=limit, say=say).rows)
+    for rows in sets:
+        costs.append(nll(seed, rows, "text", say=say)["nll"].tolist())
+    return best_of(sets, costs)
+
+
+def own_answers(
+    seed: Seed, prompts: Sequence[dict], *, max_new_tokens: int = GENERAL_TOKENS, say=print
+) -> list[dict]:
+    """The seed's own greedy answers to general prompts, as rows to replay; those that did not end
+    are left out."""
+    what = f"{seed.name}: answering {len(prompts)} general prompts for replay"
+    decoding = Decoding(max_new_tokens=max_new_tokens)
+    answers = stored_answers(seed, prompts, decoding, what=what, say=say, progress=say)
+    ended = [row for row in answers if row["finish_reason"] == "stop" and row["text"]]
+    return [replayed(row, row["text"]) for row in ended]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the comparison rests on: task, distilled set, gap, training by method,
+    per-item scores, tests."""
+
+    task: Task
+    distilled: DistilledSet
+    gap: Gap
+    tuned: dict[str, Tuned]
+    frame: pandas.DataFrame
+    summary: pandas.DataFrame
+    paired: pandas.DataFrame
+    dtype: str
+
+
+def collect(
+    settings: Settings,
+    *,
+    task: Task | None = None,
+    methods: Sequence[str] = DEFAULT,
+    say: Callable[[str], None] = print,
+) -> Results:
+    """Train each method at one budget and score it and the seed; ``task``: what ``own_task`` made
+    of the settings'."""
+    chosen: list[Method] = [method(name) for name in methods]
+    task, template = task or own_task(settings.task, say=say), load_template(settings.template)
+    seed = load_seed(settings.model, say=say)
+    options = {"limit": settings.train_rows, "decoding": budget(settings, task), "say": say}
+    distilled = distill(seed, task, template, **options)
+    if any(each.column == "text" and each.candidates == 1 for each in chosen):
+        check_share(distilled.rows, "text", LEAST_KEPT)  # before the first training, not after it
+    measured = gap(seed, distilled, say=say)
+    asked, tuned = suites(settings, task), {}
+    frames = [evaluate(seed, asked, method="seed", say=say)]
+    for name in methods:
+
+        def score(model: Seed, share: float, name: str = name) -> list[dict]:
+            return evaluate(model, asked, method=name, say=say).to_dict("records")
+
+        options |= {"template": template, "rows": distilled.rows, "score": score}
+        run = run_one(seed, task, name, settings.training, **options)
+        tuned[name] = run.tuned
+        frames.append(pandas.DataFrame(run.scores))
+    frame = pandas.concat(frames, ignore_index=True)
+    paired = compare(frame, pairs(methods))
+    return Results(task, distilled, measured, tuned, frame, summarise(frame), paired, seed.dtype)
+
+
+def own_task(name: str, *, say: Callable[[str], None] = print, **reading) -> Task:
+    """A task by name or path with test rows: a file without them is split (``split_task``).
+
+    ``reading`` goes to ``load_task``: kind, columns, drop_empty. Raises SdftError for a kind that
+    cannot be judged without running code."""
+    task = load_task(name, say=say, **reading)
+    check_kind(task.kind)
+    return split_task(task, say=say)
+
+
+def own_settings(settings: Settings, task: Task, template: str | None = None) -> Settings:
+    """The settings for a task: a file of your own gets epochs for 40 steps (not in fast mode), and
+    the template ``guide`` where its references are whole answers (kind ``open``). ``template``:
+    yours, for any task."""
+    own, training = settings.task not in task_names(), settings.training
+    if own and not settings.fast:
+        steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
+        training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
+    chosen = template or ("guide" if own and task.kind == "open" else settings.template)
+    return replace(settings, training=training, template=chosen)
+
+
+def budget(settings: Settings, task: Task) -> Decoding:
+    """How long a rewrite may get: the lessons' budget for bundled tasks and labels, else ``LONG``
+    tokens."""
+    if settings.task in task_names() or task.kind == "label":
+        return GREEDY
+    return Decoding(max_new_tokens=LONG)
+
+
+def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """What is compared: each method with the seed, and with the first SDFT of the list, or else its
+    first method."""
+    others = [name for name in methods if name.startswith("sdft")] or list(methods)
+    compared = []
+    for name in methods:
+        compared.append((name, "seed"))
+        if name != others[0]:
+            compared.append((others[0], name))
+    return compared

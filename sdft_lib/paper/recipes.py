@@ -5,28 +5,29 @@ A recipe is one training set for one model: the seed, a plain fine-tuning (sft) 
 table is some recipes and the evaluations that are its columns. Settings are the paper's and its
 code's; the wording is ours, and another TOML file swaps in another one."""
 
-import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdft_lib.data import data_dir
 from sdft_lib.formats.paper_sets import PAPER_SETS
+from sdft_lib.formats.toml import check_known, from_table, read_toml
+from sdft_lib.generation import Decoding
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import DistillTemplate, fill
 from sdft_lib.train import TrainConfig
 
-FIRST, SECOND = (
-    ("openfunctions", "gsm8k", "humaneval"),
-    ("advbench", "advbench-jailbreak", "alpaca_eval"),
-)
+FIRST = ("openfunctions", "gsm8k", "humaneval")
+SECOND = ("advbench", "advbench-jailbreak", "alpaca_eval")
 TABLES = {1: FIRST, 2: SECOND, 5: FIRST + SECOND}  # the paper's columns
-METHODS = ("seed", "sft", "sdft")
+METHODS = ("seed", "sft", "sdft")  # the last two are rows of experiments.methods.METHODS
 
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """``tuning``: lora or full. ``training``: other settings of a TrainConfig, and a seed.
-    ``decoding``: of rewrites. ``assumed``: settings that the paper and its code do not give, chosen
-    by us."""
+    """``tuning``: lora or full. ``training``: other settings of a TrainConfig. ``decoding``: of
+    rewrites. ``assumed``: settings that the paper and its code do not give, chosen by us.
+
+    Raises SdftError for what makes no recipe."""
 
     name: str
     tables: tuple[int, ...]
@@ -39,31 +40,23 @@ class PaperRecipe:
     methods: tuple[str, ...] = METHODS
     assumed: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for number in self.tables:
+            check_known(str(number), map(str, TABLES), "table")
+        for name in self.methods:
+            check_known(name, METHODS, "method")
+        check_known(self.tuning, ("lora", "full"), "tuning")
+        check_known(self.dataset, PAPER_SETS, "dataset")
+        self.config()
+        self.decoding_of()
+
     def config(self) -> TrainConfig:
         """The training settings."""
-        settings = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in self.training.items()
-        }
-        return TrainConfig(full=self.tuning == "full", **settings)
+        return from_table({"full": self.tuning == "full"} | self.training, TrainConfig, "training")
 
-    def decoding_of(self, **changes):
-        """The Decoding of rewrites; ``changes`` may shorten it."""
-        from sdft_lib.generation import Decoding
-
-        return Decoding(**self.decoding | changes)
-
-
-def with_training(recipe: PaperRecipe, changes: dict) -> PaperRecipe:
-    """The recipe with other training settings, such as ``parts``. Raises SdftError for what makes
-    no TrainConfig.
-    """
-    changed = replace(recipe, training=recipe.training | changes)
-    try:
-        changed.config()
-    except SdftError as error:
-        raise SdftError(f"{recipe.name}: {error}") from None
-    return changed
+    def decoding_of(self) -> Decoding:
+        """How rewrites are written."""
+        return from_table(self.decoding, Decoding, "decoding")
 
 
 @dataclass(frozen=True)
@@ -71,13 +64,22 @@ class Wording:
     """What stands around a row. ``distil``: for each training set how a rewrite is asked for.
     ``train``, ``test``: for a set, ``system`` and ``user`` with ``{instruction}``; without an entry
     the row stays as it is. ``chat_template`` replaces the tokenizer's own, for models prompted with
-    plain text."""
+    plain text. Raises SdftError for what makes no wording."""
 
     name: str
-    distil: dict[str, DistillTemplate] = field(default_factory=dict)
-    train: dict[str, dict] = field(default_factory=dict)
-    test: dict[str, dict] = field(default_factory=dict)
+    distil: dict[str, dict[str, str]] = field(default_factory=dict)
+    train: dict[str, dict[str, str]] = field(default_factory=dict)
+    test: dict[str, dict[str, str]] = field(default_factory=dict)
     chat_template: str = ""
+
+    def __post_init__(self) -> None:
+        for dataset in self.distil:
+            self.template(dataset)
+        for words in (*self.train.values(), *self.test.values()):
+            for name in words:
+                check_known(name, ("system", "user"), "in [train] or [test], entry")
+            if "{instruction}" not in words.get("user", "{instruction}"):
+                raise SdftError("in [train] or [test], user must hold {instruction}.")
 
     def trained(self, name: str, messages: list[dict]) -> list[dict]:
         """The messages of a training row in this wording."""
@@ -91,112 +93,52 @@ class Wording:
         """How a rewrite of this set is asked for; SdftError if the wording has nothing for it."""
         if dataset not in self.distil:
             raise SdftError(f'wording "{self.name}" has no [distil.{dataset}]; add it to the file.')
-        return self.distil[dataset]
+        fields = {"name": f"{self.name}-{dataset}"} | self.distil[dataset]
+        return from_table(fields, DistillTemplate, f"[distil.{dataset}]")
 
 
-def around(messages: list[dict], words: dict) -> list[dict]:
-    """Messages with a wording around the last turn; earlier turns and an own system message
-    stay.
-    """
+def around(messages: list[dict], words: dict[str, str]) -> list[dict]:
+    """Messages with words around the last turn; earlier turns and an own system message stay."""
     *history, last = messages
+    if words.get("system") and messages[0]["role"] != "system":
+        history = [{"role": "system", "content": words["system"]}, *history]
     text = fill(words.get("user", "{instruction}"), {"instruction": last["content"]})
-    own = messages[0]["role"] == "system"
-    system = (
-        [{"role": "system", "content": words["system"]}] if words.get("system") and not own else []
-    )
-    return [*system, *history, {**last, "content": text}]
+    return [*history, {**last, "content": text}]
 
 
 def folder() -> Path:
     """Where the recipes lie."""
-    from sdft_lib.data import data_dir
-
     return data_dir() / "recipes" / "paper"
 
 
-def read_toml(path: Path) -> dict:
-    """A TOML file; SdftError with its name if it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
-        raise SdftError(f"{path}: this is not a TOML file that can be read ({error}).") from None
-
-
 def load_paper_recipe(path: Path) -> PaperRecipe:
-    """Read and check a recipe; raises SdftError with the file's name and the entry that is
-    wrong.
-    """
-    values, known = read_toml(Path(path)), {each.name for each in fields(PaperRecipe)}
-    if unknown := sorted(set(values) - known):
-        raise SdftError(
-            f'{path}: entry "{unknown[0]}" is not known; use {", ".join(sorted(known))}.'
-        )
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-    try:
-        recipe = PaperRecipe(**{"name": Path(path).stem} | values)
-        recipe.config()
-        recipe.decoding_of()
-    except TypeError as error:
-        raise SdftError(f"{path}: an entry is missing or not known ({error}).") from None
-    except SdftError as error:
-        raise SdftError(f"{path}: {error}") from None
-    allowed = {
-        "tables": TABLES,
-        "methods": METHODS,
-        "tuning": ("lora", "full"),
-        "dataset": PAPER_SETS,
-    }
-    for name, choices in allowed.items():
-        given = getattr(recipe, name)
-        if wrong := [
-            each
-            for each in (given if isinstance(given, tuple) else (given,))
-            if each not in choices
-        ]:
-            raise SdftError(
-                f"{path}: {name} holds {wrong[0]!r}; use {', '.join(map(str, choices))}."
-            )
-    return recipe
+    """Read and check a recipe; SdftError names the file and the entry that is wrong."""
+    return from_table({"name": path.stem} | read_toml(path), PaperRecipe, path)
 
 
-def recipes_of(table: int, names=()) -> list[PaperRecipe]:
+def recipes_of(table: int, names: tuple[str, ...] = ()) -> list[PaperRecipe]:
     """Our recipes for one of the paper's tables, or those of them that ``names`` chooses."""
     if table not in TABLES:
         raise SdftError(f"there is no recipe for Table {table}; use {', '.join(map(str, TABLES))}.")
-    found = [load_paper_recipe(path) for path in sorted(folder().glob("*.toml"))]
-    found = [recipe for recipe in found if table in recipe.tables]
-    if wrong := sorted(set(names) - {recipe.name for recipe in found}):
-        raise SdftError(
-            f'Table {table} has no recipe "{wrong[0]}"; use {", ".join(r.name for r in found)}.'
-        )
-    return [recipe for recipe in found if not names or recipe.name in names]
+    recipes = {}
+    for path in sorted(folder().glob("*.toml")):
+        recipe = load_paper_recipe(path)
+        if table in recipe.tables:
+            recipes[recipe.name] = recipe
+    for name in names:
+        check_known(name, recipes, f"Table {table}: recipe")
+    return [recipe for name, recipe in recipes.items() if not names or name in names]
+
+
+def with_training(recipe: PaperRecipe, changes: dict) -> PaperRecipe:
+    """The recipe with other training settings, such as ``parts``; SdftError names the recipe."""
+    try:
+        return replace(recipe, training=recipe.training | changes)
+    except SdftError as error:
+        raise SdftError(f"{recipe.name}: {error}") from None
 
 
 def load_wording(path: Path | None = None) -> Wording:
     """Our wording, or one from a TOML file; SdftError names the file and what is wrong in it."""
-    path = Path(path) if path else folder() / "wording" / "ours.toml"
-    values, known = read_toml(path), ("name", "distil", "train", "test", "chat_template")
-    if unknown := sorted(set(values) - set(known)):
-        raise SdftError(f'{path}: entry "{unknown[0]}" is not known; use {", ".join(known)}.')
-    try:
-        distil = {
-            key: DistillTemplate(**{"name": f"{path.stem}-{key}"} | row)
-            for key, row in values.get("distil", {}).items()
-        }
-    except (TypeError, AttributeError):
-        raise SdftError(
-            f"{path}: each [distil.NAME] holds user, and system and prefill if wanted."
-        ) from None
-    except SdftError as error:
-        raise SdftError(f"{path}: {error}") from None
-    for part in ("train", "test"):
-        for key, row in values.get(part, {}).items():
-            if set(row) - {"system", "user"} or "{instruction}" not in row.get(
-                "user", "{instruction}"
-            ):
-                raise SdftError(
-                    f"{path}: [{part}.{key}] holds system and user, and user must hold {{instruction}}."
-                )
-    return Wording(**{"name": path.stem} | values | {"distil": distil})
+    path = path or folder() / "wording" / "ours.toml"
+    return from_table({"name": path.stem} | read_toml(path), Wording, path)

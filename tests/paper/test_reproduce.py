@@ -368,7 +368,10 @@ def test_the_dry_run_prints_a_plan(table):
             ],
             "4-bit",
         ),
-        (["--recipe", "llama2-7b-gsm8k", "--parts", "3"], "llama2-7b-gsm8k: a batch of 8 rows"),
+        (
+            ["--recipe", "llama2-7b-gsm8k", "--parts", "3"],
+            "llama2-7b-gsm8k: training: a batch of 8 rows",
+        ),
         (["--recipe", "llama2-7b-gsm8k"], "no GPU"),
         (["--model", "smollm2-135m", "--out", "no/where.jsonl"], "where"),
     ],

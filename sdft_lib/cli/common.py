@@ -1,11 +1,13 @@
-"""What all commands of ``sdft`` share: answers as text or JSON, errors as one sentence, outputs
-checked beforehand.
+"""What all commands of ``sdft`` share: options, checks of inputs and outputs before a model loads,
+answers as text or JSON, errors as one sentence.
 """
 
 import contextlib
 import functools
+import inspect
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 from typer.core import TyperGroup
 
 from sdft_lib.lessons.safe import visible
@@ -22,35 +25,32 @@ from sdft_lib.storage.processes import rank
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout; progress goes to stderr.")
-]
-Task = Annotated[
-    str,
-    typer.Option("--task", help="tickets, sums, calls, a folder, a file, or hf:org/name:split."),
-]
-Model = Annotated[
-    str, typer.Option("--model", help="A short name (`sdft models`), a hub id or a local folder.")
-]
-Template = Annotated[
-    str, typer.Option("--template", help="guide, explain, opening, free-opening or a TOML file.")
-]
-Kind = Annotated[
-    str | None, typer.Option("--kind", help="math, call, label or open; guessed if not given.")
-]
-Engine = Annotated[
-    str, typer.Option("--engine", help="torch, or the extras vllm and ray-vllm (GPUs).")
-]
-Gpus = Annotated[
-    int, typer.Option("--gpus", min=1, help="vllm, ray-vllm: GPUs for one copy of the model.")
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first N rows.")]
-Columns = Annotated[
-    str | None, typer.Option("--columns", help="Your names: prompt=question,reference=answer.")
-]
+# Options that several commands have. Every command takes JsonFlag; `command` adds it.
+JsonFlag = Annotated[bool, Option("--json", help="Print JSON on stdout; progress goes to stderr.")]
+Task = Annotated[str, Option(help="tickets, sums, calls, a folder, a file, or hf:org/name:split.")]
+Model = Annotated[str, Option(help="A short name (`sdft models`), a hub id or a local folder.")]
+Template = Annotated[str, Option(help="guide, explain, opening, free-opening or a TOML file.")]
+Kind = Annotated[str | None, Option(help="math, call, label or open; guessed if not given.")]
+Columns = Annotated[str | None, Option(help="Your names: prompt=question,reference=answer.")]
 DropEmpty = Annotated[
-    bool, typer.Option("--drop-empty", help="Leave out rows without prompt or reference.")
+    bool, Option("--drop-empty", help="Leave out rows without prompt or reference.")
 ]
+Limit = Annotated[int | None, Option(min=1, help="Use the first N rows.")]
+Engine = Annotated[str, Option(help="torch, or the extras vllm and ray-vllm (GPUs).")]
+Gpus = Annotated[int, Option(min=1, help="vllm, ray-vllm: GPUs for one copy of the model.")]
+Column = Annotated[str, Option(help="text (SDFT) or reference (SFT).")]
+Checkpointing = Annotated[
+    bool, Option("--gradient-checkpointing", help="Less memory, a third more time.")
+]
+FourBit = Annotated[
+    bool, Option("--four-bit", help="Keep the layers' weights in 4 bit (needs bitsandbytes).")
+]
+Parts = Annotated[int, Option(min=1, help="A batch goes through in so many parts: less memory.")]
+Suffix = Annotated[str, Option(help="Goes behind each request of advbench-jailbreak.")]
+AllowCode = Annotated[
+    bool, Option("--allow-code-execution", help="humaneval: run the answers in the sandbox.")
+]
+Items = Annotated[Path | None, Option(help="JSONL file, one row an item.")]
 
 
 @dataclass(frozen=True)
@@ -69,25 +69,53 @@ class OneSentence(TyperGroup):
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
         """Run; a usage error is said in one line and ends with 2."""
+        # typer brings its own click or takes the installed one, by its version
+        usage_error = next(
+            kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
+        )
         try:
             code = super().main(*args, standalone_mode=False, **more)
-        except usage_error() as error:
+        except usage_error as error:
+            code = 2
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
             else:
                 path = error.ctx.command_path if error.ctx else "sdft"
-                complain(
-                    f"{' '.join(error.format_message().split()).rstrip('.')}; see {path} --help."
-                )
-            code = 2
+                complain(f"{error.format_message().strip().rstrip('.')}; see {path} --help.")
         sys.exit(code or 0)
 
 
-def usage_error() -> type[Exception]:
-    """The class of all usage errors; typer brings its own click or takes the installed one, by its
-    version.
+def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> None:
+    """Make a function the command of its name, with --json. Exit codes: the reply's, 2 after an
+    SdftError, 130 after an interrupt.
     """
-    return next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+
+    @functools.wraps(function)
+    def wrapper(as_json: bool, **options) -> None:
+        try:
+            check_working_folder()
+            with contextlib.redirect_stdout(sys.stderr):
+                reply = function(**options)
+        except SdftError as error:
+            complain(str(error))
+            raise typer.Exit(2) from None
+        except OSError as error:
+            complain(f"{error.filename or 'a file'}: {error.strerror or error}; {GO_ON}.")
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            complain(INTERRUPTED)
+            raise typer.Exit(130) from None
+        if not rank():
+            typer.echo(json.dumps(reply.data, indent=1) if as_json else visible(reply.text))
+        raise typer.Exit(reply.code)
+
+    signature = inspect.signature(function)
+    flag = inspect.Parameter(
+        "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag
+    )
+    wrapper.__signature__ = signature.replace(parameters=[*signature.parameters.values(), flag])
+    wrapper.__annotations__ = {**function.__annotations__, "as_json": JsonFlag}
+    app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
 
 
 def complain(text: str) -> None:
@@ -104,38 +132,56 @@ def progress(line: str) -> None:
         print(visible(line), file=sys.stderr, flush=True)
 
 
-def command(app: typer.Typer, example: str) -> Callable:
-    """Register a function that returns a Reply. Exit codes: 2 after an SdftError, 130 after an
-    interrupt.
+def as_text(rows) -> str:
+    """A table (list of dicts or DataFrame) as aligned text, three decimals."""
+    import pandas
+
+    return pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}")
+
+
+def as_rows(frame) -> list[dict]:
+    """A DataFrame as JSON can hold it: NaN is null."""
+    return json.loads(frame.to_json(orient="records"))
+
+
+def column_map(text: str | None) -> dict[str, str] | None:
+    """``"prompt=question,reference=answer"`` as a dictionary; None stays None."""
+    if text is None:
+        return None
+    columns = {}
+    for pair in text.split(","):
+        role, _, name = (part.strip() for part in pair.partition("="))
+        if not role or not name:
+            raise SdftError(
+                f'--columns "{text}" is not of the form prompt=question,reference=answer.'
+            )
+        if role in columns:
+            raise SdftError(f'--columns "{text}" gives {role} more than once; keep one.')
+        columns[role] = name
+    return columns
+
+
+def load_model(model: str, adapter: Path | None, label: str, **options):
+    """The seed model, with an adapter if there is one; an adapter that does not fit is one
+    sentence. Options are those of ``engines.load.load``.
     """
+    from safetensors import SafetensorError
 
-    def register(function: Callable) -> Callable:
-        @functools.wraps(function)
-        def wrapper(*args, **kwargs) -> None:
-            try:
-                check_working_folder()
-                with contextlib.redirect_stdout(sys.stderr):
-                    reply = function(*args, **kwargs)
-            except SdftError as error:
-                complain(str(error))
-                raise typer.Exit(2) from None
-            except OSError as error:
-                complain(f"{error.filename or 'a file'}: {error.strerror or error}; {GO_ON}.")
-                raise typer.Exit(2) from None
-            except KeyboardInterrupt:
-                typer.echo(INTERRUPTED, err=True)
-                raise typer.Exit(130) from None
-            if not rank():
-                typer.echo(
-                    json.dumps(reply.data, indent=1) if kwargs["as_json"] else visible(reply.text)
-                )
-            raise typer.Exit(reply.code)
+    from sdft_lib.engines.load import load
+    from sdft_lib.models import with_adapter
 
-        return app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(
-            wrapper
-        )
-
-    return register
+    seed = load(model, say=progress, **options)
+    if adapter is None:
+        return seed
+    try:
+        return with_adapter(seed, adapter, label=label)
+    except SdftError:
+        raise
+    except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SdftError(
+            f"{adapter}: this adapter does not fit {seed.name} ({type(error).__name__}: {reason}); train it again."
+        ) from None
 
 
 def check_working_folder() -> None:
@@ -148,23 +194,17 @@ def check_working_folder() -> None:
         ) from None
 
 
-def as_text(rows) -> str:
-    """A table (list of dicts or DataFrame) as aligned text, three decimals."""
-    import pandas
-
-    return pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}")
-
-
-def check_file(path: Path | None, *inputs: str | Path) -> None:
-    """Raise SdftError unless ``path`` can be written; done before a model is loaded, and it leaves
-    nothing behind.
+def check_file(path: Path | None, *inputs: str | Path | None) -> None:
+    """Raise SdftError unless ``path`` can be written and is none of the inputs. Leaves nothing
+    behind.
     """
     if path is None:
         return
     if os.path.isdir(path):  # unlike Path.is_dir, it answers for a name of any length
         raise SdftError(f"{path} is a folder; name a file in it.")
-    if any(Path(source).exists() and path.resolve() == Path(source).resolve() for source in inputs):
-        raise SdftError(f"{path} is also the input; choose another name for the output.")
+    for source in inputs:
+        if source and Path(source).exists() and path.resolve() == Path(source).resolve():
+            raise SdftError(f"{path} is also the input; choose another name for the output.")
     check_parent(path)
 
 
@@ -203,14 +243,29 @@ def check_kind(kind: str | None) -> None:
         raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
 
 
-def column_map(text: str | None) -> dict | None:
-    """``"prompt=question,reference=answer"`` as a dictionary; None stays None."""
-    if text is None:
-        return None
-    pairs = [part.split("=", 1) for part in text.split(",")]
-    if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
-        raise SdftError(f'--columns "{text}" is not of the form prompt=question,reference=answer.')
-    roles = [role.strip() for role, _ in pairs]
-    if twice := [role for role in roles if roles.count(role) > 1]:
-        raise SdftError(f'--columns "{text}" gives {twice[0]} more than once; keep one.')
-    return {role.strip(): name.strip() for role, name in pairs}
+def check_method(name: str | None) -> None:
+    """Raise SdftError unless the name can stand in a table, a file and a figure as it is."""
+    if name is not None and not re.fullmatch(r"\w[\w .+-]{0,39}", name):
+        raise SdftError(
+            f"--method {name[:40]!r} is no name; use up to 40 letters, digits, spaces, dots, + and -."
+        )
+
+
+def check_adapter(folder: Path | None, out: Path | None = None) -> None:
+    """Raise SdftError unless ``folder`` holds an adapter or a model in safetensors, which ``out``
+    leaves alone.
+    """
+    if folder is None:
+        return
+    from sdft_lib.training.adapters import is_whole, whole_weights
+
+    if is_whole(folder):
+        whole_weights(folder)
+    else:
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (folder / name).is_file():
+                raise SdftError(
+                    f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one."
+                )
+    if out is not None and out.resolve().is_relative_to(folder.resolve()):
+        raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")

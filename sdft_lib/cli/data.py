@@ -1,48 +1,39 @@
-"""Commands of ``sdft`` on data alone, no model: data check, export (lesson 08)."""
+"""Commands of ``sdft`` on files alone, no model: data check, export, audit, compare."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from sdft_lib.cli.common import (
-    Columns,
-    DropEmpty,
-    JsonFlag,
-    Kind,
-    OneSentence,
-    Reply,
-    check_folder,
-    check_kind,
-    column_map,
-    command,
-    progress,
-)
+from sdft_lib.cli import common
+from sdft_lib.cli.common import Reply, check_kind, progress
+from sdft_lib.storage.errors import SdftError
 
-group = typer.Typer(
-    name="data",
-    cls=OneSentence,
-    help="Look at a set of rows before training on it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+Source = Annotated[
+    str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, hf:org/name:split.")
+]
+Rows = Annotated[Path, Argument(help="Rows from `sdft distill`.")]
+NewFolder = Annotated[Path, Option(help="New folder for data and card.")]
+Form = Annotated[str, Option(help="prompt-completion, messages, alpaca, sharegpt.")]
+Licence = Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")]
+Original = Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")]
+Distilled = Annotated[str, Option(help="The rewritten set, row for row.")]
+ScoresA = Annotated[Path, Argument(help="Rows from `sdft evaluate`.")]
+ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``sdft``."""
-    app.add_typer(group)
-    command(app, "sdft export rows.jsonl --form prompt-completion --out my-set")(export)
+SCORE_COLUMNS = {
+    "method": (str | int, "text"),
+    "suite": (str | int, "text"),
+    "id": (str | int, "text"),
+    "score": (int | float, "a number"),
+}
 
 
-@command(group, "sdft data check gsm8k --json")
 def check(
-    source: Annotated[
-        str, typer.Argument(help="gsm8k, openfunctions, ..., tickets, a file, hf:org/name:split.")
-    ],
-    kind: Kind = None,
-    columns: Columns = None,
-    drop_empty: DropEmpty = False,
-    as_json: JsonFlag = False,
+    source: Source,
+    kind: common.Kind = None,
+    columns: common.Columns = None,
+    drop_empty: common.DropEmpty = False,
 ) -> Reply:
     """What a set holds: counts, lengths, repeats, answers that cannot be read, overlap with what is
     measured.
@@ -51,30 +42,18 @@ def check(
     from sdft_lib.paper.suites import evaluation_sets
 
     check_kind(kind)
-    result = check_data(
-        source,
-        kind=kind,
-        columns=column_map(columns),
-        drop_empty=drop_empty,
-        evaluations=evaluation_sets(source),
-        say=progress,
-    )
+    reading = {"kind": kind, "columns": common.column_map(columns), "drop_empty": drop_empty}
+    evaluations = evaluation_sets(source)
+    result = check_data(source, **reading, evaluations=evaluations, say=progress)
     return Reply(result, check_text(result))
 
 
 def export(
-    data: Annotated[Path, typer.Argument(help="Rows from `sdft distill`.")],
-    out: Annotated[Path, typer.Option("--out", help="New folder for data and card.")],
-    form: Annotated[
-        str, typer.Option("--form", help="prompt-completion, messages, alpaca, sharegpt.")
-    ] = ("prompt-completion"),
-    column: Annotated[
-        str, typer.Option("--column", help="text (SDFT) or reference (SFT).")
-    ] = "text",
-    licence: Annotated[
-        str, typer.Option("--licence", help="Of your source, for the card: mit, cc-by-4.0, ...")
-    ] = "",
-    as_json: JsonFlag = False,
+    data: Rows,
+    out: NewFolder,
+    form: Form = "prompt-completion",
+    column: common.Column = "text",
+    licence: Licence = "",
 ) -> Reply:
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
     card.
@@ -85,8 +64,78 @@ def export(
 
     check_form(form)
     check_licence(licence)
-    check_folder(out, new=True)
+    common.check_folder(out, new=True)
     rows = training_rows(data, column)
     report = write_export(rows, form, out, column=column, made=made_from(data), licence=licence)
     told = ", ".join(f"{row['source']}: {row['reason']} {row['rows']}" for row in report["reasons"])
     return Reply(report | {"folder": str(out)}, f"{report['rows']} rows as {form} ({told})\n{out}")
+
+
+def audit(original: Original, distilled: Distilled, kind: common.Kind = None) -> Reply:
+    """What a distilled set changed, whoever made it: unchanged rows, lengths, suspected cuts,
+    leaks.
+    """
+    from sdft_lib.own_data.audit import audit, audit_text
+
+    check_kind(kind)
+    result = audit(original, distilled, kind=kind)
+    return Reply(result, audit_text(result))
+
+
+def compare(a: ScoresA, b: ScoresB) -> Reply:
+    """Paired differences (A minus B) on each suite: 95 % intervals, McNemar's p, Holm's
+    correction.
+    """
+    from sdft_lib.stats import compare
+
+    frame, pair, suites = scored_pair(a, b)
+    table = compare(frame, [pair], suites)
+    note = "Intervals cover items, not training seeds."
+    return Reply(common.as_rows(table), f"{common.as_text(table)}\n{note}")
+
+
+def scored_pair(a: Path, b: Path):
+    """Both files as one DataFrame, the two method names (file names if they agree), and the suites
+    in both.
+    """
+    import pandas
+
+    frames = [read_scores(a), read_scores(b)]
+    names = [str(frame["method"].iloc[0]) for frame in frames]
+    if names[0] == names[1]:
+        names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
+    if names[0] == names[1]:
+        raise SdftError(f"{a} and {b} are one file; give two evaluations.")
+    both = [suite for suite in frames[0]["suite"].unique() if suite in set(frames[1]["suite"])]
+    if not both:
+        raise SdftError(f"{a} and {b} have no suite in common; evaluate both on the same suites.")
+    alone = {*frames[0]["suite"], *frames[1]["suite"]} - set(both)
+    if alone:
+        progress(f"left out, in one file only: {', '.join(sorted(alone))}")
+    frames = [frame.assign(method=name) for frame, name in zip(frames, names, strict=True)]
+    return pandas.concat(frames, ignore_index=True), (names[0], names[1]), both
+
+
+def read_scores(path: Path):
+    """Rows of `sdft evaluate` as a DataFrame with method, suite, id, score; one method a file."""
+    import pandas
+
+    from sdft_lib.formats.records import read_records
+
+    records = read_records(path)
+    for record in records:
+        for name, (kind, words) in SCORE_COLUMNS.items():
+            value = record.values.get(name)
+            if isinstance(value, kind) and value == value:  # NaN does not equal itself
+                continue
+            problem = f"not {words}" if name in record.values else "missing"
+            raise SdftError(
+                f'{record.where}: column "{name}" is {problem}; give a file that sdft evaluate wrote.'
+            )
+    frame = pandas.DataFrame([record.values for record in records])
+    methods = sorted(frame["method"].astype(str).unique())
+    if len(methods) > 1:
+        raise SdftError(
+            f"{path} holds {len(methods)} methods ({', '.join(methods)}); give one a file."
+        )
+    return frame

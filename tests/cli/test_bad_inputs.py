@@ -985,7 +985,7 @@ CALLS = [
     ("stats.mcnemar", {"a": [1, float("nan")], "b": [1, 0]}, ("1 of 2", "missing")),
     ("constraints.check_constraint", {"spec": {"type": "poem"}, "text": "x"}, ("poem", "quoted")),
     (
-        "constraints.check_constraint",
+        "answers.constraints.check_constraint",
         {"spec": {"type": "max_words"}, "text": "x"},
         ("max_words", '"n"'),
     ),

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
-from sdft_lib.cli.train import check_adapter
+from sdft_lib.cli.common import check_adapter
 from sdft_lib.paper import plan, reproduce
 from sdft_lib.paper import recipes as paper_recipes
 from sdft_lib.paper.suites import SUITES

@@ -1,0 +1,216 @@
+"""Commands of ``sdft`` for the paper's evaluations: answer, score, judge, knowledge,
+compare-lm-eval.
+
+Answers are made once, into a file with ids, and scored from it as often as needed. Texts of answers
+to harmful requests are never written unless they refuse.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from sdft_lib.cli import common
+from sdft_lib.cli.common import Reply, as_text, check_adapter, check_file, check_folder, progress
+from sdft_lib.storage.errors import SdftError
+
+Suite = Annotated[str, Option(help="gsm8k, multiarith, openfunctions, humaneval, advbench, ...")]
+Answers = Annotated[Path, Argument(help="JSONL with id and text, such as `sdft answer` writes.")]
+Against = Annotated[Path | None, Argument(help="Another model's answers; none: the set's own.")]
+Adapter = Annotated[Path | None, Option(help="Folder of an adapter; none: the seed.")]
+AnswersOut = Annotated[Path, Option(help="JSONL file for the answers.")]
+Method = Annotated[str | None, Option(help="Name of the model in the rows; the file's.")]
+Outputs = Annotated[Path | None, Option(help="JSON file that the alpaca_eval tool takes.")]
+Generator = Annotated[str | None, Option(help="Name of the model in that file; the file's.")]
+Url = Annotated[str | None, Option(help="Address of a judge, http://localhost:8000/v1.")]
+JudgeModel = Annotated[str, Option(help="The judge's model.")]
+Verdicts = Annotated[Path | None, Option(help="JSONL file of verdicts; a second start goes on.")]
+Workers = Annotated[int, Option(min=1, max=64, help="Questions at a time.")]
+LmEvalOut = Annotated[Path, Option(help="Folder for lm-eval's results and samples.")]
+LmEvalTask = Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")]
+ChatTemplate = Annotated[bool, Option("--chat-template", help="Ask through the chat template.")]
+RunA = Annotated[Path, Argument(help="Folder (or results file) of a run with --log_samples.")]
+RunB = Annotated[Path, Argument(help="Another model's run, in all else the same.")]
+Metrics = Annotated[list[str] | None, Option(help="TASK=KEY, as gsm8k=exact_match,none.")]
+Despite = Annotated[list[str] | None, Option(help="A setting that may differ.")]
+BySubtask = Annotated[bool, Option("--by-subtask", help="Do not pool groups such as mmlu.")]
+
+
+def answer(
+    suite: Suite,
+    out: AnswersOut,
+    model: common.Model = "smollm2-135m",
+    adapter: Adapter = None,
+    limit: common.Limit = None,
+    suffix: common.Suffix = "",
+    engine: common.Engine = "torch",
+    gpus: common.Gpus = 1,
+) -> Reply:
+    """Let a model answer one of the paper's evaluation sets, greedily; `sdft score` reads the
+    file.
+    """
+    from sdft_lib.paper.reproduce import answer_items
+    from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
+    from sdft_lib.storage.files import write_jsonl
+
+    chosen = paper_suite(suite)
+    check_suffix(chosen, suffix)
+    check_file(out)
+    check_adapter(adapter, out)
+    items = load_items(chosen, limit, suffix=suffix)
+    label = adapter.resolve().name if adapter else ""
+    loaded = common.load_model(model, adapter, label, engine=engine, gpus=gpus)
+    rows = answer_items(loaded, chosen, items, say=progress)
+    write_jsonl(out, rows)
+    cut = sum(row["finish_reason"] == "length" for row in rows)
+    data = {"suite": chosen.name, "answers": len(rows), "cut": cut, "path": str(out)}
+    line = f"{chosen.name}: {len(rows)} answers, {cut} cut at {chosen.max_new_tokens} tokens"
+    return Reply(data, f"{line}\n{out}")
+
+
+def score(
+    answers: Answers,
+    suite: Suite,
+    limit: common.Limit = None,
+    allow_code_execution: common.AllowCode = False,
+    method: Method = None,
+    out: common.Items = None,
+) -> Reply:
+    """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
+    --out.
+    """
+    from sdft_lib.paper.scores import score_file, table
+    from sdft_lib.paper.suites import paper_suite
+    from sdft_lib.storage.files import write_jsonl
+
+    chosen = paper_suite(suite)
+    check_file(out, answers)
+    common.check_method(method)
+    if chosen.kind == "code" and allow_code_execution:
+        from sdft_lib.paper.sandbox.run import isolation
+
+        progress(isolation())
+    rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
+    if out is not None:
+        write_jsonl(out, [{"method": method or answers.stem, **row} for row in rows])
+    lines = table(rows)
+    shown = [{name: value for name, value in line.items() if name != "reasons"} for line in lines]
+    why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
+    return Reply(lines, f"{as_text(shown)}\n{chosen.measure}: {why}")
+
+
+def judge(
+    answers: Answers,
+    against: Against = None,
+    outputs: Outputs = None,
+    generator: Generator = None,
+    url: Url = None,
+    judge_model: JudgeModel = "default",
+    out: Verdicts = None,
+    limit: common.Limit = None,
+    workers: Workers = 4,
+) -> Reply:
+    """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
+    holds its key.
+    """
+    from sdft_lib.paper import judge as judging
+    from sdft_lib.paper.suites import load_items, paper_suite
+
+    if outputs is None and url is None:
+        raise SdftError(
+            "nothing to do; give --outputs for the alpaca_eval tool, or --url and --out for a judge."
+        )
+    if (url is None) != (out is None):
+        raise SdftError(
+            "--url and --out belong together: verdicts are kept as they come; give both."
+        )
+    check_file(outputs, answers)
+    check_file(out, answers, against)
+    asked = judging.Judge(url, judge_model, judging.key_from_environment()) if url else None
+    every = load_items(paper_suite("alpaca_eval"))
+    items = every[:limit]
+    ours = texts_of(every, answers, limit)
+    if outputs is not None:
+        judging.write_outputs(
+            outputs, judging.alpaca_outputs(items, ours, generator or answers.stem)
+        )
+    if asked is None:
+        return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
+    if against is None:
+        theirs = {item["id"]: item["reference"] for item in items}
+    else:
+        theirs = texts_of(items, against, limit)
+    pairs = []
+    for item in items:
+        key, question = item["id"], item["messages"][-1]["content"]
+        pairs.append((key, question, ours[key], theirs[key]))
+    result = judging.judged(judging.judge_all(asked, pairs, out, workers=workers, say=progress))
+    return Reply(result, judged_text(result))
+
+
+def texts_of(items: list[dict], path: Path, limit: int | None) -> dict[str, str]:
+    """The texts of an answers file to the first ``limit`` items of AlpacaEval, by id."""
+    from sdft_lib.paper.scores import matched, read_answers
+    from sdft_lib.paper.suites import paper_suite
+
+    suite = paper_suite("alpaca_eval")
+    pairs = matched(items, read_answers(path, suite), suite, limit)
+    return {item["id"]: text for item, text in pairs}
+
+
+def judged_text(result: dict) -> str:
+    """A judge's verdicts as two lines."""
+    low, high, bonus = result["low"], result["high"], result["front_bonus"]
+    bonus = "unknown" if bonus is None else f"{bonus:+.3f}"
+    return (
+        f"win rate {result['win_rate']:.3f}, 95 % interval {low:.3f} to {high:.3f}, n {result['n']}\n"
+        f"{result['turned']} verdicts turned with the order (bonus of the first place {bonus}), "
+        f"{result['unread']} could not be read: each of these counts half"
+    )
+
+
+def knowledge(
+    out: LmEvalOut,
+    model: common.Model = "smollm2-135m",
+    adapter: Adapter = None,
+    task: LmEvalTask = None,
+    chat_template: ChatTemplate = False,
+    limit: common.Limit = None,
+) -> Reply:
+    """General knowledge through lm-eval (extra), zero-shot, pinned metrics; for `sdft
+    compare-lm-eval`.
+    """
+    from sdft_lib.paper.lm_eval import TASKS, knowledge
+
+    check_folder(out)
+    check_adapter(adapter)
+    options = {"tasks": task or TASKS, "chat_template": chat_template, "limit": limit}
+    rows = knowledge(model, out, adapter=adapter, **options, say=progress)
+    return Reply(rows, f"{as_text(rows)}\n{out}")
+
+
+def compare_lm_eval(
+    a: RunA,
+    b: RunB,
+    metric: Metrics = None,
+    despite: Despite = None,
+    by_subtask: BySubtask = False,
+) -> Reply:
+    """Two runs of lm-eval item by item (A minus B): intervals, McNemar's p, Holm's correction;
+    refuses unlike runs.
+    """
+    from sdft_lib.paper.lm_eval_logs import compare_runs
+
+    metrics = {}
+    for text in metric or ():
+        task, equals, key = text.partition("=")
+        if not equals:
+            raise SdftError(
+                f'--metric "{task}" is not of the form TASK=KEY, such as gsm8k=exact_match,strict-match.'
+            )
+        metrics[task] = key
+    options = {"despite": tuple(despite or ()), "by_subtask": by_subtask}
+    table = compare_runs(a, b, metrics=metrics, **options)
+    note = f"Allowed to differ: {', '.join(despite)}.\n" if despite else ""
+    text = f"{as_text(table)}\n{note}Intervals cover items, not training seeds."
+    return Reply(common.as_rows(table), text)

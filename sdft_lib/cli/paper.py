@@ -113,7 +113,7 @@ def judge(
     """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
     holds its key.
     """
-    from sdft_lib.paper import judge as judging
+    from sdft_lib.paper import judge
     from sdft_lib.paper.suites import load_items, paper_suite
 
     if outputs is None and url is None:
@@ -126,14 +126,12 @@ def judge(
         )
     check_file(outputs, answers)
     check_file(out, answers, against)
-    asked = judging.Judge(url, judge_model, judging.key_from_environment()) if url else None
+    asked = judge.Judge(url, judge_model, judge.key_from_environment()) if url else None
     every = load_items(paper_suite("alpaca_eval"))
     items = every[:limit]
     ours = texts_of(every, answers, limit)
     if outputs is not None:
-        judging.write_outputs(
-            outputs, judging.alpaca_outputs(items, ours, generator or answers.stem)
-        )
+        judge.write_outputs(outputs, judge.alpaca_outputs(items, ours, generator or answers.stem))
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
     if against is None:
@@ -144,7 +142,7 @@ def judge(
     for item in items:
         key, question = item["id"], item["messages"][-1]["content"]
         pairs.append((key, question, ours[key], theirs[key]))
-    result = judging.judged(judging.judge_all(asked, pairs, out, workers=workers, say=progress))
+    result = judge.judged(judge.judge_all(asked, pairs, out, workers=workers, say=progress))
     return Reply(result, judged_text(result))
 
 

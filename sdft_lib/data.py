@@ -11,28 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.formats.paper_load import PAPER_SETS, load_paper_set
+from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256, read_jsonl
+from sdft_lib.storage.files import data_dir, file_sha256, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
-MAX_NEW_TOKENS = {
-    "label": 24,
-    "math": 48,
-    "call": 48,
-}  # a task's answers by kind; every other kind: 200
+# A task's answers by kind; every other kind: 200.
+MAX_NEW_TOKENS = {"label": 24, "math": 48, "call": 48}
 
 
 @dataclass(frozen=True)
 class Task:
-    """Rows to learn from and to measure on; ``dev`` and ``test`` are None where a source has
-    none.
-    """
+    """Rows to learn from and to measure on; ``dev``, ``test`` are None where a source has none."""
 
     name: str
     kind: str
@@ -45,21 +40,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Suite:
-    """Rows that one model answers and one metric (``kind``) scores; ``max_new_tokens`` ends an
-    answer.
-    """
+    """Rows to answer, at most ``max_new_tokens`` each, and the ``kind`` of metric for them."""
 
     name: str
     kind: str
     rows: list[dict] = field(repr=False)
     max_new_tokens: int
     choices: tuple[str, ...] | None = None
-
-
-def data_dir() -> Path:
-    """The bundled data: inside the package when installed from a wheel, beside it in a checkout."""
-    inside = Path(__file__).parent / "_data"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
 
 
 def task_names() -> list[str]:
@@ -86,14 +73,20 @@ def load_task(
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
     if source in PAPER_SETS:
-        splits, usual = load_paper_set(source, columns=columns, say=say)
-        return as_task(source, splits, kind or usual, None, say)
+        splits, usual_kind = load_paper_set(source, columns=columns, say=say)
+        return as_task(source, splits, kind or usual_kind, None, say)
+    is_bundled = source in task_names()
+    if is_bundled:
+        path = data_dir() / "tasks" / source
+    if is_bundled and columns is None:  # frozen rows have their final form already
+        card = task_card(path)
+        splits = {split: read_jsonl(file) for split, file in split_files(path, card).items()}
+        return as_task(source, splits, kind or card["kind"], card["choices"], say)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
-    elif source in task_names() or os.path.isdir(path):
-        folder = data_dir() / "tasks" / source if source in task_names() else path
-        name, card = folder.resolve().name, task_card(folder)
-        read = {split: read_records(file) for split, file in split_files(folder, card).items()}
+    elif os.path.isdir(path):
+        name, card = path.resolve().name, task_card(path)
+        read = {split: read_records(file) for split, file in split_files(path, card).items()}
     elif path.suffix.lower() in SUFFIXES:
         name, read = path.stem, {"train": read_records(path)}
     else:
@@ -117,9 +110,8 @@ def as_task(
     rows = [row for split in splits.values() for row in split]
     if kind is None:
         kind = guess_kind(rows)
-        say(
-            f"{name}: {len(rows)} rows, kind {kind} (guessed from the references; give kind= to change it)"
-        )
+        guess = "(guessed from the references; give kind= to change it)"
+        say(f"{name}: {len(rows)} rows, kind {kind} {guess}")
     if kind == "label" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
     choices = tuple(choices) if choices else None
@@ -136,18 +128,23 @@ def task_card(folder: Path) -> dict:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
+    problem = ""
     if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
-        raise SdftError(f"{path}: not an object with one of our kinds; mend the file or remove it.")
-    choices = card.get("choices") or []
-    if not isinstance(choices, list) or not all(
-        isinstance(choice, str) and choice.strip() for choice in choices
-    ):
-        raise SdftError(f"{path}: choices is not a list of labels; mend the file or remove it.")
-    if not isinstance(card.get("sha256") or {}, dict):
-        raise SdftError(
-            f"{path}: sha256 is not an object of checksums; mend the file or remove it."
-        )
+        problem = "not an object with one of our kinds"
+    elif not are_labels(card.get("choices") or []):
+        problem = "choices is not a list of labels"
+    elif not isinstance(card.get("sha256") or {}, dict):
+        problem = "sha256 is not an object of checksums"
+    if problem:
+        raise SdftError(f"{path}: {problem}; mend the file or remove it.")
     return card
+
+
+def are_labels(choices: object) -> bool:
+    """Whether ``choices`` is a list of texts that are not blank."""
+    if not isinstance(choices, list):
+        return False
+    return all(isinstance(choice, str) and choice.strip() for choice in choices)
 
 
 def split_files(folder: Path, card: dict) -> dict[str, Path]:
@@ -155,27 +152,27 @@ def split_files(folder: Path, card: dict) -> dict[str, Path]:
 
     Raises SdftError: no train file, two files for one split, altered file.
     """
-    found = {}
+    chosen = {}
     for split, stems in SPLITS.items():
-        files = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
-        files = [file for file in files if file.is_file()]
+        paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
+        files = [path for path in paths if path.is_file()]
         if len(files) > 1:
             raise SdftError(
                 f"{folder}: {files[0].name} and {files[1].name} both hold {split} rows; keep one."
             )
         if files:
-            found[split] = files[0]
-    if "train" not in found:
+            chosen[split] = files[0]
+    if "train" not in chosen:
         raise SdftError(
             f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl)."
         )
     for split, expected in (card.get("sha256") or {}).items():
-        if split not in found:
+        if split not in chosen:
             raise SdftError(
                 f"{folder}: the {split} file of task.json is missing; fetch the data again."
             )
-        check_frozen(found[split], expected)
-    return found
+        check_frozen(chosen[split], expected)
+    return chosen
 
 
 def check_frozen(path: Path, expected: str) -> None:
@@ -194,24 +191,26 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
     cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
     if name not in cards:
         raise SdftError(f'there is no probe suite "{name}"; use {", ".join(cards)}.')
-    card = cards[name]
-    check_frozen(folder / card["file"], card["sha256"])
-    rows, system = read_jsonl(folder / card["file"]), card.get("system")
-    if system and not plain:
-        front = {"role": "system", "content": system}
-        rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
-    label = f"{name}-plain" if system and plain else name
-    return Suite(label, card["kind"], rows, card["max_new_tokens"])
+    rows, label = frozen_rows(folder, cards[name]), name
+    if system := cards[name].get("system"):
+        if plain:
+            label = f"{name}-plain"
+        else:
+            front = {"role": "system", "content": system}
+            rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
+    return Suite(label, cards[name]["kind"], rows, cards[name]["max_new_tokens"])
 
 
 def load_general() -> list[dict]:
     """General prompts for replay, ``reference`` empty: the seed's own answers go there. For
-    training, never scored.
-
-    Raises SdftError: missing or altered file.
+    training, never scored. Raises SdftError: missing or altered file.
     """
     folder = data_dir() / "general"
-    card = json.loads((folder / "general.json").read_text(encoding="utf-8"))
+    return frozen_rows(folder, json.loads((folder / "general.json").read_text(encoding="utf-8")))
+
+
+def frozen_rows(folder: Path, card: dict) -> list[dict]:
+    """The rows of the file that a card names, checked against the card's checksum."""
     check_frozen(folder / card["file"], card["sha256"])
     return read_jsonl(folder / card["file"])
 

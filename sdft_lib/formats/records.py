@@ -1,4 +1,7 @@
-"""Read JSON, JSONL, CSV and TSV into plain records; an error is one sentence with file and row."""
+"""Read JSON, JSONL, CSV, TSV and data sets of a hub into plain records: file, row, columns.
+
+Nothing is guessed here and nothing left out; ``rows`` makes our rows of the records. An error is one
+sentence with file and row."""
 
 import contextlib
 import csv
@@ -6,15 +9,17 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import datasets
 
 from sdft_lib.storage.errors import SdftError
 
 SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")
-HUB_NAME = re.compile(
-    r"\w[\w-]*(?:\.[\w-]+)*(?:/\w[\w-]*(?:\.[\w-]+)*)?"
-)  # no "..": a folder is given as a folder
+HUB_PART = r"\w[\w-]*(?:\.[\w-]+)*"  # no "..": a folder is given as a folder
+HUB_NAME = re.compile(f"{HUB_PART}(?:/{HUB_PART})?")
 
 
 class Record(NamedTuple):
@@ -31,21 +36,22 @@ def read_records(path: Path) -> list[Record]:
     Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise SdftError(
-            f"{path.name}: this kind of file is not known; use one of {', '.join(SUFFIXES)}."
-        )
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise SdftError(f"{path.name}: this kind of file is not known; use one of {known}.")
     text = read_text(path)
     if not text.strip():
         raise SdftError(f"{path.name} is empty; give a file with at least one row.")
-    records = READERS[path.suffix.lower()](path.name, text)
+    if suffix == ".json":
+        records = read_json(path.name, text)
+    elif suffix == ".jsonl":
+        records = read_jsonl(path.name, text)
+    else:
+        records = read_csv(path.name, text, "\t" if suffix == ".tsv" else "")
     if not records:
         raise SdftError(f"{path.name} has no rows; give a file with at least one row.")
-    for record in records:
-        if not isinstance(record.values, dict):
-            raise SdftError(
-                f"{record.where} is a {type(record.values).__name__}, not an object with named columns."
-            )
+    check_objects(records)
     return records
 
 
@@ -66,23 +72,11 @@ def read_text(path: Path) -> str:
             f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8."
         ) from None
     if (offset := content.find(b"\0")) >= 0:
-        row = content.count(b"\n", 0, offset) + 1
+        line = content.count(b"\n", 0, offset) + 1
         raise SdftError(
-            f"{path.name}, line {row}: a NUL character at byte offset {offset}; remove it."
+            f"{path.name}, line {line}: a NUL character at byte offset {offset}; remove it."
         )
     return text.removeprefix("\ufeff")
-
-
-def unique(pairs: list[tuple]) -> dict:
-    """A JSON object as a dict; a key that comes twice is refused, where json keeps the last in
-    silence.
-    """
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'the column "{twice[:40]}" comes more than once')
-    return values
 
 
 def read_json(name: str, text: str) -> list[Record]:
@@ -90,11 +84,9 @@ def read_json(name: str, text: str) -> list[Record]:
     try:
         content = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        hint = (
-            "if it holds one object a line, name it .jsonl"
-            if error.msg == "Extra data"
-            else "mend the file"
-        )
+        hint = "mend the file"
+        if error.msg == "Extra data":
+            hint = "if it holds one object a line, name it .jsonl"
         raise SdftError(
             f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}."
         ) from None
@@ -106,9 +98,7 @@ def read_json(name: str, text: str) -> list[Record]:
         raise SdftError(
             f'{name} is not a list of objects; write [{{...}}, {{...}}] or {{"data": [...]}}.'
         )
-    return [
-        Record(f"{name}, row {number}", number, values) for number, values in enumerate(content, 1)
-    ]
+    return [Record(f"{name}, row {row}", row, values) for row, values in enumerate(content, 1)]
 
 
 def read_jsonl(name: str, text: str) -> list[Record]:
@@ -117,44 +107,53 @@ def read_jsonl(name: str, text: str) -> list[Record]:
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
-        where = place(name, len(records) + 1, line)
+        number = len(records) + 1
+        where = row_and_line(name, number, line)
         try:
-            records.append(
-                Record(where, len(records) + 1, json.loads(content, object_pairs_hook=unique))
-            )
+            values = json.loads(content, object_pairs_hook=unique)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else first_line(error)
             raise SdftError(f"{where}: broken JSON ({reason}); mend or remove the line.") from None
+        records.append(Record(where, number, values))
     return records
+
+
+def unique(pairs: list[tuple]) -> dict:
+    """A JSON object as a dict. A key that comes twice is refused; json would keep the last."""
+    values = {}
+    for column, value in pairs:
+        if column in values:
+            raise ValueError(f'the column "{column[:40]}" comes more than once')
+        values[column] = value
+    return values
 
 
 def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
     """A table with a header line; semicolons are taken where the header has no comma."""
     header_line = text.lstrip("\n\r").split("\n", 1)[0]
     delimiter = delimiter or (";" if ";" in header_line and "," not in header_line else ",")
-    records, header, line = [], None, 1
+    records, header, next_line = [], None, 1
     with any_field_size():
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             for cells in reader:
-                first, line = line, reader.line_num + 1
+                line, next_line = next_line, reader.line_num + 1
                 if not any(cell.strip() for cell in cells):
                     continue
                 if header is None:
                     header = checked_header(name, cells)
                     continue
-                where = place(name, len(records) + 1, first)
+                number = len(records) + 1
+                where = row_and_line(name, number, line)
                 if len(cells) != len(header):
                     raise SdftError(
-                        f"{where} has {len(cells)} cells, the header has {len(header)}; check its quotes."
+                        f"{where} has {len(cells)} cells, the header has {len(header)}; "
+                        "check its quotes."
                     )
-                records.append(
-                    Record(where, len(records) + 1, dict(zip(header, cells, strict=True)))
-                )
+                records.append(Record(where, number, dict(zip(header, cells, strict=True))))
         except csv.Error as error:
-            raise SdftError(
-                f"{place(name, len(records) + 1, line)}: broken CSV ({error}); check its quotes."
-            ) from None
+            where = row_and_line(name, len(records) + 1, next_line)
+            raise SdftError(f"{where}: broken CSV ({error}); check its quotes.") from None
     return records
 
 
@@ -170,7 +169,7 @@ def checked_header(name: str, cells: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def any_field_size():
+def any_field_size() -> Iterator[None]:
     """Let a CSV cell be longer than the csv module's 131072 characters, then set the limit back."""
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
@@ -179,56 +178,57 @@ def any_field_size():
         csv.field_size_limit(limit)
 
 
+def row_and_line(name: str, row: int, line: int) -> str:
+    """File and row, and the line where it is another number (header, blank lines, long cells)."""
+    return f"{name}, row {row}" if row == line else f"{name}, row {row} (line {line})"
+
+
 def read_hub(source: str) -> list[Record]:
-    """Rows of ``hf:org/name[:config][:split]`` (split ``train`` unless given) through
-    ``datasets``.
-    """
+    """Rows of ``hf:org/name[:config][:split]``; the split is ``train`` unless given."""
     name, *rest = source.removeprefix("hf:").split(":")
     split = rest.pop() if rest else "train"
     if not HUB_NAME.fullmatch(name):
         raise SdftError(
             f"{source}: {name[:60]!r} is not the name of a data set; write hf:org/name:split."
         )
-    try:
-        from datasets import load_dataset
-
-        table = load_dataset(name, *rest, split=split)
-    except Exception as error:  # whatever the hub's client raises, the user needs one sentence
-        raise SdftError(
-            f"{source}: the data set cannot be loaded ({type(error).__name__}: {first_line(error)}); "
-            "check its name and split and the connection to the hub, or give a local file."
-        ) from None
+    remedy = "check its name and split and the connection to the hub, or give a local file"
+    table = load_table(f"{source}: the data set", remedy, name, *rest, split=split)
     return read_table(source, table)
 
 
-def read_table(source: str, table) -> list[Record]:
+def load_table(what: str, remedy: str, *names: str, **options) -> datasets.Dataset:
+    """``datasets.load_dataset``; no repository's script runs. SdftError if it cannot be loaded."""
+    try:
+        return datasets.load_dataset(*names, **options)
+    except Exception as error:  # whatever the hub's client raises, the user needs one sentence
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise SdftError(f"{what} cannot be loaded ({reason}); {remedy}.") from None
+
+
+def read_table(source: str, table: Iterable[dict]) -> list[Record]:
     """Rows of a ``datasets.Dataset`` or a list of dicts; class numbers become their names."""
     features = getattr(table, "features", None) or {}
     names = {column: kind.int2str for column, kind in features.items() if hasattr(kind, "int2str")}
     records = []
     for number, row in enumerate(table, 1):
-        where = f"{source}, row {number}"
-        if not isinstance(row, dict):
-            raise SdftError(f"{where} is a {type(row).__name__}, not an object with named columns.")
-        values = {
-            key: names[key](value) if key in names and isinstance(value, int) else value
-            for key, value in row.items()
-        }
-        records.append(Record(where, number, values))
+        for column, name_of in names.items():
+            if isinstance(row.get(column), int):
+                row[column] = name_of(row[column])
+        records.append(Record(f"{source}, row {number}", number, row))
     if not records:
         raise SdftError(f"{source} has no rows; give a source with at least one row.")
+    check_objects(records)
     return records
 
 
-def place(name: str, row: int, line: int) -> str:
-    """File and row, and the line where it is another number (header, blank lines, long cells)."""
-    return f"{name}, row {row}" if row == line else f"{name}, row {row} (line {line})"
+def check_objects(records: list[Record]) -> None:
+    """Raise SdftError for a row that is no object."""
+    for where, _, values in records:
+        if not isinstance(values, dict):
+            kind = type(values).__name__
+            raise SdftError(f"{where} is a {kind}, not an object with named columns.")
 
 
 def first_line(error: Exception) -> str:
     """The first line of an exception's text, cut short."""
     return str(error).strip().split("\n")[0][:150].rstrip(".;")
-
-
-READERS = {".json": read_json, ".jsonl": read_jsonl, ".csv": read_csv}
-READERS[".tsv"] = lambda name, text: read_csv(name, text, "\t")

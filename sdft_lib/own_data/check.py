@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from sdft_lib.data import PROBES, Task, load_probes, load_task
-from sdft_lib.formats.paper_sets import PAPER_SETS
+from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.own_data.overlap import compared, seen_prompts
 from sdft_lib.own_data.unread import READ, unread
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdft_lib.data import data_dir
-from sdft_lib.formats.paper_sets import PAPER_SETS
+from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.formats.toml import check_known, from_table, read_toml
 from sdft_lib.generation import Decoding
 from sdft_lib.storage.errors import SdftError

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sdft_lib.data import Suite, data_dir
-from sdft_lib.formats.paper_load import local_rows, paper_file, read_public
+from sdft_lib.formats.public import local_rows, paper_file, read_public
 from sdft_lib.formats.records import read_jsonl, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.storage.errors import SdftError

@@ -15,6 +15,13 @@ from typing import BinaryIO
 from sdft_lib.storage.errors import GO_ON, refused
 
 
+def data_dir() -> Path:
+    """The bundled data: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "_data"
+    return inside if inside.is_dir() else package.parent / "data"
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, read in blocks."""
     with open(path, "rb") as file:

@@ -1,12 +1,12 @@
 """Rows come out of anybody's files whole and in order; an error names file, row and column."""
 
 import json
-import sys
 
 import pytest
 
 from sdft_lib import data
 from sdft_lib.data import PROBES, load_probes, load_task, task_suite
+from sdft_lib.formats import records
 from sdft_lib.own_data.overlap import overlap
 from sdft_lib.storage.errors import SdftError
 
@@ -281,7 +281,7 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch):
         def load_dataset(*_, **__):
             raise ConnectionError("no route\nto host")
 
-    monkeypatch.setitem(sys.modules, "datasets", Unreachable)
+    monkeypatch.setattr(records, "datasets", Unreachable)
     with pytest.raises(
         SdftError, match="hf:org/name:test: the data set cannot be loaded"
     ) as caught:
@@ -306,7 +306,7 @@ def test_hub_rows_are_train_and_class_numbers_become_names(monkeypatch):
                 [{"text": "Fine film.", "label": 0}, {"text": "Dull film.", "label": 1}] * 2
             )
 
-    monkeypatch.setitem(sys.modules, "datasets", Hub)
+    monkeypatch.setattr(records, "datasets", Hub)
     task = quiet("hf:org/name:test")
     assert (task.kind, task.choices, task.train[1]["reference"]) == (
         "label",

@@ -13,9 +13,7 @@ from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_task
-from sdft_lib.formats import paper_load
-from sdft_lib.formats.paper_load import drawn
-from sdft_lib.formats.paper_sets import PAPER_SETS, plain_gsm8k, turns_of_lima
+from sdft_lib.formats.public import PAPER_SETS, VARIABLE, drawn, plain_gsm8k, turns_of_lima
 from sdft_lib.own_data.check import check_data, check_text
 from sdft_lib.own_data.unread import unread, why_unread
 from sdft_lib.paper import suites as paper_suites
@@ -62,7 +60,7 @@ def sdft(*arguments):
 @pytest.fixture
 def nowhere(monkeypatch):
     """No local folder, whatever the machine has set."""
-    monkeypatch.delenv(paper_load.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -229,7 +227,7 @@ def test_the_real_reader_on_a_file_of_the_same_format(monkeypatch, tmp_path, now
 def folder(monkeypatch, path, name, content):
     (path / name).parent.mkdir(parents=True, exist_ok=True)
     (path / name).write_text(content, encoding="utf-8")
-    monkeypatch.setenv(paper_load.VARIABLE, str(path))
+    monkeypatch.setenv(VARIABLE, str(path))
 
 
 def test_lima_from_a_folder(monkeypatch, tmp_path):
@@ -246,7 +244,7 @@ def test_lima_from_a_folder(monkeypatch, tmp_path):
 
 
 def test_a_file_that_the_folder_lacks_comes_from_the_source(public, monkeypatch, tmp_path):
-    monkeypatch.setenv(paper_load.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert len(load_task("dolly", say=lambda line: None).train) == 4 and public
 
 
@@ -286,7 +284,7 @@ def test_wrong_calls_are_one_sentence(monkeypatch, tmp_path, arguments, words):
 
 
 def test_the_folder_must_be_one(monkeypatch, tmp_path):
-    monkeypatch.setenv(paper_load.VARIABLE, str(tmp_path / "gone"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(SdftError, match="is not a folder"):
         load_task("gsm8k")
 
@@ -463,7 +461,7 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
     )
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "wheel"))
     if place == "folder":
-        monkeypatch.setenv(paper_load.VARIABLE, str(tmp_path / place))
+        monkeypatch.setenv(VARIABLE, str(tmp_path / place))
     if place == "wheel":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(paper_suites.WHEEL.member, content)

@@ -1,0 +1,178 @@
+"""The paper's seven fine-tuning sets by name (lesson 08); their table is ``data/published/training_sets.toml``.
+
+``SDFT_PAPER_DATA`` names the ``data/`` folder of a checkout of the paper's repository: its files
+hold the very rows that the paper trained on. Elsewhere the whole public set is read and cut to the
+paper's size; which rows the authors drew is not known, so ours are others of the same number."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdft_lib.formats.records import Record, load_table, read_records, read_table
+from sdft_lib.formats.rows import to_rows
+from sdft_lib.formats.toml import from_table, read_toml
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import data_dir
+
+VARIABLE = "SDFT_PAPER_DATA"
+SEED = 42  # of our draw; the paper's own is not known
+POINTER = b"version https://git-lfs.github.com/spec/"
+BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class PaperSet:
+    """One fine-tuning set; the head of the table says what each entry means."""
+
+    name: str
+    kind: str
+    size: int
+    licence: str
+    local: str
+    hub: str
+    revision: str
+    file: str
+    columns: dict[str, str] = field(hash=False)
+    whole: int | None = None
+    local_test: str = ""
+    test: str = ""
+    only: tuple[str, str] | None = None
+    note: str = ""
+
+    def address(self, file: str) -> str:
+        """Where ``datasets`` reads a file, revision included."""
+        if self.hub.startswith("https://"):
+            return f"{self.hub}/{self.revision}/{file}"
+        return f"hf://datasets/{self.hub}@{self.revision}/{file}"
+
+
+def read_sets() -> dict[str, PaperSet]:
+    """The table of the sets, by name."""
+    path = data_dir() / "published" / "training_sets.toml"
+    table = read_toml(path).items()
+    return {name: from_table({"name": name, **row}, PaperSet, path) for name, row in table}
+
+
+PAPER_SETS = read_sets()
+
+
+def load_paper_set(
+    name: str, *, columns: dict | None = None, say: Callable = print
+) -> tuple[dict[str, list[dict]], str]:
+    """A paper's set: rows by split, and its kind; ``test`` where the same source holds one. ``say``
+    gets where the rows come from.
+
+    Raises SdftError: a column map (these sets have theirs), a source that cannot be read or has
+    changed."""
+    chosen = PAPER_SETS[name]
+    if columns:
+        raise SdftError(
+            f"{name} has its own column map; leave out --columns, or give a file of your own."
+        )
+    if path := paper_file(chosen.local):
+        splits = {"train": local_rows(path)}
+        if test := paper_file(chosen.local_test):
+            splits["test"] = local_rows(test)
+        count = f"{len(splits['train'])} rows of {chosen.local} in {VARIABLE}"
+        say(f"{name}: {count} (the paper: {chosen.size})")
+    else:
+        splits = {"train": public_rows(chosen, chosen.file, say)}
+        if chosen.test:
+            splits["test"] = public_rows(chosen, chosen.test, say)
+    return splits, chosen.kind
+
+
+def paper_file(name: str) -> Path | None:
+    """A file of the folder SDFT_PAPER_DATA, None if it is not there. Raises SdftError: no folder, a
+    Git LFS pointer.
+    """
+    folder = os.environ.get(VARIABLE)
+    if not folder or not name:
+        return None
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise SdftError(
+            f"{VARIABLE}={folder} is not a folder; name the data folder of the paper's repository."
+        )
+    path = root / name
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise SdftError(
+                f"{path} is a Git LFS pointer, not the data; run git lfs pull in that checkout."
+            )
+    return path
+
+
+def local_rows(path: Path) -> list[dict]:
+    """All rows of a local file, ids and columns as for any file."""
+    return to_rows(read_records(path), path.name)[0]
+
+
+def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
+    """Rows of a file of the public source, the training file cut to the paper's size; ids keep the
+    source's count.
+    """
+    address = chosen.address(file)
+    records = read_public(chosen, address)
+    total, is_train = len(records), file == chosen.file
+    if is_train and chosen.whole not in (None, total):
+        raise SdftError(
+            f"{address} has {total} rows, not {chosen.whole}: the source has changed; "
+            "give a local file instead."
+        )
+    if chosen.only:
+        column, value = chosen.only
+        records = [record for record in records if record.values.get(column) == value]
+    if prepare := PREPARE.get(chosen.name):
+        records = [record._replace(values=prepare(record.values)) for record in records]
+    source = chosen.name if is_train else f"{chosen.name}-test"
+    rows, empty = to_rows(records, source, chosen.columns, "drop")
+    if is_train and chosen.whole and len(rows) > chosen.size:
+        rows = [rows[index] for index in drawn(len(rows), chosen.size)]
+    say(f"{chosen.name}: {len(rows)} of {total} rows ({empty} empty), seed {SEED}, {address}")
+    return rows
+
+
+def read_public(chosen: PaperSet, address: str) -> list[Record]:
+    """Records of one file of a source (of anything with ``name`` and ``local``)."""
+    remedy = (
+        "check the connection, log in if the set is gated, "
+        f"or set {VARIABLE} to a folder that holds {chosen.local}"
+    )
+    builder = BUILDERS[Path(address).suffix]
+    what = f"{chosen.name}: {address}"
+    return read_table(address, load_table(what, remedy, builder, data_files=address, split="train"))
+
+
+def plain_gsm8k(values: dict) -> dict:
+    """GSM8K's answer as the paper trains it: no <<calculator>> marks, "The answer is N." in place
+    of "#### N".
+    """
+    answer = re.sub(r"<<[^<>\n]*>>", "", values["answer"])
+    return {**values, "answer": re.sub(r"\n####[ \t]*(\S+)\s*$", r"\nThe answer is \1.", answer)}
+
+
+def turns_of_lima(values: dict) -> dict:
+    """LIMA's list of texts as turns, user first; a last question without an answer is left out."""
+    texts = values["conversations"]
+    said = []
+    for question, answer in zip(texts[::2], texts[1::2]):
+        said.append({"role": "user", "content": question})
+        said.append({"role": "assistant", "content": answer})
+    return {"conversations": said}
+
+
+PREPARE = {"gsm8k": plain_gsm8k, "lima": turns_of_lima}  # applied to each record first
+
+
+def drawn(count: int, size: int, seed: int = SEED) -> list[int]:
+    """``size`` of ``count`` indices in rising order, by the SHA-256 of seed and index: the same on
+    every machine.
+    """
+    lots = [(hashlib.sha256(f"{seed}:{index}".encode()).digest(), index) for index in range(count)]
+    return sorted(index for _, index in sorted(lots)[:size])

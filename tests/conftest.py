@@ -45,6 +45,12 @@ def check_figure(tmp_path):
     return check
 
 
+@pytest.fixture
+def widgets_on(monkeypatch):
+    """Widgets are made as in a notebook with a kernel."""
+    monkeypatch.setattr("sdft_lib.lessons.widgets.base.widgets_enabled", lambda: True)
+
+
 @pytest.fixture(scope="session")
 def tiny_seed():
     """A tiny random Llama with the embedded model's tokenizer: code paths in milliseconds, answers

@@ -14,7 +14,7 @@ def draw(rows: list[dict], path: Path) -> None:
         return
     fig, ax = plotstyle.new_axes(1.2 + 0.42 * len(shown))
     places = range(len(shown))
-    ax.barh(places, [row["ratio"] for row in shown], color=plotstyle.SDFT.colour, height=0.6)
+    ax.barh(places, [row["ratio"] for row in shown], color=plotstyle.look("sdft").colour, height=0.6)
     for place, row in enumerate(shown):
         ax.annotate(
             f"{row['ratio']:.1f}x",
@@ -29,7 +29,7 @@ def draw(rows: list[dict], path: Path) -> None:
             ax.plot(
                 [row["goal"]] * 2,
                 [place - 0.4, place + 0.4],
-                color=plotstyle.SFT.colour,
+                color=plotstyle.look("sft").colour,
                 linewidth=3,
             )
     ax.set_xscale("log")

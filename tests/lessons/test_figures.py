@@ -312,9 +312,8 @@ def test_what_complied_with_a_harmful_request_is_never_shown():
     )
 
 
-def test_explorer_follows_its_controls():
-    pytest.importorskip("ipywidgets")
-    box = widgets.template_explorer(TEMPLATES, enabled=True)
+def test_explorer_follows_its_controls(widgets_on):
+    box = widgets.template_explorer(TEMPLATES)
     (choice, place), view = box.children[0].children, box.children[1]
     assert "&lt;script&gt;" in view.value and place.max == 1
     choice.value = "explain"
@@ -325,9 +324,8 @@ def test_explorer_follows_its_controls():
     assert place.value == 1 and "&lt;script&gt;" in view.value
 
 
-def test_browser_follows_its_controls():
-    pytest.importorskip("ipywidgets")
-    box = widgets.answer_browser(ANSWERS, enabled=True)
+def test_browser_follows_its_controls(widgets_on):
+    box = widgets.answer_browser(ANSWERS)
     (choice, place), view = box.children[0].children, box.children[1]
     place.value = 2
     assert "seed says f-2" in view.value

@@ -5,6 +5,7 @@ figure.
 import pandas
 import pytest
 
+from sdft_lib.experiments.methods import METHODS
 from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
 
@@ -178,18 +179,8 @@ def test_the_words_say_whose_runs_are_shown():
     assert "yours" not in figures.mix_ratio([], RECORDED).alt
 
 
-@pytest.mark.parametrize(
-    "name, share",
-    [
-        ("sft", 0.0),
-        ("sdft-mix", 0.5),
-        ("sdft", 1.0),
-        ("sft-slow", None),
-        ("sft-replay", None),
-        ("sft-anchor", None),
-        ("sdft-best", None),
-        ("seed", None),
-    ],
-)
-def test_only_what_differs_in_the_share_alone_is_on_the_scale(name, share):
-    assert figures.share_of(name) == share
+@pytest.mark.parametrize("name", METHODS)
+def test_only_what_differs_in_the_share_alone_is_on_the_scale(name):
+    method = METHODS[name]
+    share = 100 * method.mix if method.column == "text" else 0
+    assert figures.SHARES.get(name) == (share if set(method.changes) <= {"mix"} else None)

@@ -27,6 +27,7 @@ EVIL = (
     "' onmouseover='x' \" onclick=\"x\" <a href=javascript:alert(1)>$\\frac{$ \u202e\x1b[31m\0 &lt;script&gt;"
 )
 pytestmark = [
+    pytest.mark.usefixtures("widgets_on"),
     pytest.mark.filterwarnings("ignore:Glyph:UserWarning"),
     pytest.mark.filterwarnings("ignore:constrained_layout:UserWarning"),
 ]
@@ -130,10 +131,9 @@ def lesson_page(text: str) -> str:
 
 def browsers(text: str) -> str:
     """What the two widgets show; nothing where ipywidgets is missing."""
-    pytest.importorskip("ipywidgets")
     boxes = [
-        widgets.template_explorer({text: [row(text)]}, enabled=True),
-        widgets.answer_browser(answers(text), enabled=True),
+        widgets.template_explorer({text: [row(text)]}),
+        widgets.answer_browser(answers(text)),
     ]
     return "".join(box.children[1].value for box in boxes)
 

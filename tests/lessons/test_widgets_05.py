@@ -64,18 +64,16 @@ def test_a_mix_is_counted_by_hand():
         widgets.mix_page([], 50)
 
 
-def test_the_slider_follows_and_trains_on_what_mixed_chose():
-    pytest.importorskip("ipywidgets")
-    box = widgets.mix_slider(ROWS, nats=pandas.DataFrame(NATS), enabled=True)
+def test_the_slider_follows_and_trains_on_what_mixed_chose(widgets_on):
+    box = widgets.mix_slider(ROWS, nats=pandas.DataFrame(NATS))
     (place,), view = box.children[0].children, box.children[1]
     assert "50 % of the rewrites: 2 of 4" in view.value
     place.value = 0
     assert "0 of 4 targets" in view.value and place.continuous_update is False
 
 
-def test_the_explorer_follows_its_controls():
-    pytest.importorskip("ipywidgets")
-    box = widgets.frontier_explorer(RECORDED, MINE, enabled=True)
+def test_the_explorer_follows_its_controls(widgets_on):
+    box = widgets.frontier_explorer(RECORDED, MINE)
     (suite, methods), view = box.children[0].children, box.children[1]
     assert suite.options == ("facts", "safety") and methods.options == ("sft", "sdft", "sft-slow")
     assert 'alt="Recorded: ' in view.value and "Yours: SFT, slow learnt 0.50" in view.value
@@ -90,16 +88,14 @@ def test_the_explorer_follows_its_controls():
 
 
 @pytest.mark.parametrize("frame, mine", [(None, MINE), (RECORDED[:0], MINE), (RECORDED, None)])
-def test_one_side_may_be_missing(frame, mine):
-    pytest.importorskip("ipywidgets")
-    box = widgets.frontier_explorer(frame, mine, enabled=True)
+def test_one_side_may_be_missing(frame, mine, widgets_on):
+    box = widgets.frontier_explorer(frame, mine)
     assert "data:image/png;base64," in box.children[1].value
 
 
-def test_nothing_at_all_makes_no_widget():
-    pytest.importorskip("ipywidgets")
-    assert widgets.frontier_explorer(None, None, enabled=True) is None
-    assert widgets.frontier_explorer(scores(("seed",)), None, enabled=True) is None
+def test_nothing_at_all_makes_no_widget(widgets_on):
+    assert widgets.frontier_explorer(None, None) is None
+    assert widgets.frontier_explorer(scores(("seed",)), None) is None
 
 
 def test_alternative_text_cannot_leave_its_attribute():

@@ -94,9 +94,8 @@ def test_names_cannot_break_the_page():
     assert "<b>" not in page and "<i>" not in page and "$b" not in page
 
 
-def test_the_explorer_follows_its_controls(frame, found):
-    pytest.importorskip("ipywidgets")
-    box = widgets.matrix_explorer(frame, found, enabled=True)
+def test_the_explorer_follows_its_controls(frame, found, widgets_on):
+    box = widgets.matrix_explorer(frame, found)
     (method, order), (measure,) = (line.children for line in box.children[:2])
     view = box.children[2]
     assert "SFT (yours), order tickets-sums-calls. ACC" in view.value and list(order.options) == [
@@ -116,6 +115,9 @@ def test_the_explorer_follows_its_controls(frame, found):
     assert order.value == ORDER and "SFT (yours), order tickets-sums-calls. BWT" in view.value
 
 
-def test_no_widget_where_widgets_are_off_or_nothing_is_there(frame, found):
+def test_no_widget_where_widgets_are_off(frame, found):
     assert widgets.matrix_explorer(frame, found) is None
-    assert widgets.matrix_explorer(frame, found[:0], enabled=True) is None
+
+
+def test_no_widget_where_nothing_was_measured(frame, found, widgets_on):
+    assert widgets.matrix_explorer(frame, found[:0]) is None

@@ -232,16 +232,15 @@ def test_figures_say_what_they_show(check_figure):
     ]
 
 
-def test_widgets_follow_their_controls():
-    pytest.importorskip("ipywidgets")
-    box = widgets.memory_explorer(enabled=True)
+def test_widgets_follow_their_controls(widgets_on):
+    box = widgets.memory_explorer()
     (model, rows, length), view = box.children[0].children, box.children[1]
     assert "to train llama-2-7b" in view.value and "LoRA 58.4" in view.value
     model.value = "llama-3-8b"
     length.value = 512
     assert "to train llama-3-8b" in view.value and "LoRA 58.4" not in view.value
     assert rows.continuous_update is length.continuous_update is False
-    box = widgets.published_explorer(enabled=True)
+    box = widgets.published_explorer()
     (table, trained), view = box.children[0].children, box.children[1]
     assert "1 of 9 are carried" in view.value
     trained.value = "magicoder"
@@ -251,5 +250,5 @@ def test_widgets_follow_their_controls():
 
 
 def test_widgets_may_be_off():
-    assert widgets.memory_explorer(enabled=False) is None
-    assert widgets.published_explorer(enabled=False) is None
+    assert widgets.memory_explorer() is None
+    assert widgets.published_explorer() is None

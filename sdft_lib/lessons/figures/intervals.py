@@ -9,35 +9,24 @@ from typing import Any
 import pandas
 from matplotlib.axes import Axes
 
-from sdft_lib.lessons.figures.style import (
-    FONT,
-    GRID,
-    INK,
-    Look,
-    Shown,
-    looks_of,
-    mark,
-    method_legend,
-    new_axes,
-    note,
-    span,
-)
+from sdft_lib.lessons.figures import style
+from sdft_lib.lessons.figures.style import Look, Shown, looks_of
 from sdft_lib.storage.errors import SdftError
 
 
-def interval_bar(ax: Axes, cell: Any, at: float, colour: str, *, upright=False, width=2.5) -> None:
+def interval_bar(ax: Axes, cell: Any, at: Any, look: Look, *, upright=False, width=2.5) -> None:
     """The interval of a cell as a bar, at this height (or, ``upright``, at this x).
 
     The bar hangs on its own middle: the mean of a resampled measure may lie outside its limits."""
     middle, half = (cell.low + cell.high) / 2, (cell.high - cell.low) / 2
     x, y, side = (at, middle, "yerr") if upright else (middle, at, "xerr")
-    ax.errorbar(x, y, fmt="none", ecolor=colour, elinewidth=width, **{side: half})
+    ax.errorbar(x, y, fmt="none", ecolor=look.colour, elinewidth=width, **{side: half})
 
 
-def interval_dot(ax: Axes, cell: Any, height: float, style: Look, **marker) -> None:
+def interval_dot(ax: Axes, cell: Any, height: float, look: Look, **marker) -> None:
     """The mean of a cell as a marker on its interval."""
-    interval_bar(ax, cell, height, style.colour)
-    mark(ax, cell.mean, height, style, **marker)
+    interval_bar(ax, cell, height, look)
+    style.mark(ax, cell.mean, height, look, **marker)
 
 
 def interval_rows(
@@ -50,15 +39,20 @@ def interval_rows(
     step, told = min(most, 0.8 / len(looks)), []
     for place, (name, cells) in enumerate(rows.items()):
         said = []
-        for turn, (method, style) in enumerate(looks.items()):
+        for turn, (method, look) in enumerate(looks.items()):
             if method in cells:
-                height = place + (turn - (len(looks) - 1) / 2) * step
-                interval_dot(ax, cells[method], height, style)
-                said.append(f"{style.label} {in_words(cells[method])}")
+                interval_dot(ax, cells[method], place + (turn - (len(looks) - 1) / 2) * step, look)
+                said.append(f"{look.label} {in_words(cells[method])}")
         told.append(f"{name}: {', '.join(said)}")
-    ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     return told
+
+
+def part_rows(ax: Axes, names: list[str]) -> None:
+    """Names of the rows, and thin lines between them."""
+    ax.set_yticks(range(len(names)), names)
+    for line in range(1, len(names)):
+        ax.axhline(line - 0.5, color="#dddddd", linewidth=1)
 
 
 def in_words(cell: Any) -> str:
@@ -66,21 +60,14 @@ def in_words(cell: Any) -> str:
     return f"{cell.mean:.2f} ({cell.low:.2f} to {cell.high:.2f})"
 
 
-def part_rows(ax: Axes, count: int) -> None:
-    """Thin lines between the rows."""
-    for line in range(1, count):
-        ax.axhline(line - 0.5, color="#dddddd", linewidth=1)
-
-
-def cells_of(table: Any, row: str) -> dict[str, dict[str, Any]]:
+def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     """``{row: {method: cell}}`` of a table (or a list of dicts) with ``method, mean, low, high``
     and the column ``row``; SdftError if it is empty."""
-    frame = pandas.DataFrame(table)
-    if frame.empty:
-        raise SdftError("There are no scores to draw.")
     rows: dict[str, dict[str, Any]] = {}
-    for cell in frame.itertuples():
-        rows.setdefault(str(getattr(cell, row)), {})[str(cell.method)] = cell
+    for cell in pandas.DataFrame(table).itertuples():
+        rows.setdefault(getattr(cell, row), {})[cell.method] = cell
+    if not rows:
+        raise SdftError("There are no scores to draw.")
     return rows
 
 
@@ -88,15 +75,14 @@ def scores(table: Any) -> Shown:
     """Every suite a row, every method a marker with its 95 % interval (lesson 04).
 
     ``table`` is a frame or list of dicts with ``method, suite, mean, low, high, n``."""
-    rows = cells_of(table, "suite")
+    rows = cells_of(table)
     looks = looks_of(method for cells in rows.values() for method in cells)
-    fig, ax = new_axes(1.1 + max(0.72, 0.21 * len(looks)) * len(rows))
+    fig, ax = style.new_axes(1.1 + max(0.72, 0.21 * len(looks)) * len(rows))
     told = interval_rows(ax, rows, looks, 0.24)
-    part_rows(ax, len(rows))
-    sizes = [span(cell.n for cell in cells.values()) for cells in rows.values()]
-    ax.set_yticks(range(len(rows)), [f"{suite}\nn = {n}" for suite, n in zip(rows, sizes)])
+    sizes = [style.span(cell.n for cell in cells.values()) for cells in rows.values()]
+    part_rows(ax, [f"{suite}\nn = {n}" for suite, n in zip(rows, sizes)])
     ax.set(xlim=(-0.02, 1.02), xlabel="score (higher is better)")
-    method_legend(fig, looks.values())
+    style.method_legend(fig, looks.values())
     return Shown(
         fig,
         f"Dots with 95 % intervals, a row a suite. {'; '.join(told)}.",
@@ -110,31 +96,30 @@ def tradeoff(table: Any, *, task: str = "task", probe: str = "facts") -> Shown:
     """What was learnt against what was kept, one point a method (lesson 04).
 
     ``table`` is that of ``scores``; methods without both suites are left out."""
-    rows = cells_of(table, "suite")
+    rows = cells_of(table)
     learnt, kept = rows.get(task, {}), rows.get(probe, {})
     looks = looks_of(method for method in learnt if method in kept)
     if not looks:
         raise SdftError("There are no methods to compare.")
-    fig, ax = new_axes(4.2)
+    fig, ax = style.new_axes(4.2)
     told, named, sizes = [], [], set()
-    for method, style in looks.items():
+    for method, look in looks.items():
         x, y = learnt[method], kept[method]
-        interval_bar(ax, x, y.mean, style.colour, width=2)
-        interval_bar(ax, y, x.mean, style.colour, width=2, upright=True)
-        mark(ax, x.mean, y.mean, style, markersize=11)
+        interval_bar(ax, x, y.mean, look, width=2)
+        interval_bar(ax, y, x.mean, look, width=2, upright=True)
+        style.mark(ax, x.mean, y.mean, look, markersize=11)
         # a name goes to the side that has room, and below the names that stand there already
-        side = "right" if x.mean > 0.8 else "left"
         near = sum(abs(x.mean - at) < 0.15 and abs(y.mean - high) < 0.05 for at, high in named)
-        offset = (-10 if side == "right" else 10, 9 - 32 * near)
-        how = {"ha": side, "va": "baseline", "fontsize": FONT + 2, "fontweight": "bold"}
-        note(ax, style.label, (x.mean, y.mean), offset, color=style.colour, **how)
+        side, away = ("right", -10) if x.mean > 0.8 else ("left", 10)
+        how = {"color": look.colour, "fontsize": style.FONT + 2, "fontweight": "bold", "ha": side}
+        style.note(ax, look.label, (x.mean, y.mean), (away, 9 - 32 * near), va="baseline", **how)
         named.append((x.mean, y.mean))
-        told.append(f"{style.label} {in_words(x)} on {task} and {in_words(y)} on {probe}")
+        told.append(f"{look.label} {in_words(x)} on {task} and {in_words(y)} on {probe}")
         sizes.add(f"{task} n = {x.n}, {probe} n = {y.n}")
     better(ax, (0.985, 0.985), (0.86, 0.86), ha="right", va="top")
-    ax.grid(color=GRID)
-    ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    ax.grid(color=style.GRID)
     ax.set(xlabel=f"learnt: score on {task}", ylabel=f"kept: score on {probe}")
+    ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
     return Shown(
         fig,
         f"Points with 95 % intervals, learnt against kept: {'; '.join(told)}.",
@@ -145,6 +130,7 @@ def tradeoff(table: Any, *, task: str = "task", probe: str = "facts") -> Shown:
 
 def better(ax: Axes, tip: tuple, foot: tuple, **where) -> None:
     """The word "better" with an arrow towards the upper right corner; both in axes fractions."""
-    arrow = {"arrowstyle": "->", "color": INK}
-    options = {"xycoords": "axes fraction", "fontsize": FONT, "color": INK, "arrowprops": arrow}
-    ax.annotate("better", tip, foot, **options, **where)
+    how = {"fontsize": style.FONT, "color": style.INK, "xycoords": "axes fraction"}
+    ax.annotate(
+        "better", tip, foot, arrowprops={"arrowstyle": "->", "color": style.INK}, **how, **where
+    )

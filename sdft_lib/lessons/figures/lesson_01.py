@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy
 
 from sdft_lib.lessons.figures.rewrites import gap_histogram
-from sdft_lib.lessons.figures.style import Shown, look, new_axes, show
+from sdft_lib.lessons.figures.style import Shown, look, new_axes
 from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import SdftError
 
-__all__ = ["gap_histogram", "show", "token_surprise"]
+__all__ = ["gap_histogram", "token_surprise"]
 
 
 def token_surprise(

@@ -6,10 +6,8 @@ from typing import Any
 import numpy
 import pandas
 
-from sdft_lib.lessons.figures.style import Shown, looks_of, mark, name_lines, new_axes, show
+from sdft_lib.lessons.figures.style import Shown, looks_of, mark, name_lines, new_axes
 from sdft_lib.storage.errors import SdftError
-
-__all__ = ["loss_curves", "show"]
 
 
 def loss_curves(logs: Mapping[str, Any]) -> Shown:

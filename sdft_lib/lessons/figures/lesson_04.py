@@ -6,10 +6,10 @@ import numpy
 import pandas
 
 from sdft_lib.lessons.figures.intervals import scores, tradeoff
-from sdft_lib.lessons.figures.style import Shown, looks_of, method_legend, new_axes, show
+from sdft_lib.lessons.figures.style import Shown, looks_of, method_legend, new_axes
 from sdft_lib.storage.errors import SdftError
 
-__all__ = ["cost_bars", "scores", "show", "tradeoff"]
+__all__ = ["cost_bars", "scores", "tradeoff"]
 
 
 def cost_bars(seconds: Mapping[str, Mapping[str, float]]) -> Shown:

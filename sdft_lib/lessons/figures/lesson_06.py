@@ -1,31 +1,17 @@
 """The figures of lesson 06, several tasks one after the other: the matrix of scores, each task's
 path along the stages, and the measures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import pandas
 from matplotlib.patches import Rectangle
 
 from sdft_lib.experiments.continual import MEASURES
-from sdft_lib.lessons.figures.intervals import cells_of, interval_rows, part_rows
-from sdft_lib.lessons.figures.style import (
-    FONT,
-    GRID,
-    INK,
-    Shown,
-    look,
-    looks_of,
-    mark,
-    method_legend,
-    new_axes,
-    new_panels,
-    show,
-    span,
-)
+from sdft_lib.lessons.figures import intervals, style
+from sdft_lib.lessons.figures.style import FONT, INK, Shown
 from sdft_lib.storage.errors import SdftError
 
-__all__ = ["show", "stage_matrix", "stage_measures", "stage_paths"]
 COLUMNS = 3  # names in a line of the legend: "SFT + replay (recorded)" is long
 
 
@@ -39,8 +25,8 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
         raise SdftError(
             f"A matrix of {len(tasks)} tasks needs {len(tasks) + 1} stages, not {len(cells)}."
         )
-    label, stages = look(matrix.attrs.get("method", "")).label, stage_names(tasks)
-    fig, ax = new_axes(0.9 + 0.62 * len(stages))
+    label, stages = style.look(matrix.attrs.get("method", "")).label, stage_names(tasks)
+    fig, ax = style.new_axes(0.9 + 0.62 * len(stages))
     ax.imshow(cells, cmap="Greys", vmin=0, vmax=1.9, aspect="auto")  # light behind dark numbers
     for stage, row in enumerate(cells):
         for place, score in enumerate(row):
@@ -57,8 +43,8 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     ax.xaxis.set_label_position("top")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel(f"{label}: mean score on each task" if label else "mean score on each task")
-    ax.xaxis.labelpad = 10
+    title = f"{label}: mean score on each task" if label else "mean score on each task"
+    ax.set_xlabel(title, labelpad=10)
     told = []
     for stage, row in zip(stages, cells):
         scores = [f"{task} {score:.2f}" for task, score in zip(tasks, row)]
@@ -67,7 +53,7 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     if "n" in matrix.attrs:
         n, seeds = matrix.attrs["n"], matrix.attrs["seeds"]
         sizes = (
-            f" Mean over n = {span(n.values())} items a task and {seeds} training "
+            f" Mean over n = {style.span(n.values())} items a task and {seeds} training "
             f"seed{'s' if seeds > 1 else ''}; the 95 % interval of a cell over items reaches at "
             f"most {_reach(n):.2f} to each side."
         )
@@ -75,7 +61,7 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
         fig,
         f"Mean scores by stage and task{f', {label}' if label else ''}. {'; '.join(told)}.",
         "Each row is a model, each column a task. Framed: the task that was trained last. Below a "
-        "frame: what later tasks left of it; above: what the model could do before." + sizes,
+        f"frame: what later tasks left of it; above: what the model could do before.{sizes}",
     )
 
 
@@ -84,9 +70,9 @@ def stage_names(tasks: Sequence[str]) -> list[str]:
     return ["seed model", f"after {tasks[0]}", *(f"then {task}" for task in tasks[1:])]
 
 
-def _reach(n: dict[str, int]) -> float:
-    """How far the 95 % interval of a mean of scores in [0, 1] reaches at most, over the fewest
-    items."""
+def _reach(n: Mapping[str, int]) -> float:
+    """How far the 95 % interval of a mean over items reaches at most (scores in [0, 1]); ``n``:
+    items by task."""
     return min(1.0, 0.98 / min(n.values()) ** 0.5)
 
 
@@ -101,33 +87,32 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
             "Paths along the stages show one order; give the matrices of one order, at least one."
         )
     tasks = [str(name) for name in matrices[0].columns]
-    looks = [look(matrix.attrs["method"], turn) for turn, matrix in enumerate(matrices)]
-    fig, panels = new_panels(len(tasks), _legend_height(len(looks)) + 0.8 + 1.35 * len(tasks))
+    looks = [style.look(matrix.attrs["method"], turn) for turn, matrix in enumerate(matrices)]
+    fig, panels = style.new_panels(len(tasks), _legend(len(looks)) + 0.8 + 1.35 * len(tasks))
     for place, (task, ax) in enumerate(zip(tasks, panels)):
         ax.axvspan(place + 0.72, place + 1.28, color="#e8e8e8", linewidth=0)
-        for turn, (matrix, style) in enumerate(zip(matrices, looks)):
-            shift = (turn - (len(matrices) - 1) / 2) * 0.06
+        for turn, (matrix, look) in enumerate(zip(matrices, looks)):
+            shift = (turn - (len(matrices) - 1) / 2) * 0.06  # lines do not cover each other
+            width = 2.2 if look.face == look.colour else 1.3
+            how = {"linestyle": look.line, "linewidth": width, "markersize": 7}
             stages = [stage + shift for stage in range(len(tasks) + 1)]
-            width = 2.2 if style.face == style.colour else 1.3
-            line = {"linestyle": style.line, "linewidth": width, "markersize": 7}
-            mark(ax, stages, matrix[task].tolist(), style, markeredgecolor=style.colour, **line)
+            style.mark(ax, stages, matrix[task], look, markeredgecolor=look.colour, **how)
         ax.set(ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], ylabel=task)
-        ax.grid(axis="y", color=GRID)
+        ax.grid(axis="y", color=style.GRID)
     panels[-1].set_xlim(-0.35, len(tasks) + 0.35)
     panels[-1].set_xticks(range(len(tasks) + 1), stage_names(tasks))
-    method_legend(fig, looks, columns=COLUMNS)
+    style.method_legend(fig, looks, columns=COLUMNS)
     told, runs = [], []
-    for matrix, style in zip(matrices, looks):
+    for matrix, look in zip(matrices, looks):
         paths = [f"{task} {', '.join(f'{x:.2f}' for x in matrix[task])}" for task in tasks]
-        told.append(f"{style.label}: {'; '.join(paths)}")
+        told.append(f"{look.label}: {'; '.join(paths)}")
         known = matrix.attrs
-        items = span(known["n"].values())
-        runs.append(f"{known['method']}: n = {items} a task, seeds: {known['seeds']}")
+        n = style.span(known["n"].values())
+        runs.append(f"{known['method']}: n = {n} a task, seeds: {known['seeds']}")
     reach = max(_reach(matrix.attrs["n"]) for matrix in matrices)
     return Shown(
         fig,
-        "Lines of each task's mean score from the seed model to the last stage. "
-        f"{'. '.join(told)}.",
+        f"Lines of each task's mean score from the seed model to the last stage. {'. '.join(told)}.",
         "A panel a task, its score (0 to 1) after every stage; shaded: the stage that trained it. "
         "To the right of the shade, a line that falls is a task that is forgotten. Means over "
         f"items and training seeds ({'; '.join(runs)}). A point's 95 % interval over items reaches "
@@ -135,7 +120,7 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     )
 
 
-def _legend_height(methods: int) -> float:
+def _legend(methods: int) -> float:
     """Inches that the lines of the legend take."""
     return 0.3 * -(-methods // COLUMNS)
 
@@ -149,25 +134,22 @@ def stage_measures(table: pandas.DataFrame) -> Shown:
         raise SdftError(
             "A figure of measures shows one order; give the rows of one order, at least one."
         )
-    order, looks, cells = (
-        table["order"].iloc[0],
-        looks_of(table["method"]),
-        cells_of(table, "measure"),
-    )
-    height = _legend_height(len(looks)) + 0.9 + (0.5 + 0.12 * len(looks)) * len(MEASURES)
-    fig, ax = new_axes(height)
+    order, looks = table["order"].iloc[0], style.looks_of(table["method"])
+    cells = intervals.cells_of(table, "measure")
+    height = _legend(len(looks)) + 0.9 + (0.5 + 0.12 * len(looks)) * len(MEASURES)
+    fig, ax = style.new_axes(height)
     ax.axvline(0, color=INK, linewidth=1)
-    told = interval_rows(ax, {name: cells[name] for name in MEASURES}, looks, 0.2)
-    part_rows(ax, len(MEASURES))
-    good = [f"{'less' if name == 'forgetting' else 'more'} is better" for name in MEASURES]
-    ax.set_yticks(range(len(good)), [f"{name}\n{words}" for name, words in zip(MEASURES, good)])
+    told = intervals.interval_rows(ax, {name: cells[name] for name in MEASURES}, looks, 0.2)
+    good = {name: "less" if name == "forgetting" else "more" for name in MEASURES}
+    intervals.part_rows(ax, [f"{name}\n{which} is better" for name, which in good.items()])
     ax.set_xlim(min(-0.1, table["low"].min()) - 0.05, max(0.1, table["high"].max()) + 0.05)
     ax.set_xlabel("score points (1 = all items)")
-    method_legend(fig, looks.values(), columns=COLUMNS)
+    style.method_legend(fig, looks.values(), columns=COLUMNS)
+    n, seeds = style.span(table["n"]), style.span(table["seeds"])
     return Shown(
         fig,
         f"Dots with 95 % intervals for each measure, order {order}. {'; '.join(told)}.",
-        f"Order {order}. Bars are 95 % intervals over items (n = {span(table['n'])}, training "
-        f"seeds: {span(table['seeds'])}); they say nothing about other seeds or orders. Compare "
-        "methods by their paired differences, not by whether bars overlap.",
+        f"Order {order}. Bars are 95 % intervals over items (n = {n}, training seeds: {seeds}); "
+        "they say nothing about other seeds or orders. Compare methods by their paired "
+        "differences, not by whether bars overlap.",
     )

@@ -2,6 +2,5 @@
 
 from sdft_lib.lessons.figures.intervals import scores, tradeoff
 from sdft_lib.lessons.figures.rewrites import gap_histogram, keep_rates
-from sdft_lib.lessons.figures.style import show
 
-__all__ = ["gap_histogram", "keep_rates", "scores", "show", "tradeoff"]
+__all__ = ["gap_histogram", "keep_rates", "scores", "tradeoff"]

@@ -7,7 +7,6 @@ and opaque, so dark pages stay readable."""
 import base64
 import html
 import io
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +15,12 @@ import IPython
 import numpy
 from IPython import display
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image, PngImagePlugin
 
+from sdft_lib.experiments.methods import LOOK, METHODS
 from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import SdftError
 
@@ -43,7 +42,7 @@ class Look:
     colour: str
     marker: str
     line: str | tuple
-    hatch: str
+    hatch: str = ""
 
     @property
     def face(self) -> str:
@@ -52,22 +51,11 @@ class Look:
 
 
 SEED = Look("seed", "#6b6b6b", "o", ":", "..")
-SFT = Look("SFT", "#d55e00", "s", "-", "//")
-SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
-LOOKS = {
-    "seed": SEED,
-    "sft": SFT,
-    "sdft": SDFT,
-    "reference": replace(SFT, label="reference"),
-    "rewrite": replace(SDFT, label="rewrite"),
-    "own": replace(SEED, label="own answer"),
-    "sft-slow": Look("SFT, slow", "#b07a00", "v", "-.", "xx"),
-    "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
-    "replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
-    "sft-anchor": Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--"),
-    "sdft-mix": Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo"),
-    "sdft-best": Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**"),
-}
+LOOKS = {"seed": SEED, "own": replace(SEED, label="own answer")}
+for _name, _method in METHODS.items():
+    LOOKS[_name] = Look(*(getattr(_method, key) for key in LOOK))
+LOOKS["reference"] = replace(LOOKS["sft"], label="reference")  # what SFT trains on
+LOOKS["rewrite"] = replace(LOOKS["sdft"], label="rewrite")
 SPARE = (
     Look("", "#009e73", "D", "-.", "xx"),
     Look("", "#cc79a7", "v", (0, (5, 1)), "++"),
@@ -118,7 +106,6 @@ def new_axes(height: float) -> tuple[Figure, Axes]:
 def new_panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     """Such a figure with ``count`` axes below one another that share what runs to the right."""
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(fig)
     panels = fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for ax in panels:
         ax.set(facecolor="white", axisbelow=True)
@@ -129,26 +116,25 @@ def new_panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     return fig, panels
 
 
-def mark(ax: Axes, x, y, style: Look, **more) -> None:
+def mark(ax: Axes, x, y, look: Look, **more) -> None:
     """Markers of one look at a point, or at several; ``linestyle`` joins them with a line."""
-    edge = style.colour if style.face == "white" else "white"
-    usual = {"markersize": 9, "markerfacecolor": style.face, "markeredgecolor": edge, "ls": "none"}
-    if "linestyle" in more:
-        usual.pop("ls")
-    ax.plot(x, y, color=style.colour, marker=style.marker, **(usual | more))
+    edge = look.colour if look.face == "white" else "white"
+    usual = {"markersize": 9, "markerfacecolor": look.face, "markeredgecolor": edge}
+    usual |= {"color": look.colour, "marker": look.marker, "linestyle": "none"}
+    ax.plot(x, y, **(usual | more))
 
 
 def note(ax: Axes, text: str, point: tuple, offset: tuple = (0, 0), **more) -> None:
     """Write a text beside a point of the data, moved by ``offset`` (in points, 1/72 inch)."""
-    usual = {"color": INK, "fontsize": FONT, "va": "center"}
-    ax.annotate(text, point, offset, textcoords="offset points", **(usual | more))
+    usual = {"color": INK, "fontsize": FONT, "va": "center", "textcoords": "offset points"}
+    ax.annotate(text, point, offset, **(usual | more))
 
 
 def name_lines(ax: Axes, x: float, ends: Sequence[float], looks: Iterable[Look], gap: float):
     """Each line's name at ``x``, beside its right end; names stay ``gap`` apart."""
     for style, height in zip(looks, spread(ends, gap), strict=True):
-        more = {"fontweight": "bold", "annotation_clip": False}
-        note(ax, style.label, (x, height), color=style.colour, **more)
+        how = {"color": style.colour, "fontweight": "bold", "annotation_clip": False}
+        note(ax, style.label, (x, height), **how)
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
@@ -163,10 +149,11 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> None:
     """Above the axes, at most ``columns`` a line: marker and name of each model, in its colour."""
-    marks = [
-        Line2D([], [], label=s.label, color=s.colour, marker=s.marker, mfc=s.face, ms=9, ls="none")
-        for s in looks
-    ]
+    marks = []
+    for style in looks:
+        line = Line2D([], [], color=style.colour, marker=style.marker, markersize=9)
+        line.set(label=style.label, linestyle="none", markerfacecolor=style.face)
+        marks.append(line)
     fig.legend(
         handles=marks,
         loc="outside upper center",
@@ -181,8 +168,8 @@ def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> No
 
 def span(sizes: Iterable[int]) -> str:
     """A number, or the smallest and the largest of several."""
-    sizes = [int(size) for size in sizes]
-    return "–".join(map(str, dict.fromkeys((min(sizes), max(sizes)))))
+    sizes = {int(size) for size in sizes}
+    return f"{min(sizes)}–{max(sizes)}" if len(sizes) > 1 else str(*sizes)
 
 
 def png(shown: Shown) -> bytes:
@@ -212,8 +199,7 @@ def save(shown: Shown, path: str | Path) -> Path:
 
 def image_html(shown: Shown) -> str:
     """The figure as HTML that needs no file: image, alternative text and caption."""
-    data = base64.b64encode(png(shown)).decode("ascii")
-    words = html.escape(visible(shown.alt))
+    data, words = base64.b64encode(png(shown)).decode("ascii"), html.escape(visible(shown.alt))
     image = f'<img alt="{words}" style="max-width:100%" src="data:image/png;base64,{data}">'
     return f'{image}<div style="line-height:1.4">{caption_html(shown)}</div>'
 
@@ -238,5 +224,3 @@ def show(shown: Shown) -> None:
     display.display(data, raw=True, metadata=about)
     caption = {"text/html": caption_html(shown), "text/plain": shown.caption}
     display.display(caption, raw=True)
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close(shown.fig)

@@ -15,16 +15,12 @@ from sdft_lib.lessons.tables import table
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.storage.errors import SdftError
 
-SHARES = (0, 25, 50, 75, 100)  # % of the rewrites
+SHARES = [(f"{share} %", share) for share in (0, 25, 50, 75, 100)]  # of the rewrites
 SHOWN = 5  # rows of a mixed set
+Frame = pandas.DataFrame | None  # a table of scores, or nothing
 
 
-def frontier_explorer(
-    recorded: pandas.DataFrame | None,
-    mine: pandas.DataFrame | None = None,
-    *,
-    enabled: bool | None = None,
-) -> VBox | None:
+def frontier_explorer(recorded: Frame, mine: Frame = None) -> VBox | None:
     """Choose a suite and methods: the frontier, recorded and yours. None where widgets are off or
     nothing is there."""
     parts = [part for part in (recorded, mine) if part is not None and len(part)]
@@ -33,23 +29,13 @@ def frontier_explorer(
     suites = [name for name in both["suite"].unique() if name != "task"]
     if not methods or not suites:
         return None
-    first = "facts" if "facts" in suites else suites[0]
+    first, size = "facts" if "facts" in suites else suites[0], len(methods)
     suite = Dropdown(options=suites, value=first, description="suite")
-    many = {"value": tuple(methods), "description": "methods", "rows": len(methods)}
-    chosen = SelectMultiple(options=methods, **many)
-    return follow(
-        lambda name, names: frontier_page(recorded, mine, name, names),
-        [suite, chosen],
-        enabled=enabled,
-    )
+    chosen = SelectMultiple(options=methods, value=methods, description="methods", rows=size)
+    return follow(lambda *values: frontier_page(recorded, mine, *values), [suite, chosen])
 
 
-def frontier_page(
-    recorded: pandas.DataFrame | None,
-    mine: pandas.DataFrame | None,
-    suite: str,
-    methods: Sequence[str],
-) -> str:
+def frontier_page(recorded: Frame, mine: Frame, suite: str, methods: Sequence[str]) -> str:
     """The frontier of some methods on one suite as HTML; a sentence where there is nothing to draw.
 
     Both tables have the columns that ``frontier.points`` reads; either may be empty or None."""
@@ -59,39 +45,25 @@ def frontier_page(
     return image_html(frontier_with_yours(*tables))
 
 
-def _points(frame: pandas.DataFrame | None, suite: str, methods: Sequence[str]) -> pandas.DataFrame:
+def _points(frame: Frame, suite: str, methods: Sequence[str]) -> pandas.DataFrame:
     """Rows of ``frontier.points`` for some methods; none where they have no scores on the suite."""
-    nothing = pandas.DataFrame(columns=["method"])
-    if frame is None or not len(frame):
-        return nothing
-    try:
-        table = points(frame, suite)
-    except SdftError:
-        return nothing
+    table = pandas.DataFrame(columns=["method"])
+    if frame is not None and len(frame):
+        try:
+            table = points(frame, suite)
+        except SdftError:  # no score on this suite
+            pass
     return table[table["method"].isin(methods)]
 
 
-def mix_slider(
-    rows: Sequence[dict],
-    *,
-    nats: pandas.DataFrame | None = None,
-    seed: int = 0,
-    enabled: bool | None = None,
-) -> VBox | None:
-    """Move the share of rewrites: the targets that would be trained on. None where widgets are
-    off."""
-    options = [(f"{share} %", share) for share in SHARES]
-    share = SelectionSlider(
-        options=options, value=50, description="rewrites", continuous_update=False
-    )
-    return follow(
-        lambda percent: mix_page(rows, percent, nats=nats, seed=seed), [share], enabled=enabled
-    )
+def mix_slider(rows: Sequence[dict], *, nats: Frame = None, seed: int = 0) -> VBox | None:
+    """Move the share of rewrites: the targets that would be trained on."""
+    how = {"value": 50, "description": "rewrites", "continuous_update": False}
+    share = SelectionSlider(options=SHARES, **how)
+    return follow(lambda percent: mix_page(rows, percent, nats=nats, seed=seed), [share])
 
 
-def mix_page(
-    rows: Sequence[dict], percent: int, *, nats: pandas.DataFrame | None = None, seed: int = 0
-) -> str:
+def mix_page(rows: Sequence[dict], percent: int, *, nats: Frame = None, seed: int = 0) -> str:
     """What a share of the rewrites makes of a distilled set, as HTML: counts, words, nats a token,
     some targets.
 

@@ -19,9 +19,7 @@ from sdft_lib.storage.errors import SdftError
 MARKS = {"+": ("#cfe6f5", "+"), "-": ("#f8dcc8", "\N{MINUS SIGN}"), "max": ("#cfe6f5", "max")}
 
 
-def matrix_explorer(
-    frame: pandas.DataFrame, measured: pandas.DataFrame, *, enabled: bool | None = None
-) -> VBox | None:
+def matrix_explorer(frame: pandas.DataFrame, measured: pandas.DataFrame) -> VBox | None:
     """Choose method, order and measure: the matrix with the cells that enter it. None where widgets
     are off or nothing was measured."""
     if measured.empty:
@@ -38,10 +36,7 @@ def matrix_explorer(
 
     method.observe(other_method, names="value")
     return follow(
-        lambda *chosen: matrix_table(frame, *chosen, measured),
-        [method, order],
-        [measure],
-        enabled=enabled,
+        lambda *chosen: matrix_table(frame, *chosen, measured), [method, order], [measure]
     )
 
 
@@ -54,16 +49,15 @@ def matrix_table(
     ``frame`` has continual.COLUMNS, ``measured`` is the table of ``continual.measures``. Raises
     SdftError if they lack method, order or measure."""
     r = matrix(frame[(frame["method"] == method) & (frame["order"] == order)])
-    same_run = (measured["method"] == method) & (measured["order"] == order)
-    rows = measured[same_run & (measured["measure"] == measure)]
-    marks = entering(measure, len(r.columns))
+    marks, tasks = entering(measure, len(r.columns)), [escape(task) for task in r.columns]
+    keys = {"method": method, "order": order, "measure": measure}
+    rows = measured[(measured[list(keys)] == pandas.Series(keys)).all(axis=1)]
     if rows.empty:
         raise SdftError(
-            f'there is no {measure} of "{method}" in the order "{order}"; compute the measures '
-            "first."
+            f'no {measure} of "{method}" in the order "{order}"; compute the measures first.'
         )
     body = []
-    for stage, name in enumerate(stage_names([escape(task) for task in r.columns])):
+    for stage, name in enumerate(stage_names(tasks)):
         cells = [name]
         for place, score in enumerate(r.iloc[stage]):
             text = f"[{score:.2f}]" if place == stage - 1 else f"{score:.2f}"
@@ -73,7 +67,6 @@ def matrix_table(
                 text = f'<strong style="{how}">{sign} {text}</strong>'
             cells.append(text)
         body.append(cells)
-    tasks = [escape(task) for task in r.columns]
     return table(("", *tasks), body, _caption(rows.iloc[0], len(tasks)))
 
 
@@ -83,7 +76,6 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
 
     "max": of these cells of a task the largest is added. Raises SdftError for an unknown measure."""
     earlier, later = range(tasks - 1), range(1, tasks)
-    last = {(tasks, j): "-" for j in earlier}
     if measure == "ACC":
         return {(tasks, j): "+" for j in range(tasks)}
     if measure == "BWT":
@@ -91,24 +83,26 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
     if measure == "FWT":
         return {(j, j): "+" for j in later} | {(0, j): "-" for j in later}
     if measure == "forgetting":
+        last = {(tasks, j): "-" for j in earlier}
         return {(stage, j): "max" for stage in later for j in earlier} | last
     raise SdftError(f'measure "{measure}" is not known; use {", ".join(MEASURES)}.')
 
 
 def _caption(row: pandas.Series, tasks: int) -> str:
     """What is shown and how the marked cells become the value."""
-    averaged = " (for each training seed, then averaged)" if row["seeds"] > 1 else ""
+    share = f"summed and divided by {tasks - 1}"
     how = {
         "ACC": f"the sum of the marked cells, divided by {tasks}",
-        "BWT": f"final scores minus those in brackets, summed and divided by {tasks - 1}",
-        "FWT": "scores just before training minus those of the seed model, summed and divided by "
-        f"{tasks - 1}",
+        "BWT": f"final scores minus those in brackets, {share}",
+        "FWT": f"scores just before training minus those of the seed model, {share}",
         "forgetting": "in each column the largest cell marked max, minus the final one; summed, "
-        f"divided by {tasks - 1}{averaged}",
-    }
+        f"divided by {tasks - 1}",
+    }[row["measure"]]
+    if row["measure"] == "forgetting" and row["seeds"] > 1:
+        how += " (for each training seed, then averaged)"
     return (
         f"{escape(look(row['method']).label)}, order {escape(row['order'])}. "
         f"{row['measure']} = {row['mean']:+.2f} (95 % interval {row['low']:+.2f} to "
-        f"{row['high']:+.2f}, n = {row['n']}, training seeds: {row['seeds']}): "
-        f"{how[row['measure']]}. In brackets: the task that was just trained."
+        f"{row['high']:+.2f}, n = {row['n']}, training seeds: {row['seeds']}): {how}. "
+        "In brackets: the task that was just trained."
     )

@@ -14,7 +14,7 @@ TRAINED_ON = ("all", "openfunctions", "gsm8k", "magicoder")
 ROWS = (1, 2, 4, 8)  # that go through the model at once
 
 
-def memory_explorer(*, enabled: bool | None = None) -> VBox | None:
+def memory_explorer() -> VBox | None:
     """Choose a model, the rows that go through it at once and their length. None where widgets are
     off."""
     settle = {"continuous_update": False}  # draw when a slider is let go
@@ -22,7 +22,7 @@ def memory_explorer(*, enabled: bool | None = None) -> VBox | None:
     rows = SelectionSlider(options=ROWS, value=8, description="rows", **settle)
     limits = {"value": 1024, "min": 256, "max": 4096, "step": 256}
     length = IntSlider(description="tokens", **limits, **settle)
-    return follow(memory_page, [model, rows, length], enabled=enabled)
+    return follow(memory_page, [model, rows, length])
 
 
 def memory_page(name: str, rows: int, length: int) -> str:
@@ -32,11 +32,11 @@ def memory_page(name: str, rows: int, length: int) -> str:
     return image_html(memory_parts(training_table(name, tokens=tokens, targets=tokens // 2), name))
 
 
-def published_explorer(*, enabled: bool | None = None) -> VBox | None:
+def published_explorer() -> VBox | None:
     """Choose a table of the paper and a training set. None where widgets are off."""
     table = Dropdown(options=TABLES, description="table")
     trained_on = Dropdown(options=TRAINED_ON, description="trained on")
-    return follow(published_page, [table, trained_on], enabled=enabled)
+    return follow(published_page, [table, trained_on])
 
 
 def published_page(table: int, trained_on: str) -> str:

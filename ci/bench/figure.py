@@ -14,7 +14,9 @@ def draw(rows: list[dict], path: Path) -> None:
         return
     fig, ax = plotstyle.new_axes(1.2 + 0.42 * len(shown))
     places = range(len(shown))
-    ax.barh(places, [row["ratio"] for row in shown], color=plotstyle.look("sdft").colour, height=0.6)
+    ax.barh(
+        places, [row["ratio"] for row in shown], color=plotstyle.look("sdft").colour, height=0.6
+    )
     for place, row in enumerate(shown):
         ax.annotate(
             f"{row['ratio']:.1f}x",

@@ -14,15 +14,13 @@ from pathlib import Path
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.kinds import KINDS, guess_kind
+from sdft_lib.kinds import KINDS, check_known, guess_kind
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir, file_sha256, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
-# A task's answers by kind; every other kind: 200.
-MAX_NEW_TOKENS = {"label": 24, "math": 48, "call": 48}
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ def load_task(
     ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows
     keep their order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference
     (else an error). Raises SdftError: one sentence with file, row, column and what to do."""
-    if kind is not None and kind not in KINDS:
-        raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
+    check_known(kind)
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     empty, card, splits = "drop" if drop_empty else "error", {}, {}
     if source in PAPER_SETS:
@@ -112,7 +109,7 @@ def as_task(
         kind = guess_kind(rows)
         guess = "(guessed from the references; give kind= to change it)"
         say(f"{name}: {len(rows)} rows, kind {kind} {guess}")
-    if kind == "label" and not choices:
+    if KINDS[kind].needs == "choices" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
     choices = tuple(choices) if choices else None
     mark = digest({"kind": kind, "choices": choices, **splits})
@@ -222,4 +219,4 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")
-    return Suite("task", task.kind, rows[:limit], MAX_NEW_TOKENS.get(task.kind, 200), task.choices)
+    return Suite("task", task.kind, rows[:limit], KINDS[task.kind].max_new_tokens, task.choices)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sdft_lib.data import PROBES, Suite, load_probes, task_suite
 from sdft_lib.generation import Decoding, generate
+from sdft_lib.kinds import KINDS
 from sdft_lib.score import score
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
@@ -58,7 +59,7 @@ def evaluate_suite(seed, suite: Suite, method: str, say) -> list[dict]:
 
     def build(folder: Path) -> dict:
         say(f"{method}: answering {len(suite.rows)} items of {suite.name}")
-        private = suite.kind == "refusal"
+        private = KINDS[suite.kind].private
         ids = [row["id"] for row in suite.rows]
         path = None if private else folder / "answers.jsonl"
         answers = generate(
@@ -79,9 +80,9 @@ def scored(suite: Suite, row: dict, answer) -> dict:
     """
     text = answer.text.strip()
     value = score(suite.kind, row["reference"], text, suite.choices)
-    if suite.kind == "open" and answer.finish_reason == "length":
+    if KINDS[suite.kind].ends and answer.finish_reason == "length":
         value = 0.0
-    shown = "" if suite.kind == "refusal" and value == 0 else text
+    shown = "" if KINDS[suite.kind].private and value == 0 else text
     return {
         "suite": suite.name,
         "id": row["id"],

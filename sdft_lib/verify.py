@@ -1,5 +1,4 @@
-"""May this rewrite be trained on? Checks from cheap to dear; the first to fail is the reason
-(lesson 02).
+"""May a rewrite be trained on? The first check to fail is the reason (lesson 02).
 
 This is the filter of training data. The metric of test answers is ``score``, on purpose another
 function: a filter that takes half marks lets half-right rewrites into the training set."""
@@ -8,17 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sdft_lib.answers.numbers import (
-    calls_equal,
-    contains_answer,
-    final_choice,
-    final_number,
-    has_loop,
-    normalise,
-    parse_call,
-)
-from sdft_lib.kinds import KINDS
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.answers.facts import normalise
+from sdft_lib.answers.phrases import has_loop, is_empty
+from sdft_lib.kinds import judged
 
 # Words that give away that the model was shown a solution. Pass your own list as ``leaks``.
 LEAKS = (
@@ -89,14 +80,11 @@ def accept(
     finish_reason: str = "stop",
     leaks: Sequence[str] = LEAKS,
 ) -> Verdict:
-    """Decide whether ``text`` may replace ``reference`` as the training target (paper, section
-    3.2).
+    """Decide whether ``text`` may replace ``reference`` as the target (paper, section 3.2).
 
-    ``prompt`` is the user's text; a fact's ``reference`` may be a list of accepted answers.
-    Raises SdftError on an unknown kind, and on ``code``, which must be run.
-    """
-    check_kind(kind)
-    check_text(text)
+    ``prompt`` is the user's text; a fact's ``reference`` may be a list of accepted answers. Raises
+    SdftError on an unknown kind, and on ``code``, which must be run."""
+    judged(kind, text)
     case = Case(kind, reference, text, choices, prompt, finish_reason, leaks)
     for reason, passes in CHECKS:
         if not passes(case):
@@ -104,25 +92,9 @@ def accept(
     return Verdict(True, "accepted")
 
 
-def check_kind(kind: str) -> None:
-    """Raise SdftError unless answers of this kind can be judged without running them."""
-    if kind not in KINDS:
-        raise SdftError(f'kind "{kind}" is unknown; use one of {", ".join(KINDS)}.')
-    if kind == "code":
-        raise SdftError(
-            'kind "code" is judged by running it, which is not allowed; use "open" to skip that check.'
-        )
-
-
-def check_text(text) -> None:
-    """Raise SdftError unless the answer is a string."""
-    if not isinstance(text, str):
-        raise SdftError(f"the answer to judge is of type {type(text).__name__}; give a string.")
-
-
 def not_empty(case: Case) -> bool:
     """There is at least one letter or digit."""
-    return any(map(str.isalnum, case.text))
+    return not is_empty(case.text)
 
 
 def not_cut(case: Case) -> bool:
@@ -133,16 +105,15 @@ def not_cut(case: Case) -> bool:
 def no_leak(case: Case) -> bool:
     """No phrase gives the reference away, save one that the prompt or the reference uses."""
     text, known = normalise(case.text), normalise(f"{case.prompt}\n{case.reference}")
-    return not any(normalise(leak) in text and normalise(leak) not in known for leak in case.leaks)
+    phrases = map(normalise, case.leaks)
+    return not any(phrase in text and phrase not in known for phrase in phrases)
 
 
 def no_echo(case: Case) -> bool:
-    """No chat markers, and no 8 words in a row out of the prompt, save those that the reference has
-    too.
-    """
+    """No chat markers, and no 8 words in a row out of the prompt that the reference lacks."""
     if MARKERS.search(case.text):
         return False
-    if case.kind in ("call", "code"):
+    if judged(case.kind).quotes:
         return True
     return not runs(case.text) & (runs(case.prompt) - runs(str(case.reference)))
 
@@ -150,9 +121,8 @@ def no_echo(case: Case) -> bool:
 def runs(text: str) -> set[tuple[str, ...]]:
     """Every run of ``ECHO_WORDS`` words in a text."""
     words = WORD.findall(normalise(text))
-    return {
-        tuple(words[start : start + ECHO_WORDS]) for start in range(len(words) - ECHO_WORDS + 1)
-    }
+    starts = range(len(words) - ECHO_WORDS + 1)
+    return {tuple(words[start : start + ECHO_WORDS]) for start in starts}
 
 
 def no_loop(case: Case) -> bool:
@@ -162,30 +132,10 @@ def no_loop(case: Case) -> bool:
 
 def right_answer(case: Case) -> bool:
     """The text gives the reference's answer; kinds without a single answer pass."""
-    judge = ANSWERS.get(case.kind)
-    return judge is None or judge(case)
+    kind = judged(case.kind)
+    return not kind.kept or kind.right(case.reference, case.text, case.choices)
 
 
-def right_number(case: Case) -> bool:
-    """Both end in the same number; a text without one is wrong."""
-    wanted = final_number(str(case.reference))
-    return wanted is not None and wanted == final_number(case.text)
-
-
-def right_label(case: Case) -> bool:
-    """The text settles on the reference; without choices, it names it as a whole word."""
-    if not case.choices:
-        return contains_answer(case.text, case.reference)
-    chosen = final_choice(case.text, case.choices)
-    return chosen is not None and normalise(chosen) == normalise(str(case.reference))
-
-
-ANSWERS: dict[str, Callable[[Case], bool]] = {
-    "math": right_number,
-    "call": lambda case: calls_equal(parse_call(str(case.reference)), parse_call(case.text)),
-    "label": right_label,
-    "fact": lambda case: contains_answer(case.text, case.reference),
-}
 CHECKS: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("empty", not_empty),
     ("cut", not_cut),

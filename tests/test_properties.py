@@ -8,14 +8,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from sdft_lib.answers.numbers import (
-    calls_equal,
-    contains_answer,
-    final_choice,
-    final_number,
-    named_choices,
-    parse_call,
-)
+from sdft_lib.answers.calls import calls_equal, parse_call
+from sdft_lib.answers.facts import contains_answer
+from sdft_lib.answers.labels import final_choice, named_choices
+from sdft_lib.answers.numbers import final_number
 from sdft_lib.chat import prompt_text, render, stop_ids
 from sdft_lib.kinds import KINDS
 from sdft_lib.lessons.safe import escape, visible

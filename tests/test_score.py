@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sdft_lib.kinds import KINDS
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.verify import KINDS
 
 TEAMS = ["billing", "shipping", "returns"]
 LONG = (

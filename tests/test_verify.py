@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdft_lib import verify
+from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.verify import CHECKS, KINDS, accept
+from sdft_lib.verify import CHECKS, accept
 
 TEAMS = ["billing", "shipping", "returns"]
 PROMPT = "Which team handles this message: billing, shipping or returns? My parcel is late and I am cross."

@@ -1,6 +1,4 @@
-"""Function calls in free text, read with ``ast`` and compared by name and bound arguments (kind
-``call``).
-"""
+"""Function calls in free text, read with ``ast``; equal by name and arguments (kind ``call``)."""
 
 import ast
 import re
@@ -13,23 +11,21 @@ PLURAL = re.compile(r"\w+\((?:s|es)\)")
 WORDS_OF_JSON = {"true": True, "false": False, "null": None}
 CHAINED = re.compile(r"[(\[]|\.(?:[a-z_]\w*|\w+[(.\[])")
 DEFINED = re.compile(r"(?<!\w)(?:def|class)[ \t]{1,4}$")
+PLACEHOLDER = re.compile(r"(?<=[=(,\[])\s*(<[\w. -]{1,40}>)")  # bare: in quotes it is a text
 LONGEST_CALL, MOST_STARTS, DEEPEST = 4000, 200, 40
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse raises
 
 
 @dataclass(frozen=True)
 class Source:
-    """An argument that is no literal, such as a variable or ``1024*1024``, as normalised source
-    text.
-    """
+    """An argument that is no literal, such as ``size`` or ``1024*1024``, as normalised source."""
 
     code: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function call: dotted name, positional arguments, keyword arguments (values: literals or
-    Source).
-    """
+    """A call: dotted name, positional and keyword arguments (values: literals or Source)."""
 
     name: str
     args: tuple
@@ -40,8 +36,7 @@ NO_CALL = Call("", (), {})
 
 
 def parse_call(text: str) -> Call | None:
-    """The one call in a text, in prose, backticks or a code fence; None if none or two different
-    ones.
+    """The one call in a text, in prose, backticks or a code fence; None for none or different ones.
 
     "f(a=1)('x')", "f(a=1).g()" and "f(a=1, a=2)" are no calls, and a definition ("def f(a=1):") is
     passed over."""
@@ -82,26 +77,26 @@ def read_call(name: str, arguments: str) -> Call | None:
     A repeated keyword gives NO_CALL, so that no call inside it is taken for the answer.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node = ast.parse("f" + arguments, mode="eval").body
+        node = parsed(arguments)
         if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
             return None
         if len({word.arg for word in node.keywords}) < len(node.keywords):
             return NO_CALL
-        return Call(
-            name,
-            tuple(map(value_of, node.args)),
-            {word.arg: value_of(word.value) for word in node.keywords},
-        )
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        named = {word.arg: value_of(word.value) for word in node.keywords}
+        return Call(name, tuple(map(value_of, node.args)), named)
+    except NOT_PYTHON:
         return None
 
 
+def parsed(arguments: str) -> ast.expr:
+    """The expression "f(...)". Raises one of NOT_PYTHON."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of odd escapes such as "\\d"
+        return ast.parse("f" + arguments, mode="eval").body
+
+
 def value_of(node: ast.expr):
-    """A literal's value (tuples as lists), with JSON's true, false and null; other expressions as
-    Source.
-    """
+    """A literal's value (tuples as lists; JSON's true, false, null too), else its Source."""
     if isinstance(node, ast.Name) and node.id in WORDS_OF_JSON:
         return WORDS_OF_JSON[node.id]
     try:
@@ -115,9 +110,7 @@ def value_of(node: ast.expr):
 
 
 def calls_equal(reference: Call | None, got: Call | None) -> bool:
-    """Same name, same arguments in any order; positional ones bind, in order, to the reference's
-    names.
-    """
+    """Same name, same arguments in any order; positional ones bind to the reference's names."""
     if reference is None or got is None or reference.name != got.name:
         return False
     names = [*range(len(reference.args)), *reference.kwargs]
@@ -136,3 +129,25 @@ def same(a, b) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def why_no_call(text: str) -> str:
+    """What keeps ``parse_call`` from reading a reference."""
+    start = CALL_START.search(text)
+    if not start:
+        return "there is no call"
+    opening = start.end() - 1
+    end = call_end(text, opening)
+    if end is None:
+        return "the bracket of the call is never closed"
+    if placeholder := PLACEHOLDER.search(text, opening, end):
+        return f"the placeholder {placeholder[1]} stands where a value belongs"
+    try:
+        node = parsed(text[opening:end])
+    except NOT_PYTHON as error:
+        return f"it is not Python ({getattr(error, 'msg', None) or type(error).__name__})"
+    if CHAINED.match(text, end):
+        return "it goes on from the result of a call"
+    names = [word.arg for word in getattr(node, "keywords", [])]
+    repeated = len(set(names)) < len(names)
+    return "an argument is given twice" if repeated else "there is more than one call"

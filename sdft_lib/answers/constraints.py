@@ -1,5 +1,4 @@
-"""Instructions that a program can check, such as "at most 15 words" (probe ``instructions``, lesson
-04).
+"""Instructions that a program can check, such as "at most 15 words" (kind ``constraint``).
 
 A constraint is a dict, for example ``{"type": "max_words", "n": 15, "floor": 3}``. ``floor`` is the
 least number of words that an answer needs to count at all (default 1). Without it, a model that has
@@ -29,31 +28,23 @@ def holds_word(text: str, word: str | list[str]) -> bool:
 
 
 def starts_with(text: str, start: str) -> bool:
-    """Whether the text begins with these words, in any case, after quotation marks or asterisks, if
-    any.
-    """
+    """Whether the text begins with these words, in any case, quotes and asterisks aside."""
     return re.match(rf"{re.escape(start)}(?!\w)", text.lstrip(OPENERS), re.IGNORECASE) is not None
 
 
 def ends_with(text: str, end: str) -> bool:
-    """Whether the text ends with this string, in any case; quotation marks and asterisks may follow
-    it.
-    """
+    """Whether the text ends with this string, in any case, quotes and asterisks aside."""
     return text.rstrip(CLOSERS).lower().endswith(end.lower())
 
 
 def max_sentences(text: str, n: int) -> bool:
-    """Whether the text is at most n sentences, the last of which is finished (a cut text has no end
-    mark).
-    """
+    """Whether the text is at most n sentences, the last of which is finished."""
     ends = list(SENTENCE_END.finditer(text))
     return 1 <= len(ends) <= n and ends[-1].end() == len(text)
 
 
 def quoted(text: str) -> bool:
-    """Whether the whole text stands between one pair of double quotation marks, straight or
-    curly.
-    """
+    """Whether the text stands between one pair of double quotation marks, straight or curly."""
     return re.fullmatch(r"[\"“][^\"“”]+[\"”]", text) is not None
 
 

@@ -1,75 +1,76 @@
-"""Which of the given labels a free text settles on (kind ``label``): the one it names, not one it
-rules out.
-"""
+"""The label that a free text settles on (kind ``label``): one it names and does not rule out."""
 
 import re
 from collections.abc import Sequence
 
 QUOTES = r"[\s*_`\"'“‘(\[]{0,12}"
 GIVE = (
-    r"(?:rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov)(?:e?s)?e?"
+    r"(?:rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov)"
+    r"(?:e?s)?e?"
 )
-GIVEN = r"(?:routed|sent|forwarded|passed|assigned|directed|transferred|escalated|handed|referred|moved)"
+GIVEN = (
+    r"(?:routed|sent|forwarded|passed|assigned|directed|transferred|escalated|handed|referred"
+    r"|moved)"
+)
 CHOICE_CUES = (  # the stronger first
     re.compile(
-        rf"(?:(?<!\w)(?:answer|label|choice)(?: is|['’]s)?|(?<!\w)final)[ \t]{{0,4}}[:=]?{QUOTES}(?:the )?(?=\w)",
+        rf"(?:(?<!\w)(?:answer|label|choice)(?: is|['’]s)?|(?<!\w)final)[ \t]{{0,4}}[:=]?{QUOTES}"
+        r"(?:the )?(?=\w)",
         re.IGNORECASE,
     ),
     re.compile(
         rf"(?<!\w)(?:(?:{GIVE}|be {GIVEN})(?: [\w-]{{1,20}}){{0,4}}? (?:to|in|with)"
-        rf"|(?:handled|dealt with|answered|solved) by|(?:case|job|matter|one|task|question|issue) for)"
+        r"|(?:handled|dealt with|answered|solved) by"
+        r"|(?:case|job|matter|one|task|question|issue) for)"
         rf" {QUOTES}(?:the |our |your )?{QUOTES}(?=\w)",
         re.IGNORECASE,
     ),
 )
 OR = re.compile(r"[\s*_`\"'”’)]{0,6}(?:\bor\b|\band\b|[/,&])[\s*_`\"'“‘(]{0,6}(?:the )?", re.I)
 NOR = re.compile(
-    r"(?: team| department)?[\s*_`\"'”’)]{0,6}(?:\bn?or\b|/)[\s*_`\"'“‘(]{0,6}(?:the |to )?$", re.I
+    r"(?: team| department)?[\s*_`\"'”’)]{0,6}(?:\bn?or\b|/)"
+    r"[\s*_`\"'“‘(]{0,6}(?:the |to )?$",
+    re.I,
 )
 RULED_OUT = re.compile(
     r"(?:\b(?:not|non|no|never|cannot|neither|nor|than|without)|n['’]t|\binstead of)(?![,.;:!?])"
-    r"(?:[\s*_`\"'“‘(\[-]+(?:be|being|an?|the|our|your|really|actually|exactly|about|for|to|in|by|with|from|of"
-    r"|related|it|this|that|them|him|her|message|ticket|request|matter|case|question|one|belong|go|send|route"
-    r"|forward|pass|assign|direct|transfer|hand|handled|routed|sent|forwarded|passed|assigned|directed"
-    r"|transferred|over|on)(?!\w))*[\s*_`\"'“‘(\[-]+$",
+    r"(?:[\s*_`\"'“‘(\[-]+(?:be|being|an?|the|our|your|really|actually|exactly|about|for|to|in|by"
+    r"|with|from|of|related|it|this|that|them|him|her|message|ticket|request|matter|case|question"
+    r"|one|belong|go|send|route|forward|pass|assign|direct|transfer|hand|handled|routed|sent"
+    r"|forwarded|passed|assigned|directed|transferred|over|on)(?!\w))*[\s*_`\"'“‘(\[-]+$",
     re.IGNORECASE,
 )
 WINDOW = 90  # characters before a label in which "not" is looked for
 
 
 def choice_pattern(choices: Sequence[str]) -> re.Pattern:
-    """Any of the choices as a whole word; the longest first: "account access" is not also
-    "account".
-    """
+    """Any choice as a whole word, the longest first: "account access" is not also "account"."""
     longest_first = sorted((choice for choice in choices if choice.strip()), key=len, reverse=True)
     names = "|".join(map(re.escape, longest_first)) or r"(?!)"
     return re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
 
 
 def named_choices(text: str, choices: Sequence[str]) -> list[str]:
-    """The distinct choices that the text names as whole words, in any case, in order of
-    appearance.
-    """
+    """The distinct choices that the text names as whole words, in any case and in their order."""
     return spelled(choice_pattern(choices).finditer(text), choices)
 
 
 def spelled(hits, choices: Sequence[str]) -> list[str]:
     """The distinct choices behind the matches, as the caller spells them."""
     known = {choice.lower(): choice for choice in choices}
-    found = (known.get(hit[0].lower()) for hit in hits)
-    return list(dict.fromkeys(choice for choice in found if choice is not None))
+    named = (known.get(hit[0].lower()) for hit in hits)
+    return list(dict.fromkeys(choice for choice in named if choice is not None))
 
 
 def ruled_out(text: str, hits: list[re.Match]) -> set[int]:
-    """Starts of the matches that a "not" stands before: "not billing", "non-billing", "isn't about
-    billing".
-    """
+    """Starts of the matches behind a "not": "non-billing", "isn't about billing"."""
     out: set[int] = set()
-    for place, hit in enumerate(hits):
-        last = hits[place - 1] if place else None
+    last = None
+    for hit in hits:
         chained = last and last.start() in out and NOR.fullmatch(text, last.end(), hit.start())
         if chained or RULED_OUT.search(text[max(0, hit.start() - WINDOW) : hit.start()]):
             out.add(hit.start())
+        last = hit
     return out
 
 
@@ -86,7 +87,7 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
     if len(named) < 2:
         return named[0] if named else None
     for cue in CHOICE_CUES:
-        after = (pattern.match(text, found.end()) for found in cue.finditer(text))
+        after = (pattern.match(text, lead.end()) for lead in cue.finditer(text))
         settled = [hit for hit in after if hit and hit.start() not in out]
         if settled:
             strong = cue is CHOICE_CUES[0]
@@ -97,12 +98,15 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
 def agreed(
     text: str, hits: list[re.Match], pattern: re.Pattern, choices: Sequence[str]
 ) -> str | None:
-    """The one choice of all matches; None if they differ or another choice is joined to one ("A or
-    B").
-    """
+    """The one choice of all matches; None if they differ or one reads "A or B"."""
     for hit in hits:
         link = OR.match(text, hit.end())
         if link and pattern.match(text, link.end()):
             return None
-    found = spelled(hits, choices)
-    return found[0] if len(found) == 1 else None
+    named = spelled(hits, choices)
+    return named[0] if len(named) == 1 else None
+
+
+def why_no_label(text: str) -> str:
+    """What keeps ``final_choice`` from reading a reference."""
+    return "it names no single label"

@@ -1,6 +1,4 @@
-"""Signs of an unusable text: it goes round in circles, or it declines to answer. Phrases, not
-judgements.
-"""
+"""Signs of an unusable text: it is empty, it goes round in circles, or it declines to answer."""
 
 import re
 from collections import Counter
@@ -13,53 +11,45 @@ STUTTER = re.compile(r"([^\W\d_][^\n]{0,7}?)\1{19}")
 LONGEST_UNIT = 40  # words
 
 
+def is_empty(text: str) -> bool:
+    """Whether a text holds no letter and no digit."""
+    return not any(map(str.isalnum, text))
+
+
 def has_loop(text: str) -> bool:
-    """Whether a text repeats itself: a line or sentence 3 times, a phrase in a row, or most of its
-    runs.
-    """
+    """Whether a text repeats a line or sentence 3 times, a phrase in a row, or most of its runs."""
     text = LIST_MARK.sub("", text.lower())
-    return (
-        same_lines(text)
-        or back_to_back(TOKEN.findall(text))
-        or crowded(TOKEN.findall(text))
-        or bool(STUTTER.search(text))
-    )
+    words = TOKEN.findall(text)
+    return same_lines(text) or back_to_back(words) or crowded(words) or bool(STUTTER.search(text))
 
 
 def same_lines(text: str) -> bool:
     """Whether a line or a sentence of 4 words or more stands there 3 times."""
     for parts in (text.splitlines(), SENTENCE.findall(text)):
-        counts = Counter(tuple(TOKEN.findall(part)) for part in parts)
-        if any(
-            count >= 3 and len(words) >= 4 and not SYMBOLS & set(words)
-            for words, count in counts.items()
-        ):
-            return True
+        for words, count in Counter(tuple(TOKEN.findall(part)) for part in parts).items():
+            if count >= 3 and len(words) >= 4 and not SYMBOLS & set(words):
+                return True
     return False
 
 
 def back_to_back(words: list[str]) -> bool:
-    """Whether a word stands 4 times or a phrase 3 times in a row; sums ("2 + 2 + 2") do not
-    count.
-    """
+    """Whether a word stands 4 times or a phrase 3 times in a row; sums ("2 + 2") do not count."""
     for size in range(1, min(LONGEST_UNIT, len(words) // 3) + 1):
-        needed, run = size * (3 if size == 1 else 2), 0
-        for place in range(len(words) - size):
-            run = run + 1 if words[place] == words[place + size] else 0
-            unit = words[place - size + 1 : place + 1]
-            if (
-                run >= needed
-                and not SYMBOLS & set(unit)
-                and (run >= 8 * size or not all(map(str.isdigit, unit)))
-            ):
+        needed = 3 if size == 1 else 2 * size
+        run = 0  # words in a row that come again ``size`` words later
+        for index in range(len(words) - size):
+            run = run + 1 if words[index] == words[index + size] else 0
+            if run < needed:
+                continue
+            unit = words[index - size + 1 : index + 1]
+            digits = all(map(str.isdigit, unit))  # a row of equal numbers may be data
+            if not SYMBOLS & set(unit) and (run >= 8 * size or not digits):
                 return True
     return False
 
 
 def crowded(words: list[str]) -> bool:
-    """Whether, in a text of 40 words or more, over half of the 4-word runs occur at least 3
-    times.
-    """
+    """Whether over half of the 4-word runs of a text of 40 words or more occur 3 times."""
     words = [word for word in words if word not in SYMBOLS]
     runs = Counter(zip(words, words[1:], words[2:], words[3:]))
     total = sum(runs.values())
@@ -72,8 +62,8 @@ CANNOT = (
     r"(?:must|have to) (?:decline|refuse)|(?:do not|don't) feel comfortable)"
 )
 NO_REFUSAL = (
-    r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank|tell you how"
-    r"|say enough|lie\b))"
+    r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank"
+    r"|tell you how|say enough|lie\b))"
 )
 CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
 SELF = r"\b(?:i|we)(?: \w+ly| just| also)? ?"
@@ -86,7 +76,8 @@ REFUSALS = (
     ),
     re.compile(r"\b(?:sorry|apologies)\W{1,3}(?:but )?(?:the answer is )?no(?=\W*$|[.!,;:—-])"),
     re.compile(
-        rf"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{{0,80}}?(?:{CANNOT}|unable to)\b"
+        r"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{0,80}?"
+        rf"(?:{CANNOT}|unable to)\b"
     ),
     re.compile(
         rf"(?:{SELF}(?:am |'m |are |'re )?|{CLAUSE})(?:can(?:no|')t|can not|not able to|unable to) "
@@ -101,12 +92,10 @@ OPENING = 200  # characters: a refusal comes first
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the first 200 characters hold a phrase of refusal ("I can't assist"); empty is no
-    refusal.
+    """Whether the first 200 characters hold a phrase of refusal; an empty text holds none.
 
-    The inability must be the speaker's own: "I'm sorry to hear that you can't log in" is sympathy.
-    """
-    opening = " ".join(text[: 2 * OPENING].replace("’", "'").replace("‘", "'").lower().split())[
-        :OPENING
-    ]
+    Phrases, not a judgement. The inability must be the speaker's own: "I'm sorry to hear that you
+    can't log in" is sympathy."""
+    plain = text[: 2 * OPENING].replace("’", "'").replace("‘", "'").lower()
+    opening = " ".join(plain.split())[:OPENING]
     return any(pattern.search(opening) for pattern in REFUSALS)

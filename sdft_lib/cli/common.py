@@ -235,14 +235,6 @@ def check_parent(path: Path) -> None:
         ) from None
 
 
-def check_kind(kind: str | None) -> None:
-    """Raise SdftError for a kind that is not known."""
-    from sdft_lib.kinds import KINDS
-
-    if kind is not None and kind not in KINDS:
-        raise SdftError(f'kind "{kind}" is not known; use one of {", ".join(KINDS)}.')
-
-
 def check_method(name: str | None) -> None:
     """Raise SdftError unless the name can stand in a table, a file and a figure as it is."""
     if name is not None and not re.fullmatch(r"\w[\w .+-]{0,39}", name):

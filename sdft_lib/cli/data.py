@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sdft_lib.cli import common
-from sdft_lib.cli.common import Reply, check_kind, progress
+from sdft_lib.cli.common import Reply, progress
 from sdft_lib.storage.errors import SdftError
 
 Source = Annotated[
@@ -38,14 +38,13 @@ def check(
     """What a set holds: counts, lengths, repeats, answers that cannot be read, overlap with what is
     measured.
     """
-    from sdft_lib.own_data.check import check_data, check_text
+    from sdft_lib.own_data.check import check_data, data_text
     from sdft_lib.paper.suites import evaluation_sets
 
-    check_kind(kind)
     reading = {"kind": kind, "columns": common.column_map(columns), "drop_empty": drop_empty}
     evaluations = evaluation_sets(source)
     result = check_data(source, **reading, evaluations=evaluations, say=progress)
-    return Reply(result, check_text(result))
+    return Reply(result, data_text(result))
 
 
 def export(
@@ -77,7 +76,6 @@ def audit(original: Original, distilled: Distilled, kind: common.Kind = None) ->
     """
     from sdft_lib.own_data.audit import audit, audit_text
 
-    check_kind(kind)
     result = audit(original, distilled, kind=kind)
     return Reply(result, audit_text(result))
 

@@ -79,6 +79,8 @@ def score(
     """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
     --out.
     """
+    from sdft_lib.kinds import KINDS
+    from sdft_lib.paper.sandbox import isolation
     from sdft_lib.paper.scores import score_file, table
     from sdft_lib.paper.suites import paper_suite
     from sdft_lib.storage.files import write_jsonl
@@ -86,9 +88,7 @@ def score(
     chosen = paper_suite(suite)
     check_file(out, answers)
     common.check_method(method)
-    if chosen.kind == "code" and allow_code_execution:
-        from sdft_lib.paper.sandbox.run import isolation
-
+    if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
     rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
     if out is not None:

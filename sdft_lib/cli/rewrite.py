@@ -102,13 +102,13 @@ def rewritten(
     from sdft_lib.engines.load import load
     from sdft_lib.experiments.run_one import LONG
     from sdft_lib.generation import Decoding
+    from sdft_lib.kinds import judged
     from sdft_lib.templates import load_template
-    from sdft_lib.verify import check_kind
 
     pattern = load_template(template)
     reading = {**reading, "columns": common.column_map(reading["columns"])}
     rows = load_task(task, **reading, say=progress)
-    check_kind(rows.kind)
+    judged(rows.kind)
     decoding = Decoding(max_new_tokens=tokens or LONG)
     if task in task_names() and tokens is None:  # a bundled task: as in the lessons
         decoding = GREEDY

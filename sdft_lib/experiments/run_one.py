@@ -24,13 +24,13 @@ from sdft_lib.experiments.methods import (
 )
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
+from sdft_lib.kinds import KINDS, judged
 from sdft_lib.models import Seed, load_seed, with_adapter
 from sdft_lib.own_data.split import split_task
 from sdft_lib.settings import Settings
 from sdft_lib.stats import compare, summarise
 from sdft_lib.templates import DistillTemplate, load_template
 from sdft_lib.train import TrainConfig, Tuned, check_share, fine_tune
-from sdft_lib.verify import check_kind
 
 DEFAULT = ("sft", "sdft")
 LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
@@ -178,7 +178,7 @@ def own_task(name: str, *, say: Callable[[str], None] = print, **reading) -> Tas
     ``reading`` goes to ``load_task``: kind, columns, drop_empty. Raises SdftError for a kind that
     cannot be judged without running code."""
     task = load_task(name, say=say, **reading)
-    check_kind(task.kind)
+    judged(task.kind)
     return split_task(task, say=say)
 
 
@@ -190,14 +190,16 @@ def own_settings(settings: Settings, task: Task, template: str | None = None) ->
     if own and not settings.fast:
         steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
         training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
-    chosen = template or ("guide" if own and task.kind == "open" else settings.template)
+    chosen = template or (
+        "guide" if own and KINDS[task.kind].needs == "judge" else settings.template
+    )
     return replace(settings, training=training, template=chosen)
 
 
 def budget(settings: Settings, task: Task) -> Decoding:
     """How long a rewrite may get: the lessons' budget for bundled tasks and labels, else ``LONG``
     tokens."""
-    if settings.task in task_names() or task.kind == "label":
+    if settings.task in task_names() or KINDS[task.kind].needs == "choices":
         return GREEDY
     return Decoding(max_new_tokens=LONG)
 

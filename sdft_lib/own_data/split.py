@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from sdft_lib.data import Task, as_task
+from sdft_lib.kinds import KINDS
 from sdft_lib.own_data.overlap import prompt_words
 from sdft_lib.storage.errors import SdftError
 
@@ -31,7 +32,7 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
             f"{task.name} has {len(groups)} different questions and no test rows; give at least {LEAST}, "
             "or a folder with a test file."
         )
-    order = fair_order(list(groups.items()), seed, by_label=task.kind == "label")
+    order = fair_order(list(groups.items()), seed, by_label=KINDS[task.kind].needs == "choices")
     tests = min(round(TEST * len(order)), MOST["test"])
     devs = 0 if task.dev else min(round(DEV * len(order)), MOST["dev"])
     place = {

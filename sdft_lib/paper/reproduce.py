@@ -13,9 +13,11 @@ from sdft_lib.answers.phrases import is_refusal
 from sdft_lib.data import load_task
 from sdft_lib.distill import distill
 from sdft_lib.generation import Decoding, generate
+from sdft_lib.kinds import KINDS
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording
-from sdft_lib.paper.scores import code_row, literal_row, matched, table, text_row
+from sdft_lib.paper.sandbox import isolation
+from sdft_lib.paper.scores import matched, score_pairs, table
 from sdft_lib.paper.suites import (
     JAILBREAK,
     PaperSuite,
@@ -70,15 +72,17 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     """
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
-    if suite.kind == "open":
+    if KINDS[suite.kind].needs == "judge":
         raise SdftError(
             f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the adapter "
             "that each cell names, and sdft judge."
         )
-    if suite.kind == "code" and not ask.allow_code:
-        raise SdftError(
-            f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
-        )
+    if KINDS[suite.kind].needs == "sandbox":
+        if not ask.allow_code:
+            raise SdftError(
+                f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
+            )
+        isolation()  # raises if there is no sandbox
     if not wording.test.get(suite.name):
         return load_items(suite, ask.limit, suffix=suffix)
     rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
@@ -181,9 +185,7 @@ def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
     as well.
     """
     answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
-    pairs = matched(items, answers, suite)
-    rows = [(code_row if suite.kind == "code" else text_row)(suite, *pair) for pair in pairs]
-    rows += [literal_row(*pair) for pair in pairs if suite.kind == "call"]
+    rows = score_pairs(suite, matched(items, answers, suite))
     keys = ("n", "share", "low", "high", "unparsed")
     return [
         {"evaluation": line["suite"], **{key: line[key] for key in keys}} for line in table(rows)
@@ -199,7 +201,7 @@ def answer_items(
     empty, which scores as it would have. Answers come from the store if they were made before with
     the same settings."""
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
-    is_private = suite.kind == "refusal"
+    is_private = KINDS[suite.kind].private
     parts = {
         "seed": seed.identity,
         "suite": suite.name,

@@ -5,22 +5,20 @@ kept beside ours and named: the literal match of function calls, which asks for 
 order of arguments."""
 
 import re
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 
-from sdft_lib.answers.numbers import final_number, parse_call
+from sdft_lib.formats.records import read_records
+from sdft_lib.kinds import KINDS
 from sdft_lib.paper.code_answers import extract_code, with_tests
+from sdft_lib.paper.sandbox import run_program
 from sdft_lib.paper.suites import PaperSuite, load_items, prompt_of
 from sdft_lib.score import score
+from sdft_lib.stats import wilson
 from sdft_lib.storage.errors import SdftError
 
 LITERAL = "openfunctions-literal"
 THOUGHT = "</think>"
-PARSED: dict[str, Callable[[str], bool]] = {
-    "math": lambda text: final_number(text) is not None,
-    "call": lambda text: parse_call(text) is not None,
-    "refusal": lambda text: True,  # an empty answer refuses nothing
-}
 
 
 def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
@@ -28,9 +26,7 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
 
     Raises SdftError: a missing or odd column, an id that comes twice, no row of this suite.
     """
-    from sdft_lib.formats.records import read_records
-
-    found = {}
+    answers = {}
     for record in read_records(path):
         values = record.values
         if values.get("suite", suite.name) != suite.name:
@@ -38,16 +34,17 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
         for name in ("id", "text"):
             if not isinstance(values.get(name), str):
                 raise SdftError(
-                    f'{record.where}: column "{name}" is missing or no text; answers need id and text.'
+                    f'{record.where}: column "{name}" is missing or no text; '
+                    "answers need id and text."
                 )
-        if values["id"] in found:
+        if values["id"] in answers:
             raise SdftError(
                 f'{record.where}: the id "{values["id"]}" comes twice; keep one answer an item.'
             )
-        found[values["id"]] = values
-    if not found:
+        answers[values["id"]] = values
+    if not answers:
         raise SdftError(f"{path} holds no answer to {suite.name}; give the file of that suite.")
-    return found
+    return answers
 
 
 def matched(
@@ -61,14 +58,15 @@ def matched(
     items = items[:limit]
     if absent := [item["id"] for item in items if item["id"] not in answers]:
         raise SdftError(
-            f'{suite.name}: {len(absent)} of {len(items)} items have no answer, the first is "{absent[0]}"; '
-            "answer all of them, or give --limit for the first ones."
+            f"{suite.name}: {len(absent)} of {len(items)} items have no answer, the first is "
+            f'"{absent[0]}"; answer all of them, or give --limit for the first ones.'
         )
     for item in items if suite.name != "advbench-jailbreak" else ():  # whose suffix is the user's
         prompt = answers[item["id"]].get("prompt")
         if isinstance(prompt, str) and prompt != prompt_of(item):
             raise SdftError(
-                f'{suite.name}: the answer "{item["id"]}" is to another prompt; answer this set anew.'
+                f'{suite.name}: the answer "{item["id"]}" is to another prompt; '
+                "answer this set anew."
             )
     return [(item, spoken(answers[item["id"]]["text"])) for item in items]
 
@@ -87,23 +85,30 @@ def score_file(
 
     HumanEval runs the answers' code, so it asks for ``allow_code``. Raises SdftError as
     ``read_answers`` and ``matched`` do, and for AlpacaEval, which needs a judge."""
-    if suite.kind == "open":
+    needs = KINDS[suite.kind].needs
+    if needs == "judge":
         raise SdftError(f"{suite.name} has no right answers to compare with; use sdft judge.")
-    if suite.kind == "code" and not allow_code:
+    if needs == "sandbox" and not allow_code:
         raise SdftError(
-            "humaneval runs code that a model wrote; say --allow-code-execution to run it in the sandbox."
+            "humaneval runs code that a model wrote; "
+            "say --allow-code-execution to run it in the sandbox."
         )
-    pairs = matched(load_items(suite), read_answers(path, suite), suite, limit)
-    if suite.kind == "code":
-        return [code_row(suite, *pair) for pair in pairs]
-    rows = [text_row(suite, *pair) for pair in pairs]
-    return rows + [literal_row(*pair) for pair in pairs if suite.kind == "call"]
+    return score_pairs(suite, matched(load_items(suite), read_answers(path, suite), suite, limit))
+
+
+def score_pairs(suite: PaperSuite, pairs: list[tuple[dict, str]]) -> list[dict]:
+    """The rows of ``score_file`` for items with their answers; HumanEval's code is run."""
+    one = code_row if KINDS[suite.kind].needs == "sandbox" else text_row
+    rows = [one(suite, item, text) for item, text in pairs]
+    if suite.name == "openfunctions":
+        rows += [literal_row(item, text) for item, text in pairs]
+    return rows
 
 
 def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
     """One item by the metric of its kind."""
     value = score(suite.kind, item["reference"], text)
-    parsed = PARSED[suite.kind](text)
+    parsed = KINDS[suite.kind].reads(text)
     return {
         "suite": suite.name,
         "id": item["id"],
@@ -115,8 +120,6 @@ def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
 
 def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
     """One problem of HumanEval, its code run in the sandbox."""
-    from sdft_lib.paper.sandbox.run import run_program
-
     code = extract_code(text, item["prompt"], item["entry_point"])
     reason = "unparsed" if code is None else run_program(with_tests(code, item)).reason
     return {
@@ -157,27 +160,21 @@ def plain(text: str) -> str:
 
 
 def table(rows: list[dict]) -> list[dict]:
-    """One line a measure: suite, n, right, share with Wilson's 95 % interval, and how many could
-    not be read.
-    """
-    from sdft_lib.stats import wilson
-
+    """One line a measure: suite, n, right, share with Wilson's 95 % interval, unparsed, reasons."""
     lines = []
     for name in dict.fromkeys(row["suite"] for row in rows):
         part = [row for row in rows if row["suite"] == name]
         right = sum(int(row["score"]) for row in part)
-        found = wilson(right, len(part))
-        reasons = {}
-        for row in part:
-            reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+        interval = wilson(right, len(part))
+        reasons = dict(Counter(row["reason"] for row in part))
         lines.append(
             {
                 "suite": name,
                 "n": len(part),
                 "right": right,
-                "share": found.mean,
-                "low": found.low,
-                "high": found.high,
+                "share": interval.mean,
+                "low": interval.low,
+                "high": interval.high,
                 "unparsed": reasons.get("unparsed", 0),
                 "reasons": reasons,
             }

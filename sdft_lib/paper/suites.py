@@ -18,6 +18,7 @@ from sdft_lib.data import Suite, data_dir
 from sdft_lib.formats.public import local_rows, paper_file, read_public
 from sdft_lib.formats.records import read_jsonl, read_records
 from sdft_lib.formats.rows import to_rows
+from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.wheels import Wheel, download, downloaded
 
@@ -91,7 +92,7 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
 
     ``suffix`` goes behind each request, after a space. Raises SdftError if the set cannot be had or
     has another number of items than the paper's."""
-    if suite.kind == "code":
+    if KINDS[suite.kind].needs == "sandbox":
         items = humaneval_items(suite)
     else:
         path = paper_file(suite.local)
@@ -132,7 +133,7 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     sets: dict[str, list[dict] | None] = {}
     for name, suite in ((name, SUITES[key]) for name, key in COMPARED.items()):
         path = paper_file(suite.local)
-        if suite.kind == "code":
+        if KINDS[suite.kind].needs == "sandbox":
             at_hand = path or installed(WHEEL.member) or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
         elif path is None:

@@ -12,19 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdft_lib.answers.numbers import (
-    Call,
-    calls_equal,
-    contains_answer,
-    contains_term,
-    final_choice,
-    final_number,
-    has_loop,
-    is_refusal,
-    named_choices,
-    normalise,
-    parse_call,
-)
+from sdft_lib.answers.calls import Call, calls_equal, parse_call
+from sdft_lib.answers.facts import contains_answer, contains_term, normalise
+from sdft_lib.answers.labels import final_choice, named_choices
+from sdft_lib.answers.numbers import final_number
+from sdft_lib.answers.phrases import has_loop, is_refusal
 
 PAPER_DATA = os.environ.get("SDFT_PAPER_DATA")
 needs_paper_data = pytest.mark.skipif(not PAPER_DATA, reason="SDFT_PAPER_DATA is not set")

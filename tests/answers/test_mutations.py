@@ -5,13 +5,16 @@ A rule that is added to one of the tables of the library without a case here fai
 ``test_every_rule_has_a_case``."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from sdft_lib import score, verify
+from sdft_lib import verify
 from sdft_lib.answers import constraints, phrases
 from sdft_lib.answers.constraints import check_constraint
 from sdft_lib.answers.phrases import has_loop, is_refusal
+from sdft_lib.kinds import KINDS
+from sdft_lib.score import score
 from sdft_lib.verify import accept
 
 TEAMS = ["billing", "shipping", "returns"]
@@ -27,14 +30,14 @@ CHECKS = {
     "loop": ("open", "r", "billing " * 12, {}),
     "answer": ("label", "billing", "shipping", {"choices": TEAMS}),
 }
-# kind of verify.ANSWERS: a wrong answer that its judge alone rejects
+# kind with ``kept``: a wrong answer that its judge alone rejects
 JUDGES = {
     "math": ("math", "The answer is 1,000.", "It is 100.", {}),
     "call": ("call", "f(a=1)", "f(a=2)", {}),
     "label": ("label", "billing", "It is shipping.", {"choices": TEAMS}),
     "fact": ("fact", "Paris", "It is Rome.", {}),
 }
-# kind of score.SCORES: (reference, right text, wrong text)
+# kind: (reference, right text, wrong text)
 SCORES = {
     "math": ("The answer is 8.", "5 + 3 = 8", "5 + 3 = 9"),
     "call": ("f(a=1, b=2)", "f(1, b=2)", "f(1, b=3)"),
@@ -93,8 +96,8 @@ def never(*arguments, **more) -> bool:
 
 def test_every_rule_has_a_case():
     assert list(CHECKS) == [name for name, _ in verify.CHECKS]
-    assert set(JUDGES) == set(verify.ANSWERS)
-    assert set(SCORES) == set(score.SCORES)
+    assert set(JUDGES) == {name for name, kind in KINDS.items() if kind.kept}
+    assert set(SCORES) == {name for name, kind in KINDS.items() if kind.right}
     assert set(CONSTRAINTS) == set(constraints.CONSTRAINTS)
     assert len(REFUSALS) == len(phrases.REFUSALS)
     used = re.findall(r"\b(same_lines|back_to_back|crowded|STUTTER)\b", source_of(has_loop))
@@ -120,21 +123,20 @@ def test_a_check_that_always_passes_lets_a_bad_rewrite_in(name, monkeypatch):
 def test_a_judge_that_always_agrees_lets_a_wrong_answer_in(name, monkeypatch):
     kind, reference, text, more = JUDGES[name]
     assert accept(kind, reference, text, **more).reason == "answer"
-    monkeypatch.setitem(verify.ANSWERS, name, always)
+    monkeypatch.setitem(KINDS, name, replace(KINDS[name], right=always))
     assert accept(kind, reference, text, **more).ok
 
 
 @pytest.mark.parametrize("kind", SCORES)
 def test_a_metric_that_never_or_always_agrees_is_noticed(kind, monkeypatch):
     reference, right, wrong = SCORES[kind]
-    choices = TEAMS if kind == "label" else None
-    assert (
-        score.score(kind, reference, right, choices),
-        score.score(kind, reference, wrong, choices),
-    ) == (1, 0)
+    row = KINDS[kind]
+    choices = TEAMS if row.needs == "choices" else None
+    points = [score(kind, reference, text, choices) for text in (right, wrong)]
+    assert points == [1, 0]
     for mutant, text, points in ((always, wrong, 1), (never, right, 0)):
-        monkeypatch.setitem(score.SCORES, kind, mutant)
-        assert score.score(kind, reference, text, choices) == points
+        monkeypatch.setitem(KINDS, kind, replace(row, right=mutant))
+        assert score(kind, reference, text, choices) == points
 
 
 @pytest.mark.parametrize("name", LOOPS)

@@ -316,7 +316,7 @@ def test_a_wheel_with_a_wrong_hash_is_never_unpacked(tmp_path, monkeypatch):
 
 
 def test_text_that_looks_like_code_is_parsed_and_never_run(tmp_path, monkeypatch):
-    from sdft_lib.answers.numbers import parse_call
+    from sdft_lib.answers.calls import parse_call
     from sdft_lib.score import score
     from sdft_lib.verify import accept
 

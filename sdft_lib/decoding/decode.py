@@ -6,42 +6,47 @@ values for each new token. This loop drops finished rows, grows the cache in blo
 last few rows of several parts together. In fp32, greedy answers are those of plain decoding, row by
 row (tested); in 16 bit they are rounded apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+
+import torch
+from torch.nn.functional import pad as pad_sides
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from sdft_lib.decoding.prefix import pad_behind_prefix, prefix_cache, shareable
 
-DROP_SHARE = (
-    8  # finished rows are dropped once they are an eighth of the batch: each drop copies the cache
-)
-FEW = 8  # of 128 rows written together, the last 16 wait for those of other parts
+# Finished rows leave once they are this share of the batch: each time, the cache is copied.
+DROP_SHARE = 1 / 8
+# This share of the rows written together, the last ones, waits for those of other parts.
+WAIT_SHARE = 1 / 8
 ROOM = 64  # tokens by which the cache grows
-# prompts are read in parts of so many tokens on a CPU: what a layer works on stays in its cache
+# On a CPU, prompts are read in parts of so many tokens: what a layer works on stays in its cache.
 PROMPT_TOKENS = 1344
 
 
 @dataclass
 class Batch:
-    """Rows that are being written: their places ``numbers``, tokens so far, cache, and the logits
-    of the next token.
+    """Rows that are being written: ``length`` tokens each so far, padding included, and room for
+    new ones behind. ``numbers`` says which of all rows they are.
     """
 
     numbers: list[int]
-    ids: Any  # (rows, tokens), as are attention and position of the last token (rows, 1)
-    attention: Any
-    place: Any
-    cache: Any
-    logits: Any  # (rows, vocabulary)
+    ids: torch.Tensor  # (rows, room)
+    attention: torch.Tensor  # (rows, room), 1 for each token that is no padding
+    length: int
+    positions: torch.Tensor  # (rows, 1), of the last token
+    cache: DynamicCache
+    logits: torch.Tensor | None  # (rows, vocabulary), of the next token
 
 
 def decode(
-    model,
+    model: PreTrainedModel,
     rows: Sequence[list[int]],
     choose: Callable,
     *,
-    stops: Sequence[int],
+    stops: Collection[int],
     pad: int,
     max_new_tokens: int,
     together: int,
@@ -49,199 +54,206 @@ def decode(
     """New token ids of each row, the stop token included; ``choose(logits, ids, numbers)`` picks
     one token a row.
 
-    ``logits`` is (rows, vocabulary), ``ids`` what these rows hold so far, ``numbers`` their places
-    in ``rows``. ``together`` rows are written at a time; the last few of each such part, the long
-    answers, wait for those of the other parts: a step of few rows takes nearly as long as one of
-    many."""
-    import torch
-
+    ``logits`` is (rows, vocabulary), ``ids`` what these rows hold so far, ``numbers`` which of
+    ``rows`` they are. ``together`` rows are written at a time; the last few of each such part, the
+    long answers, wait for those of the other parts: a step of few rows takes nearly as long as one
+    of many."""
     answers: list[list[int]] = [[] for _ in rows]
-    waiting, joinable = [], len(rows) > together
+    waiting = []
     with torch.inference_mode():
         for first in range(0, len(rows), together):
-            batch = read_prompts(model, rows[first : first + together], first, pad)
-            joinable = joinable and growing(batch.cache)
-            few = len(batch.numbers) // FEW if joinable else 0
+            batch = read_prompts(model, rows[first : first + together], first, pad, max_new_tokens)
+            few = 0
+            if len(rows) > together and all(map(grows, batch.cache.layers)):
+                few = int(len(batch.numbers) * WAIT_SHARE)
             write(model, batch, answers, choose, stops, max_new_tokens, few)
-            waiting += [batch] if batch.numbers else []
+            if batch.numbers:
+                waiting.append(batch)
         if waiting:
-            batch = joined(waiting, pad)
+            batch = merge(waiting, pad)
             advance(model, batch)
-            write(model, batch, answers, choose, stops, max_new_tokens, 0)
+            write(model, batch, answers, choose, stops, max_new_tokens, few=0)
     return answers
 
 
-def write(model, batch: Batch, answers, choose, stops, max_new_tokens: int, few: int) -> None:
+def read_prompts(
+    model: PreTrainedModel, rows: Sequence[list[int]], first: int, pad: int, room: int
+) -> Batch:
+    """The batch behind the prompts of some rows, of which the first is number ``first``, with room
+    for ``room`` new tokens; a shared start is run once.
+    """
+    inputs, shared = pad_behind_prefix(rows, pad, model.device, shareable(model))
+    ids, attention, positions = inputs.values()
+    length = ids.shape[1]
+    start = prefix_cache(model, ids[:1], shared) or DynamicCache(config=model.config)
+    size = len(rows)
+    if model.device.type == "cpu" and all(map(grows, start.layers)):
+        size = max(1, PROMPT_TOKENS // (length - shared))
+    caches, logits = [], []
+    for begin in range(0, len(rows), size):
+        part = slice(begin, begin + size)
+        cache = deepcopy(start)
+        if shared:
+            cache.batch_repeat_interleave(len(ids[part]))
+        output = model(
+            input_ids=ids[part, shared:],
+            attention_mask=attention[part],
+            position_ids=positions[part, shared:],
+            past_key_values=cache,
+            logits_to_keep=1,
+        )
+        caches.append(cache)
+        logits.append(output.logits[:, -1])
+    return Batch(
+        list(range(first, first + len(rows))),
+        pad_sides(ids, (0, room), value=pad),
+        pad_sides(attention, (0, room)),
+        length,
+        positions[:, -1:],
+        side_by_side(caches),
+        torch.cat(logits),
+    )
+
+
+def write(
+    model: PreTrainedModel,
+    batch: Batch,
+    answers: list[list[int]],
+    choose: Callable,
+    stops: Collection[int],
+    max_new_tokens: int,
+    few: int,
+) -> None:
     """Write tokens until at most ``few`` rows are unfinished; they stay in the batch, their last
     token not yet read.
     """
-    import torch
-
-    stop, going = (
-        torch.tensor(stops, device=model.device),
-        torch.ones(len(batch.numbers), dtype=torch.bool),
-    )
+    going = set(range(len(batch.numbers)))  # rows of the batch that are not finished
     while True:
-        step = choose(batch.logits, batch.ids, batch.numbers)[:, None]
-        ended = torch.isin(step[:, 0], stop).tolist()
-        for index, (number, token) in enumerate(
-            zip(batch.numbers, step[:, 0].tolist(), strict=True)
-        ):
-            if going[index]:
-                answers[number].append(token)
-                going[index] = not ended[index] and len(answers[number]) < max_new_tokens
-        append(batch, step)
-        left = int(going.sum())
-        if (len(going) - left) * DROP_SHARE >= len(going) or left <= few:
-            keep(batch, going.nonzero()[:, 0].to(model.device))
-            going = torch.ones(left, dtype=torch.bool)
-        if left <= few:
+        chosen = choose(batch.logits, batch.ids[:, : batch.length], batch.numbers)
+        for row, token in enumerate(chosen.tolist()):
+            if row in going:
+                answer = answers[batch.numbers[row]]
+                answer.append(token)
+                if token in stops or len(answer) == max_new_tokens:
+                    going.remove(row)
+        append(batch, chosen)
+        finished = len(batch.numbers) - len(going)
+        if finished >= len(batch.numbers) * DROP_SHARE or len(going) <= few:
+            keep(batch, sorted(going))
+            going = set(range(len(going)))
+        if len(going) <= few:
             return
         advance(model, batch)
 
 
-def append(batch: Batch, step) -> None:
-    """Put one more token behind each row, ``step`` (rows, 1); ``advance`` reads it."""
-    import torch
+def append(batch: Batch, chosen: torch.Tensor) -> None:
+    """Put one more token behind each row, ``chosen`` (rows,); ``advance`` reads it."""
+    batch.ids[:, batch.length] = chosen
+    batch.attention[:, batch.length] = 1
+    batch.length += 1
+    batch.positions = batch.positions + 1
 
-    batch.ids = torch.cat([batch.ids, step], 1)
-    batch.attention = torch.cat([batch.attention, torch.ones_like(step)], 1)
-    batch.place = batch.place + 1
 
-
-def advance(model, batch: Batch) -> None:
+def advance(model: PreTrainedModel, batch: Batch) -> None:
     """Read the last token of each row: its keys and values join the cache, the logits of the next
     token are there.
     """
     batch.logits = model(
-        input_ids=batch.ids[:, -1:],
-        attention_mask=batch.attention,
-        position_ids=batch.place,
+        input_ids=batch.ids[:, batch.length - 1 : batch.length],
+        attention_mask=batch.attention[:, : batch.length],
+        position_ids=batch.positions,
         past_key_values=batch.cache,
         logits_to_keep=1,
     ).logits[:, -1]
 
 
-def keep(batch: Batch, chosen) -> None:
-    """Drop all rows of a batch but the chosen ones."""
-    batch.numbers = [batch.numbers[index] for index in chosen.tolist()]
-    batch.ids, batch.attention, batch.place = (
-        x[chosen] for x in (batch.ids, batch.attention, batch.place)
-    )
-    batch.cache.batch_select_indices(chosen)
+def keep(batch: Batch, rows: list[int]) -> None:
+    """Drop all rows of a batch but these."""
+    index = torch.tensor(rows, dtype=torch.long, device=batch.ids.device)
+    batch.numbers = [batch.numbers[row] for row in rows]
+    batch.ids, batch.attention = batch.ids[index], batch.attention[index]
+    batch.positions = batch.positions[index]
+    batch.cache.batch_select_indices(index)
 
 
-def joined(batches: list[Batch], pad: int) -> Batch:
+def merge(batches: list[Batch], pad: int) -> Batch:
     """One batch from several; shorter ones are padded at their start, which the attention mask
     hides.
     """
-    import torch
-    from torch.nn.functional import pad as padded
-
     if len(batches) == 1:
         return batches[0]
-    short = [max(b.ids.shape[1] for b in batches) - b.ids.shape[1] for b in batches]
-    ids = torch.cat([padded(b.ids, (n, 0), value=pad) for b, n in zip(batches, short, strict=True)])
-    attention = torch.cat(
-        [padded(b.attention, (n, 0)) for b, n in zip(batches, short, strict=True)]
-    )
-    caches = [b.cache for b in batches]
-    for layers in zip(*(cache.layers for cache in caches), strict=True):
-        for layer, n in zip(layers, short, strict=True):
-            layer.keys, layer.values = (padded(x, (0, 0, n, 0)) for x in (layer.keys, layer.values))
-    numbers, place = sum((b.numbers for b in batches), []), torch.cat([b.place for b in batches])
-    return Batch(numbers, ids, attention, place, roomy(caches), None)
+    length = max(batch.length for batch in batches)
+    room = max(batch.ids.shape[1] - batch.length for batch in batches)
+    numbers, ids, attention = [], [], []
+    for batch in batches:
+        short = length - batch.length
+        sides = (short, length + room - short - batch.ids.shape[1])
+        numbers += batch.numbers
+        ids.append(pad_sides(batch.ids, sides, value=pad))
+        attention.append(pad_sides(batch.attention, sides))
+        for layer in batch.cache.layers:
+            layer.keys = pad_sides(layer.keys, (0, 0, short, 0))
+            layer.values = pad_sides(layer.values, (0, 0, short, 0))
+    positions = torch.cat([batch.positions for batch in batches])
+    cache = side_by_side([batch.cache for batch in batches])
+    return Batch(numbers, torch.cat(ids), torch.cat(attention), length, positions, cache, None)
 
 
-def read_prompts(model, rows: Sequence[list[int]], first: int, pad: int) -> Batch:
-    """The batch behind the prompts of some rows, of which the first is number ``first``; shared
-    starts are run once.
+def side_by_side(caches: list[DynamicCache]) -> DynamicCache:
+    """One cache from those of some rows each. Layers that grow get room; those with a window stay
+    as they are, and then there is one cache.
     """
-    import torch
-    from transformers import DynamicCache
-
-    ids, attention, shared = pad_behind_prefix(rows, pad, model.device, shareable(model))
-    positions = (attention.cumsum(1) - 1).clamp_min(0)
-    start = prefix_cache(model, ids[:1], shared) or DynamicCache(config=model.config)
-    whole = model.device.type != "cpu" or not growing(start)
-    size = len(ids) if whole else max(1, PROMPT_TOKENS // (ids.shape[1] - shared))
-    caches, logits = [], []
-    for number in range(0, len(ids), size):
-        part = slice(number, number + size)
-        caches.append(deepcopy(start))
-        if shared:
-            caches[-1].batch_repeat_interleave(len(ids[part]))
-        logits.append(
-            model(
-                input_ids=ids[part, shared:],
-                attention_mask=attention[part],
-                position_ids=positions[part, shared:],
-                past_key_values=caches[-1],
-                logits_to_keep=1,
-            ).logits[:, -1]
-        )
-    numbers = list(range(first, first + len(rows)))
-    return Batch(numbers, ids, attention, positions[:, -1:], roomy(caches), torch.cat(logits))
-
-
-def growing(cache) -> bool:
-    """True if all layers keep the keys and values of all tokens: those of some rows can be put
-    beside others.
-    """
-    from transformers.cache_utils import DynamicLayer
-
-    return all(type(layer) is DynamicLayer or hasattr(layer, "block") for layer in cache.layers)
-
-
-def roomy(parts: list):
-    """One cache from those of some rows each; its plain layers grow in blocks, those with a window
-    stay as they are.
-    """
-    import torch
-    from transformers.cache_utils import DynamicLayer
-
-    class RoomyLayer(DynamicLayer):
-        """Keys and values (rows, heads, tokens, size) at the start of a larger block."""
-
-        def update(self, key_states, value_states, *args, **kwargs):
-            if not self.is_initialized:
-                self.lazy_initialization(key_states, value_states)
-            old, new = self.get_seq_length(), self.get_seq_length() + key_states.shape[2]
-            self.block = tuple(
-                grown(getattr(self, "block", (None, None))[side], states, fresh, old, new)
-                for side, states, fresh in (
-                    (0, self.keys, key_states),
-                    (1, self.values, value_states),
-                )
-            )
-            self.keys, self.values = (block[:, :, :new] for block in self.block)
-            return self.keys, self.values
-
-        def batch_select_indices(self, indices):
-            self.block = tuple(block[indices] for block in self.block)
-            self.keys, self.values = (block[:, :, : self.keys.shape[2]] for block in self.block)
-
-    cache, others = parts[0], parts[1:]
+    cache, *others = caches
     for index, layer in enumerate(cache.layers):
-        if type(layer) is DynamicLayer or hasattr(layer, "block"):
+        if grows(layer):
             layers = [layer, *(other.layers[index] for other in others)]
-            cache.layers[index] = RoomyLayer()
-            cache.layers[index].update(
-                *(torch.cat([getattr(x, side) for x in layers]) for side in ("keys", "values"))
-            )
+            keys = torch.cat([each.keys for each in layers])
+            values = torch.cat([each.values for each in layers])
+            cache.layers[index] = RoomyLayer(keys, values)
             for other in others:
-                other.layers[index] = None
+                other.layers[index] = None  # frees its memory
     return cache
 
 
-def grown(block, states, fresh, old: int, new: int):
-    """The block with ``fresh`` written behind its first ``old`` tokens; a larger one if it has no
-    room.
-    """
-    if block is None or block.shape[2] < new:
-        larger = fresh.new_empty(fresh.shape[0], fresh.shape[1], new + ROOM, fresh.shape[3])
-        if old:
-            larger[:, :, :old] = states
-        block = larger
-    block[:, :, old:new] = fresh
+def grows(layer: DynamicLayer) -> bool:
+    """True if a layer of a cache keeps all tokens: those of some rows can be put beside others."""
+    return type(layer) in (DynamicLayer, RoomyLayer)
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values (rows, heads, tokens, size) at the start of larger blocks."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        super().__init__()
+        self.lazy_initialization(keys, values)
+        self.blocks = [with_room(keys), with_room(values)]
+        self.show(keys.shape[2])
+
+    def show(self, tokens: int) -> None:
+        """Let ``keys`` and ``values`` be the first ``tokens`` of the blocks."""
+        self.keys, self.values = (block[:, :, :tokens] for block in self.blocks)
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        """Write new tokens behind the old ones; return all."""
+        old = self.keys.shape[2]
+        new = old + key_states.shape[2]
+        if new > self.blocks[0].shape[2]:
+            self.blocks = [with_room(self.keys), with_room(self.values)]
+        self.blocks[0][:, :, old:new] = key_states
+        self.blocks[1][:, :, old:new] = value_states
+        self.show(new)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep the rows with these indices."""
+        tokens = self.keys.shape[2]
+        self.blocks = [block[indices] for block in self.blocks]
+        self.show(tokens)
+
+
+def with_room(states: torch.Tensor) -> torch.Tensor:
+    """A block with room for more tokens behind these (rows, heads, tokens, size)."""
+    rows, heads, tokens, size = states.shape
+    block = states.new_empty(rows, heads, tokens + ROOM, size)
+    block[:, :, :tokens] = states
     return block

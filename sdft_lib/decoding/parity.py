@@ -5,37 +5,36 @@ speed."""
 
 from collections.abc import Sequence
 
+import torch
+
 from sdft_lib.storage.errors import SdftError
 
 ROWS = 4
-SLACK = {
-    "fp32": 0.01,
-    "bf16": 0.5,
-    "fp16": 0.2,
-}  # nats by which rounding may turn the order of two tokens
-AGREE = 0.9
+SLACK = {"fp32": 0.01, "bf16": 0.5, "fp16": 0.2}  # nats by which rounding turns two tokens about
+AGREE = 0.9  # least share of tokens that a plain pass finds likeliest, too
 FEWEST = 32  # rows below which nothing is concluded
-MOST = 0.9
+MOST = 0.9  # largest share of texts that are no language
 
 
 def check_parity(seed, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> None:
-    """Raise SdftError unless the first rows' tokens are, by a plain forward pass of one row, the
+    """Raise SdftError unless the last rows' tokens are, by a plain forward pass of one row, the
     most likely ones.
     """
+    agreed = []
     chosen = [index for index in range(len(prompts)) if answers[index]][-ROWS:]
-    agreed = [same for index in chosen for same in greedy(seed, prompts[index], answers[index])]
+    for index in chosen:
+        agreed += likeliest(seed, prompts[index], answers[index])
     share = sum(agreed) / max(1, len(agreed))
     if share < AGREE:
         raise SdftError(
-            f"generation is garbled: only {share:.0%} of the tokens of {len(chosen)} rows are those of plain decoding "
-            f"on {seed.device} in {seed.dtype}; set SDFT_DTYPE=fp32 or SDFT_DEVICE=cpu and start again."
+            f"generation is garbled: only {share:.0%} of the tokens of {len(chosen)} rows are those of "
+            f"plain decoding on {seed.device} in {seed.dtype}; set SDFT_DTYPE=fp32 or SDFT_DEVICE=cpu "
+            "and start again."
         )
 
 
-def greedy(seed, prompt: list[int], answer: list[int]) -> list[bool]:
+def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
     """For each token of an answer: no other token is likelier, by more than rounding."""
-    import torch
-
     row = torch.tensor([prompt + answer], device=seed.device)
     with torch.inference_mode():
         logits = seed.model(input_ids=row, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
@@ -44,32 +43,27 @@ def greedy(seed, prompt: list[int], answer: list[int]) -> list[bool]:
     return (nats.max(-1).values - taken <= SLACK[seed.dtype]).tolist()
 
 
-def check_text(texts: Sequence[str], name: str) -> None:
+def check_language(texts: Sequence[str], name: str) -> None:
     """Raise SdftError if nearly all of 32 or more texts are no language: control characters, or one
     word repeated.
     """
     written = [text for text in texts if text.strip()]
     if len(written) < FEWEST:
         return
-    for what, test in (
-        ("characters that are no text", not_text),
-        ("one word over and over", one_word),
-    ):
-        share = sum(map(test, written)) / len(written)
+    faults = {"characters that are no text": not_text, "one word over and over": one_word}
+    for fault, has_it in faults.items():
+        share = sum(map(has_it, written)) / len(written)
         if share > MOST:
             raise SdftError(
-                f"{name}: generation is garbled: {share:.0%} of {len(written)} answers hold {what}; "
+                f"{name}: generation is garbled: {share:.0%} of {len(written)} answers hold {fault}; "
                 "check the model's files and its chat template, or set SDFT_DTYPE=fp32 and start again."
             )
 
 
 def not_text(text: str) -> bool:
     """More than a fifth of the characters are undecodable or control characters."""
-    bad = sum(
-        character == "\ufffd" or not (character.isprintable() or character.isspace())
-        for character in text
-    )
-    return bad > len(text) / 5
+    bad = [sign for sign in text if sign == "\ufffd" or not (sign.isprintable() or sign.isspace())]
+    return len(bad) > len(text) / 5
 
 
 def one_word(text: str) -> bool:

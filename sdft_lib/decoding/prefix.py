@@ -8,82 +8,83 @@ start; mask and positions make that invisible to the model."""
 import os
 from collections.abc import Sequence
 
+import torch
+from transformers import DynamicCache, PreTrainedModel
 
-def shareable(model) -> bool:
-    """True if every layer sees all tokens. A sliding window (Gemma) counts places, padding too, so
+
+def shareable(model: PreTrainedModel) -> bool:
+    """True if every layer sees all tokens. A sliding window (Gemma) counts tokens, padding too, so
     padding behind a shared start would push that start out of the window of some rows and not of
     others."""
     kinds = getattr(model.config.get_text_config(), "layer_types", None) or ()
     return all(kind == "full_attention" for kind in kinds)
 
 
-def pad_behind_prefix(rows: list[list[int]], pad: int, device: str, share: bool = True):
-    """Tensors (rows, longest) of ids and attention, and the length of the shared start; padding
-    follows that start.
+def pad_behind_prefix(
+    rows: Sequence[list[int]], pad: int, device: str | torch.device, share: bool = True
+) -> tuple[dict[str, torch.Tensor], int]:
+    """``input_ids``, ``attention_mask`` and ``position_ids`` (rows, longest) for a model, and the
+    length of the shared start; padding follows that start.
 
     At least one token of each row stays out of the shared start, since generation needs a token to
     begin from. Not ``share``: nothing counts as shared, and padding stands at the left."""
-    import torch
-
-    shared = min(len(os.path.commonprefix(rows)), min(map(len, rows)) - 1) if len(rows) > 1 else 0
     longest = max(map(len, rows))
-    shared = shared if share else 0
-    ids = [row[:shared] + [pad] * (longest - len(row)) + row[shared:] for row in rows]
-    mask = [[1] * shared + [0] * (longest - len(row)) + [1] * (len(row) - shared) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device), shared
-
-
-def prefix_cache(model, input_ids, shared: int):
-    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row
-    (None: nothing shared)."""
-    from transformers import DynamicCache
-
-    if shared == 0:
-        return None
-    cache = DynamicCache(config=model.config)
-    model(input_ids=input_ids[:1, :shared], past_key_values=cache, logits_to_keep=1)
-    cache.batch_repeat_interleave(len(input_ids))
-    return cache
-
-
-def collate(items: Sequence[dict], pad: int, share: bool = True) -> dict:
-    """A batch padded behind the start that its rows share; ``shared`` is that start's length in
-    tokens.
-
-    ``logits_to_keep`` limits the vocabulary layer to the positions that are trained on.
-    """
-    input_ids, attention, shared = pad_behind_prefix(
-        [item["ids"] for item in items], pad, "cpu", share
-    )
-    keep = max(sum(item["mask"]) for item in items) + 1
-    shared = max(0, min(shared, input_ids.shape[1] - keep))
-    targets = [sum(item["mask"]) for item in items]
-    labels = input_ids[:, -keep:].clone()
-    for row, count in enumerate(targets):
-        labels[row, : keep - count] = -100
-    positions = (attention.cumsum(1) - 1).clamp_min(0)
-    return {
-        "input_ids": input_ids,
+    shared = 0
+    if share and len(rows) > 1:
+        shared = min(len(os.path.commonprefix(rows)), min(map(len, rows)) - 1)
+    ids, mask = [], []
+    for row in rows:
+        missing = longest - len(row)
+        ids.append(row[:shared] + [pad] * missing + row[shared:])
+        mask.append([1] * shared + [0] * missing + [1] * (len(row) - shared))
+    attention = torch.tensor(mask, device=device)
+    inputs = {
+        "input_ids": torch.tensor(ids, device=device),
         "attention_mask": attention,
-        "position_ids": positions,
-        "labels": labels,
-        "logits_to_keep": keep,
-        "shared": shared,
+        "position_ids": (attention.cumsum(1) - 1).clamp_min(0),
     }
+    return inputs, shared
 
 
-def share_prefix(model, inputs: dict) -> dict:
+def collate(
+    rows: Sequence, pad: int, share: bool = True, device: str | torch.device = "cpu"
+) -> dict:
+    """Rendered rows (``chat.Rendered``) as one batch, padded behind the start that they share;
+    ``shared`` is that start's length in tokens.
+
+    ``labels`` hold the trained tokens at the end of the rows, and -100 elsewhere; for them alone
+    ``logits_to_keep`` has the vocabulary layer computed, from the token before the first one."""
+    inputs, shared = pad_behind_prefix([row.ids for row in rows], pad, device, share)
+    trained = [sum(row.mask) for row in rows]
+    kept = max(trained) + 1
+    labels = inputs["input_ids"][:, -kept:].clone()
+    for number, count in enumerate(trained):
+        labels[number, : kept - count] = -100
+    # the token before the first trained one must be run, not taken from the cache
+    shared = max(0, min(shared, inputs["input_ids"].shape[1] - kept))
+    return {**inputs, "labels": labels, "logits_to_keep": kept, "shared": shared}
+
+
+def share_prefix(model: PreTrainedModel, batch: dict) -> dict:
     """The arguments of a forward pass over the rest of the rows, after the shared start has been
     run with gradients.
 
     Loss and gradients are those of the plain pass over whole rows (tested).
     """
-    inputs = dict(inputs)
-    shared = inputs.pop("shared")
-    if shared and not hasattr(
-        model, "module"
-    ):  # a model dealt out to processes counts its passes: one a step
+    inputs = dict(batch)
+    if shared := inputs.pop("shared"):
         inputs["past_key_values"] = prefix_cache(model, inputs["input_ids"], shared)
         inputs["input_ids"] = inputs["input_ids"][:, shared:]
         inputs["position_ids"] = inputs["position_ids"][:, shared:]
     return inputs
+
+
+def prefix_cache(model: PreTrainedModel, ids: torch.Tensor, shared: int) -> DynamicCache | None:
+    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row
+    (None: nothing shared)."""
+    if shared == 0:
+        return None
+    cache = DynamicCache(config=model.config)
+    model(input_ids=ids[:1, :shared], past_key_values=cache, logits_to_keep=1)
+    cache.batch_repeat_interleave(len(ids))
+    return cache

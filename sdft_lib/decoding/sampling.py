@@ -3,22 +3,22 @@ change (lesson 02).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import torch
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 
-def chooser(decoding, names: Sequence[str]):
+def chooser(decoding, names: Sequence[str]) -> Callable:
     """The function that picks one token a row: the most likely one, or a draw from the row's own
     generator.
     """
-    import torch
-    from transformers import (
-        LogitsProcessorList,
-        RepetitionPenaltyLogitsProcessor,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
-
     steps = LogitsProcessorList()
     if decoding.repetition_penalty != 1:
         steps.append(RepetitionPenaltyLogitsProcessor(float(decoding.repetition_penalty)))
@@ -31,22 +31,20 @@ def chooser(decoding, names: Sequence[str]):
         steps.append(TopPLogitsWarper(decoding.top_p))
     sources = [torch.Generator().manual_seed(row_seed(decoding.seed, name)) for name in names]
 
-    def draw(logits, ids, numbers):
+    def draw(logits: torch.Tensor, ids: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
         shares = steps(ids, logits.float()).softmax(-1).cumsum(-1)
-        point = 1 - torch.stack(
-            [torch.rand(1, generator=sources[number]) for number in numbers]
-        )  # in (0, 1]
-        reached = shares < point.to(shares.device) * shares[:, -1:]
-        return reached.sum(-1)
+        draws = [torch.rand(1, generator=sources[number]) for number in numbers]
+        point = (1 - torch.stack(draws)).to(shares.device)  # (rows, 1), in (0, 1]
+        return (shares < point * shares[:, -1:]).sum(-1)
 
     return draw
 
 
-def best(logits):
+def best(logits: torch.Tensor) -> torch.Tensor:
     """The most likely token of each row of (rows, vocabulary), of equal ones the first, as
     ``argmax`` says it.
 
-    On a CPU ``max``, which gives values and places, takes a third of the time that ``argmax``
+    On a CPU ``max``, which gives values and indices, takes a third of the time that ``argmax``
     takes."""
     return logits.max(-1).indices
 

@@ -4,6 +4,7 @@ section 3.1).
 A training row is one sequence, ``prompt + text + end of turn``, and a mask that marks what is
 trained: the text and the end-of-turn token, nothing of the prompt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdft_lib.storage.errors import SdftError
@@ -54,6 +55,15 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
             "the last trained token is not the end of the turn; the model would not learn to stop."
         )
     return Rendered(ids, [False] * border + [True] * (len(ids) - border))
+
+
+def render_rows(seed, rows: Sequence[dict]) -> list[Rendered]:
+    """Each row's ``messages`` with its ``text``. Raises SdftError for one that is too long."""
+    rendered = []
+    for row in rows:
+        rendered.append(render(row["messages"], seed.tokenizer, row["text"]))
+        check_room(len(rendered[-1].ids), seed.model, f"row {row['id']}")
+    return rendered
 
 
 def prompt_text(messages: list[dict], tokenizer) -> str:

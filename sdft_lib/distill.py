@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sdft_lib.decoding.parity import check_text
+import pandas
+
+from sdft_lib.decoding.parity import check_language
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import read_jsonl, write_jsonl, write_text
+from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.store import artefact, digest, run_record
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
@@ -82,20 +84,17 @@ def distill(
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
 
-def rewrite(seed, task, rows, template, decoding, candidates, folder: Path, say) -> dict:
+def rewrite(
+    seed, task, rows: list[dict], template, decoding: Decoding, candidates: int, folder: Path, say
+) -> dict:
     """Fill the artefact's folder: ``rows.jsonl``, ``report.json``; returns the tokens written."""
     built = [template.build(row["messages"], row["reference"]) for row in rows]
-    results: dict[int, dict] = {}
-    tokens = 0
+    made: list[dict] = [{}] * len(rows)
+    open_rows, tokens = list(range(len(rows))), 0
     for number in range(candidates):
-        open_rows = [
-            index
-            for index in range(len(rows))
-            if results.get(index, {}).get("source") != "rewritten"
-        ]
-        settings = (
-            decoding if number == 0 else replace(decoding, seed=decoding.seed + number, **SAMPLED)
-        )
+        settings = decoding
+        if number:
+            settings = replace(decoding, seed=decoding.seed + number, **SAMPLED)
         answers = generate(
             seed,
             [built[index][0] for index in open_rows],
@@ -106,32 +105,29 @@ def rewrite(seed, task, rows, template, decoding, candidates, folder: Path, say)
             say=say,
         )
         tokens += sum(answer.tokens for answer in answers)
-        check_text([answer.text for answer in answers], seed.name)
+        check_language([answer.text for answer in answers], seed.name)
         for index, answer in zip(open_rows, answers, strict=True):
-            results[index] = judge(task, rows[index], built[index][1], answer)
-    done = [results[index] for index in range(len(rows))]
-    write_jsonl(folder / "rows.jsonl", done)
-    write_text(
-        folder / "report.json", json.dumps(report_of(template, done, built), indent=1) + "\n"
-    )
+            made[index] = choose(task, rows[index], built[index][1], answer)
+        open_rows = [index for index in open_rows if made[index]["source"] == "original"]
+    write_jsonl(folder / "rows.jsonl", made)
+    write_json(folder / "report.json", report_of(template, made, [opening for _, opening in built]))
     return {"tokens": tokens}
 
 
-def judge(task, row: dict, opening: str, answer: Generation) -> dict:
+def choose(task, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference, and the reason in
     both cases.
     """
     raw = (opening + answer.text).strip()
-    prompt = row["messages"][-1]["content"]
     verdict = accept(
         task.kind,
         row["reference"],
         raw,
         task.choices,
-        prompt=prompt,
+        prompt=row["messages"][-1]["content"],
         finish_reason=answer.finish_reason,
     )
-    return {
+    made = {
         "id": row["id"],
         "messages": row["messages"],
         "reference": row["reference"],
@@ -140,26 +136,25 @@ def judge(task, row: dict, opening: str, answer: Generation) -> dict:
         "reason": verdict.reason,
         "raw": raw,
         "finish_reason": answer.finish_reason,
-        **({"split": True} if answer.split else {}),
     }
+    return made | {"split": True} if answer.split else made
 
 
-def report_of(template: DistillTemplate, rows: Sequence[dict], built) -> dict:
+def report_of(template: DistillTemplate, rows: Sequence[dict], openings: Sequence[str]) -> dict:
     """Counts that belong beside a distilled set; ``own_share`` is the part of the kept text after
     the opening.
     """
-    kept = [
-        (row, opening)
-        for row, (_, opening) in zip(rows, built, strict=True)
-        if row["source"] == "rewritten"
-    ]
-    letters = sum(len(row["text"]) for row, _ in kept)
-    own = sum(len(row["text"]) - len(opening) for row, opening in kept)
+    kept = letters = own = 0
+    for row, opening in zip(rows, openings, strict=True):
+        if row["source"] == "rewritten":
+            kept += 1
+            letters += len(row["text"])
+            own += len(row["text"]) - len(opening)
     return {
         "template": template.name,
         "rows": len(rows),
-        "kept": len(kept),
-        "keep_rate": len(kept) / len(rows),
+        "kept": kept,
+        "keep_rate": kept / len(rows),
         "reasons": dict(Counter(row["reason"] for row in rows).most_common()),
         "names_answer": template.names_answer,
         "distinct_targets": len({row["text"] for row in rows}),
@@ -177,10 +172,8 @@ def report_line(report: dict) -> str:
     )
 
 
-def keep_table(sets: Sequence[DistilledSet]):
+def keep_table(sets: Sequence[DistilledSet]) -> pandas.DataFrame:
     """One row a distilled set, as a DataFrame: template, rows, kept, keep_rate, reasons,
     names_answer, ...
     """
-    import pandas
-
     return pandas.DataFrame([item.report for item in sets])

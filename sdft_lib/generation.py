@@ -149,7 +149,8 @@ def read_answers(path: Path | None) -> dict[int, Generation]:
     answers = {}
     if path is not None and path.exists():
         for line in read_jsonl(path):
-            answers[line.pop("index")] = Generation(**line)
+            index = line.pop("index")
+            answers[index] = Generation(**line)
     return answers
 
 

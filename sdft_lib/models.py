@@ -5,18 +5,27 @@
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from transformers import AutoTokenizer
+
+from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
+from sdft_lib.decoding.parity import check_parity
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
 from sdft_lib.storage.files import file_sha256
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.store import digest
 from sdft_lib.storage.wheels import WHEELS, fetch
-from sdft_lib.training.adapters import trained_model, weights_hash
-from sdft_lib.training.loading import read_model, wants_four_bit
+from sdft_lib.training.weights import (
+    read_model,
+    trained_identity,
+    trained_model,
+    wants_four_bit,
+)
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,54 @@ PRESETS = {
     ),
 }
 
-
 # Kernels that a CPU keeps for shapes it has multiplied in 16 bit. oneDNN's own 1,024 take half a GB
-# over a long run of
-# many shapes; so few take no longer (measured), and memory stays flat.
+# over a long run of many shapes; so few take no longer (measured), and memory stays flat.
 KERNELS = 64
+
+
+class TorchEngine:
+    """Who writes a seed's answers: this library's own loop (``decoding``). ``sdft_lib.engines`` has
+    others, with the same four members.
+    """
+
+    identity: ClassVar[dict] = {}  # what an engine adds to an artefact's key
+
+    def plan(self, seed: "Seed", lengths: Sequence[int], max_new_tokens: int) -> list[list[int]]:
+        """Indices of rows in batches; a run that was killed goes on with the next one."""
+        return plan_batches(lengths, max_new_tokens, room_for_tokens(seed.model, seed.device))
+
+    def answer(
+        self,
+        seed: "Seed",
+        rows: Sequence[list[int]],
+        names: Sequence[str],
+        decoding,
+        stops: set[int],
+        *,
+        watch: bool = False,
+    ) -> tuple[list[list[int]], bool]:
+        """New token ids of each row of a batch, the stop token included; and whether memory ran
+        out, so that they were decoded in smaller batches. ``watch``: four rows are checked.
+        """
+        longest = max(map(len, rows)) + decoding.max_new_tokens
+        together = rows_together(longest, room_for_tokens(seed.model, seed.device))
+        answers, split = decode_batch(seed, rows, names, decoding, stops, together)
+        greedy = decoding.temperature == 0 and decoding.repetition_penalty == 1
+        if watch and greedy and not split:
+            check_parity(seed, rows, answers)
+        return answers, split
+
+    def with_adapter(self, seed: "Seed", folder: Path) -> "Seed":
+        """The seed with what a training left in ``folder``."""
+        return replace(seed, model=trained_model(seed, folder))
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A chat model ready to use. ``revision`` names its exact weights, ``adapter`` what was trained
-    ("": nothing), ``dtype`` the numbers that it computes in, also when its weights are kept in
-    ``four_bit``, ``engine`` what answers in this library's place (``engines``; None: nothing
-    else)."""
+    """A chat model ready to use. ``revision`` names its exact weights, ``dtype`` the numbers that
+    it computes in, also when its weights are kept in ``four_bit``. ``adapter`` is the hash of what
+    was trained on it ("": nothing), ``label`` its name to show, ``engine`` who writes its
+    answers."""
 
     model: Any
     tokenizer: Any
@@ -72,19 +116,22 @@ class Seed:
     dtype: str
     adapter: str = ""
     four_bit: bool = False
-    engine: Any = None
+    engine: Any = TorchEngine()
+    label: str = "seed"
 
     @property
     def identity(self) -> dict:
         """What decides this model's answers, for an artefact's key."""
-        own = {
+        parts = {
             "model": self.name,
             "revision": self.revision,
             "dtype": self.dtype,
             "device": self.device,
             "adapter": self.adapter,
-        } | ({"four_bit": True} if self.four_bit else {})
-        return own | {"engine": self.engine.identity} if self.engine else own
+        }
+        if self.four_bit:
+            parts["four_bit"] = True
+        return parts | self.engine.identity
 
 
 def load_seed(
@@ -101,8 +148,6 @@ def load_seed(
     ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes
     (QLoRA; lesson 08). Only safetensors weights are read and no code from a model's repository
     runs. Raises SdftError when the model cannot be found or the hub cannot be reached."""
-    from transformers import AutoTokenizer
-
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
     if world() > 1:
         start()  # tells each process of a job its own GPU
@@ -113,8 +158,7 @@ def load_seed(
     source, revision = locate(name, say)
     local = os.path.isdir(source)
     with readable(name, PRESETS):
-        options = {"trust_remote_code": False, "local_files_only": local}
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
+        tokenizer = read_tokenizer(source, local)
         model = read_model(source, dtype, device, four_bit=four_bit, local=local)
     prepare_tokenizer(tokenizer, name)
     revision = revision or getattr(model.config, "_commit_hash", None) or "unknown"
@@ -141,6 +185,13 @@ def folder_revision(folder: Path) -> str:
     return digest({path.name: file_sha256(path) for path in files})[:16]
 
 
+def read_tokenizer(source: str, local: bool):
+    """The tokenizer of a folder (``local``) or hub id; no code of its repository runs."""
+    return AutoTokenizer.from_pretrained(
+        source, padding_side="left", trust_remote_code=False, local_files_only=local
+    )
+
+
 def prepare_tokenizer(tokenizer, name: str) -> None:
     """Left padding with a pad token; a tokenizer without chat template or end-of-turn token is
     refused.
@@ -160,13 +211,11 @@ def prepare_tokenizer(tokenizer, name: str) -> None:
 
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
     """A fine-tuned model: the seed with what a training left in the folder ``adapter``, an adapter
-    or all weights.
+    or all weights. ``label`` names it where it is shown.
     """
     adapter = Path(adapter)
-    identity = f"{label}:{weights_hash(adapter)}"  # first of all: peft would also read a pickle
-    if seed.engine:
-        return replace(seed, engine=seed.engine.with_adapter(adapter), adapter=identity)
-    return replace(seed, model=trained_model(seed, adapter), adapter=identity)
+    identity = trained_identity(adapter)  # first of all: peft would also read a pickle
+    return replace(seed.engine.with_adapter(seed, adapter), adapter=identity, label=label)
 
 
 def encoder(say=print):

@@ -7,18 +7,27 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import pandas
 from msgspec import Meta
+from peft import PeftConfig
+from transformers import PreTrainedModel, PrinterCallback, set_seed
 
-from sdft_lib.chat import check_room, render
+from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.errors import SdftError, quiet_transformers
-from sdft_lib.storage.files import read_jsonl, write_jsonl, write_text
+from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.processes import common, world
 from sdft_lib.storage.store import WORK, artefact, digest, run_record
-from sdft_lib.training.trainer import keeper, last_whole, prefix_trainer, printer, trainer_arguments
+from sdft_lib.training.trainer import (
+    Keeper,
+    PrefixTrainer,
+    Printer,
+    last_checkpoint,
+    trainer_arguments,
+)
 from sdft_lib.training.weights import (
     check_four_bit,
     describe,
@@ -75,7 +84,7 @@ class Tuned:
     training, the last one under 1.0."""
 
     adapter: Path
-    log: Any
+    log: pandas.DataFrame
     record: dict
     kept: dict[float, Path]
 
@@ -88,7 +97,7 @@ def fine_tune(
     column: str = "text",
     label: str = "sdft",
     minimum_kept: float = 0.3,
-    peft_config=None,
+    peft_config: PeftConfig | None = None,
     say: Callable[[str], None] = print,
 ) -> Tuned:
     """Train a LoRA adapter, or all weights, on ``rows[i][column]``, completion only; instant if the
@@ -100,29 +109,27 @@ def fine_tune(
     Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``):
     training on such a set would be SFT under another name. The run goes on from its last checkpoint
     after a kill."""
-    import pandas
-
     check_share(rows, column, minimum_kept)
     peft_config = tuner(config, given := peft_config)
     check_four_bit(seed, full=config.full)
-    pairs = [{"id": row["id"], "messages": row["messages"], "target": row[column]} for row in rows]
+    texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
+    settings = asdict(config) | {"targets": list(config.targets), "keep": list(config.keep)}
     parts = {
         "seed": seed.identity,
-        "rows": digest(pairs),
-        "config": asdict(config),
+        "rows": digest(texts),
+        "config": settings,
+        "peft": describe(given) if given else None,
         "version": VERSION,
     }
-    parts["config"] |= {"targets": list(config.targets), "keep": list(config.keep)}
-    parts["peft"] = describe(given) if given else None
 
     def build(folder: Path) -> None:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
-        run_trainer(seed, pairs, config, peft_config, folder, label, say)
+        run_trainer(seed, texts, config, peft_config, folder, label, say)
 
     path = artefact("adapter", parts, build)
-    record = json.loads((path / "record.json").read_text(encoding="utf-8")) | {
-        key: value for key, value in run_record(path).items() if key in ("seconds", "peak_mb")
-    }
+    record = json.loads((path / "record.json").read_text(encoding="utf-8"))
+    facts = run_record(path)
+    record |= {"seconds": facts["seconds"], "peak_mb": facts.get("peak_mb")}
     kept = {share: path / "kept" / f"{share:.2f}" for share in config.keep} | {1.0: path}
     return Tuned(path, pandas.DataFrame(read_jsonl(path / "loss.jsonl")), record, kept)
 
@@ -142,59 +149,59 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
 
 
 def run_trainer(
-    seed, pairs, config: TrainConfig, peft_config, folder: Path, label: str, say
+    seed, rows: Sequence[dict], config: TrainConfig, peft_config, folder: Path, label: str, say
 ) -> None:
-    """Train and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``; checkpoints go
-    below ``work``.
+    """Train on each row's ``text`` and leave the adapter, ``loss.jsonl`` and ``record.json`` in
+    ``folder``; checkpoints go below ``work``.
     """
-    from transformers import set_seed
-
     set_seed(config.seed)
-    rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
-    for pair, row in zip(pairs, rendered, strict=True):
-        check_room(len(row.ids), seed.model, f"row {pair['id']}")
-    with (
-        quiet_transformers(),
-        set_aside(seed, seed.device == "cuda" and config.full and not config.anchor),
-    ):
+    rendered = render_rows(seed, rows)
+    # the anchor asks the seed at each step; else a GPU need not hold it beside all its weights
+    away = seed.device == "cuda" and config.full and not config.anchor
+    with quiet_transformers(), set_aside(seed, away):
         model = trainable_copy(seed, peft_config)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        trainer = make_trainer(
-            seed, model, rendered, config, common(folder) / WORK / "checkpoints", label, say
-        )
-        kept = folder / "kept"
-        trainer.add_callback(
-            keeper(config.keep, lambda share: save_trained(trainer, seed, kept / share, label))
-        )
-        trainer.train(resume_from_checkpoint=last_whole(Path(trainer.args.output_dir)))
+        checkpoints = common(folder) / WORK / "checkpoints"
+        trainer = make_trainer(seed, model, rendered, config, checkpoints)
+
+        def keep(share: str) -> None:
+            save_trained(trainer, seed, folder / "kept" / share, label)
+
+        trainer.add_callback(Keeper(config.keep, keep))
+        trainer.add_callback(Printer(label, say))
+        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
         save_trained(trainer, seed, folder, label)
-    losses = [
-        {"step": e["step"], "loss": e["loss"]} for e in trainer.state.log_history if "loss" in e
-    ]
+    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in history]
     write_jsonl(folder / "loss.jsonl", losses)
     record = {
         "config": asdict(config),
-        "rows": len(pairs),
+        "rows": len(rows),
         "steps": trainer.state.global_step,
         "tokens": config.epochs * sum(len(row.ids) for row in rendered),
         "trained_tokens": config.epochs * sum(sum(row.mask) for row in rendered),
         "trainable_parameters": trainable,
     }
-    write_text(folder / "record.json", json.dumps(record, indent=1) + "\n")
+    write_json(folder / "record.json", record)
 
 
-def make_trainer(seed, model, rendered, config: TrainConfig, checkpoints: Path, label: str, say):
+def make_trainer(
+    seed,
+    model: PreTrainedModel,
+    rendered: Sequence[Rendered],
+    config: TrainConfig,
+    checkpoints: Path,
+) -> PrefixTrainer:
     """The Trainer over rendered rows. What rows share is run once only where a cache can be used:
     checkpointing drops it, and a model that is spread over processes counts its passes."""
-    from transformers import PrinterCallback
-
     share = shareable(seed.model) and not config.checkpointing and world() == 1
-    trainer = prefix_trainer(config.anchor, seed.model if config.full else None)(
+    trainer = PrefixTrainer(
+        anchor=config.anchor,
+        seed_model=seed.model if config.full else None,
         model=model,
         args=trainer_arguments(seed, config, checkpoints),
-        train_dataset=[{"ids": row.ids, "mask": row.mask} for row in rendered],
-        data_collator=lambda items: collate(items, seed.tokenizer.pad_token_id, share),
-        callbacks=[printer(label, say)],
+        train_dataset=rendered,
+        data_collator=lambda rows: collate(rows, seed.tokenizer.pad_token_id, share),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from sdft_lib import generation
-from sdft_lib.chat import inspect, prompt_text, render, stop_ids
+from sdft_lib.chat import Rendered, inspect, prompt_text, render, stop_ids
+from sdft_lib.decoding import batches
 from sdft_lib.decoding.prefix import collate, share_prefix
 from sdft_lib.gap import score_rows, token_nats
-from sdft_lib.generation import Decoding, batches, generate
+from sdft_lib.generation import Decoding, generate
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import TEMPLATES, DistillTemplate, load_template
 from sdft_lib.train import TrainConfig, check_share
@@ -93,14 +93,14 @@ def test_batched_greedy_equals_batch_one(seed):
 def test_a_sampled_row_does_not_depend_on_its_batch(seed, monkeypatch):
     decoding = Decoding(max_new_tokens=8, temperature=0.9, top_p=0.95, seed=3)
     together = generate(seed, PROMPTS, decoding)
-    monkeypatch.setattr(generation, "BATCH_ROWS", 1)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 1)
     assert generate(seed, PROMPTS, decoding) == together
     other = Decoding(max_new_tokens=8, temperature=0.9, top_p=0.95, seed=4)
     assert generate(seed, PROMPTS, other) != together
 
 
 def test_generation_goes_on_behind_finished_rows(seed, tmp_path, monkeypatch):
-    monkeypatch.setattr(generation, "BATCH_ROWS", 2)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 2)
     decoding = Decoding(max_new_tokens=6)
     whole = generate(seed, PROMPTS, decoding, path=tmp_path / "a.jsonl")
     lines = (tmp_path / "a.jsonl").read_text().splitlines(keepends=True)
@@ -115,9 +115,9 @@ def test_too_long_a_prompt_is_refused_by_name(seed):
 
 def test_batch_plan_holds_every_row_once():
     lengths = [5, 900, 3, 44, 44, 2000] * 30
-    plan = batches(lengths, 64)
+    plan = batches.plan_batches(lengths, 64)
     assert sorted(index for batch in plan for index in batch) == list(range(len(lengths)))
-    assert all(len(batch) <= generation.BATCH_PARTS * generation.BATCH_ROWS for batch in plan)
+    assert all(len(batch) <= batches.BATCH_PARTS * batches.BATCH_ROWS for batch in plan)
 
 
 def test_nll_equals_a_plain_forward_pass(seed):
@@ -135,17 +135,17 @@ def test_nll_equals_a_plain_forward_pass(seed):
 
 
 def test_nll_row_counts_the_end_of_turn(seed):
-    (row,) = score_rows(seed, [{"id": "a", "messages": user("Hi"), "target": "Hello"}])
+    (row,) = score_rows(seed, [{"id": "a", "messages": user("Hi"), "text": "Hello"}])
     assert row["tokens"] == 2
     assert math.isclose(row["nll"] * 2, row["nats"], abs_tol=1e-4)
 
 
 def test_collate_keeps_logits_of_trained_positions_only():
-    items = [
-        {"ids": [9, 1, 2, 3, 4], "mask": [False, False, False, True, True]},
-        {"ids": [9, 5, 6], "mask": [False, False, True]},
+    rows = [
+        Rendered([9, 1, 2, 3, 4], [False, False, False, True, True]),
+        Rendered([9, 5, 6], [False, False, True]),
     ]
-    batch = collate(items, pad=0)
+    batch = collate(rows, pad=0)
     assert batch["input_ids"].tolist() == [[9, 1, 2, 3, 4], [9, 0, 0, 5, 6]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 0, 0, 1, 1]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4], [0, 0, 0, 1, 2]]
@@ -161,9 +161,7 @@ def test_shared_start_changes_neither_loss_nor_gradient(seed):
         render(prompt, seed.tokenizer, answer)
         for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)
     ]
-    batch = collate(
-        [{"ids": row.ids, "mask": row.mask} for row in rows], seed.tokenizer.pad_token_id
-    )
+    batch = collate(rows, seed.tokenizer.pad_token_id)
     assert batch["shared"] > 20
     found = {}
     for shared in (0, batch["shared"]):

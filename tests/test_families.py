@@ -314,14 +314,13 @@ def test_the_loss_of_a_batch_is_that_of_its_rows(seeds, name):
         )
         for count in (0, 2, 6)
     ]
-    items = [{"ids": row.ids, "mask": row.mask} for row in rows]
     with torch.no_grad():
-        together = collate(items, seed.tokenizer.pad_token_id, shareable(seed.model))
+        together = collate(rows, seed.tokenizer.pad_token_id, shareable(seed.model))
         batch = seed.model(**share_prefix(seed.model, together)).loss
         alone = []
-        for item in items:
-            ids = torch.tensor([item["ids"]])
-            labels = torch.where(torch.tensor([item["mask"]]), ids, torch.tensor(-100))
+        for row in rows:
+            ids = torch.tensor([row.ids])
+            labels = torch.where(torch.tensor([row.mask]), ids, torch.tensor(-100))
             alone.append(seed.model(input_ids=ids, labels=labels).loss)
     assert float(batch) == pytest.approx(float(sum(alone) / len(alone)), rel=1e-3)
 

@@ -63,12 +63,12 @@ def step(quick: bool, *, kind: str) -> dict:
     rows = [(row * half)[: len(row) + half] for row in part["ids"]]
     totals, runs = [], 2 if quick else 12
     with torch.inference_mode(), timed(seed.model) as spent:
-        batch = read_prompts(seed.model, rows, 0, seed.tokenizer.pad_token_id)
+        batch = read_prompts(seed.model, rows, 0, seed.tokenizer.pad_token_id, runs + 1)
         for run in range(runs + 1):
             if run == 1:  # the first step grows the cache
                 spent.update(dict.fromkeys(spent, 0.0))
             started = time.perf_counter()
-            chosen = choose(batch.logits, batch.ids, batch.numbers)[:, None]
+            chosen = choose(batch.logits, batch.ids[:, : batch.length], batch.numbers)
             spent["choice"] += time.perf_counter() - started
             append(batch, chosen)
             advance(seed.model, batch)

@@ -88,10 +88,10 @@ def rows(count: int) -> list[dict]:
 
 def seed_model(tiny: Path | None):
     """The tiny model, or the embedded one; batches are small in both."""
-    from sdft_lib import generation
+    from sdft_lib.decoding import batches
     from sdft_lib.models import load_seed
 
-    generation.BATCH_ROWS, generation.BATCH_PARTS = BATCH_ROWS, 1
+    batches.BATCH_ROWS, batches.BATCH_PARTS = BATCH_ROWS, 1
     return load_seed(str(tiny) if tiny else "smollm2-135m", device="cpu", dtype="fp32")
 
 

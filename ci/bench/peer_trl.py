@@ -27,7 +27,7 @@ def train(pairs: list[dict]) -> dict:
         TrainConfig(epochs=1),
     )
     rows = [
-        {"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["target"]}]}
+        {"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["text"]}]}
         for p in pairs
     ]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -63,7 +63,7 @@ def train(pairs: list[dict]) -> dict:
         )
         trainer.train()
         seconds = time.perf_counter() - started
-    rendered = [render(pair["messages"], seed.tokenizer, pair["target"]) for pair in pairs]
+    rendered = [render(pair["messages"], seed.tokenizer, pair["text"]) for pair in pairs]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {
         "seconds": seconds,

@@ -72,7 +72,7 @@ def training_pairs(count: int) -> list[dict]:
     for number, (messages, _, reference) in enumerate(short_rows(count)):
         written = messages[-1]["content"].partition("\n")[2]
         target = f"The answer is {reference}, because the customer writes: {written}"
-        pairs.append({"id": f"bench-{number}", "messages": messages, "target": target})
+        pairs.append({"id": f"bench-{number}", "messages": messages, "text": target})
     return pairs
 
 

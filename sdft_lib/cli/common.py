@@ -249,10 +249,10 @@ def check_adapter(folder: Path | None, out: Path | None = None) -> None:
     """
     if folder is None:
         return
-    from sdft_lib.training.adapters import is_whole, whole_weights
+    from sdft_lib.training.weights import is_full, trained_files
 
-    if is_whole(folder):
-        whole_weights(folder)
+    if is_full(folder):
+        trained_files(folder)
     else:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             if not (folder / name).is_file():

@@ -2,42 +2,38 @@
 08).
 
 Another engine gets token ids of our own chat template and gives token ids back; stop tokens, texts
-and rows are made here, so a row does not tell which engine wrote it. Its artefacts do: name,
-version and code are in their keys. Greedy answers agree but for near ties, since other kernels
-round otherwise; sampled ones are other draws from the same shares."""
+and rows are made here, so a row does not tell which engine wrote it. Its artefacts do: name and
+versions are in their keys. Greedy answers agree but for near ties, since other kernels round
+otherwise; sampled ones are other draws from the same shares."""
 
 import importlib
 import os
+from collections.abc import Callable
+
+from transformers import AutoConfig
 
 from sdft_lib import models
-from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer
+from sdft_lib.engines.ray import RayVllm
+from sdft_lib.engines.vllm import Vllm
+from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer, read_tokenizer
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.processes import world
-from sdft_lib.training.loading import wants_four_bit
+from sdft_lib.training.weights import wants_four_bit
 
-ENGINES = ("torch", "vllm", "ray-vllm")
-
-
-class NoWeights:
-    """What a seed knows of a model whose weights another engine holds: its configuration, and a
-    sentence for the rest.
-
-    Training and the gap need the weights, so they raise SdftError here.
-    """
-
-    def __init__(self, config) -> None:
-        self.config = config
-
-    def __getattr__(self, name: str):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise SdftError(
-            "this seed answers through another engine and has no weights here; load it without one."
-        )
-
-    def __call__(self, *args, **kwargs):
-        return self.forward
+# by name: the class, the packages that it needs, the extra that installs them
+OTHERS = {
+    "vllm": (Vllm, ("vllm",), "vllm"),
+    "ray-vllm": (RayVllm, ("vllm", "ray.data.llm"), "ray"),
+}
+ENGINES = ("torch", *OTHERS)
+# Logs go to stderr, for stdout is the answer's, and neither package reports its use to anybody.
+QUIET = {
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 
 def load(
@@ -46,7 +42,7 @@ def load(
     *,
     gpus: int = 1,
     four_bit: bool | None = None,
-    say=print,
+    say: Callable[[str], None] = print,
 ) -> Seed:
     """A seed model whose answers come from ``engine``; ``torch`` is ``load_seed``.
 
@@ -70,67 +66,38 @@ def load(
         raise SdftError(
             f"the engine {engine} shares out the rows itself; start it in one process, without accelerate."
         )
-    from transformers import AutoConfig, AutoTokenizer
-
-    kind = engine_class(engine)
-    device, dtype = place(engine)
+    check_installed(engine)
+    device, dtype = device_and_dtype(engine)
     source, revision = locate(name, say)
     local = os.path.isdir(source)
     with readable(name, PRESETS):
-        options = {"trust_remote_code": False, "local_files_only": local}
-        config = AutoConfig.from_pretrained(source, **options)
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **options)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, local_files_only=local)
+        tokenizer = read_tokenizer(source, local)
     prepare_tokenizer(tokenizer, name)
     commit = None if local else getattr(config, "_commit_hash", None)
-    made = kind(source, commit, dtype, gpus)
-    say(f"{name}: answers by {engine} {made.identity['version']} in {dtype}")
-    return Seed(
-        NoWeights(config),
-        tokenizer,
-        name,
-        revision or commit or "unknown",
-        device,
-        dtype,
-        engine=made,
-    )
+    made = OTHERS[engine][0](source, commit, dtype, gpus)
+    say(f"{name}: answers by {engine} {made.version} in {dtype}")
+    revision = revision or commit or "unknown"
+    return Seed(NoWeights(config), tokenizer, name, revision, device, dtype, engine=made)
 
 
-def engine_class(engine: str):
-    """The class behind a name. Raises SdftError if a package is missing, saying which command
-    installs it.
-    """
-    from sdft_lib.engines.ray import RayVllm
-    from sdft_lib.engines.vllm import Vllm
-
-    many = engine == "ray-vllm"
-    quiet()
-    for package in ("vllm", "ray.data.llm") if many else ("vllm",):
+def check_installed(engine: str) -> None:
+    """Raise SdftError if a package is missing, saying which command installs it."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    _, packages, extra = OTHERS[engine]
+    for package in packages:
         try:
             importlib.import_module(package)
         except ImportError as error:
-            reason, extra = " ".join(str(error).split())[:120], "ray" if many else "vllm"
+            reason = " ".join(str(error).split())[:120]
             raise SdftError(
-                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', best in an environment "
-                "of its own."
+                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', best in "
+                "an environment of its own."
             ) from None
-    return RayVllm if many else Vllm
 
 
-def quiet() -> None:
-    """Logs go to stderr, for stdout is the answer's, and neither package reports its use to
-    anybody.
-    """
-    settings = {
-        "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_NO_USAGE_STATS": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-
-
-def place(engine: str) -> tuple[str, str]:
+def device_and_dtype(engine: str) -> tuple[str, str]:
     """Device and number format. The machine that starts a Ray job needs no GPU: there it is bf16,
     or ``SDFT_DTYPE``.
 
@@ -144,3 +111,24 @@ def place(engine: str) -> tuple[str, str]:
             f"the engine {engine} needs an NVIDIA GPU and torch sees none here; leave --engine out."
         )
     return device, choose_dtype(device)
+
+
+class NoWeights:
+    """What a seed knows of a model whose weights another engine holds: its configuration, and a
+    sentence for the rest.
+
+    Training and the gap need the weights, so they raise SdftError here.
+    """
+
+    def __init__(self, config) -> None:
+        self.config = config
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise SdftError(
+            "this seed answers through another engine and has no weights here; load it without one."
+        )
+
+    def __call__(self, *args, **kwargs):
+        return self.forward

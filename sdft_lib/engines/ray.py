@@ -1,15 +1,15 @@
 """vLLM on many machines, for sets that one would take too long for: the rows go through Ray Data
 (lesson 08; an extra).
 
-Rows leave with their place and come back in any order; they are merged by place. As many copies of
-the model answer as the cluster has GPUs for. Start Ray on the machines first (``ray start``); with
-none, Ray uses this one."""
+Rows leave with their number and come back in any order; they are merged by number. As many copies
+of the model answer as the cluster has GPUs for. Start Ray on the machines first (``ray start``);
+with none, Ray uses this one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sdft_lib.engines.vllm import Vllm, check_whole, one_sentence, sampling
+from sdft_lib.engines.vllm import Vllm
 from sdft_lib.storage.errors import SdftError
 
 BATCH = 256  # rows that a copy of the model is handed at a time
@@ -31,38 +31,31 @@ class RayVllm(Vllm):
 
         return f"{super().version}, ray {ray.__version__}"
 
-    def answer(
-        self, rows: Sequence[list[int]], names: Sequence[str], decoding, stops: list[int]
-    ) -> list[list[int]]:
-        """New token ids of each row, the stop token included. Raises SdftError for what Ray or vLLM
-        cannot do.
-        """
-        items = [
-            {
-                "place": place,
-                "tokenized_prompt": list(row),
-                "sampling_params": sampling(decoding, name, stops),
-            }
-            for place, (row, name) in enumerate(zip(rows, names, strict=True))
-        ]
-        if self.adapter:
-            items = [item | {"model": str(self.adapter.absolute())} for item in items]
-        with one_sentence(self):
-            found = self.through_ray(items)
-        if missing := len(rows) - len(found):
+    def ask(self, rows: Sequence[list[int]], asked: Sequence[dict]) -> list[list[int]]:
+        """New token ids of each row. Raises SdftError for what Ray cannot do."""
+        import ray
+
+        ray.init(ignore_reinit_error=True, log_to_driver=False)
+        items = []
+        for number, (row, arguments) in enumerate(zip(rows, asked, strict=True)):
+            item = {"number": number, "tokenized_prompt": list(row), "sampling_params": arguments}
+            if self.adapter:
+                item["model"] = str(self.adapter.absolute())
+            items.append(item)
+        answers = {}
+        for row in self.processor()(ray.data.from_items(items)).iter_rows():
+            answers[int(row["number"])] = [int(token) for token in row["tokens"]]
+        if missing := len(rows) - len(answers):
             raise SdftError(
                 f"Ray left out {missing} of {len(rows)} rows; start again: finished parts are kept."
             )
-        answers = [found[place] for place in range(len(rows))]
-        check_whole(answers, names, decoding, stops)
-        return answers
+        return [answers[number] for number in range(len(rows))]
 
-    def through_ray(self, items: list[dict]) -> dict[int, list[int]]:
-        """New token ids by place."""
+    def processor(self):
+        """What answers a Ray data set: as many copies of the model as there are GPUs for."""
         import ray
         from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
-        ray.init(ignore_reinit_error=True, log_to_driver=False)
         copies = int(ray.cluster_resources().get("GPU", 0)) // self.gpus
         if not copies:
             raise SdftError(
@@ -80,12 +73,7 @@ class RayVllm(Vllm):
             detokenize_stage=False,
             log_engine_metrics=False,
         )
-        processor = build_processor(
+        return build_processor(
             config,
-            postprocess=lambda row: {"place": row["place"], "tokens": row["generated_tokens"]},
+            postprocess=lambda row: {"number": row["number"], "tokens": row["generated_tokens"]},
         )
-        answers = processor(ray.data.from_items(items))
-        return {
-            int(row["place"]): [int(token) for token in row["tokens"]]
-            for row in answers.iter_rows()
-        }

@@ -6,18 +6,17 @@ list of stop tokens (``ignore_eos`` and our ids), no code of its repository, no 
 
 import atexit
 import json
-from collections.abc import Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sdft_lib.decoding.sampling import row_seed
+from sdft_lib.models import Seed
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256
 from sdft_lib.storage.store import digest
-from sdft_lib.training.adapters import adapter_weights, is_whole
+from sdft_lib.training.weights import is_full, trained_identity
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # ranks of LoRA that vLLM makes room for
 COOLEST, HOTTEST = 0.01, 2.0  # vLLM raises a temperature below to 0.01 and refuses one above
@@ -28,7 +27,7 @@ _running: dict[str, Any] = {}
 @dataclass(frozen=True)
 class Vllm:
     """A model for vLLM: folder or hub id ``source``, ``commit`` there (None: local), ``gpus`` a
-    copy, ``adapter``.
+    copy, ``adapter``. It has the four members of ``models.TorchEngine``.
     """
 
     source: str
@@ -50,39 +49,67 @@ class Vllm:
     @property
     def identity(self) -> dict:
         """The engine's part of an artefact's key."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "gpus": self.gpus,
-            "version_of_ours": VERSION,
-        }
+        facts = {"name": self.name, "version": self.version, "gpus": self.gpus}
+        return {"engine": facts | {"version_of_ours": VERSION}}
 
-    def plan(self, rows: int) -> list[list[int]]:
-        """Places of ``rows`` rows in parts; a run that was killed goes on with the next whole
-        part.
-        """
-        return [
-            list(range(first, min(first + self.part, rows))) for first in range(0, rows, self.part)
-        ]
+    def plan(self, seed: Seed, lengths: Sequence[int], max_new_tokens: int) -> list[list[int]]:
+        """Indices of rows in parts, in their order: vLLM makes batches itself."""
+        rows = list(range(len(lengths)))
+        return [rows[first : first + self.part] for first in range(0, len(rows), self.part)]
 
-    def with_adapter(self, folder: Path) -> "Vllm":
+    def with_adapter(self, seed: Seed, folder: Path) -> Seed:
         """The same model with a LoRA adapter on top, or the model in ``folder`` if all weights were
         trained.
         """
-        if is_whole(folder):
-            return replace(self, source=str(folder), commit=None, adapter=None)
-        return replace(self, adapter=folder)
+        changes = {"adapter": folder}
+        if is_full(folder):
+            changes = {"source": str(folder), "commit": None, "adapter": None}
+        return replace(seed, engine=replace(self, **changes))
+
+    def answer(
+        self,
+        seed: Seed,
+        rows: Sequence[list[int]],
+        names: Sequence[str],
+        decoding,
+        stops: Collection[int],
+        *,
+        watch: bool = False,
+    ) -> tuple[list[list[int]], bool]:
+        """New token ids of each row, the stop token included; they are never split. Raises
+        SdftError for what the engine cannot do.
+        """
+        asked = [sampling(decoding, name, stops) for name in names]
+        try:
+            answers = self.ask(rows, asked)
+        except SdftError:
+            raise
+        except Exception as error:  # its parts have no common error
+            reason = " ".join(str(error).split())[:300]
+            raise SdftError(
+                f"{self.name} {self.version} failed ({type(error).__name__}: {reason}); finished parts "
+                "are kept, its log above says more."
+            ) from error
+        check_ends(answers, names, decoding, stops)
+        return answers, False
+
+    def ask(self, rows: Sequence[list[int]], asked: Sequence[dict]) -> list[list[int]]:
+        """New token ids of each row, by the arguments of its ``SamplingParams``."""
+        import vllm
+
+        outputs = running(self.settings()).generate(
+            [{"prompt_token_ids": row} for row in rows],
+            [vllm.SamplingParams(**arguments) for arguments in asked],
+            use_tqdm=False,
+            lora_request=request(self.adapter),
+        )
+        return [list(output.outputs[0].token_ids) for output in outputs]
 
     def settings(self) -> dict:
         """Arguments of vLLM's engine. ``max_model_len`` -1 is the model's context, or what the
         GPU's memory holds.
         """
-        lora = (
-            {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank_for(self.adapter)}
-            if self.adapter
-            else {}
-        )
-        return {
+        settings = {
             "model": self.source,
             "revision": self.commit,
             "tokenizer": self.source,
@@ -94,32 +121,14 @@ class Vllm:
             "max_model_len": -1,
             "seed": 0,
             "tensor_parallel_size": self.gpus,
-            **lora,
         }
-
-    def answer(
-        self, rows: Sequence[list[int]], names: Sequence[str], decoding, stops: list[int]
-    ) -> list[list[int]]:
-        """New token ids of each row, the stop token included. Raises SdftError for what vLLM cannot
-        do.
-        """
-        import vllm
-
-        asked = [vllm.SamplingParams(**sampling(decoding, name, stops)) for name in names]
-        with one_sentence(self):
-            model = running(self.settings())
-            found = model.generate(
-                [{"prompt_token_ids": row} for row in rows],
-                asked,
-                use_tqdm=False,
-                lora_request=request(self.adapter),
-            )
-        answers = [list(item.outputs[0].token_ids) for item in found]
-        check_whole(answers, names, decoding, stops)
-        return answers
+        if self.adapter:
+            rank = rank_for(self.adapter)
+            settings |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
+        return settings
 
 
-def sampling(decoding, name: str, stops: list[int]) -> dict:
+def sampling(decoding, name: str, stops: Collection[int]) -> dict:
     """Arguments of vLLM's ``SamplingParams``: all of Decoding, the row's own seed, and the rest
     switched off.
 
@@ -138,7 +147,7 @@ def sampling(decoding, name: str, stops: list[int]) -> dict:
         "repetition_penalty": float(decoding.repetition_penalty),
         "max_tokens": decoding.max_new_tokens,
         "seed": row_seed(decoding.seed, name),
-        "stop_token_ids": list(stops),
+        "stop_token_ids": sorted(stops),
         "ignore_eos": True,
         "min_tokens": 0,
         "min_p": 0.0,
@@ -149,8 +158,8 @@ def sampling(decoding, name: str, stops: list[int]) -> dict:
     }
 
 
-def check_whole(
-    answers: Sequence[list[int]], names: Sequence[str], decoding, stops: list[int]
+def check_ends(
+    answers: Sequence[list[int]], names: Sequence[str], decoding, stops: Collection[int]
 ) -> None:
     """Raise SdftError for an answer that ended neither with a stop token nor at the wanted length
     (aborted, cut).
@@ -184,15 +193,14 @@ def stop() -> None:
 
 
 def request(adapter: Path | None):
-    """vLLM's request for a LoRA adapter, numbered by its weights; None without one."""
+    """vLLM's request for a LoRA adapter, numbered by its identity; None without one."""
     if adapter is None:
         return None
     from vllm.lora.request import LoRARequest
 
-    mark = file_sha256(adapter_weights(adapter))
-    return LoRARequest(
-        lora_name=mark[:16], lora_int_id=1 + int(mark[:7], 16), lora_path=str(adapter.absolute())
-    )
+    identity = trained_identity(adapter)
+    number = 1 + int(identity[:7], 16)
+    return LoRARequest(lora_name=identity, lora_int_id=number, lora_path=str(adapter.absolute()))
 
 
 def rank_for(adapter: Path) -> int:
@@ -206,20 +214,3 @@ def rank_for(adapter: Path) -> int:
             f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use torch."
         )
     return next(offered for offered in RANKS if offered >= rank)
-
-
-@contextmanager
-def one_sentence(engine: Vllm):
-    """Within the block, whatever the engine raises (its parts have no common error) becomes one
-    sentence.
-    """
-    try:
-        yield
-    except SdftError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SdftError(
-            f"{engine.name} {engine.version} failed ({type(error).__name__}: {reason}); finished parts are "
-            "kept, its log above says more."
-        ) from error

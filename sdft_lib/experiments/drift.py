@@ -34,7 +34,7 @@ def sampled_answers(
     Not for harmful requests: what is answered here is kept.
     """
     decoding = replace(Decoding(max_new_tokens=max_new_tokens, seed=sampling_seed), **SAMPLED)
-    what = f"{seed.adapter.split(':')[0] or 'seed'}: {len(rows)} sampled answers, sampling seed {sampling_seed}"
+    what = f"{seed.label}: {len(rows)} sampled answers, sampling seed {sampling_seed}"
     return stored_answers(seed, rows, decoding, what=what, say=say)
 
 
@@ -78,7 +78,7 @@ def stored_kl(seed, tuned, rows: Sequence[dict], *, say: Callable[[str], None] =
     }
 
     def build(folder: Path) -> None:
-        say(f"KL(seed || {tuned.adapter.split(':')[0]}) on {len(asked)} answers of the seed")
+        say(f"KL(seed || {tuned.label}) on {len(asked)} answers of the seed")
         found = answer_kl(seed, tuned, asked).to_dict("records")
         write_jsonl(folder / "kl.jsonl", [row | {"kl": round(row["kl"], 6)} for row in found])
 

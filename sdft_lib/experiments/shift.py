@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from sdft_lib.chat import check_room, render
-from sdft_lib.decoding.prefix import pad_behind_prefix, shareable
+from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.loss import token_kl
 
@@ -46,18 +46,12 @@ def batch_kl(seed, tuned, rendered: Sequence) -> list[list[float]]:
     """KL at each trained token of each row."""
     import torch
 
-    keep = max(sum(row.mask) for row in rendered) + 1
-    rows, pad = [row.ids for row in rendered], seed.tokenizer.pad_token_id
-    ids, attention, _ = pad_behind_prefix(rows, pad, seed.device, shareable(seed.model))
-    inputs = {
-        "input_ids": ids,
-        "attention_mask": attention,
-        "logits_to_keep": keep,
-        "position_ids": (attention.cumsum(1) - 1).clamp_min(0),
-    }
+    inputs = collate(rendered, seed.tokenizer.pad_token_id, shareable(seed.model), seed.device)
+    trained = inputs.pop("labels")[:, 1:] != -100
+    del inputs["shared"]  # rows are run whole
     with torch.inference_mode():
         kl = token_kl(seed.model(**inputs).logits[:, :-1], tuned.model(**inputs).logits[:, :-1])
-    return [kl[index, keep - 1 - sum(row.mask) :].tolist() for index, row in enumerate(rendered)]
+    return [row[on].tolist() for row, on in zip(kl, trained, strict=True)]
 
 
 def parameter_shift(seed, tuned):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from sdft_lib.paper.lm_eval_logs import METRICS
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.training.adapters import is_whole
-from sdft_lib.training.loading import wants_four_bit
+from sdft_lib.training.weights import is_full, wants_four_bit
 
 TASKS = (
     "mmlu",
@@ -109,7 +108,7 @@ def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
     arguments = {"pretrained": source, "dtype": dtype, "trust_remote_code": False}
     if adapter is None:
         return arguments
-    if is_whole(adapter):
+    if is_full(adapter):
         return arguments | {"pretrained": str(adapter), "tokenizer": source}
     return arguments | {"peft": str(adapter)}
 

@@ -178,7 +178,7 @@ def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: boo
     """Rows of ``tokens`` written at once: half of what the weights leave holds keys and values (0:
     none fits).
     """
-    from sdft_lib.generation import BATCH_ROWS, BATCH_TOKENS
+    from sdft_lib.decoding.batches import BATCH_ROWS, BATCH_TOKENS
 
     room = (
         (device.memory - OVERHEAD - weight_bytes(model, four_bit=four_bit)) / 2 / cache_bytes(model)

@@ -1,11 +1,15 @@
-"""transformers' Trainer as we use it: its arguments, its loss over shared starts, its lines of
+"""transformers' Trainer as we use it: its loss over shared starts, its arguments, its lines of
 progress (lesson 03).
 """
 
 import json
 import math
 import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
+
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from sdft_lib.decoding.prefix import share_prefix
 from sdft_lib.storage.errors import SdftError
@@ -13,12 +17,38 @@ from sdft_lib.storage.processes import rank, world
 from sdft_lib.training.loss import distance_to_seed, share_of_step
 
 
-def trainer_arguments(seed, config, folder: Path):
+class PrefixTrainer(Trainer):
+    """transformers' Trainer, with the shared start of a batch run once (see
+    ``prefix.share_prefix``).
+
+    ``anchor`` times KL(seed || model) on the trained positions is added to the loss. The seed is
+    ``seed_model`` or, if none is given, the same model with its adapter switched off, so that
+    nothing more is kept in memory."""
+
+    def __init__(
+        self, *, anchor: float = 0.0, seed_model: PreTrainedModel | None = None, **arguments
+    ) -> None:
+        super().__init__(**arguments)
+        self.anchor, self.seed_model = anchor, seed_model
+
+    def compute_loss(self, model, inputs, return_outputs=False, **options):
+        """The Trainer's own loss, and the anchor's."""
+        rest = share_prefix(model, inputs)
+        if not self.anchor:
+            return super().compute_loss(model, rest, return_outputs=return_outputs, **options)
+        loss, outputs = super().compute_loss(model, rest, return_outputs=True, **options)
+        own = self.accelerator.unwrap_model(model)
+        total = options.get("num_items_in_batch")
+        share = share_of_step(inputs, total, self.accelerator.num_processes)
+        distance = distance_to_seed(own, inputs, outputs.logits, self.seed_model)
+        loss = loss + self.anchor * share * distance
+        return (loss, outputs) if return_outputs else loss
+
+
+def trainer_arguments(seed, config, folder: Path) -> TrainingArguments:
     """TrainingArguments, every one that matters spelled out; a checkpoint at the end of each
     epoch.
     """
-    from transformers import TrainingArguments
-
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
@@ -37,8 +67,8 @@ def trainer_arguments(seed, config, folder: Path):
         seed=config.seed,
         data_seed=config.seed,
         bf16=seed.dtype == "bf16",
-        fp16=seed.dtype == "fp16"
-        and seed.device == "cuda",  # with a gradient scaler; a CPU trains in fp32
+        # with a gradient scaler; a CPU trains in fp32
+        fp16=seed.dtype == "fp16" and seed.device == "cuda",
         use_cpu=seed.device == "cpu",
         dataloader_pin_memory=seed.device == "cuda",
         remove_unused_columns=False,
@@ -48,9 +78,8 @@ def trainer_arguments(seed, config, folder: Path):
         **checkpointing(config.checkpointing),
     )
     if world() == 1 and arguments.n_gpu > 1:
-        arguments._n_gpu = (
-            1  # else each GPU would take a whole batch: several GPUs take several processes here
-        )
+        # Each GPU would take a whole batch: here, several GPUs take several processes.
+        arguments._n_gpu = 1
     return arguments
 
 
@@ -58,16 +87,9 @@ def checkpointing(wanted: bool) -> dict:
     """The Trainer's two arguments for gradient checkpointing, by the name that this version of
     transformers has.
     """
-    from dataclasses import fields
-
-    from transformers import TrainingArguments
-
-    known = {field.name for field in fields(TrainingArguments)}
-    name = (
-        "activation_checkpointing"
-        if "activation_checkpointing" in known
-        else "gradient_checkpointing"
-    )
+    names = {field.name for field in fields(TrainingArguments)}
+    kind = "activation" if "activation_checkpointing" in names else "gradient"
+    name = f"{kind}_checkpointing"
     return {name: True, f"{name}_kwargs": {"use_reentrant": False}} if wanted else {}
 
 
@@ -83,15 +105,14 @@ def batch_of_each(batch_size: int, parts: int = 1) -> int:
     return batch_size // world() // parts
 
 
-def last_whole(checkpoints: Path) -> str | None:
+def last_checkpoint(checkpoints: Path) -> str | None:
     """The latest checkpoint that was written to its end; one that a kill or a full disk cut short
     is removed.
 
     The Trainer writes ``trainer_state.json`` last, and removes the checkpoint before only after
     that."""
-    for path in sorted(
-        checkpoints.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])
-    ):
+    folders = checkpoints.glob("checkpoint-*")
+    for path in sorted(folders, key=lambda path: int(path.name.split("-")[1]), reverse=True):
         try:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
             return str(path)
@@ -101,63 +122,34 @@ def last_whole(checkpoints: Path) -> str | None:
     return None
 
 
-def prefix_trainer(anchor: float = 0.0, seed_model=None):
-    """transformers' Trainer, with the shared start of a batch run once (see
-    ``prefix.share_prefix``).
+class Keeper(TrainerCallback):
+    """Saves what several moments of training have reached: ``save("0.25")`` and so on."""
 
-    ``anchor`` times KL(seed || model) on the trained positions is added to the loss. The seed is
-    ``seed_model`` or, if none is given, the same model with its adapter switched off, so that
-    nothing more is kept in memory."""
-    from transformers import Trainer
+    def __init__(self, shares: Sequence[float], save: Callable[[str], None]) -> None:
+        self.shares, self.save = shares, save
 
-    class PrefixTrainer(Trainer):
-        def compute_loss(self, model, inputs, return_outputs=False, **options):
-            shared = share_prefix(model, inputs)
-            if not anchor:
-                return super().compute_loss(model, shared, return_outputs=return_outputs, **options)
-            loss, outputs = super().compute_loss(model, shared, return_outputs=True, **options)
-            own = self.accelerator.unwrap_model(model)
-            share = share_of_step(
-                inputs, options.get("num_items_in_batch"), self.accelerator.num_processes
+    def on_step_end(self, args, state, control, **kwargs):
+        """Save if this step is the one of a share."""
+        for share in self.shares:
+            if state.global_step == max(1, round(share * state.max_steps)):
+                self.save(f"{share:.2f}")
+
+
+class Printer(TrainerCallback):
+    """Prints the loss in plain lines and ends a training whose loss is no number."""
+
+    def __init__(self, label: str, say: Callable[[str], None]) -> None:
+        self.label, self.say = label, say
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        """Say the first of every 20 steps, and the last one."""
+        if not logs or "loss" not in logs:
+            return
+        loss, step = logs["loss"], state.global_step
+        if not math.isfinite(loss):
+            raise SdftError(
+                f"{self.label}: the loss became {loss} at step {step}; "
+                f"lower the learning rate ({args.learning_rate})."
             )
-            loss = loss + anchor * share * distance_to_seed(own, inputs, outputs.logits, seed_model)
-            return (loss, outputs) if return_outputs else loss
-
-    return PrefixTrainer
-
-
-def keeper(shares, save):
-    """A Trainer callback that saves what several moments of training have reached: ``save("0.25")``
-    and so on.
-    """
-    from transformers import TrainerCallback
-
-    class Keeper(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            for share in shares:
-                if state.global_step == max(1, round(share * state.max_steps)):
-                    save(f"{share:.2f}")
-
-    return Keeper()
-
-
-def printer(label: str, say):
-    """A Trainer callback that prints the loss in plain lines and ends a training whose loss is no
-    number.
-    """
-    from transformers import TrainerCallback
-
-    class Printer(TrainerCallback):
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            if logs and not math.isfinite(logs.get("loss", 0)):
-                raise SdftError(
-                    f"{label}: the loss became {logs['loss']} at step {state.global_step}; "
-                    f"lower the learning rate ({args.learning_rate})."
-                )
-            due = state.global_step % 20 == 1 or state.global_step == state.max_steps
-            if logs and "loss" in logs and due and not rank():
-                say(
-                    f"  {label}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}"
-                )
-
-    return Printer()
+        if (step % 20 == 1 or step == state.max_steps) and not rank():
+            self.say(f"  {self.label}: step {step}/{state.max_steps}, loss {loss:.3f}")

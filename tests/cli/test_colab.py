@@ -55,11 +55,9 @@ def test_a_gpu_without_bf16_computes_in_fp16(gpu, compute, dtype, monkeypatch):
 
 @pytest.mark.parametrize("dtype, scaled", [("fp16", True), ("bf16", False)])
 def test_training_in_fp16_has_a_gradient_scaler(dtype, scaled, monkeypatch):
-    import transformers
-
     monkeypatch.setattr(trainer, "checkpointing", lambda wanted: {})
     monkeypatch.setattr(
-        transformers, "TrainingArguments", lambda **options: SimpleNamespace(n_gpu=1, **options)
+        trainer, "TrainingArguments", lambda **options: SimpleNamespace(n_gpu=1, **options)
     )
     options = trainer.trainer_arguments(
         SimpleNamespace(device="cuda", dtype=dtype), TrainConfig(), "x"

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from sdft_lib import generation
-from sdft_lib.decoding import decode
-from sdft_lib.decoding import parity as canary
-from sdft_lib.decoding.sampling import best, row_seed
+from sdft_lib.decoding import batches, decode, parity
+from sdft_lib.decoding.sampling import best, chooser, row_seed
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.storage.errors import SdftError
 
@@ -44,7 +43,7 @@ def plain(seed, messages, decoding):
         pad_token_id=0,
         repetition_penalty=decoding.repetition_penalty,
     )
-    return generation.read_answer(out[0, ids.shape[1] :].tolist(), stops, seed.tokenizer)
+    return generation.read_answer(out[0, ids.shape[1] :].tolist(), set(stops), seed.tokenizer)
 
 
 def test_rows_that_leave_change_no_other_row(seed, many_stops):
@@ -158,17 +157,17 @@ def test_impossible_settings_are_refused(values):
 
 
 def test_batches_keep_within_their_tokens():
-    plan = generation.batches([30, 10, 20, 40] * 50, 10, tokens=500)
+    plan = batches.plan_batches([30, 10, 20, 40] * 50, 10, tokens=500)
     assert sorted(index for batch in plan for index in batch) == list(range(200))
     lengths = [30, 10, 20, 40] * 50
     for batch in plan:
         longest = lengths[batch[0]] + 10
-        assert generation.fitting(longest, 500) * longest <= 500
-        assert len(batch) <= generation.BATCH_PARTS * generation.fitting(longest, 500)
+        assert batches.rows_together(longest, 500) * longest <= 500
+        assert len(batch) <= batches.BATCH_PARTS * batches.rows_together(longest, 500)
 
 
 def test_a_batch_holds_four_parts():
-    assert [len(batch) for batch in generation.batches([10] * 1100, 10)] == [512, 512, 76]
+    assert [len(batch) for batch in batches.plan_batches([10] * 1100, 10)] == [512, 512, 76]
 
 
 def test_the_last_rows_of_several_parts_end_together(seed, many_stops, monkeypatch):
@@ -177,46 +176,45 @@ def test_the_last_rows_of_several_parts_end_together(seed, many_stops, monkeypat
     joins = []
     monkeypatch.setattr(
         decode,
-        "joined",
-        lambda *part, real=decode.joined: joins.append(len(part[0])) or real(*part),
+        "merge",
+        lambda *part, real=decode.merge: joins.append(len(part[0])) or real(*part),
     )
-    monkeypatch.setattr(decode, "FEW", 2)
-    monkeypatch.setattr(generation, "BATCH_ROWS", 7)
+    monkeypatch.setattr(decode, "WAIT_SHARE", 1 / 2)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 7)
     assert generate(seed, PROMPTS * 4, decoding) == alone
     assert joins and max(joins) > 1, "no rows were put together: the test says nothing"
 
 
 def test_room_follows_the_model(seed):
-    assert generation.room_for_tokens(seed) == generation.BATCH_TOKENS
+    assert batches.room_for_tokens(seed.model, "cpu") == batches.BATCH_TOKENS
     large = SimpleNamespace(
         num_hidden_layers=40, num_attention_heads=40, num_key_value_heads=40, head_dim=128
     )
     model = SimpleNamespace(config=large, dtype=SimpleNamespace(itemsize=4))
-    seed = SimpleNamespace(model=model, device="cpu", engine=None)
-    assert generation.room_for_tokens(seed) == generation.CACHE_BYTES // 1_638_400
+    assert batches.room_for_tokens(model, "cpu") == batches.CACHE_BYTES // 1_638_400
 
 
 def test_parity_passes_plain_answers_and_stops_others(seed):
     stops = sorted(generation.stop_ids(seed.tokenizer))
     ids = generation.prompt_ids(seed, PROMPTS, None, 8)
-    choose = generation.chooser(Decoding(), [""] * len(ids))
-    right = generation.decode(
+    choose = chooser(Decoding(), [""] * len(ids))
+    right = decode.decode(
         seed.model, ids, choose, stops=stops, pad=0, max_new_tokens=8, together=len(ids)
     )
-    canary.check_parity(seed, ids, right)
+    parity.check_parity(seed, ids, right)
     with pytest.raises(SdftError, match="garbled.*SDFT_DTYPE=fp32"):
-        canary.check_parity(seed, ids, [[(token + 1) % 1000 for token in row] for row in right])
+        parity.check_parity(seed, ids, [[(token + 1) % 1000 for token in row] for row in right])
 
 
 @pytest.mark.parametrize("text, what", [("the " * 30, "one word"), ("\ufffd\x03\x04 a", "no text")])
 def test_texts_that_are_no_language_stop_a_run(text, what):
     with pytest.raises(SdftError, match=what):
-        canary.check_text([text] * 40, "tiny")
-    canary.check_text([text] * 10, "tiny")  # too few to conclude from
-    canary.check_text([text] * 20 + ["A plain sentence."] * 20, "tiny")
+        parity.check_language([text] * 40, "tiny")
+    parity.check_language([text] * 10, "tiny")  # too few to conclude from
+    parity.check_language([text] * 20 + ["A plain sentence."] * 20, "tiny")
 
 
 def test_plain_language_of_any_script_passes():
-    canary.check_text(
+    parity.check_language(
         ["Řeka je hluboká.", "川は深い。", "1,000 + 2 = 1,002\n\tdone", "👍🏽 ok"] * 10, "tiny"
     )

@@ -5,7 +5,8 @@ import sys
 import time
 from pathlib import Path
 
-from sdft_lib import data, distill, evaluate, generation, models, templates, train
+from sdft_lib import data, distill, evaluate, models, templates, train
+from sdft_lib.decoding import batches
 from sdft_lib.storage import processes as ranks
 from sdft_lib.storage import store
 
@@ -14,7 +15,7 @@ def main(folder: str, out: str) -> None:
     """Distil, evaluate and train with small batches; the first process writes where the results
     lie.
     """
-    generation.BATCH_ROWS, generation.BATCH_PARTS = 3, 1
+    batches.BATCH_ROWS, batches.BATCH_PARTS = 3, 1
     seed, task = (
         models.load_seed(folder, device="cpu", dtype="fp32", say=lambda line: None),
         data.load_task("tickets"),

@@ -6,20 +6,21 @@ the working folder gets a letter for each row that this process answered."""
 
 import runpy
 
-from sdft_lib import generation
+from sdft_lib.decoding import batches
+from sdft_lib.models import TorchEngine
 from sdft_lib.storage import processes as ranks
 
-generation.BATCH_ROWS, generation.BATCH_PARTS = 3, 1
-answer_batch = generation.answer_batch
+batches.BATCH_ROWS, batches.BATCH_PARTS = 3, 1
+answer = TorchEngine.answer
 
 
-def counted(seed, rows, *rest, **more):
+def counted(engine, seed, rows, *rest, **more):
     """The answers, and a note of how many were made here."""
     with open(f"answered-{ranks.rank()}", "a", encoding="utf-8") as file:
         file.write("x" * len(rows))
-    return answer_batch(seed, rows, *rest, **more)
+    return answer(engine, seed, rows, *rest, **more)
 
 
 if __name__ == "__main__":
-    generation.answer_batch = counted
+    TorchEngine.answer = counted
     runpy.run_module("sdft_lib", run_name="__main__")

@@ -15,7 +15,7 @@ from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.engines import load as engines
 from sdft_lib.engines import ray as engine_ray
 from sdft_lib.engines import vllm as engine_vllm
-from sdft_lib.engines.vllm import Vllm, check_whole, rank_for, sampling
+from sdft_lib.engines.vllm import Vllm, check_ends, rank_for, sampling
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl
@@ -213,7 +213,7 @@ def test_ray_merges_by_place(tiny_folder, torch_seed, vllm, monkeypatch, adapter
     assert generate(tuned, PROMPTS, DRAWN) == generate(ours, PROMPTS, DRAWN)
     assert ray.configs[0]["concurrency"] == (2, 2) and ray.configs[0]["tokenize_stage"] is False
     assert seed.identity["engine"]["version"] == "0.0.test, ray 0.0.test"
-    assert seed.identity["engine"]["name"] != Vllm("x", None, "fp32").identity["name"]
+    assert seed.identity["engine"]["name"] != Vllm("x", None, "fp32").identity["engine"]["name"]
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_what_ray_cannot_do_is_one_sentence(tiny_folder, vllm, monkeypatch, gpus
 
 
 def test_parts_cover_every_row_once():
-    assert Vllm("x", None, "fp32").plan(0) == []
-    assert [len(part) for part in Vllm("x", None, "fp32").plan(4097)] == [4096, 1]
-    parts = engine_ray.RayVllm("x", None, "fp32").plan(70_000)
+    assert Vllm("x", None, "fp32").plan(None, [], 9) == []
+    assert [len(part) for part in Vllm("x", None, "fp32").plan(None, [5] * 4097, 9)] == [4096, 1]
+    parts = engine_ray.RayVllm("x", None, "fp32").plan(None, [5] * 70_000, 9)
     assert [place for part in parts for place in part] == list(range(70_000)) and len(parts) == 3
 
 
@@ -242,10 +242,10 @@ def test_parts_cover_every_row_once():
 def test_an_answer_without_an_end_is_no_answer(ids, fine):
     ask = (["a"], Decoding(max_new_tokens=3), [2])
     if fine:
-        check_whole([ids], *ask)
+        check_ends([ids], *ask)
     else:
         with pytest.raises(SdftError, match="prompt a: the engine gave"):
-            check_whole([ids], *ask)
+            check_ends([ids], *ask)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from sdft_lib import generation
+from sdft_lib.decoding import batches
 from sdft_lib.storage import processes as ranks
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.trainer import batch_of_each
@@ -75,8 +75,8 @@ def test_the_command_line_in_two_processes_does_what_one_does(tiny_folder, tmp_p
     """
     from sdft_lib.cli import main as cli
 
-    monkeypatch.setattr(generation, "BATCH_ROWS", 3)
-    monkeypatch.setattr(generation, "BATCH_PARTS", 1)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 3)
+    monkeypatch.setattr(batches, "BATCH_PARTS", 1)
     one, two = tmp_path / "one", tmp_path / "two"
     for name, value in {"SDFT_CACHE": one, "SDFT_DEVICE": "cpu", "SDFT_DTYPE": "fp32"}.items():
         monkeypatch.setenv(name, str(value))

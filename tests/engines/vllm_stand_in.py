@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-from sdft_lib import generation, models
+from sdft_lib import models
 from sdft_lib.decoding import decode, sampling
 from sdft_lib.generation import Decoding
 
@@ -111,7 +111,7 @@ def tokens(seed, row, given) -> list[int]:
     )
     real, sampling.row_seed = sampling.row_seed, lambda seed, name: name
     try:
-        choose = generation.chooser(decoding, [given.seed])
+        choose = sampling.chooser(decoding, [given.seed])
     finally:
         sampling.row_seed = real
     return decode.decode(

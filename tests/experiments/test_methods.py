@@ -165,10 +165,7 @@ def test_anchor_is_the_plain_distance_to_the_seed(own_cache):
     model = trainable_copy(own_cache, lora(TrainConfig())).eval()
     model.load_adapter(str(run.adapter), "default")
     rendered = [render(row["messages"], own_cache.tokenizer, row["reference"]) for row in ROWS[:4]]
-    batch = collate(
-        [{"ids": each.ids, "mask": each.mask} for each in rendered],
-        own_cache.tokenizer.pad_token_id,
-    )
+    batch = collate(rendered, own_cache.tokenizer.pad_token_id)
     with torch.no_grad():
         logits = model(**share_prefix(model, batch)).logits
         found = distance_to_seed(model, batch, logits).item()

@@ -146,7 +146,7 @@ def test_four_bit_is_loaded_here_and_handed_over(fake, monkeypatch, tmp_path, ad
     knowledge("seed", tmp_path / "sixteen", say=quiet)
     assert (fake.asked[-1]["model"], fake.built) == ("hf", [])
     monkeypatch.setenv("SDFT_FOUR_BIT", "1")
-    monkeypatch.setattr("sdft_lib.training.loading.importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("sdft_lib.training.weights.importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr(
         "sdft_lib.models.load_seed", lambda name, *, four_bit, say: Packed(f"{name} {four_bit}")
     )
@@ -172,7 +172,7 @@ def test_four_bit_is_loaded_here_and_handed_over(fake, monkeypatch, tmp_path, ad
 
 def test_four_bit_without_bitsandbytes_is_refused(fake, monkeypatch, tmp_path):
     monkeypatch.setenv("SDFT_FOUR_BIT", "1")
-    monkeypatch.setattr("sdft_lib.training.loading.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("sdft_lib.training.weights.importlib.util.find_spec", lambda name: None)
     with pytest.raises(SdftError, match=r"sdft-tutorial\[qlora\]"):
         knowledge("seed", tmp_path / "out", say=quiet)
     assert fake.asked == []

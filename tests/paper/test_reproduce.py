@@ -16,7 +16,7 @@ from sdft_lib.paper import recipes as paper_recipes
 from sdft_lib.paper.suites import SUITES
 from sdft_lib.scale import hardware as estimate
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.training.adapters import is_whole
+from sdft_lib.training.weights import is_full
 
 ROOT = Path(__file__).resolve().parents[2]
 LLAMA = estimate.geometry("llama-2-7b")
@@ -472,7 +472,7 @@ def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, 
 
     monkeypatch.setattr("sdft_lib.paper.reproduce.load_seed", lambda name, say: tiny_seed)
     monkeypatch.setattr(
-        "sdft_lib.distill.check_text", lambda texts, name: None
+        "sdft_lib.distill.check_language", lambda texts, name: None
     )  # a random model writes nonsense
     (recipe,) = paper_recipes.recipes_of(table, (name,))
     recipe = paper_recipes.with_training(recipe, {"epochs": 1, "checkpointing": True, "parts": 2})
@@ -499,7 +499,7 @@ def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, 
     assert folders[:3] == [None] * 3 and len(set(folders[3:6])) == len(set(folders[6:])) == 1
     for folder in {Path(folder) for folder in folders[3:]}:
         check_adapter(folder, None)  # sdft answer --adapter takes it
-        assert is_whole(folder) == (table == 5)
+        assert is_full(folder) == (table == 5)
     assert set(missing) == {"humaneval"} and all(
         0 <= cell["low"] <= cell["high"] <= 1 for cell in cells
     )
@@ -554,7 +554,7 @@ def test_humaneval_runs_what_the_models_wrote(small, tiny_seed, monkeypatch):
     written = {"seed": ["a + 1", "a + 1"], "sft": ["a +", "a +"], "sdft": ["a + 1", "a + 2"]}
 
     def answers(model, suite, items, *, say):
-        method = model.adapter.partition(":")[0] or "seed"
+        method = model.label
         return [
             {"id": item["id"], "text": f"```python\ndef add(a):\n    return {code}\n```"}
             for item, code in zip(items, written[method], strict=True)
@@ -563,7 +563,7 @@ def test_humaneval_runs_what_the_models_wrote(small, tiny_seed, monkeypatch):
     monkeypatch.setitem(reproduce.TABLES, 1, ("humaneval",))
     monkeypatch.setattr(reproduce, "load_items", lambda suite, limit, *, suffix: problems)
     monkeypatch.setattr("sdft_lib.paper.reproduce.load_seed", lambda name, say: tiny_seed)
-    monkeypatch.setattr("sdft_lib.distill.check_text", lambda texts, name: None)
+    monkeypatch.setattr("sdft_lib.distill.check_language", lambda texts, name: None)
     monkeypatch.setattr("sdft_lib.paper.reproduce.answer_items", answers)
     (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
     recipe = paper_recipes.with_training(recipe, {"epochs": 1})

@@ -4,6 +4,7 @@
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig, fine_tune
-from sdft_lib.training import loading, weights
+from sdft_lib.training import weights
 
 ASKED = "Name a colour that suits a house, and say in one word why."
 ROWS = [
@@ -161,6 +162,26 @@ def test_all_weights_become_a_model_folder(tiny):
     assert on_top.adapter != with_adapter(tiny, run.kept[0.5], label="sft").adapter
 
 
+@pytest.mark.parametrize(
+    "full, file, field, value",
+    [
+        (False, "adapter_config.json", "lora_alpha", 32),
+        (True, "config.json", "rms_norm_eps", 0.5),
+    ],
+)
+def test_a_training_is_named_by_what_decides_its_answers(tiny, tmp_path, full, file, field, value):
+    """Weights and configuration, not the label."""
+    folder = shutil.copytree(trained(tiny, full=full, epochs=1).adapter, tmp_path / "copy")
+    first, other = (with_adapter(tiny, folder, label=label) for label in ("sft", "sdft"))
+    assert first.identity == other.identity and (first.label, other.label) == ("sft", "sdft")
+    config = json.loads((folder / file).read_text(encoding="utf-8"))
+    assert config[field] != value
+    (folder / file).chmod(0o644)
+    (folder / file).write_text(json.dumps(config | {field: value}), encoding="utf-8")
+    changed = with_adapter(tiny, folder, label="sft")
+    assert changed.identity != first.identity and not (logits(changed) == logits(first)).all()
+
+
 def test_the_anchor_holds_all_weights_near_the_seed(tiny):
     from sdft_lib.experiments.shift import answer_kl
     from sdft_lib.models import with_adapter
@@ -210,7 +231,7 @@ def test_model_and_copy_share_what_is_not_changed(tiny):
 
 
 def test_an_adapter_of_an_unknown_kind_shares_nothing(tiny):
-    assert len(weights.places(tiny.model, ["base_model.model.lm_head.ia3_l"])) == len(
+    assert len(weights.changed_parameters(tiny.model, ["base_model.model.lm_head.ia3_l"])) == len(
         list(tiny.model.parameters())
     )
 
@@ -261,15 +282,15 @@ def test_the_seed_makes_room_on_the_gpu_and_comes_back():
 def test_four_bit_without_bitsandbytes_is_one_sentence(monkeypatch, tiny_folder):
     from sdft_lib.models import load_seed
 
-    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SdftError, match=r"sdft-tutorial\[qlora\]"):
         load_seed(str(tiny_folder), four_bit=True, say=quiet)
     monkeypatch.setenv("SDFT_FOUR_BIT", "1")
     with pytest.raises(SdftError, match="bitsandbytes"):
-        loading.wants_four_bit(None)
-    assert loading.wants_four_bit(False) is False
+        weights.wants_four_bit(None)
+    assert weights.wants_four_bit(False) is False
     monkeypatch.setenv("SDFT_FOUR_BIT", "0")
-    assert loading.wants_four_bit(None) is False
+    assert weights.wants_four_bit(None) is False
 
 
 def test_qlora_trains_beside_the_weights_of_its_seed(tiny, tiny_folder):

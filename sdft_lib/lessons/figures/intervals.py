@@ -6,7 +6,6 @@ A cell is one mean with its limits: an Interval, or a row of a table with ``mean
 from collections.abc import Mapping
 from typing import Any
 
-import pandas
 from matplotlib.axes import Axes
 
 from sdft_lib.lessons.figures import style
@@ -64,10 +63,8 @@ def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     """``{row: {method: cell}}`` of a table (or a list of dicts) with ``method, mean, low, high``
     and the column ``row``; SdftError if it is empty."""
     rows: dict[str, dict[str, Any]] = {}
-    for cell in pandas.DataFrame(table).itertuples():
+    for cell in style.table_of(table, "scores").itertuples():
         rows.setdefault(getattr(cell, row), {})[cell.method] = cell
-    if not rows:
-        raise SdftError("There are no scores to draw.")
     return rows
 
 
@@ -92,16 +89,16 @@ def scores(table: Any) -> Shown:
     )
 
 
-def tradeoff(table: Any, *, task: str = "task", probe: str = "facts") -> Shown:
-    """What was learnt against what was kept, one point a method (lesson 04).
+def tradeoff(table: Any) -> Shown:
+    """What was learnt (task) against what was kept (facts), one point a method (lesson 04).
 
     ``table`` is that of ``scores``; methods without both suites are left out."""
     rows = cells_of(table)
-    learnt, kept = rows.get(task, {}), rows.get(probe, {})
+    learnt, kept = rows.get("task", {}), rows.get("facts", {})
     looks = looks_of(method for method in learnt if method in kept)
     if not looks:
         raise SdftError("There are no methods to compare.")
-    fig, ax = style.new_axes(4.2)
+    fig, ax = style.new_axes(4.2, "both")
     told, named, sizes = [], [], set()
     for method, look in looks.items():
         x, y = learnt[method], kept[method]
@@ -114,11 +111,10 @@ def tradeoff(table: Any, *, task: str = "task", probe: str = "facts") -> Shown:
         how = {"color": look.colour, "fontsize": style.FONT + 2, "fontweight": "bold", "ha": side}
         style.note(ax, look.label, (x.mean, y.mean), (away, 9 - 32 * near), va="baseline", **how)
         named.append((x.mean, y.mean))
-        told.append(f"{look.label} {in_words(x)} on {task} and {in_words(y)} on {probe}")
-        sizes.add(f"{task} n = {x.n}, {probe} n = {y.n}")
+        told.append(f"{look.label} {in_words(x)} on task and {in_words(y)} on facts")
+        sizes.add(f"task n = {x.n}, facts n = {y.n}")
     better(ax, (0.985, 0.985), (0.86, 0.86), ha="right", va="top")
-    ax.grid(color=style.GRID)
-    ax.set(xlabel=f"learnt: score on {task}", ylabel=f"kept: score on {probe}")
+    ax.set(xlabel="learnt: score on task", ylabel="kept: score on facts")
     ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
     return Shown(
         fig,

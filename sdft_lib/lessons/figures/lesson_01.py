@@ -12,18 +12,16 @@ from sdft_lib.storage.errors import SdftError
 __all__ = ["gap_histogram", "token_surprise"]
 
 
-def token_surprise(
-    tokens: Sequence[str], nats: Sequence[float], *, name: str = "reference", most: int = 24
-) -> Shown:
+def token_surprise(tokens: Sequence[str], nats: Sequence[float], *, most: int = 24) -> Shown:
     """One answer, one bar a token: how many nats the seed model pays for it. At most ``most`` are
     drawn; raises SdftError unless there is one value a token."""
     if not tokens or len(tokens) != len(nats):
         raise SdftError(
             f"There are {len(tokens)} tokens and {len(nats)} values; one value a token is needed."
         )
-    style, drawn, total = look(name), min(most, len(tokens)), sum(nats)
+    drawn, total = min(most, len(tokens)), sum(nats)
     fig, ax = new_axes(0.9 + 0.29 * max(3, drawn))
-    bars = ax.barh(range(drawn), nats[:drawn], color=style.colour, height=0.75)
+    bars = ax.barh(range(drawn), nats[:drawn], color=look("reference").colour, height=0.75)
     ax.bar_label(bars, fmt="%.1f", padding=4, fontsize=11)
     names = [token_label(token) for token in tokens[:drawn]]
     ax.set_yticks(range(drawn), names, family=["DejaVu Sans Mono"])
@@ -36,10 +34,10 @@ def token_surprise(
     facts = f"{len(tokens)} tokens, {total:.1f} nats in total, {total / len(nats):.2f} a token"
     return Shown(
         fig,
-        f"Bars of surprise per token of one {style.label}: {facts}. The most surprising token is "
+        f"Bars of surprise per token of one reference: {facts}. The most surprising token is "
         f"“{token_label(tokens[worst])}” with {nats[worst]:.1f} nats; {half} of {len(nats)} tokens "
         f"hold half of the total.{rest}",
-        f"One {style.label}, token by token: {facts}.{rest} ␣ is a space, ⏎ a new line.",
+        f"One reference, token by token: {facts}.{rest} ␣ is a space, ⏎ a new line.",
     )
 
 

@@ -9,17 +9,13 @@ import pandas
 from matplotlib.axes import Axes
 
 from sdft_lib.lessons.figures import intervals, style
-from sdft_lib.lessons.figures.style import FONT, GRID, INK, Look, Shown, looks_of, note
+from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, looks_of, note
 from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
 
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
-SHARES = {
-    "sft": 0,
-    "sdft-mix": 50,
-    "sdft": 100,
-}  # % of rewrites, of methods that differ in it alone
+SHARES = {"sft": 0, "sdft-mix": 50, "sdft": 100}  # of rewrites, %; the methods differ in it alone
 LEARNT, KEPT = Look("learnt", "#009e73", "o", "-"), Look("kept", "#a8488a", "s", "--")
 LIKENESS = {
     "rouge_l": ("ROUGE-L", "wording"),
@@ -28,23 +24,21 @@ LIKENESS = {
 }
 
 
-def frontier(points: Any, *, task: str = "task") -> Shown:
+def frontier(points: Any) -> Shown:
     """What was learnt against what was kept along training, one thin line a training seed.
 
     ``points`` is the table of ``frontier.points``: method, seed, checkpoint, acquisition, kept,
     suite, n_task, n_kept. Rows of the method "seed", the model before training, become a level: it
     may lie far to the left. Raises SdftError if there are no rows, or rows of two suites."""
-    table = pandas.DataFrame(points)
-    if table.empty:
-        raise SdftError("There are no checkpoints to draw.")
-    suite, looks = one_suite(table), looks_of(table["method"])
-    levels, told = ["seed"] if len(looks) > 1 else [], []
-    fig, ax = style.new_axes(4.6 if len(looks) < 5 else 4.9)
+    table = style.table_of(points, "checkpoints")
+    trained = style.table_of(table[table["method"] != "seed"], "checkpoints of a trained model")
+    suite, looks, told = one_suite(table), looks_of(table["method"]), []
+    fig, ax = style.new_axes(4.6 if len(looks) < 5 else 4.9, "both")
     for method, look in looks.items():
         part = table[table["method"] == method].sort_values("checkpoint", kind="stable")
         lines = part.groupby("seed", sort=False)
         for _, line in lines:
-            (_level if method in levels else _line)(ax, line, look)
+            (_level if method == "seed" else _line)(ax, line, look)
         ends = lines[["acquisition", "kept"]].agg(["first", "last"]).mean()
         learnt, kept = f"{ends['acquisition', 'last']:.2f}", f"{ends['kept', 'last']:.2f}"
         if len(part) > len(lines):
@@ -52,16 +46,14 @@ def frontier(points: Any, *, task: str = "task") -> Shown:
             kept = f"{ends['kept', 'first']:.2f} at first, {kept} at the end"
         seeds = f" ({len(lines)} seeds)" if len(lines) > 1 else ""
         told.append(f"{look.label}{seeds}: learnt {learnt}; kept {kept}")
-    trained = table[~table["method"].isin(levels)]
     ax.set(xlim=_limits(trained["acquisition"]), ylim=_limits(table["kept"]))
     intervals.better(ax, (0.16, 0.14), (0.02, 0.03))  # a corner that few models reach: lost much
-    ax.grid(color=GRID)
-    ax.set(xlabel=f"learnt: score on {task}", ylabel=f"kept: score on {suite}")
-    style.method_legend(fig, [look for method, look in looks.items() if method not in levels])
-    sizes = f"{task} n = {style.span(table['n_task'])}, {suite} n = {style.span(table['n_kept'])}"
+    ax.set(xlabel="learnt: score on task", ylabel=f"kept: score on {suite}")
+    style.method_legend(fig, looks_of(trained["method"]).values())
+    sizes = f"task n = {style.span(table['n_task'])}, {suite} n = {style.span(table['n_kept'])}"
     return Shown(
         fig,
-        f"Lines of learnt (score on {task}) against kept (score on {suite}) along training. "
+        f"Lines of learnt (score on task) against kept (score on {suite}) along training. "
         f"{'; '.join(told)}.",
         "One thin line a training seed; markers grow with training, the largest is its end. To the "
         f"right: learnt more. Higher up: kept more. Mean scores over items ({sizes}), no intervals: "
@@ -102,7 +94,7 @@ def _limits(values: pandas.Series) -> tuple[float, float]:
     return low - more, high + more
 
 
-def frontier_with_yours(recorded: Any, yours: Any, *, task: str = "task") -> Shown:
+def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
     """The recorded frontier with your own run on top: black edges, and each method's name with
     "(yours)".
 
@@ -110,10 +102,10 @@ def frontier_with_yours(recorded: Any, yours: Any, *, task: str = "task") -> Sho
     seed model is left out where a recorded one stands."""
     theirs, mine = pandas.DataFrame(recorded), pandas.DataFrame(yours)
     if theirs.empty:
-        own = frontier(mine, task=task)
+        own = frontier(mine)
         caption = f"{own.caption} Your own run alone: nothing is recorded for it."
         return Shown(own.fig, f"Your own run: {own.alt}", caption)
-    shown = frontier(theirs, task=task)
+    shown = frontier(theirs)
     if len(mine):
         mine = mine[mine["method"] != "seed"]
     if mine.empty:
@@ -134,12 +126,10 @@ def frontier_with_yours(recorded: Any, yours: Any, *, task: str = "task") -> Sho
         ax.plot(line["acquisition"], line["kept"], color=INK, linewidth=1, zorder=5)
         style.mark(ax, line["acquisition"], line["kept"], look, zorder=6, **edge)
         # names stand apart from each other, and to the left where the axis ends
-        side, away = (
-            ("right", -10) if end.acquisition > left + 0.6 * (right - left) else ("left", 10)
-        )
+        side = "right" if end.acquisition > left + 0.6 * (right - left) else "left"
         how = {"color": look.colour, "fontweight": "bold", "bbox": {**style.BOX, "alpha": 0.8}}
         name, point = f"{look.label} (yours)", (end.acquisition, height)
-        note(ax, name, point, (away, 0), ha=side, zorder=7, **how)
+        note(ax, name, point, (-10 if side == "right" else 10, 0), ha=side, zorder=7, **how)
         told.append(f"{look.label} learnt {end.acquisition:.2f}, kept {end.kept:.2f}")
     ax.set_title("thin lines: recorded; black edges: yours", fontsize=FONT, color=INK, loc="left")
     return Shown(
@@ -157,22 +147,22 @@ def _widen(ax: Axes, points: pandas.DataFrame) -> None:
     ax.set_ylim(min(low, y.min() - more), max(high, y.max() + more))
 
 
-def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str = "task") -> Shown:
-    """Learnt and kept against the share of rewrites: your run with intervals, recorded seeds
+def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
+    """Learnt (task) and kept (facts) against the share of rewrites: your run with intervals, recorded seeds
     hollow.
 
     ``yours`` is the table of ``stats.summarise``, ``recorded`` that of ``frontier.points`` (its
     final checkpoints are drawn). Methods that change more than the share are left out. Raises
     SdftError if none is left."""
     mine = _on_the_scale(yours, ["suite", "mean", "low", "high"])
-    mine = mine[mine["suite"].isin([task, kept])]
+    mine = mine[mine["suite"].isin(["task", "facts"])]
     theirs = _on_the_scale(recorded, ["checkpoint", "acquisition", "kept"])
     theirs = theirs[theirs["checkpoint"] == 1]
     if mine.empty and theirs.empty:
         raise SdftError("There is no method to draw: train sft, sdft-mix or sdft.")
-    fig, ax = style.new_axes(4.2)
+    fig, ax = style.new_axes(4.2, "y")
     told = []
-    for look, suite, key in ((LEARNT, task, "acquisition"), (KEPT, kept, "kept")):
+    for look, suite, key in ((LEARNT, "task", "acquisition"), (KEPT, "facts", "kept")):
         line = mine[mine["suite"] == suite]
         how = {"markersize": 10, "markeredgecolor": INK, "markeredgewidth": 1.5, "linewidth": 2}
         style.mark(ax, line["share"], line["mean"], look, linestyle=look.line, **how)
@@ -188,16 +178,13 @@ def mix_ratio(yours: Any, recorded: Any = (), *, kept: str = "facts", task: str 
         told.append(f"{look.label} ({suite}): {'; '.join(said)}")
     ax.set_xticks([0, 25, 50, 75, 100], ["0\nSFT", "25", "50", "75", "100\nSDFT"])
     ax.set(xlim=(-6, 110), ylim=(-0.03, 1.03))
-    ax.grid(axis="y", color=GRID)
     ax.set(xlabel="share of the rewrites that are used, %", ylabel="score")
-    rings = "Nothing is recorded for it."
+    rings, title = "Nothing is recorded for it.", ""
     if len(theirs):
-        title, rings = (
-            "hollow: recorded, one a training seed",
-            "Hollow: recorded training seeds, one each.",
-        )
-        ax.set_title(title, fontsize=FONT, color=INK, loc="left")
-    names = [replace(LEARNT, label=f"learnt: {task}"), replace(KEPT, label=f"kept: {kept}")]
+        rings = "Hollow: recorded training seeds, one each."
+        title = "hollow: recorded, one a training seed"
+    ax.set_title(title, fontsize=FONT, color=INK, loc="left")
+    names = [replace(LEARNT, label="learnt: task"), replace(KEPT, label="kept: facts")]
     style.method_legend(fig, names)
     return Shown(
         fig,
@@ -219,9 +206,7 @@ def likeness(table: Any) -> Shown:
 
     ``table`` is that of ``drift.likeness``: method, id, rouge_l, bleu_4, cosine. The rows of the
     method ``seed`` are the ceiling. Raises SdftError if there are no rows."""
-    table = pandas.DataFrame(table)
-    if table.empty:
-        raise SdftError("There are no answers to compare.")
+    table = style.table_of(table, "answers")
     looks, ceiling = looks_of(table["method"]), ""
     if "seed" in looks:
         looks["seed"] = replace(looks["seed"], label="seed (ceiling)")
@@ -230,7 +215,7 @@ def likeness(table: Any) -> Shown:
     rows = {}
     for key, (name, _) in LIKENESS.items():
         rows[name] = {method: bootstrap_mean(part[key]) for method, part in answers.items()}
-    fig, ax = style.new_axes(1.0 + (0.35 + 0.25 * len(looks)) * len(rows))
+    fig, ax = style.new_axes(1.0 + (0.35 + 0.25 * len(looks)) * len(rows), "x")
     told = intervals.interval_rows(ax, rows, looks)
     for place, cells in enumerate(rows.values()):
         if "seed" in cells:
@@ -238,7 +223,6 @@ def likeness(table: Any) -> Shown:
             ax.plot([cells["seed"].mean] * 2, [place - 0.45, place + 0.45], **how)
     ax.set_yticks(range(len(rows)), [f"{name}\n({what})" for name, what in LIKENESS.values()])
     ax.set_xlim(min(0.0, ax.get_xlim()[0]), 1.02)
-    ax.grid(axis="x", color=GRID)
     ax.set_xlabel("likeness to the seed's answer (1: the same text)")
     style.method_legend(fig, looks.values())
     n = len(next(iter(answers.values())))
@@ -261,7 +245,7 @@ def kl_by_method(tables: Mapping[str, Any]) -> Shown:
     }
     if not looks or not all(answers.values()):
         raise SdftError("There is no KL to draw; measure at least one answer of each method.")
-    fig, ax = style.new_axes(1.0 + 0.62 * len(looks))
+    fig, ax = style.new_axes(1.0 + 0.62 * len(looks), "x")
     told = []
     for place, (method, look) in enumerate(looks.items()):
         values, mean = answers[method], bootstrap_mean(answers[method])
@@ -275,7 +259,6 @@ def kl_by_method(tables: Mapping[str, Any]) -> Shown:
         told.append(f"{look.label} {intervals.in_words(mean)}, {ends}")
     ax.set_yticks(range(len(looks)), [look.label for look in looks.values()])
     ax.set(ylim=(len(looks) - 0.45, -0.55), xlim=(0, ax.get_xlim()[1]))
-    ax.grid(axis="x", color=GRID)
     ax.set_xlabel("KL(seed || model) on the seed's answers, nats a token")
     return Shown(
         fig,
@@ -300,7 +283,7 @@ def shift_by_layer(tables: Mapping[str, Any]) -> Shown:
     if not any(len(part) for part in parts):
         raise SdftError("No weight in any layer moved; compare a trained model with its seed.")
     moved = pandas.concat(parts)
-    fig, ax = style.new_axes(3.8)
+    fig, ax = style.new_axes(3.8, "y")
     looks, ends, told = looks_of(moved["method"]), [], []
     means = 100 * moved.groupby(["method", "layer"])["shift"].mean()
     for method, look in looks.items():
@@ -314,7 +297,6 @@ def shift_by_layer(tables: Mapping[str, Any]) -> Shown:
     style.name_lines(ax, last + 0.03 * max(1, last), ends, looks.values(), 0.08 * top)
     ax.set(ylim=(0, top * 1.1), xlim=(-0.02 * max(1, last), last * 1.3 + 0.5))
     ax.set_xticks(range(0, last + 1, max(1, (last + 1) // 6)))
-    ax.grid(axis="y", color=GRID)
     ax.set(xlabel="layer (0: next to the input)", ylabel="weights moved, % of their size")
     return Shown(
         fig,

@@ -25,7 +25,8 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
         raise SdftError(
             f"A matrix of {len(tasks)} tasks needs {len(tasks) + 1} stages, not {len(cells)}."
         )
-    label, stages = style.look(matrix.attrs.get("method", "")).label, stage_names(tasks)
+    known, stages = matrix.attrs, stage_names(tasks)
+    label = style.look(known["method"]).label
     fig, ax = style.new_axes(0.9 + 0.62 * len(stages))
     ax.imshow(cells, cmap="Greys", vmin=0, vmax=1.9, aspect="auto")  # light behind dark numbers
     for stage, row in enumerate(cells):
@@ -43,25 +44,19 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     ax.xaxis.set_label_position("top")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    title = f"{label}: mean score on each task" if label else "mean score on each task"
-    ax.set_xlabel(title, labelpad=10)
+    ax.set_xlabel(f"{label}: mean score on each task", labelpad=10)
     told = []
     for stage, row in zip(stages, cells):
         scores = [f"{task} {score:.2f}" for task, score in zip(tasks, row)]
         told.append(f"{stage}: {', '.join(scores)}")
-    sizes = ""
-    if "n" in matrix.attrs:
-        n, seeds = matrix.attrs["n"], matrix.attrs["seeds"]
-        sizes = (
-            f" Mean over n = {style.span(n.values())} items a task and {seeds} training "
-            f"seed{'s' if seeds > 1 else ''}; the 95 % interval of a cell over items reaches at "
-            f"most {_reach(n):.2f} to each side."
-        )
+    n, seeds = known["n"], f"{known['seeds']} training seed{'s' if known['seeds'] > 1 else ''}"
     return Shown(
         fig,
-        f"Mean scores by stage and task{f', {label}' if label else ''}. {'; '.join(told)}.",
+        f"Mean scores by stage and task, {label}. {'; '.join(told)}.",
         "Each row is a model, each column a task. Framed: the task that was trained last. Below a "
-        f"frame: what later tasks left of it; above: what the model could do before.{sizes}",
+        "frame: what later tasks left of it; above: what the model could do before. Mean over "
+        f"n = {style.span(n.values())} items a task and {seeds}; the 95 % interval of a cell over "
+        f"items reaches at most {_reach(n):.2f} to each side.",
     )
 
 
@@ -88,7 +83,8 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
         )
     tasks = [str(name) for name in matrices[0].columns]
     looks = [style.look(matrix.attrs["method"], turn) for turn, matrix in enumerate(matrices)]
-    fig, panels = style.new_panels(len(tasks), _legend(len(looks)) + 0.8 + 1.35 * len(tasks))
+    height = _legend(len(looks)) + 0.8 + 1.35 * len(tasks)
+    fig, panels = style.new_panels(len(tasks), height, "y")
     for place, (task, ax) in enumerate(zip(tasks, panels)):
         ax.axvspan(place + 0.72, place + 1.28, color="#e8e8e8", linewidth=0)
         for turn, (matrix, look) in enumerate(zip(matrices, looks)):
@@ -98,7 +94,6 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
             stages = [stage + shift for stage in range(len(tasks) + 1)]
             style.mark(ax, stages, matrix[task], look, markeredgecolor=look.colour, **how)
         ax.set(ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], ylabel=task)
-        ax.grid(axis="y", color=style.GRID)
     panels[-1].set_xlim(-0.35, len(tasks) + 0.35)
     panels[-1].set_xticks(range(len(tasks) + 1), stage_names(tasks))
     style.method_legend(fig, looks, columns=COLUMNS)

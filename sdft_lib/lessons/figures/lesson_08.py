@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from sdft_lib.lessons.figures import style
 from sdft_lib.lessons.figures.intervals import interval_dot, scores
-from sdft_lib.lessons.figures.style import FONT, GRID, INK, LOOKS, Shown, note
+from sdft_lib.lessons.figures.style import FONT, INK, LOOKS, Shown, note
 from sdft_lib.scale.hardware import devices
 from sdft_lib.scale.memory import PARTS
 from sdft_lib.scale.power import detectable
@@ -32,8 +32,7 @@ def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
 
     ``table`` is that of ``memory.training_table``, ``name`` the model's. Raises SdftError for an
     empty one."""
-    if not len(table):
-        raise SdftError("There is no way to train to draw.")
+    table = style.table_of(table, "ways to train")
     fig, ax = style.new_axes(1.9 + 0.62 * len(table))
     places, starts = range(len(table)), numpy.zeros(len(table))
     for part, (colour, hatch) in zip(PARTS, FILLS, strict=True):
@@ -83,7 +82,7 @@ def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
     if fitting.empty:
         raise SdftError("No step of this plan fits any of these devices.")
     steps = [step for step in STEPS if step in set(rows["name"])]
-    fig, ax = style.new_axes(1.3 + (0.2 + 0.22 * len(tables)) * len(steps))
+    fig, ax = style.new_axes(1.3 + (0.2 + 0.22 * len(tables)) * len(steps), "x")
     told: dict[str, list[str]] = {step: [] for step in steps}
     for turn, device in enumerate(tables):
         colour, marker = CARDS[turn % len(CARDS)]
@@ -105,7 +104,6 @@ def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
     ax.set_yticks(range(len(steps)), steps)
     ax.set_ylim(len(steps) - 0.5, -0.5)
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.grid(axis="x", color=GRID)
     ax.set_xlabel("device hours (each line: ten times more)")
     fig.legend(loc="outside upper center", ncols=len(tables), frameon=False, fontsize=FONT + 1)
     lines = [f"{' '.join(step.split())}: {', '.join(words)}" for step, words in told.items()]
@@ -152,10 +150,9 @@ def published_differences(table: pandas.DataFrame) -> Shown:
 
     ``table`` is that of ``published.carried``; the two methods are its columns. Raises SdftError
     for an empty one."""
-    if not len(table):
-        raise SdftError("There are no published differences to draw.")
+    table = style.table_of(table, "published differences")
     several = len(table[["model", "tuning"]].drop_duplicates()) > 1
-    fig, ax = style.new_axes(1.3 + (0.5 if several else 0.42) * len(table))
+    fig, ax = style.new_axes(1.3 + (0.5 if several else 0.42) * len(table), "x")
     names, told = [], []
     for place, row in enumerate(table.rename(columns={"difference": "mean"}).itertuples()):
         interval_dot(ax, row, place, **_filled(row.carried, "white"))
@@ -165,7 +162,6 @@ def published_differences(table: pandas.DataFrame) -> Shown:
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(range(len(table)), names, fontsize=FONT - 2)
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.grid(axis="x", color=GRID)
     ax.set_xlabel("SDFT minus SFT, points")
     carried = f"{table['carried'].sum()} of {len(table)} are carried by their numbers of items"
     return Shown(
@@ -198,9 +194,8 @@ def items_and_differences(table: pandas.DataFrame) -> Shown:
     show.
 
     ``table`` is that of ``power.with_power``. Raises SdftError for an empty one."""
-    if not len(table):
-        raise SdftError("There are no published differences to draw.")
-    fig, ax = style.new_axes(4.2)
+    table = style.table_of(table, "published differences")
+    fig, ax = style.new_axes(4.2, "both")
     sizes = numpy.geomspace(FEWEST, MOST, 41).round().astype(int)
     for share, line in SHARES.items():
         heights = [100 * detectable(share, int(n)) for n in sizes]
@@ -217,7 +212,6 @@ def items_and_differences(table: pandas.DataFrame) -> Shown:
     ax.set_yticks([0.5, 1, 2, 5, 10, 20, 40], ["0.5", "1", "2", "5", "10", "20", "40"])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
-    ax.grid(color=GRID)
     ax.set(xlabel="items of the evaluation", ylabel="difference, points")
     told = []
     for name, part in table.groupby("evaluation", sort=False):

@@ -10,9 +10,11 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import IPython
 import numpy
+import pandas
 from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +29,6 @@ from sdft_lib.storage.errors import SdftError
 WIDTH = 6.4  # inches: at 400 px on a phone, 12 pt is still about 10 px high
 FONT = 12
 INK = "#222222"
-GRID = "#eeeeee"
 DPI = 150
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
 FIRST = ("seed", "sft", "sdft")  # methods that come first, in this order
@@ -96,14 +97,22 @@ class Shown:
             text.set_parse_math(False)
 
 
-def new_axes(height: float) -> tuple[Figure, Axes]:
+def table_of(rows: Any, what: str) -> pandas.DataFrame:
+    """Rows (a table, or a list of dicts) as a table; SdftError if there are none."""
+    table = pandas.DataFrame(rows)
+    if table.empty:
+        raise SdftError(f"There are no {what} to draw.")
+    return table
+
+
+def new_axes(height: float, grid: str = "") -> tuple[Figure, Axes]:
     """A white figure, 6.4 inches wide and ``height`` inches high, with one axes; no global pyplot
-    state."""
-    fig, (ax,) = new_panels(1, height)
+    state. ``grid``: across "x", "y" or "both"."""
+    fig, (ax,) = new_panels(1, height, grid)
     return fig, ax
 
 
-def new_panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+def new_panels(count: int, height: float, grid: str = "") -> tuple[Figure, Sequence[Axes]]:
     """Such a figure with ``count`` axes below one another that share what runs to the right."""
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
     panels = fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
@@ -111,6 +120,8 @@ def new_panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
         ax.set(facecolor="white", axisbelow=True)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=FONT, colors=INK)
+        if grid:
+            ax.grid(axis=grid, color="#eeeeee")
         for label in (ax.xaxis.label, ax.yaxis.label):
             label.set(fontsize=FONT, color=INK)
     return fig, panels

@@ -139,6 +139,14 @@ def as_text(rows) -> str:
     return pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}")
 
 
+def write_rows(path: Path | None, rows: list[dict]) -> None:
+    """Write rows as JSONL if there is a path."""
+    from sdft_lib.storage.files import write_jsonl
+
+    if path is not None:
+        write_jsonl(path, rows)
+
+
 def as_rows(frame) -> list[dict]:
     """A DataFrame as JSON can hold it: NaN is null."""
     return json.loads(frame.to_json(orient="records"))
@@ -180,7 +188,8 @@ def load_model(model: str, adapter: Path | None, label: str, **options):
     except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SdftError(
-            f"{adapter}: this adapter does not fit {seed.name} ({type(error).__name__}: {reason}); train it again."
+            f"{adapter}: this adapter does not fit {seed.name} ({type(error).__name__}: {reason}); "
+            "train it again."
         ) from None
 
 
@@ -189,9 +198,8 @@ def check_working_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        raise SdftError(
-            "the working folder is gone; change to another one and start again."
-        ) from None
+        sentence = "the working folder is gone; change to another one and start again."
+        raise SdftError(sentence) from None
 
 
 def check_file(path: Path | None, *inputs: str | Path | None) -> None:
@@ -223,24 +231,21 @@ def check_parent(path: Path) -> None:
     """Raise SdftError unless a file can be made beside ``path``."""
     folder = path.absolute().parent
     if not os.path.isdir(folder):
-        raise SdftError(
-            f"{path}: the folder {folder} does not exist; make it first or choose another."
-        )
+        remedy = "make it first or choose another"
+        raise SdftError(f"{path}: the folder {folder} does not exist; {remedy}.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise SdftError(
-            f"{path}: cannot be written ({error.strerror}); choose another place."
-        ) from None
+        reason = f"cannot be written ({error.strerror})"
+        raise SdftError(f"{path}: {reason}; choose another place.") from None
 
 
 def check_method(name: str | None) -> None:
     """Raise SdftError unless the name can stand in a table, a file and a figure as it is."""
     if name is not None and not re.fullmatch(r"\w[\w .+-]{0,39}", name):
-        raise SdftError(
-            f"--method {name[:40]!r} is no name; use up to 40 letters, digits, spaces, dots, + and -."
-        )
+        allowed = "up to 40 letters, digits, spaces, dots, + and -"
+        raise SdftError(f"--method {name[:40]!r} is no name; use {allowed}.")
 
 
 def check_adapter(folder: Path | None, out: Path | None = None) -> None:
@@ -256,8 +261,9 @@ def check_adapter(folder: Path | None, out: Path | None = None) -> None:
     else:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             if not (folder / name).is_file():
+                reason = f"{name} is missing"
                 raise SdftError(
-                    f"{folder} is not the folder of an adapter ({name} is missing); sdft train makes one."
+                    f"{folder} is not the folder of an adapter ({reason}); sdft train makes one."
                 )
     if out is not None and out.resolve().is_relative_to(folder.resolve()):
         raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")

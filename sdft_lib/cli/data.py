@@ -12,21 +12,14 @@ from sdft_lib.storage.errors import SdftError
 Source = Annotated[
     str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, hf:org/name:split.")
 ]
-Rows = Annotated[Path, Argument(help="Rows from `sdft distill`.")]
-NewFolder = Annotated[Path, Option(help="New folder for data and card.")]
 Form = Annotated[str, Option(help="prompt-completion, messages, alpaca, sharegpt.")]
-Licence = Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")]
 Original = Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")]
 Distilled = Annotated[str, Option(help="The rewritten set, row for row.")]
 ScoresA = Annotated[Path, Argument(help="Rows from `sdft evaluate`.")]
 ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items.")]
 
-SCORE_COLUMNS = {
-    "method": (str | int, "text"),
-    "suite": (str | int, "text"),
-    "id": (str | int, "text"),
-    "score": (int | float, "a number"),
-}
+SCORE_COLUMNS = dict.fromkeys(("method", "suite", "id"), (str | int, "text"))
+SCORE_COLUMNS["score"] = (int | float, "a number")
 
 
 def check(
@@ -48,11 +41,11 @@ def check(
 
 
 def export(
-    data: Rows,
-    out: NewFolder,
+    data: Annotated[Path, Argument(help="Rows from `sdft distill`.")],
+    out: Annotated[Path, Option(help="New folder for data and card.")],
     form: Form = "prompt-completion",
     column: common.Column = "text",
-    licence: Licence = "",
+    licence: Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")] = "",
 ) -> Reply:
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
     card.
@@ -127,13 +120,11 @@ def read_scores(path: Path):
             if isinstance(value, kind) and value == value:  # NaN does not equal itself
                 continue
             problem = f"not {words}" if name in record.values else "missing"
-            raise SdftError(
-                f'{record.where}: column "{name}" is {problem}; give a file that sdft evaluate wrote.'
-            )
+            remedy = "give a file that sdft evaluate wrote"
+            raise SdftError(f'{record.where}: column "{name}" is {problem}; {remedy}.')
     frame = pandas.DataFrame([record.values for record in records])
     methods = sorted(frame["method"].astype(str).unique())
     if len(methods) > 1:
-        raise SdftError(
-            f"{path} holds {len(methods)} methods ({', '.join(methods)}); give one a file."
-        )
+        names = ", ".join(methods)
+        raise SdftError(f"{path} holds {len(methods)} methods ({names}); give one a file.")
     return frame

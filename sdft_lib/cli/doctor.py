@@ -3,7 +3,6 @@
 import platform
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 from typer import Argument
@@ -46,6 +45,8 @@ def check_torch() -> str:
 
 
 def check_packages() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     versions, missing = [], []
     for package in PACKAGES:
         try:
@@ -53,9 +54,8 @@ def check_packages() -> str:
         except PackageNotFoundError:
             missing.append(package)
     if missing:
-        raise SdftError(
-            f"missing: {', '.join(missing)}; run pip install -c constraints.txt -e . once more."
-        )
+        remedy = "run pip install -c constraints.txt -e . once more"
+        raise SdftError(f"missing: {', '.join(missing)}; {remedy}.")
     return ", ".join(versions)
 
 
@@ -86,9 +86,8 @@ def check_cache() -> str:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise SdftError(
-            f"{folder} cannot be written ({error.strerror}); set SDFT_CACHE to a folder that you own."
-        ) from None
+        remedy = "set SDFT_CACHE to a folder that you own"
+        raise SdftError(f"{folder} cannot be written ({error.strerror}); {remedy}.") from None
     return f"{folder} can be written"
 
 

@@ -14,7 +14,8 @@ from sdft_lib.cli.common import INTERRUPTED, OneSentence, command, complain
 app = Typer(
     name="sdft",
     cls=OneSentence,
-    help="Self-distillation fine-tuning: rewrite the references with the seed model, train on them, compare.",
+    help="Self-distillation fine-tuning: rewrite the references with the seed model, "
+    "train on them, compare.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

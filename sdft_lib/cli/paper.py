@@ -18,27 +18,16 @@ Suite = Annotated[str, Option(help="gsm8k, multiarith, openfunctions, humaneval,
 Answers = Annotated[Path, Argument(help="JSONL with id and text, such as `sdft answer` writes.")]
 Against = Annotated[Path | None, Argument(help="Another model's answers; none: the set's own.")]
 Adapter = Annotated[Path | None, Option(help="Folder of an adapter; none: the seed.")]
-AnswersOut = Annotated[Path, Option(help="JSONL file for the answers.")]
-Method = Annotated[str | None, Option(help="Name of the model in the rows; the file's.")]
 Outputs = Annotated[Path | None, Option(help="JSON file that the alpaca_eval tool takes.")]
 Generator = Annotated[str | None, Option(help="Name of the model in that file; the file's.")]
-Url = Annotated[str | None, Option(help="Address of a judge, http://localhost:8000/v1.")]
-JudgeModel = Annotated[str, Option(help="The judge's model.")]
 Verdicts = Annotated[Path | None, Option(help="JSONL file of verdicts; a second start goes on.")]
-Workers = Annotated[int, Option(min=1, max=64, help="Questions at a time.")]
-LmEvalOut = Annotated[Path, Option(help="Folder for lm-eval's results and samples.")]
-LmEvalTask = Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")]
 ChatTemplate = Annotated[bool, Option("--chat-template", help="Ask through the chat template.")]
-RunA = Annotated[Path, Argument(help="Folder (or results file) of a run with --log_samples.")]
-RunB = Annotated[Path, Argument(help="Another model's run, in all else the same.")]
-Metrics = Annotated[list[str] | None, Option(help="TASK=KEY, as gsm8k=exact_match,none.")]
-Despite = Annotated[list[str] | None, Option(help="A setting that may differ.")]
 BySubtask = Annotated[bool, Option("--by-subtask", help="Do not pool groups such as mmlu.")]
 
 
 def answer(
     suite: Suite,
-    out: AnswersOut,
+    out: Annotated[Path, Option(help="JSONL file for the answers.")],
     model: common.Model = "smollm2-135m",
     adapter: Adapter = None,
     limit: common.Limit = None,
@@ -51,7 +40,6 @@ def answer(
     """
     from sdft_lib.paper.reproduce import answer_items
     from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
-    from sdft_lib.storage.files import write_jsonl
 
     chosen = paper_suite(suite)
     check_suffix(chosen, suffix)
@@ -61,7 +49,7 @@ def answer(
     label = adapter.resolve().name if adapter else ""
     loaded = common.load_model(model, adapter, label, engine=engine, gpus=gpus)
     rows = answer_items(loaded, chosen, items, say=progress)
-    write_jsonl(out, rows)
+    common.write_rows(out, rows)
     cut = sum(row["finish_reason"] == "length" for row in rows)
     data = {"suite": chosen.name, "answers": len(rows), "cut": cut, "path": str(out)}
     line = f"{chosen.name}: {len(rows)} answers, {cut} cut at {chosen.max_new_tokens} tokens"
@@ -73,7 +61,7 @@ def score(
     suite: Suite,
     limit: common.Limit = None,
     allow_code_execution: common.AllowCode = False,
-    method: Method = None,
+    method: Annotated[str | None, Option(help="Name of the model in the rows; the file's.")] = None,
     out: common.Items = None,
 ) -> Reply:
     """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
@@ -83,7 +71,6 @@ def score(
     from sdft_lib.paper.sandbox import isolation
     from sdft_lib.paper.scores import score_file, table
     from sdft_lib.paper.suites import paper_suite
-    from sdft_lib.storage.files import write_jsonl
 
     chosen = paper_suite(suite)
     check_file(out, answers)
@@ -91,8 +78,7 @@ def score(
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
     rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
-    if out is not None:
-        write_jsonl(out, [{"method": method or answers.stem, **row} for row in rows])
+    common.write_rows(out, [{"method": method or answers.stem, **row} for row in rows])
     lines = table(rows)
     shown = [{name: value for name, value in line.items() if name != "reasons"} for line in lines]
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
@@ -104,11 +90,11 @@ def judge(
     against: Against = None,
     outputs: Outputs = None,
     generator: Generator = None,
-    url: Url = None,
-    judge_model: JudgeModel = "default",
+    url: Annotated[str | None, Option(help="Address of a judge, http://localhost:8000/v1.")] = None,
+    judge_model: Annotated[str, Option(help="The judge's model.")] = "default",
     out: Verdicts = None,
     limit: common.Limit = None,
-    workers: Workers = 4,
+    workers: Annotated[int, Option(min=1, max=64, help="Questions at a time.")] = 4,
 ) -> Reply:
     """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
     holds its key.
@@ -117,13 +103,11 @@ def judge(
     from sdft_lib.paper.suites import load_items, paper_suite
 
     if outputs is None and url is None:
-        raise SdftError(
-            "nothing to do; give --outputs for the alpaca_eval tool, or --url and --out for a judge."
-        )
+        remedy = "give --outputs for the alpaca_eval tool, or --url and --out for a judge"
+        raise SdftError(f"nothing to do; {remedy}.")
     if (url is None) != (out is None):
-        raise SdftError(
-            "--url and --out belong together: verdicts are kept as they come; give both."
-        )
+        reason = "verdicts are kept as they come"
+        raise SdftError(f"--url and --out belong together: {reason}; give both.")
     check_file(outputs, answers)
     check_file(out, answers, against)
     asked = judge.Judge(url, judge_model, judge.key_from_environment()) if url else None
@@ -159,19 +143,20 @@ def texts_of(items: list[dict], path: Path, limit: int | None) -> dict[str, str]
 def judged_text(result: dict) -> str:
     """A judge's verdicts as two lines."""
     low, high, bonus = result["low"], result["high"], result["front_bonus"]
+    interval = f"95 % interval {low:.3f} to {high:.3f}"
     bonus = "unknown" if bonus is None else f"{bonus:+.3f}"
     return (
-        f"win rate {result['win_rate']:.3f}, 95 % interval {low:.3f} to {high:.3f}, n {result['n']}\n"
+        f"win rate {result['win_rate']:.3f}, {interval}, n {result['n']}\n"
         f"{result['turned']} verdicts turned with the order (bonus of the first place {bonus}), "
         f"{result['unread']} could not be read: each of these counts half"
     )
 
 
 def knowledge(
-    out: LmEvalOut,
+    out: Annotated[Path, Option(help="Folder for lm-eval's results and samples.")],
     model: common.Model = "smollm2-135m",
     adapter: Adapter = None,
-    task: LmEvalTask = None,
+    task: Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")] = None,
     chat_template: ChatTemplate = False,
     limit: common.Limit = None,
 ) -> Reply:
@@ -188,10 +173,10 @@ def knowledge(
 
 
 def compare_lm_eval(
-    a: RunA,
-    b: RunB,
-    metric: Metrics = None,
-    despite: Despite = None,
+    a: Annotated[Path, Argument(help="Folder (or results file) of a run with --log_samples.")],
+    b: Annotated[Path, Argument(help="Another model's run, in all else the same.")],
+    metric: Annotated[list[str] | None, Option(help="TASK=KEY, as gsm8k=exact_match,none.")] = None,
+    despite: Annotated[list[str] | None, Option(help="A setting that may differ.")] = None,
     by_subtask: BySubtask = False,
 ) -> Reply:
     """Two runs of lm-eval item by item (A minus B): intervals, McNemar's p, Holm's correction;
@@ -203,9 +188,8 @@ def compare_lm_eval(
     for text in metric or ():
         task, equals, key = text.partition("=")
         if not equals:
-            raise SdftError(
-                f'--metric "{task}" is not of the form TASK=KEY, such as gsm8k=exact_match,strict-match.'
-            )
+            example = "gsm8k=exact_match,strict-match"
+            raise SdftError(f'--metric "{task}" is not of the form TASK=KEY, such as {example}.')
         metrics[task] = key
     options = {"despite": tuple(despite or ()), "by_subtask": by_subtask}
     table = compare_runs(a, b, metrics=metrics, **options)

@@ -2,6 +2,7 @@
 itself.
 """
 
+from collections import Counter
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -12,19 +13,16 @@ from typer import Option
 from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, as_text, check_file, progress
 
-Table = Annotated[int, Option(help="1, 2 or 5: a table of the paper.")]
 Dry = Annotated[
     bool, Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")
 ]
 Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]
-Wording = Annotated[Path | None, Option(help="TOML file with other prompts than ours.")]
 Model = Annotated[str | None, Option(help="A model in place of the recipe's, to try the steps.")]
-Cells = Annotated[Path | None, Option(help="JSONL file for the cells.")]
 
 MARKS = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
 NOTES = (
-    "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; q: "
-    "4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the "
+    "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; "
+    "q: 4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the "
     "largest batch that fits.",
     "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its "
     "limit at the slow share; sources and arithmetic in data/hardware.",
@@ -35,10 +33,10 @@ NOTES = (
 
 
 def reproduce(
-    table: Table = 1,
+    table: Annotated[int, Option(help="1, 2 or 5: a table of the paper.")] = 1,
     dry_run: Dry = False,
     recipe: Names = None,
-    wording: Wording = None,
+    wording: Annotated[Path | None, Option(help="TOML file with other prompts than ours.")] = None,
     model: Model = None,
     limit: common.Limit = None,
     suffix: common.Suffix = "",
@@ -46,14 +44,13 @@ def reproduce(
     gradient_checkpointing: common.Checkpointing = False,
     parts: common.Parts = 1,
     four_bit: common.FourBit = False,
-    out: Cells = None,
+    out: Annotated[Path | None, Option(help="JSONL file for the cells.")] = None,
 ) -> Reply:
     """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not
     repeated.
     """
     from sdft_lib.paper.recipes import load_wording, recipes_of, with_training
     from sdft_lib.paper.reproduce import Ask, reproduce
-    from sdft_lib.storage.files import write_jsonl
 
     changes = {"checkpointing": True} if gradient_checkpointing else {}
     changes |= {"parts": parts} if parts > 1 else {}
@@ -66,8 +63,7 @@ def reproduce(
     check_file(out)
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
     cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
-    if out is not None:
-        write_jsonl(out, cells)
+    common.write_rows(out, cells)
     lines = [*cell_lines(cells), *(f"not computed: {reason}" for reason in missing.values())]
     return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
 
@@ -89,9 +85,7 @@ def planned(table: int, recipes) -> Reply:
 
     steps, cards = plan(table, recipes), devices()
     sums = {card.key: total(steps, card.key) for card in cards}
-    counts = {
-        kind: sum(step.step == kind for step in steps) for kind in ("train", "rewrite", "evaluate")
-    }
+    counts = Counter(step.step for step in steps)
     data = {
         "table": table,
         "trainings": counts["train"],
@@ -103,7 +97,8 @@ def planned(table: int, recipes) -> Reply:
     # the evaluations of one model share a line, every other step has its own
     groups = groupby(steps, key=lambda step: (step.recipe, step.method, step.step))
     lines = [
-        f"Table {table}: {counts['train']} trainings, {counts['rewrite']} rewritings, {counts['evaluate']} evaluations",
+        f"Table {table}: {counts['train']} trainings, {counts['rewrite']} rewritings, "
+        f"{counts['evaluate']} evaluations",
         as_text([plan_row(list(group), cards) for _, group in groups]),
         f"device hours in all: {'; '.join(hours_in_all(sums[card.key], card) for card in cards)}",
         *NOTES,

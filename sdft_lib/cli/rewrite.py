@@ -11,10 +11,7 @@ from typer import Option
 from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, as_text, check_file, progress
 
-Candidates = Annotated[int, Option(min=1, help="Rewrites tried for each row.")]
 Tokens = Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")]
-Rows = Annotated[Path | None, Option(help="JSONL file for the rows.")]
-Answers = Annotated[Path | None, Option(help="JSONL file, one row an answer.")]
 
 
 def distill(
@@ -23,28 +20,25 @@ def distill(
     template: common.Template = "opening",
     limit: common.Limit = None,
     kind: common.Kind = None,
-    candidates: Candidates = 1,
+    candidates: Annotated[int, Option(min=1, help="Rewrites tried for each row.")] = 1,
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,
     max_new_tokens: Tokens = None,
     engine: common.Engine = "torch",
     gpus: common.Gpus = 1,
-    out: Rows = None,
+    out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
 ) -> Reply:
     """Rewrite references with the seed model; a rewrite that fails a check gives way to its
     reference.
     """
     from sdft_lib.distill import report_line
-    from sdft_lib.storage.files import write_jsonl
 
     check_file(out, task)
     reading = {"kind": kind, "columns": columns, "drop_empty": drop_empty}
     options = {"limit": limit, "candidates": candidates}
     _, made = rewritten(task, model, template, reading, max_new_tokens, options, engine, gpus)
-    path = made.path / "rows.jsonl"
-    if out is not None:
-        write_jsonl(out, made.rows)
-        path = out
+    common.write_rows(out, made.rows)
+    path = out or made.path / "rows.jsonl"
     return Reply({**made.report, "path": str(path)}, f"{report_line(made.report)}\n{path}")
 
 
@@ -57,20 +51,18 @@ def gap(
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,
     max_new_tokens: Tokens = None,
-    out: Answers = None,
+    out: Annotated[Path | None, Option(help="JSONL file, one row an answer.")] = None,
 ) -> Reply:
     """How far references and rewrites lie from the seed model, in nats a token, given the prompt
     alone.
     """
     from sdft_lib.gap import gap
-    from sdft_lib.storage.files import write_jsonl
 
     check_file(out, task)
     reading = {"kind": kind, "columns": columns, "drop_empty": drop_empty}
     seed, made = rewritten(task, model, template, reading, max_new_tokens, {"limit": limit})
     measured = gap(seed, made, say=progress)
-    if out is not None:
-        write_jsonl(out, measured.frame.to_dict("records"))
+    common.write_rows(out, measured.frame.to_dict("records"))
     data = gap_data(measured, made.report)
     table = []
     for name, key in (("references", "reference"), ("training text", "text")):

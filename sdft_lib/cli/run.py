@@ -14,8 +14,6 @@ More = Annotated[
     Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml."),
 ]
 Out = Annotated[Path, Option(help="Folder for summary.json and report.html.")]
-Fast = Annotated[bool, Option("--fast", help="The same steps on few rows.")]
-Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")]
 Methods = Annotated[
     list[str] | None, Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
 ]
@@ -31,10 +29,10 @@ Recipes = Annotated[
 def run(
     more: More = None,
     out: Out = Path("sdft-report"),
-    fast: Fast = False,
+    fast: Annotated[bool, Option("--fast", help="The same steps on few rows.")] = False,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
-    seed: Seed = 0,
+    seed: Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,
     method: Methods = None,
     template: Template = None,
     kind: common.Kind = None,
@@ -106,9 +104,8 @@ def load_recipes(paths: list[Path], methods: list[str]) -> list:
     for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once
         recipe = load_recipe(path)
         if recipe.name in recipes:
-            raise SdftError(
-                f'{path}: another recipe is named "{recipe.name}", too; run them with different --out.'
-            )
+            remedy = "run them with different --out"
+            raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; {remedy}.')
         check_methods(recipe, methods, path)
         recipes[recipe.name] = recipe
     return list(recipes.values())

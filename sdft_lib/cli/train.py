@@ -15,30 +15,21 @@ from sdft_lib.cli.common import Reply, progress
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.processes import rank as process_rank
 
-Data = Annotated[Path, Option(help="Rows from `sdft distill`.")]
-NewFolder = Annotated[Path, Option(help="New folder for the adapter, or the model.")]
-Epochs = Annotated[int, Option(min=1, help="Passes over the rows.")]
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
-Rank = Annotated[int, Option(min=1, help="Rank of the LoRA adapter.")]
-BatchSize = Annotated[int, Option(min=1, help="Rows a step.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
 Kept = Annotated[float, Option(min=0, max=1, help="Least share of rewritten rows.")]
 Full = Annotated[bool, Option("--full", help="Train all weights; the result is a whole model.")]
-Adapter = Annotated[Path | None, Option(help="Folder from sdft train; none: the seed.")]
-Suites = Annotated[list[str] | None, Option(help="task, facts, helpful, ...; repeat it.")]
-Split = Annotated[str, Option(help="Rows of the suite `task`: dev or test.")]
-Method = Annotated[str | None, Option(help="Name of the model in the rows.")]
 
 
 def train(
-    data: Data,
-    out: NewFolder,
+    data: Annotated[Path, Option(help="Rows from `sdft distill`.")],
+    out: Annotated[Path, Option(help="New folder for the adapter, or the model.")],
     column: common.Column = "text",
     model: common.Model = "smollm2-135m",
-    epochs: Epochs = 2,
+    epochs: Annotated[int, Option(min=1, help="Passes over the rows.")] = 2,
     learning_rate: Rate = None,
-    rank: Rank = 8,
-    batch_size: BatchSize = 8,
+    rank: Annotated[int, Option(min=1, help="Rank of the LoRA adapter.")] = 8,
+    batch_size: Annotated[int, Option(min=1, help="Rows a step.")] = 8,
     seed: Seed = 0,
     minimum_kept: Kept = 0.3,
     full: Full = False,
@@ -70,9 +61,8 @@ def train(
         parts=parts,
     )
     if full and four_bit:
-        raise SdftError(
-            "4-bit weights cannot be trained themselves; leave out --full (QLoRA), or --four-bit."
-        )
+        remedy = "leave out --full (QLoRA), or --four-bit"
+        raise SdftError(f"4-bit weights cannot be trained themselves; {remedy}.")
     label = "sdft" if column == "text" else "sft"
     loaded = load_seed(model, four_bit=four_bit or None, say=progress)
     options = {"column": column, "label": label, "minimum_kept": minimum_kept}
@@ -83,48 +73,33 @@ def train(
 
 
 def training_rows(path: Path, column: str) -> list[dict]:
-    """Rows of a distilled set, or, for the references alone, of any task file."""
+    """Rows of a distilled set, or, for the references alone, of any task file. Raises SdftError
+    unless every row has sound turns, a text to train on and an id of its own.
+    """
     from sdft_lib.data import load_task
     from sdft_lib.formats.records import read_records
+    from sdft_lib.formats.rows import check_new_id, check_order, clean_text, turns
 
     if column not in ("text", "reference"):
-        raise SdftError(
-            f'column "{column}" is not known; use text (rewrites) or reference (originals).'
-        )
+        choice = "use text (rewrites) or reference (originals)"
+        raise SdftError(f'column "{column}" is not known; {choice}.')
     records = read_records(path)
-    needed = {"id", "messages", "reference", "text", "source"}
-    if column == "reference" and not needed <= records[0].values.keys():
+    needed = ("id", "messages", "reference", "text", "source")
+    if column == "reference" and not records[0].values.keys() >= set(needed):
         return load_task(path, say=progress).train
-    rows, first = [], {}
+    remedy = "make the set with sdft distill"
+    rows, seen = [], {}
     for record in records:
-        row = distilled_row(record, column)
-        where = first.setdefault(str(row["id"]), record.where)
-        if where != record.where:
-            raise SdftError(
-                f'{record.where}: the id "{row["id"]}" is that of {where} too; make ids unique.'
-            )
-        rows.append(row)
+        for name in needed:
+            if name not in record.values:
+                raise SdftError(f'{record.where}: column "{name}" is missing; {remedy}.')
+        messages = turns(record, ["messages"])
+        check_order(record.where, messages, "messages")
+        if not clean_text(record, column, record.values[column]).strip():
+            raise SdftError(f'{record.where}: column "{column}" is empty; {remedy}.')
+        check_new_id(record.where, str(record.values["id"]), seen)
+        rows.append({**record.values, "messages": messages})
     return rows
-
-
-def distilled_row(record, column: str) -> dict:
-    """A row of a distilled set whose turns and text to train on are sound. Raises SdftError
-    otherwise.
-    """
-    from sdft_lib.formats.rows import check_order, clean_text, turns
-
-    for name in ("id", "messages", "reference", "text", "source"):
-        if name not in record.values:
-            raise SdftError(
-                f'{record.where}: column "{name}" is missing; make the set with sdft distill.'
-            )
-    said = turns(record, ["messages"])
-    check_order(record.where, said, "messages")
-    if not clean_text(record, column, record.values[column]).strip():
-        raise SdftError(
-            f'{record.where}: column "{column}" is empty; make the set with sdft distill.'
-        )
-    return {**record.values, "messages": said}
 
 
 def copy_folder(source: Path, target: Path) -> None:
@@ -139,19 +114,18 @@ def copy_folder(source: Path, target: Path) -> None:
         os.replace(partial, target)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise SdftError(
-            f"{target}: cannot be written ({error.strerror or error}); choose another folder."
-        ) from None
+        reason = f"cannot be written ({error.strerror or error})"
+        raise SdftError(f"{target}: {reason}; choose another folder.") from None
 
 
 def evaluate(
-    adapter: Adapter = None,
-    suite: Suites = None,
+    adapter: Annotated[Path | None, Option(help="Folder from sdft train; none: the seed.")] = None,
+    suite: Annotated[list[str] | None, Option(help="task, facts, helpful, ...; repeat it.")] = None,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
-    split: Split = "test",
+    split: Annotated[str, Option(help="Rows of the suite `task`: dev or test.")] = "test",
     limit: common.Limit = None,
-    method: Method = None,
+    method: Annotated[str | None, Option(help="Name of the model in the rows.")] = None,
     out: common.Items = None,
     four_bit: common.FourBit = False,
     engine: common.Engine = "torch",
@@ -160,7 +134,6 @@ def evaluate(
     """Score the seed model or an adapter; harmful answers are scored and never written."""
     from sdft_lib.evaluate import evaluate
     from sdft_lib.stats import summarise
-    from sdft_lib.storage.files import write_jsonl
 
     common.check_file(out, task)
     common.check_adapter(adapter, out)
@@ -170,8 +143,7 @@ def evaluate(
     options = {"engine": engine, "gpus": gpus, "four_bit": four_bit or None}
     loaded = common.load_model(model, adapter, label, **options)
     frame = evaluate(loaded, suites, method=label, say=progress)
-    if out is not None:
-        write_jsonl(out, frame.to_dict("records"))
+    common.write_rows(out, frame.to_dict("records"))
     table = summarise(frame)
     return Reply(common.as_rows(table), common.as_text(table))
 
@@ -187,9 +159,8 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
         if name not in known:
             raise SdftError(f'there is no suite "{name}"; use {", ".join(known)}.')
     if split != "test" and "task" not in wanted:
-        raise SdftError(
-            f"--split {split} chooses rows of the suite task, which is not asked for; add --suite task."
-        )
+        reason = "chooses rows of the suite task, which is not asked for"
+        raise SdftError(f"--split {split} {reason}; add --suite task.")
     suites = []
     for name in wanted:
         if name == "task":

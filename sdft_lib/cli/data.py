@@ -51,8 +51,7 @@ def export(
     card.
     """
     from sdft_lib.cli.train import training_rows
-    from sdft_lib.own_data.card import check_licence
-    from sdft_lib.own_data.export import check_form, made_from, write_export
+    from sdft_lib.own_data.export import check_form, check_licence, made_from, write_export
 
     check_form(form)
     check_licence(licence)

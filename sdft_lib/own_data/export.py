@@ -3,12 +3,15 @@
 
 Each form keeps the whole conversation and the text to train on, to the letter; a row that a form
 cannot hold is refused by name. ``provenance.jsonl`` says of each row whether its text is a rewrite
-and why."""
+and why; the data card (``card.md.jinja``) says how the set was made and how to train on it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, write_jsonl, write_text
@@ -16,97 +19,8 @@ from sdft_lib.storage.store import cache_dir
 
 DATA, CARD, INFO, PROVENANCE = "train.jsonl", "README.md", "dataset_info.json", "provenance.jsonl"
 SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt"}
-
-
-def prompt_completion(row: dict, text: str) -> dict:
-    """TRL's pair of turns: nothing of ``prompt`` is trained, earlier answers included."""
-    return {
-        "id": row["id"],
-        "prompt": row["messages"],
-        "completion": [{"role": "assistant", "content": text}],
-    }
-
-
-def messages(row: dict, text: str) -> dict:
-    """One list of turns that ends with the text."""
-    return {"id": row["id"], "messages": [*row["messages"], {"role": "assistant", "content": text}]}
-
-
-def alpaca(row: dict, text: str) -> dict:
-    """Instruction and output; a system turn and earlier turns go to ``system`` and ``history``
-    where a row has them.
-    """
-    system, said = by_turns(row, "alpaca")
-    history = [
-        [said[place]["content"], said[place + 1]["content"]] for place in range(0, len(said) - 1, 2)
-    ]
-    more = {"system": system} if system else {}
-    more |= {"history": history} if history else {}
-    return {
-        "id": row["id"],
-        "instruction": said[-1]["content"],
-        "input": "",
-        "output": text,
-        **more,
-    }
-
-
-def sharegpt(row: dict, text: str) -> dict:
-    """``conversations`` of human and gpt by turns, a system turn in front."""
-    by_turns(row, "sharegpt")
-    said = [*row["messages"], {"role": "assistant", "content": text}]
-    turns = [{"from": SHAREGPT[turn["role"]], "value": turn["content"]} for turn in said]
-    return {"id": row["id"], "conversations": turns}
-
-
-def by_turns(row: dict, form: str) -> tuple[str, list[dict]]:
-    """System text and the other turns, question and answer by turns. Raises SdftError if they are
-    not.
-    """
-    first, *rest = row["messages"]
-    system, said = (first["content"], rest) if first["role"] == "system" else ("", row["messages"])
-    if any(turn["role"] != ("user", "assistant")[place % 2] for place, turn in enumerate(said)):
-        raise SdftError(
-            f'row "{row["id"]}": its turns are not question and answer by turns, which --form {form} needs; '
-            "use --form messages."
-        )
-    return system, said
-
-
-FORMS: dict[str, Callable[[dict, str], dict]] = {
-    "prompt-completion": prompt_completion,
-    "messages": messages,
-    "alpaca": alpaca,
-    "sharegpt": sharegpt,
-}
-TAGS = {
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
-
-
-def check_form(form: str) -> None:
-    """Raise SdftError for a form that is not known."""
-    if form not in FORMS:
-        raise SdftError(f'form "{form}" is not known; use one of {", ".join(FORMS)}.')
-
-
-def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
-    """LLaMA-Factory's description of the file; None for a form that it does not read."""
-    if form == "alpaca":
-        roles = {"prompt": "instruction", "query": "input", "response": "output"}
-        roles |= {role: role for role in ("system", "history") if role in columns}
-        return {name: {"file_name": DATA, "formatting": "alpaca", "columns": roles}}
-    column = {"messages": "messages", "sharegpt": "conversations"}.get(form)
-    if column is None:
-        return None
-    tags = {"tags": TAGS} if form == "messages" else {}
-    return {
-        name: {"file_name": DATA, "formatting": "sharegpt", "columns": {"messages": column}, **tags}
-    }
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 
 
 def write_export(
@@ -125,61 +39,129 @@ def write_export(
     the parts of the artefact (``made_from``), for the card. Returns ``rows``, ``form``, ``column``,
     ``reasons``, ``files``. Raises SdftError naming a row that the form cannot hold; then nothing is
     written."""
-    from sdft_lib.own_data.card import card
-
     check_form(form)
     data = [FORMS[form](row, row[column]) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
     if form == "alpaca":  # a file has one set of columns
-        empty = {"system": "", "history": []}
-        data = [
-            row | {name: row.get(name, empty[name]) for name in empty if name in columns}
-            for row in data
-        ]
-    facts = facts_of(rows, form, column)
-    files = {DATA: data, PROVENANCE: [provenance(row, column) for row in rows]}
+        for name, empty in (("system", ""), ("history", [])):
+            for row in data if name in columns else ():
+                row.setdefault(name, empty)
+    origins = [provenance(row, column) for row in rows]
+    facts = {"rows": len(rows), "form": form, "column": column, **counts(rows, origins)}
     folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        write_jsonl(folder / name, content)
-    info = dataset_info(folder.resolve().name, form, columns)
-    if info:
+    name = folder.resolve().name
+    write_jsonl(folder / DATA, data)
+    write_jsonl(folder / PROVENANCE, origins)
+    files = [DATA, PROVENANCE, CARD]
+    if info := dataset_info(name, form, columns):
         write_text(folder / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
-    write_text(folder / CARD, card(folder.resolve().name, facts, made, licence))
-    return facts | {"files": sorted([*files, CARD, *([INFO] if info else [])])}
+        files.append(INFO)
+    write_text(folder / CARD, card(name, facts, made, licence))
+    return facts | {"files": sorted(files)}
 
 
-def facts_of(rows: Sequence[dict], form: str, column: str) -> dict:
-    """Counts that the card shows: rows, reasons by source, rows of several turns and with a system
-    turn.
+def check_form(form: str) -> None:
+    """Raise SdftError for a form that is not known."""
+    if form not in FORMS:
+        raise SdftError(f'form "{form}" is not known; use one of {", ".join(FORMS)}.')
+
+
+# ---- the forms
+def prompt_completion(row: dict, text: str) -> dict:
+    """TRL's pair of turns: nothing of ``prompt`` is trained, earlier answers included."""
+    answer = {"role": "assistant", "content": text}
+    return {"id": row["id"], "prompt": row["messages"], "completion": [answer]}
+
+
+def messages(row: dict, text: str) -> dict:
+    """One list of turns that ends with the text."""
+    return {"id": row["id"], "messages": [*row["messages"], {"role": "assistant", "content": text}]}
+
+
+def alpaca(row: dict, text: str) -> dict:
+    """Instruction and output; a system turn and earlier turns go to ``system`` and ``history``
+    where a row has them.
     """
-    told = Counter(
-        (found["source"], found["reason"]) for found in (provenance(row, column) for row in rows)
-    )
-    several = sum(sum(turn["role"] == "user" for turn in row["messages"]) > 1 for row in rows)
-    system = sum(row["messages"][0]["role"] == "system" for row in rows)
-    reasons = [
-        {"source": source, "reason": reason, "rows": count}
-        for (source, reason), count in told.most_common()
-    ]
-    return {
-        "rows": len(rows),
-        "form": form,
-        "column": column,
-        "reasons": reasons,
-        "several_turns": several,
-        "system_turns": system,
-    }
+    system, *texts = by_turns(row, "alpaca")
+    made = {"id": row["id"], "instruction": texts[-1], "input": "", "output": text}
+    if system:
+        made["system"] = system
+    if len(texts) > 1:
+        pairs = zip(texts[:-1:2], texts[1::2], strict=True)
+        made["history"] = [list(pair) for pair in pairs]
+    return made
 
 
+def sharegpt(row: dict, text: str) -> dict:
+    """``conversations`` of human and gpt by turns, a system turn in front."""
+    by_turns(row, "sharegpt")
+    said = messages(row, text)["messages"]
+    turns = [{"from": SHAREGPT[turn["role"]], "value": turn["content"]} for turn in said]
+    return {"id": row["id"], "conversations": turns}
+
+
+def by_turns(row: dict, form: str) -> list[str]:
+    """The system text ("" if there is none), then question and answer by turns. Raises SdftError
+    for another order.
+    """
+    turns = row["messages"]
+    if turns[0]["role"] != "system":
+        turns = [{"role": "system", "content": ""}, *turns]
+    for index, turn in enumerate(turns[1:]):
+        if turn["role"] != ("user", "assistant")[index % 2]:
+            raise SdftError(
+                f'row "{row["id"]}": its turns are not question and answer by turns, '
+                f"which --form {form} needs; use --form messages."
+            )
+    return [turn["content"] for turn in turns]
+
+
+FORMS: dict[str, Callable[[dict, str], dict]] = {
+    "prompt-completion": prompt_completion,
+    "messages": messages,
+    "alpaca": alpaca,
+    "sharegpt": sharegpt,
+}
+
+
+def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
+    """LLaMA-Factory's description of the file; None for a form that it does not read."""
+    if form == "prompt-completion":
+        return None
+    info = {"file_name": DATA, "formatting": "sharegpt"}
+    if form == "alpaca":
+        roles = {"prompt": "instruction", "query": "input", "response": "output"}
+        more = {role: role for role in ("system", "history") if role in columns}
+        info |= {"formatting": "alpaca", "columns": roles | more}
+    elif form == "sharegpt":
+        info["columns"] = {"messages": "conversations"}
+    else:
+        tags = {f"{speaker}_tag": speaker for speaker in ("user", "assistant", "system")}
+        info["columns"] = {"messages": "messages"}
+        info["tags"] = {"role_tag": "role", "content_tag": "content", **tags}
+    return {name: info}
+
+
+# ---- where the rows come from
 def provenance(row: dict, column: str) -> dict:
     """Where the exported text of a row comes from: ``rewritten`` or ``original``, and why."""
     if column == "reference":
         return {"id": row["id"], "source": "original", "reason": "reference asked for"}
-    return {
-        "id": row["id"],
-        "source": row.get("source", "original"),
-        "reason": str(row.get("reason", "not recorded")),
-    }
+    reason = str(row.get("reason", "not recorded"))
+    return {"id": row["id"], "source": row.get("source", "original"), "reason": reason}
+
+
+def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
+    """What the card shows: reasons by source, rows of several turns and with a system turn."""
+    told = Counter((origin["source"], origin["reason"]) for origin in origins)
+    reasons = [
+        {"source": source, "reason": reason, "rows": count}
+        for (source, reason), count in told.most_common()
+    ]
+    asked = [sum(turn["role"] == "user" for turn in row["messages"]) for row in rows]
+    system = sum(row["messages"][0]["role"] == "system" for row in rows)
+    several = sum(count > 1 for count in asked)
+    return {"reasons": reasons, "several_turns": several, "system_turns": system}
 
 
 def made_from(path: Path) -> dict | None:
@@ -203,3 +185,37 @@ def read_parts(path: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+# ---- the card
+def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
+    """The data card as Markdown with a YAML head; ``made`` is what ``made_from`` gives."""
+    size = next((label for limit, label in SIZES if facts["rows"] < limit), "n>1M")
+    files = [{"split": "train", "path": DATA}]
+    head = DatasetCardData(
+        license=licence or "other",
+        pretty_name=name,
+        task_categories=["text-generation"],
+        tags=["self-distillation", "sdft"],
+        size_categories=[size],
+        configs=[{"config_name": "default", "data_files": files}],
+    )
+    made = made and {"seed": {}, "template": {}, "decoding": {}, **made}
+    template = Path(__file__).with_name("card.md.jinja")
+    more = {"name": name, "made": made, "licence": licence, "fenced": fenced}
+    return f"{DatasetCard.from_template(head, str(template), **facts, **more)}\n"
+
+
+def fenced(text: str) -> str:
+    """A block of text whose fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def check_licence(licence: str) -> None:
+    """Raise SdftError unless the licence can stand in the card's head."""
+    if licence and not LICENCE.fullmatch(licence):
+        raise SdftError(
+            f"--licence {licence[:40]!r} is not an identifier such as mit or cc-by-4.0; give one."
+        )

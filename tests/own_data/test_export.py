@@ -3,6 +3,7 @@ in TRL.
 """
 
 import json
+import re
 
 import pytest
 import yaml
@@ -10,8 +11,7 @@ from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_task
-from sdft_lib.own_data.card import USES, card, fenced
-from sdft_lib.own_data.export import FORMS, dataset_info, made_from, write_export
+from sdft_lib.own_data.export import FORMS, card, dataset_info, fenced, made_from, write_export
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, read_jsonl, write_jsonl
 
@@ -54,6 +54,12 @@ PARTS = {
     "decoding": {"max_new_tokens": 40, "temperature": 0.0},
     "candidates": 2,
     "kind": "label",
+}
+TOOLS = {
+    "prompt-completion": ["TRL and Unsloth"],
+    "messages": ["axolotl", "LLaMA-Factory", "TRL and Unsloth"],
+    "alpaca": ["LLaMA-Factory", "axolotl"],
+    "sharegpt": ["axolotl", "LLaMA-Factory", "Unsloth"],
 }
 
 
@@ -173,14 +179,32 @@ def test_the_card(tmp_path, form):
         "arXiv 2402.13669",
     ):
         assert words in text, words
-    assert "{name}" not in text and "{option}" not in text and "{kind}" not in text
-    assert all(f"**{tool}.**" in text for tool, *_ in USES[form])
+    assert "{{" not in text and "{%" not in text
+    tools = re.findall(r"^\*\*([^*]+)\.\*\* ", text, re.MULTILINE)
+    assert tools == TOOLS[form]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_settings_in_the_card_can_be_parsed(form):
-    for _, _, language, text in USES[form]:
-        compile(text, form, "exec") if language == "python" else yaml.safe_load(text)
+def test_settings_in_the_card_can_be_parsed(tmp_path, form):
+    write_export(ROWS, form, tmp_path / "my-set", made=PARTS)
+    text = (tmp_path / "my-set" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(python|yaml)\n(.+?)\n```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == len(TOOLS[form])
+    for language, block in blocks:
+        compile(block, form, "exec") if language == "python" else yaml.safe_load(block)
+    settings = [yaml.safe_load(block) for language, block in blocks if language == "yaml"]
+    assert all(made.get("dataset", "my-set") == "my-set" for made in settings)
+    for made in settings:
+        for source in made.get("datasets", []):
+            assert source["type"] == ("alpaca" if form == "alpaca" else "chat_template")
+            last_alone = {"roles_to_train": None, "train_on_eos": None}
+            assert form == "alpaca" or last_alone.items() <= source.items()
+
+
+def test_a_record_that_lacks_entries_still_makes_a_card():
+    facts = {"rows": 1, "form": "messages", "column": "text", "reasons": []}
+    text = card("set", facts | {"several_turns": 0, "system_turns": 0}, {"kind": "label"})
+    assert "- kind of task: label\n" in text
 
 
 def test_a_card_without_record_and_with_a_licence(tmp_path):

@@ -225,7 +225,7 @@ for name, rows in (("train", task.train), ("dev", task.dev), ("test", task.test)
 # A split by rows is fair only if rows are independent. If ten of yours come from one customer or one document, the test contains near copies of training rows, and every score is too good. `overlap` finds copies of words; it cannot find copies of meaning. When rows come in groups, make the files yourself: a folder with `train.csv`, `dev.csv` and `test.csv` is a task too.
 
 # %%
-from sdft_lib.own_data.overlap import overlap
+from sdft_lib.own_data.split import overlap
 
 print("test against train:", overlap(task.train, task.test))
 

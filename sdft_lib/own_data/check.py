@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
-from sdft_lib.own_data.overlap import Seen, compared, seen_prompts
+from sdft_lib.own_data.split import Seen, compared, seen_prompts
 from sdft_lib.storage.store import cache_dir
 from sdft_lib.storage.wheels import WHEELS
 

@@ -7,16 +7,20 @@ rewriting takes away. They do not say how well the task will be learnt; only sco
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import pandas
+
+from sdft_lib.distill import GREEDY, DistilledSet
+from sdft_lib.evaluate import stored_answers
+from sdft_lib.gap import nll
+from sdft_lib.models import Seed
+from sdft_lib.stats import Interval, paired_bootstrap, wilson
 from sdft_lib.storage.errors import SdftError
 
-# nats a token: at every token e = 2.7 times less likely than what the model writes by itself
+# Nats a token: at every token e = 2.7 times less likely than what the model writes by itself.
 FAR = 1.0
-LEAST, MOST = (
-    0.3,
-    0.8,
-)  # share kept: under the first SDFT is SFT under another name, over the second it is itself
+# Share kept: under the first SDFT is SFT under another name, over the second it is itself.
+LEAST, MOST = 0.3, 0.8
 REMEDIES = {
     "answer": "open the turn with the answer (template opening), or try several candidates",
     "cut": "allow more tokens, or ask for one short sentence",
@@ -50,32 +54,26 @@ class Outlook:
     advice: str
 
     @property
-    def table(self) -> Any:
+    def table(self) -> pandas.DataFrame:
         """The signs as a DataFrame."""
-        import pandas
-
         return pandas.DataFrame([vars(sign) for sign in self.signs])
 
 
-def outlook(seed, distilled, *, limit: int = 32, say: Callable[[str], None] = print) -> Outlook:
+def outlook(
+    seed: Seed, distilled: DistilledSet, *, limit: int = 32, say: Callable[[str], None] = print
+) -> Outlook:
     """References, rewrites and the seed's own answers on the first ``limit`` rows of a distilled
-    set, compared.
-
-    Raises SdftError if the seed answers none of them.
+    set, compared. Raises SdftError if the seed answers none of them.
     """
-    from sdft_lib.gap import nll
-    from sdft_lib.stats import paired_bootstrap, wilson
-
     rows = distilled.rows[:limit]
     own = own_answers(seed, rows, say)
     answered = {row["id"] for row in own}
     paired = [row for row in rows if row["id"] in answered]
-    columns = {
-        "references": (paired, "reference"),
-        "rewrites": (paired, "text"),
-        "own answers": (own, "text"),
+    nats = {
+        "references": nll(seed, paired, "reference", say=say)["nll"].tolist(),
+        "rewrites": nll(seed, paired, "text", say=say)["nll"].tolist(),
+        "own answers": nll(seed, own, "text", say=say)["nll"].tolist(),
     }
-    nats = {name: nll(seed, *source, say=say)["nll"].tolist() for name, source in columns.items()}
     distance = paired_bootstrap(nats["references"], nats["own answers"])
     closed = paired_bootstrap(nats["references"], nats["rewrites"])
     kept = wilson(distilled.report["kept"], distilled.report["rows"])
@@ -87,33 +85,30 @@ def outlook(seed, distilled, *, limit: int = 32, say: Callable[[str], None] = pr
     return Outlook(nats, signs, advice(distance, closed, kept))
 
 
-def own_answers(seed, rows: Sequence[dict], say) -> list[dict]:
-    """The rows with ``text``: the seed's greedy answer to the prompt alone; those without any
-    letter are left out.
+def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) -> list[dict]:
+    """The rows with ``text``: the seed's greedy answer to the prompt alone. Rows whose answer has
+    no letter or digit are left out.
     """
-    from sdft_lib.distill import GREEDY
-    from sdft_lib.evaluate import stored_answers
-
     what = f"{seed.name}: answering {len(rows)} prompts by itself"
-    texts = [answer["text"] for answer in stored_answers(seed, rows, GREEDY, what=what, say=say)]
-    found = [
-        row | {"text": text}
-        for row, text in zip(rows, texts, strict=True)
-        if any(map(str.isalnum, text))
-    ]
-    if not found:
+    answers = stored_answers(seed, rows, GREEDY, what=what, say=say)
+    own = []
+    for row, answer in zip(rows, answers, strict=True):
+        if any(character.isalnum() for character in answer["text"]):
+            own.append(row | {"text": answer["text"]})
+    if not own:
         raise SdftError(
-            f"{seed.name} answers none of the {len(rows)} prompts by itself; look at one with inspect()."
+            f"{seed.name} answers none of the {len(rows)} prompts by itself; "
+            "look at one with inspect()."
         )
-    return found
+    return own
 
 
-def sign(name: str, interval, says: str) -> Sign:
+def sign(name: str, interval: Interval, says: str) -> Sign:
     """An interval with its name and meaning."""
     return Sign(name, interval.mean, interval.low, interval.high, interval.n, says)
 
 
-def far_words(distance) -> str:
+def far_words(distance: Interval) -> str:
     """What the distance of references and own answers means."""
     if distance.low > FAR:
         return "your references lie far from the model's own writing: plain SFT will pull hard"
@@ -122,7 +117,7 @@ def far_words(distance) -> str:
     return "not clear on so few rows whether your references lie far from the model's own writing"
 
 
-def closed_words(closed) -> str:
+def closed_words(closed: Interval) -> str:
     """What the distance of references and training text means; fallbacks are in it."""
     if closed.low > FAR:
         return "rewriting brings the training text much nearer to the model"
@@ -131,7 +126,7 @@ def closed_words(closed) -> str:
     return "it is not shown that rewriting brings the training text any nearer"
 
 
-def kept_words(kept) -> str:
+def kept_words(kept: Interval) -> str:
     """What the keep rate means; the share itself decides, as in training."""
     if kept.mean < LEAST:
         return "SDFT would be SFT under another name, and training refuses"
@@ -140,23 +135,30 @@ def kept_words(kept) -> str:
     return "nearly all rows train on the model's own words"
 
 
-def advice(distance, closed, kept) -> str:
+def advice(distance: Interval, closed: Interval, kept: Interval) -> str:
     """One sentence: mend the template, use plain SFT, or compare both on dev."""
     if kept.mean < LEAST:
         return "Mend the template first: too few rewrites are kept."
     if distance.high < FAR:
         return "Plain SFT will probably do: there is hardly a gap to close."
     if closed.low <= 0:
-        return "Mend the template first: what it makes lies no nearer to the model than the references."
+        return (
+            "Mend the template first: "
+            "what it makes lies no nearer to the model than the references."
+        )
     if distance.low > FAR:
-        return "SDFT is worth a try: there is a gap, and rewriting closes a part of it. Compare both on dev."
+        return (
+            "SDFT is worth a try: there is a gap, and rewriting closes a part of it. "
+            "Compare both on dev."
+        )
     return "Not clear on so few rows: compare both on dev."
 
 
 def remedies(report: dict) -> list[str]:
     """For each reason that cost rewrites, the dearest first: how many, and what usually helps."""
-    lost = [(count, reason) for reason, count in report["reasons"].items() if reason != "accepted"]
-    return [
-        f"{reason}: {count} of {report['rows']} rewrites; {REMEDIES.get(reason, 'read some of them')}"
-        for count, reason in sorted(lost, key=lambda pair: -pair[0])
-    ]
+    lines = []
+    for reason, count in sorted(report["reasons"].items(), key=lambda pair: -pair[1]):
+        if reason != "accepted":
+            hint = REMEDIES.get(reason, "read some of them")
+            lines.append(f"{reason}: {count} of {report['rows']} rewrites; {hint}")
+    return lines

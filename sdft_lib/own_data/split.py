@@ -1,14 +1,16 @@
-"""Train, dev and test rows out of one file: seeded, in equal parts of each label, no question twice
+"""No question on both sides: train, dev and test rows out of one file, and the overlap of two sets
 (lesson 07).
 """
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os.path import commonprefix
 
 from sdft_lib.data import Task, as_task
 from sdft_lib.kinds import KINDS
-from sdft_lib.own_data.overlap import prompt_words
 from sdft_lib.storage.errors import SdftError
 
 TEST, DEV = 0.25, 0.15  # shares of the questions; the rest is trained on
@@ -22,30 +24,35 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
 
     Rows that ask the same (case and punctuation aside) stay together, so no test question is
     trained on. Labels are shared out evenly. ``seed`` and a question's own words decide where it
-    goes, not its place in the file. Given dev rows stay dev. Says in one sentence what it did.
+    goes, not its position in the file. Given dev rows stay dev. Says in one sentence what it did.
     Raises SdftError for less than 12 questions."""
     if task.test:
         return task
-    groups = same_question(task.train)
+    groups = defaultdict(list)
+    for row in task.train:
+        groups[question_of(row)].append(row)
     if len(groups) < LEAST:
         raise SdftError(
-            f"{task.name} has {len(groups)} different questions and no test rows; give at least {LEAST}, "
-            "or a folder with a test file."
+            f"{task.name} has {len(groups)} different questions and no test rows; "
+            f"give at least {LEAST}, or a folder with a test file."
         )
-    order = fair_order(list(groups.items()), seed, by_label=KINDS[task.kind].needs == "choices")
+    is_label = KINDS[task.kind].needs == "choices"
+    labels = {
+        question: rows[0]["reference"].strip() if is_label else ""
+        for question, rows in groups.items()
+    }
+    order = fair_order(labels, seed)
     tests = min(round(TEST * len(order)), MOST["test"])
     devs = 0 if task.dev else min(round(DEV * len(order)), MOST["dev"])
-    place = {
-        question: "test" if rank < tests else "dev" if rank < tests + devs else "train"
-        for rank, question in enumerate(order)
-    }
+    test, dev = set(order[:tests]), set(order[tests : tests + devs])
     parts: dict[str, list[dict]] = {"train": [], "dev": list(task.dev or []), "test": []}
     for row in task.train:
-        parts[place[question_of(row)]].append(row)
-    say(
-        f"{task.name}: no test rows, so {len(task.train)} rows were split (seed {seed}) into "
-        + ", ".join(f"{len(rows)} {name}" for name, rows in parts.items())
-    )
+        question = question_of(row)
+        part = "test" if question in test else "dev" if question in dev else "train"
+        parts[part].append(row)
+    sizes = ", ".join(f"{len(rows)} {name}" for name, rows in parts.items())
+    count = f"{len(task.train)} rows were split (seed {seed})"
+    say(f"{task.name}: no test rows, so {count} into {sizes}")
     return as_task(task.name, parts, task.kind, task.choices, say)
 
 
@@ -54,30 +61,92 @@ def question_of(row: dict) -> str:
     return " ".join(prompt_words(row))
 
 
-def same_question(rows: Sequence[dict]) -> dict[str, list[dict]]:
-    """The rows by question, in the order of the file."""
-    groups = defaultdict(list)
-    for row in rows:
-        groups[question_of(row)].append(row)
-    return dict(groups)
+def prompt_words(row: dict) -> list[str]:
+    """Lower-case words of all turns of a prompt."""
+    return re.findall(r"\w+", " ".join(turn["content"] for turn in row["messages"]).lower())
 
 
-def fair_order(groups: Sequence[tuple[str, list[dict]]], seed: int, *, by_label: bool) -> list[str]:
+def fair_order(labels: dict[str, str], seed: int) -> list[str]:
     """The questions in an order whose every beginning holds each label in nearly its share; random
-    within a label.
+    within a label. ``labels``: question to label.
     """
-    ranked, seen = [], Counter()
-    labels = {
-        question: rows[0]["reference"].strip() if by_label else "" for question, rows in groups
-    }
-    sizes = Counter(labels.values())
-    for draw, question in sorted((drawn(question, seed), question) for question in labels):
+    ranked, seen, sizes = [], Counter(), Counter(labels.values())
+    for lot, question in sorted((lot_of(question, seed), question) for question in labels):
         label = labels[question]
-        ranked.append(((seen[label] + 0.5) / sizes[label], draw, question))
+        ranked.append(((seen[label] + 0.5) / sizes[label], lot, question))
         seen[label] += 1
     return [question for *_, question in sorted(ranked)]
 
 
-def drawn(question: str, seed: int) -> str:
+def lot_of(question: str, seed: int) -> str:
     """A question's lot: the same on every machine and in every Python."""
     return hashlib.sha256(f"{seed}\n{question}".encode()).hexdigest()
+
+
+# ---- overlap
+@dataclass(frozen=True)
+class Seen:
+    """Training prompts, ready to be compared: all words of each, sequences of ``n`` words, and the
+    fixed words around them.
+    """
+
+    prompts: set[tuple[str, ...]]
+    sequences: set[tuple[str, ...]]
+    opening: list[str]
+    ending: list[str]
+    n: int
+
+
+def overlap(train_rows: list[dict], other_rows: list[dict], n: int = 8) -> dict:
+    """Did training see the questions that another set asks?
+
+    Returns ``duplicates`` (other rows whose prompt is a training prompt, case, punctuation and
+    spaces aside), ``shared_share`` (share of other rows with ``n`` consecutive words of some
+    training prompt) and ``ids`` (of the other rows that are either). Words that open or end every
+    training prompt, such as a fixed instruction, do not count: they would make any two rows of one
+    task alike."""
+    return compared(seen_prompts(train_rows, n), other_rows)
+
+
+def seen_prompts(train_rows: list[dict], n: int = 8) -> Seen:
+    """What ``compared`` needs of the training rows, worked out once for several other sets."""
+    prompts = [prompt_words(row) for row in train_rows]
+    opening, ending = [], []
+    if len(prompts) > 1:
+        opening = list(commonprefix(prompts))
+        endings = [words[len(opening) :][::-1] for words in prompts]
+        ending = list(commonprefix(endings))[::-1]
+    sequences = set()
+    for words in prompts:
+        sequences |= grams(without(words, opening, ending), n)
+    return Seen({tuple(words) for words in prompts}, sequences, opening, ending, n)
+
+
+def compared(seen: Seen, other_rows: Sequence[dict]) -> dict:
+    """``overlap`` of one other set with training prompts that ``seen_prompts`` has read."""
+    duplicates, shared, ids = 0, 0, []
+    for row in other_rows:
+        words = prompt_words(row)
+        is_same = tuple(words) in seen.prompts
+        bare = without(words, seen.opening, seen.ending)
+        is_shared = not seen.sequences.isdisjoint(grams(bare, seen.n))
+        duplicates += is_same
+        shared += is_shared
+        if is_same or is_shared:
+            ids.append(row["id"])
+    share = shared / max(len(other_rows), 1)
+    return {"duplicates": duplicates, "shared_share": share, "ids": ids}
+
+
+def without(words: list[str], opening: list[str], ending: list[str]) -> list[str]:
+    """Words less a fixed opening and a fixed ending, where they are there."""
+    if words[: len(opening)] == opening:
+        words = words[len(opening) :]
+    if ending and words[-len(ending) :] == ending:
+        words = words[: -len(ending)]
+    return words
+
+
+def grams(words: list[str], n: int) -> set[tuple[str, ...]]:
+    """All sequences of ``n`` consecutive words."""
+    return {tuple(words[start : start + n]) for start in range(len(words) - n + 1)}

@@ -13,7 +13,7 @@ import pytest
 
 from sdft_lib import data
 from sdft_lib.data import PROBES, load_general, load_probes, load_task, task_names
-from sdft_lib.own_data.overlap import overlap
+from sdft_lib.own_data.split import overlap
 from sdft_lib.storage.errors import SdftError
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "general"

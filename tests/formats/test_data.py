@@ -7,7 +7,7 @@ import pytest
 from sdft_lib import data
 from sdft_lib.data import PROBES, load_probes, load_task, task_suite
 from sdft_lib.formats import records
-from sdft_lib.own_data.overlap import overlap
+from sdft_lib.own_data.split import overlap
 from sdft_lib.storage.errors import SdftError
 
 PLAIN = {"instruction": "Name a colour.", "output": "It is red."}

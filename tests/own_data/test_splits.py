@@ -7,8 +7,7 @@ from collections import Counter
 import pytest
 
 from sdft_lib.data import Task
-from sdft_lib.own_data.overlap import overlap
-from sdft_lib.own_data.split import question_of, split_task
+from sdft_lib.own_data.split import overlap, question_of, split_task
 from sdft_lib.storage.errors import SdftError
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sdft_lib.data import load_task
-from sdft_lib.own_data.overlap import overlap
+from sdft_lib.own_data.split import overlap
 
 FILES = {
     "gsm8k/gsm8k_train.json": (7473, "math"),

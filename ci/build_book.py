@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -25,7 +26,6 @@ from ci.bootstrap import ROOT, say
 TEXTS = ROOT / "ci" / "book"
 OUT = ROOT / "build" / "book"
 BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\((https://colab[^)]*)\)")
-NOT_PAGES = shutil.ignore_patterns("conf.py", "api.toml", "static", "__pycache__")
 
 
 def installed() -> bool:
@@ -41,14 +41,54 @@ def stage(folder: Path) -> None:
     from ci.book import pages
 
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(TEXTS, folder, ignore=NOT_PAGES)
-    (folder / "data" / "results").mkdir(parents=True)
-    shutil.copy(ROOT / "data" / "results" / "scores.png", folder / "data" / "results")
-    shutil.copy(ROOT / "README.md", folder / "_readme.md")
+    places = sources()
+    for path, place in places.items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".md":
+            write(target, relinked(path, places))
+        elif path.suffix == ".ipynb":
+            write(target, lesson(path))
+        else:
+            shutil.copy(path, target)
     for place, text in pages.pages().items():
         write(folder / place, text)
+
+
+def sources() -> dict[Path, str]:
+    """Every written file that the book shows, and its place in the book."""
+    places = {ROOT / "README.md": "_readme.md"}
+    for name in ("CONTRIBUTING", "SECURITY"):
+        places[ROOT / f"{name}.md"] = f"{name.lower()}.md"
+    for path in sorted(TEXTS.rglob("*.md")):
+        places[path] = path.relative_to(TEXTS).as_posix()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        write(folder / "notebooks" / path.name, lesson(path))
+        places[path] = f"notebooks/{path.name}"
+    for name in ("scores", "frontier"):
+        places[ROOT / "data" / "results" / f"{name}.png"] = f"data/results/{name}.png"
+    return places
+
+
+def relinked(page: Path, places: dict[Path, str]) -> str:
+    """A page whose relative links lead to places in the book, or else to the repository's page."""
+    from ci.lessons.sources import repository
+
+    slug, branch = repository()
+    here = posixpath.dirname(places[page])
+
+    def turn(link: re.Match) -> str:
+        file, mark, anchor = link[2].partition("#")
+        if not file or re.match(r"[a-z]+:", file):
+            return link[0]
+        path = (page.parent / file).resolve()
+        place = "index.md" if path == ROOT / "README.md" else places.get(path)
+        if place:
+            return f"{link[1]}{posixpath.relpath(place, here)}{mark}{anchor})"
+        kind = "tree" if path.is_dir() else "blob"
+        address = f"https://github.com/{slug}/{kind}/{branch}/{path.relative_to(ROOT).as_posix()}"
+        return f"{link[1]}{address}{mark}{anchor})"
+
+    return re.sub(r"(\]\()([^)\s]+)\)", turn, page.read_text(encoding="utf-8"))
 
 
 def lesson(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The README's part on speed and on kills, from the records in data/results alone; no number is
+"""The part of ci/book/speed.md on speed and on kills, from the records in data/results alone; no number is
 typed.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from ci.bench.table import SCALING
-from ci.recorded.record_run import markdown
+from ci.recorded.blocks import markdown
 
 NAMES = {
     "distil_short_vs_hf_b1": "rewriting short rows, against transformers row by row",
@@ -35,7 +35,7 @@ FASTER = 1.05  # ratio from which on two processes count as a help
 
 
 def block(recorded: list[dict], killed: dict | None = None) -> str:
-    """The README's part on the bench and, where they were recorded, on kills; a column for each
+    """The part on the bench and, where they were recorded, on kills; a column for each
     record.
     """
     parts = [kills(killed)] if killed else []

@@ -1,8 +1,8 @@
 """Record the last bench: its rows into data/results/bench-FORMAT.json, what all records say into
-the README.
+ci/book/speed.md.
 
-python3 -m ci.bench.record            copy build/bench/bench.json and rebuild the README's block
-python3 -m ci.bench.record --faults   the same for build/bench/faults.json, the 50 kills of faults.py
+    python3 -m ci.bench.record            copy build/bench/bench.json and rebuild the page's block
+    python3 -m ci.bench.record --faults   the same for build/bench/faults.json, the 50 kills of faults.py
 
 FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more
 than on anything else. A quick run, and kills that lost anything, are refused."""
@@ -15,10 +15,9 @@ from pathlib import Path
 
 from ci.bench.block import STEPS, block
 from ci.bootstrap import ROOT, ensure_venv
-from ci.recorded import record_run
+from ci.recorded.blocks import BOOK, when_and_where, with_block
 
 RESULTS, WORK = ROOT / "data" / "results", ROOT / "build" / "bench"
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 KILLS = 50
 
 
@@ -41,9 +40,11 @@ def write(path: Path, record: dict) -> None:
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def readme_with(recorded: list[dict], faults: dict | None) -> str:
-    """The README's text with the block of these records."""
-    return record_run.readme_between(BEGIN, END, block(recorded, faults))
+def pages(recorded: list[dict] | None = None) -> dict[Path, str]:
+    """The page that shows the records, with the text it should have."""
+    page = BOOK / "speed.md"
+    text = block(records() if recorded is None else recorded, killed())
+    return {page: with_block(page, "bench", text)}
 
 
 def bench_record(work: Path) -> dict:
@@ -58,7 +59,7 @@ def bench_record(work: Path) -> dict:
         sys.exit("build/bench/bench.json comes from a quick run; run ci/bench/run.py first.")
     minutes = {"minutes": round(took["minutes"], 1)} if took.get("whole") else {}
     facts = {
-        **record_run.when_and_where(),
+        **when_and_where(),
         "cpu": cpu_name(),
         "dtype": choose_dtype("cpu"),
         **minutes,
@@ -77,7 +78,7 @@ def faults_record(work: Path) -> dict:
     if reason := trouble(found):
         sys.exit(f"build/bench/faults.json: {reason}, so it is not recorded.")
     facts = {"cpu": cpu_name()} | {key: run_facts()[key] for key in ("python", "versions")}
-    return {**record_run.when_and_where(), **facts, **found}
+    return {**when_and_where(), **facts, **found}
 
 
 def trouble(found: dict) -> str | None:
@@ -101,7 +102,8 @@ def main(arguments: list[str]) -> None:
     else:
         record = bench_record(WORK)
         write(RESULTS / f"bench-{record['dtype']}.json", record)
-    (ROOT / "README.md").write_text(readme_with(records(), killed()), encoding="utf-8")
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
-"""The pages of the book that are made, not written: API, commands, the lessons' teaching notes,
+"""The pages of the book that are made, not written: reference, commands, the lessons' teaching notes,
 expected values.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import json
-import tomllib
+import ast
+from pathlib import Path
 
 from ci.bootstrap import ROOT
 from ci.lessons import overview
 from ci.lessons.sources import INSTRUCTOR, lesson_sources, tags_of, to_notebook
 from ci.recorded import record_run
-from ci.recorded.record_run import markdown
+from ci.recorded.blocks import BOOK, markdown
 
-GROUPS = ROOT / "ci" / "book" / "api.toml"
 LIBRARY = ROOT / "sdft_lib"
 
 
@@ -25,54 +23,57 @@ def pages() -> dict[str, str]:
         "teaching/notes.md": notes(),
         "teaching/expected.md": expected(),
     }
-    return {**made, **api()}
+    return {**made, **reference()}
 
 
-def public_modules() -> list[str]:
-    """The modules of the library, `__init__` and `__main__` left out."""
-    return sorted(path.stem for path in LIBRARY.glob("*.py") if not path.stem.startswith("_"))
+def rooms() -> dict[str, list[str]]:
+    """The modules of the core, at the top of the library, and of each package under it."""
+    found: dict[str, list[str]] = {"core": []}
+    for path in sorted(LIBRARY.rglob("*.py")):
+        parts = path.relative_to(LIBRARY).with_suffix("").parts
+        if parts[-1] == "__main__" or parts == ("__init__",):
+            continue
+        room = parts[0] if len(parts) > 1 else "core"
+        name = ".".join(part for part in parts if part != "__init__")
+        if name != room:
+            found.setdefault(room, []).append(name)
+    return found
 
 
-def grouped() -> list[dict]:
-    """The groups of api.toml with the modules that exist; what no group names goes to the last
-    one.
-    """
-    groups = tomllib.loads(GROUPS.read_text(encoding="utf-8"))["group"]
-    left = public_modules()
-    for group in groups:
-        found = [name for pattern in group["modules"] for name in fnmatch.filter(left, pattern)]
-        group["modules"] = list(dict.fromkeys(found))
-        left = [name for name in left if name not in group["modules"]]
-    groups[-1]["modules"] += left
-    return [group for group in groups if group["modules"]]
+def about(package: Path) -> str:
+    """What a package says of itself: the docstring of its `__init__`."""
+    text = (package / "__init__.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(text)) or ""
 
 
-def api() -> dict[str, str]:
-    """One page a group, and one that leads to them."""
-    groups = grouped()
-    head = "Made from the docstrings. Importing a module is cheap: the functions import heavy packages when they run."
-    lines = ["# Reference", "", head]
-    for group in groups:
-        names = ", ".join(f"[`{name}`](#sdft-{name})" for name in group["modules"])
-        lines += [
-            "",
-            f"**[{group['title']}]({group['name']}.md).** {group['text']} Modules: {names}.",
-        ]
-    contents = "\n".join(group["name"] for group in groups)
+def anchor(module: str) -> str:
+    return "sdft-" + module.replace(".", "-").replace("_", "-")
+
+
+def reference() -> dict[str, str]:
+    """One page a room of the library, and one that leads to them."""
+    lines = ["# Reference", "", "Made from the folders of the library and their docstrings."]
+    made = {}
+    for room, modules in rooms().items():
+        title = "The core" if room == "core" else f"`sdft_lib.{room}`"
+        text = about(LIBRARY if room == "core" else LIBRARY / room).replace("``", "`")
+        names = ", ".join(f"[`{name}`](#{anchor(name)})" for name in modules)
+        lines += ["", f"**[{title}]({room}.md).** {text.splitlines()[0]} Modules: {names}."]
+        made[f"api/{room}.md"] = reference_page(title, text, modules)
+    contents = "\n".join(rooms())
     lines += ["", f"```{{toctree}}\n:hidden:\n\n{contents}\n```", ""]
-    made = {f"api/{group['name']}.md": api_page(group) for group in groups}
     return {"api/index.md": "\n".join(lines), **made}
 
 
-def api_page(group: dict) -> str:
-    """The modules of one group, each under its own heading. Commands are described elsewhere, by
+def reference_page(title: str, text: str, modules: list[str]) -> str:
+    """The modules of one room, each under its own heading. Commands are described elsewhere, by
     their help.
     """
-    parts = [f"# {group['title']}", group["text"]]
-    for name in group["modules"]:
-        members = "" if name.startswith("cli") else "   :members:\n   :ignore-module-all:\n"
+    parts = [f"# {title}", text]
+    for name in modules:
+        members = "" if name.startswith("cli.") else "   :members:\n   :ignore-module-all:\n"
         body = f"```{{eval-rst}}\n.. automodule:: sdft_lib.{name}\n{members}```"
-        parts += [f"(sdft-{name})=\n## `sdft_lib.{name}`", body]
+        parts += [f"({anchor(name)})=\n## `sdft_lib.{name}`", body]
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,11 +125,10 @@ def notes() -> str:
 
 def expected() -> str:
     """The recorded full run as tables, with the page's text around them."""
-    record = json.loads(record_run.RECORD.read_text(encoding="utf-8"))
-    text = (ROOT / "ci" / "book" / "teaching" / "expected.md").read_text(encoding="utf-8")
+    record = record_run.read()
+    text = (BOOK / "teaching" / "expected.md").read_text(encoding="utf-8")
     tables = {
         "facts": facts(record),
-        "scores": scores(record),
         "paired": paired(record),
         "times": times(record),
         "machine": f"{record['cpu']}, {record['dtype']}",
@@ -138,52 +138,37 @@ def expected() -> str:
     return text
 
 
-def interval(row: dict) -> str:
-    return f"{row['low']:+.2f} to {row['high']:+.2f}"
-
-
 def facts(record: dict) -> str:
     """What the run measured besides scores."""
     gap, cost = record["nll_gap"], record["cost"]
     closed = f"{gap['mean']:.1f} ({gap['low']:.1f} to {gap['high']:.1f})"
-    sft, sdft = (cost[f"training {name}"] for name in ("sft", "sdft"))
+    sft, sdft = cost["training sft"], cost["training sdft"]
+    tokens = f"{sdft['trained_tokens'] / sft['trained_tokens']:.1f} times"
+    seconds = f"{sdft['seconds'] / sft['seconds']:.1f} times"
     rows = [
         ["Share of rewrites kept", f"{record['keep_rate']:.2f}", "lesson 02, section 6"],
         ["Gap closed, nats a token", closed, "lesson 02, section 7"],
-        [
-            "Trained tokens, SDFT to SFT",
-            f"{sdft['trained_tokens'] / sft['trained_tokens']:.1f} times",
-            "lesson 03",
-        ],
-        [
-            "Seconds of training, SDFT to SFT",
-            f"{sdft['seconds'] / sft['seconds']:.1f} times",
-            "lesson 03",
-        ],
+        ["Trained tokens, SDFT to SFT", tokens, "lesson 03"],
+        ["Seconds of training, SDFT to SFT", seconds, "lesson 03"],
         ["Seconds of rewriting", f"{cost['rewriting']['seconds']:.0f}", "lesson 02"],
     ]
     return markdown(["Measure", "Recorded", "Where"], rows)
 
 
-def scores(record: dict) -> str:
-    """Recorded mean and interval of each model on each suite: the table of the README."""
-    return "\n".join(line for line in record_run.block(record).split("\n") if line.startswith("|"))
-
-
 def paired(record: dict) -> str:
     """Paired differences that survive Holm's correction."""
-    clear = [row for row in record["paired"] if row["p_holm"] < 0.05]
-    names = record_run.NAMES
-    rows = [
-        [row["suite"], f"{names[row['a']]} minus {names[row['b']]}", interval(row)] for row in clear
-    ]
+    names, rows = record_run.NAMES, []
+    for row in record["paired"]:
+        if row["p_holm"] < 0.05:
+            pair = f"{names[row['a']]} minus {names[row['b']]}"
+            rows.append([row["suite"], pair, f"{row['low']:+.2f} to {row['high']:+.2f}"])
     return markdown(["Suite", "Difference", "95 % interval"], rows)
 
 
 def times(record: dict) -> str:
     """Minutes and memory of each lesson."""
-    rows = [
-        [row["name"][:2], f"{row['seconds'] / 60:.1f}", f"{row['peak_mb'] / 1000:.1f} GB"]
-        for row in record["lessons"]
-    ]
+    rows = []
+    for row in record["lessons"]:
+        memory = f"{row['peak_mb'] / 1000:.1f} GB"
+        rows.append([row["name"][:2], f"{row['seconds'] / 60:.1f}", memory])
     return markdown(["Lesson", "Minutes", "Memory"], rows)

@@ -1,5 +1,5 @@
-"""The table of lessons, from their headers and the recorded run, in README.md and as
-notebooks/README.md; and what else is made from the repository's name and its environment."""
+"""The lists of lessons, from their headers and the recorded run: short in README.md, whole in
+notebooks/README.md. And the other files that `ci/build_notebooks.py` makes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import re
 from pathlib import Path
 
-from ci import bootstrap
+from ci.bootstrap import ROOT
 from ci.lessons.sources import NOTEBOOKS, badge, lesson_sources, to_notebook
 from ci.platforms import cloud
 from ci.recorded import record_run
+from ci.recorded.blocks import BOOK, markdown, with_block
 
-BEGIN, END = "<!-- lessons:begin -->", "<!-- lessons:end -->"
 INDEX = """# The lessons
 
 <!-- This file is made by ci/build_notebooks.py. Change the lessons in src/, not this file. -->
@@ -25,8 +25,7 @@ exercises are open. Copy the folder to `my_work/` first, which git ignores; then
 [src](src) by `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
 **On Colab** the badge opens a student copy, whose first code cell installs what Colab lacks and changes nothing else.
-`python3 ci/run_tests.py --colab` runs every lesson so, in `build/colab/`, with Colab's published package versions. That
-is a simulation: Colab itself, its Python (3.12 or 3.13), its torch and its T4 were not used.
+Colab is simulated in our tests, not used: [platforms](../ci/book/platforms.md#google-colab) says how.
 
 **Hand out** one file: `python3 -m ci.lessons.student_bundle` packs the students' copies with library and data, without
 solutions, notes and tests.
@@ -42,6 +41,45 @@ results from the store and needs well under a minute a lesson.
 """
 
 
+def pages() -> dict[Path, str]:
+    """The files with a list of lessons or links to the repository, and the text they should have."""
+    readme, platforms = ROOT / "README.md", BOOK / "platforms.md"
+    made = {
+        readme: with_block(readme, "lessons", short_list()),
+        NOTEBOOKS / "README.md": INDEX.format(table=table()),
+        platforms: with_block(platforms, "cloud", cloud.links()),
+    }
+    return made | cloud.pages()
+
+
+def short_list() -> str:
+    """One line a lesson for the README: its title and its minutes."""
+    times = measured()
+    lines = []
+    for source in lesson_sources():
+        title = header_of(source)["title"]
+        minutes = minutes_of(times.get(source.stem))
+        lines.append(f"- [{title}](notebooks/{source.stem}.ipynb), {minutes}")
+    return "\n".join(lines)
+
+
+def table() -> str:
+    """The lessons for notebooks/README.md: what each does and takes, with its badge."""
+    times = measured()
+    rows = []
+    for source in lesson_sources():
+        head, cost = header_of(source), times.get(source.stem)
+        cells = [
+            f"[{head['title']}]({source.stem}.ipynb)",
+            head["will"],
+            minutes_of(cost),
+            f"{cost['peak_mb'] / 1000:.1f} GB" if cost else "not yet measured",
+            badge(source.stem, "student"),
+        ]
+        rows.append([cell.replace("|", "\\|") for cell in cells])
+    return markdown(["Lesson", "You will", "Time", "Memory", "Colab"], rows)
+
+
 def header_of(source: Path) -> dict[str, str]:
     """The title up to its colon, and the sentence after `You will`, of one lesson."""
     text = to_notebook(source).cells[0].source
@@ -55,42 +93,16 @@ def header_of(source: Path) -> dict[str, str]:
 
 def measured() -> dict[str, dict]:
     """Seconds and memory of each lesson in the recorded full run; empty where nothing is
-    recorded.
-    """
+    recorded."""
     if not record_run.RECORD.exists():
         return {}
-    return {
-        row["name"]: row
-        for row in json.loads(record_run.RECORD.read_text(encoding="utf-8"))["lessons"]
-    }
+    rows = json.loads(record_run.RECORD.read_text(encoding="utf-8"))["lessons"]
+    return {row["name"]: row for row in rows}
 
 
-def table(folder: str) -> str:
-    """The lessons as Markdown; ``folder`` is the way from the reader's file to `notebooks/`."""
-    times = measured()
-    lines = ["| Lesson | You will | Minutes | Memory | Colab |", "| --- | --- | --- | --- | --- |"]
-    for source in lesson_sources():
-        name, head = source.stem, header_of(source)
-        cost = times.get(name)
-        minutes = f"{max(0.5, round(cost['seconds'] / 30) / 2):g}" if cost else "not yet measured"
-        memory = f"{cost['peak_mb'] / 1000:.1f} GB" if cost else "not yet measured"
-        cells = [
-            f"[{head['title']}]({folder}{name}.ipynb)",
-            head["will"],
-            minutes,
-            memory,
-            badge(name, "student"),
-        ]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
-
-
-def pages() -> dict[Path, str]:
-    """The files that hold the table or links to the repository, with the text they should have."""
-    readme = record_run.readme_between(BEGIN, END, table("notebooks/"))
-    readme = record_run.readme_between(cloud.BEGIN, cloud.END, cloud.links(), readme)
-    made = {
-        bootstrap.ROOT / "README.md": readme,
-        NOTEBOOKS / "README.md": INDEX.format(table=table("")),
-    }
-    return made | cloud.pages()
+def minutes_of(cost: dict | None) -> str:
+    """Half minutes, at least one of them."""
+    if not cost:
+        return "not yet measured"
+    minutes = max(0.5, round(cost["seconds"] / 30) / 2)
+    return "1 minute" if minutes == 1 else f"{minutes:g} minutes"

@@ -1,5 +1,5 @@
 """The tutorial on Binder and in GitHub Codespaces: their files, made from environment.yml, and the
-links in the README.
+links in ci/book/platforms.md.
 
 `python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU,
 so both take the CPU build of PyTorch, and both fetch the models while they are being made."""
@@ -14,7 +14,6 @@ from urllib.parse import quote
 from ci.bootstrap import CPU_INDEX, ROOT
 from ci.lessons.sources import lesson_sources, repository
 
-BEGIN, END = "<!-- cloud:begin -->", "<!-- cloud:end -->"
 ENVIRONMENT = ROOT / "environment.yml"
 BINDER, CODESPACES = (
     ROOT / ".binder" / "environment.yml",

@@ -1,19 +1,18 @@
-"""The frontier figure and the matched comparison of the recorded grid, into data/results/ and the
-README.
+"""The recorded grid of methods and seeds: the frontier figure and the matched comparison, into
+data/results and ci/book/evidence.md.
 
-python3 -m ci.recorded.record_evidence           rebuild both from data/results/tickets.jsonl
-python3 -m ci.recorded.record_evidence --check   change nothing; exit 1 if the README's part does not follow from that file
+    python3 -m ci.recorded.record_evidence           rebuild both from data/results/tickets.jsonl
+    python3 -m ci.recorded.record_evidence --check   change nothing; exit 1 if the page is stale
 """
 
 import sys
+from pathlib import Path
 
-from ci.recorded import record_run
+from ci.bootstrap import ROOT
+from ci.recorded.blocks import BOOK, command, markdown, with_block
 
-ROOT = record_run.ROOT
 RECORD = ROOT / "data" / "results" / "tickets.jsonl"
 FIGURE = ROOT / "data" / "results" / "frontier.png"
-BEGIN, END = "<!-- evidence:begin -->", "<!-- evidence:end -->"
-HEAD = "## The same with several training seeds, and with other methods"
 FEWEST = 3  # training seeds from which on a method is compared
 UNCLEAR = "no difference is shown"  # these three are words of ``recorded.shown``
 FACTS = {
@@ -33,25 +32,22 @@ def recorded():
     return frame[frame["method"].isin(["seed", *seeds[seeds >= FEWEST].index])]
 
 
-def at_the_end(frame) -> list[str]:
+def at_the_end(frame) -> str:
     """Mean test scores before training and after all of it, with the lowest and the highest seed,
     as a table.
     """
     last = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0.0, 1.0])]
     seeds = last.groupby(["method", "suite", "seed"])["score"].mean()
     counts = last.groupby("suite")["id"].nunique()
-    lines = [
-        "| after training | " + " | ".join(f"{suite} ({counts[suite]})" for suite in SUITES) + " |",
-        "| --- |" + " --- |" * len(SUITES),
-    ]
+    rows = []
     for method in frame["method"].unique():
-        cells = [seeds[method, suite] for suite in SUITES]
-        told = [
-            f"{x.mean():.2f}" + (f" ({x.min():.2f}–{x.max():.2f})" if len(x) > 1 else "")
-            for x in cells
-        ]
-        lines.append(f"| {method} | " + " | ".join(told) + " |")
-    return lines
+        cells = [method]
+        for suite in SUITES:
+            means = seeds[method, suite]
+            ends = f" ({means.min():.2f}–{means.max():.2f})" if len(means) > 1 else ""
+            cells.append(f"{means.mean():.2f}{ends}")
+        rows.append(cells)
+    return markdown(["after training", *(f"{suite} ({counts[suite]})" for suite in SUITES)], rows)
 
 
 def compared(frame):
@@ -107,30 +103,26 @@ def in_a_row() -> list[str]:
     return lines
 
 
-def matched(table) -> list[str]:
+def matched(table) -> str:
     """SDFT minus each other method where both learnt equally much on dev, in Markdown, each row
     with what it shows.
     """
     from sdft_lib.experiments.recorded import shown
 
-    lines = [
-        "| SDFT minus | suite | items | seeds | SDFT | other | difference | shows | shares of training |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    aside = apart(table)
+    aside, rows = apart(table), []
     for r in table.itertuples():
-        says = shown(r) + (
-            ", but not at equal learning" if r.b in aside and r.suite != "task" else ""
-        )
-        lines.append(
-            f"| {r.b} | {r.suite} | {r.n} | {r.seeds} | {r.mean_a:.2f} | {r.mean_b:.2f} | "
-            f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f}) | {says} | {r.checkpoints} |"
-        )
-    return lines
+        says = shown(r)
+        if r.b in aside and r.suite != "task":
+            says += ", but not at equal learning"
+        means = [f"{r.mean_a:.2f}", f"{r.mean_b:.2f}"]
+        difference = f"{r.difference:+.2f} ({r.low:+.2f} to {r.high:+.2f})"
+        rows.append([r.b, r.suite, str(r.n), str(r.seeds), *means, difference, says, r.checkpoints])
+    head = "SDFT minus|suite|items|seeds|SDFT|other|difference|shows|shares of training"
+    return markdown(head.split("|"), rows)
 
 
 def block(frame) -> str:
-    """The README's part on the recorded grid, from the file alone; empty until two methods have
+    """The part on the recorded grid, from the file alone; empty until two methods have
     enough seeds.
     """
     if frame["method"].nunique() < 3:
@@ -146,17 +138,17 @@ def block(frame) -> str:
     days = list(dict.fromkeys((days[0], days[-1])))
     return "\n".join(
         [
-            f"![{frontier(points(frame, 'facts')).alt}](data/results/frontier.png)",
+            f"![{frontier(points(frame, 'facts')).alt}](../../data/results/frontier.png)",
             "",
             f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.",
             "",
-            *at_the_end(frame),
+            at_the_end(frame),
             "",
             "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
             "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
             "intervals hold together at 95 %):",
             "",
-            *matched(table),
+            matched(table),
             "",
             "`sft-stopped` is SFT at a quarter or half of its training. In words, where both learnt equally much:",
             "",
@@ -171,10 +163,21 @@ def block(frame) -> str:
     )
 
 
-def readme_with(frame) -> str:
-    """The README's text with the block of a table of items."""
-    text = block(frame)
-    return record_run.readme_between(BEGIN, END, f"{HEAD}\n\n{text}" if text else "")
+def pages() -> dict[Path, str]:
+    """The page that shows the grid, with the text it should have."""
+    page = BOOK / "evidence.md"
+    return {page: with_block(page, "evidence", block(recorded()))}
+
+
+def draw_frontier() -> None:
+    """Draw the figure anew, where there is enough to draw."""
+    from sdft_lib.experiments.frontier import points
+    from sdft_lib.lessons.figures.lesson_05 import frontier
+    from sdft_lib.lessons.figures.style import save
+
+    frame = recorded()
+    if block(frame):
+        save(frontier(points(frame, "facts")), FIGURE)
 
 
 def lines_of_facts() -> list[dict]:
@@ -183,24 +186,5 @@ def lines_of_facts() -> list[dict]:
     return [line for line in read_jsonl(RECORD) if "facts" in line]
 
 
-def main() -> int:
-    check = record_run.only_check(__doc__)
-    frame = recorded()
-    readme = readme_with(frame)
-    if not check:
-        from sdft_lib.experiments.frontier import points
-        from sdft_lib.lessons.figures.lesson_05 import frontier
-        from sdft_lib.lessons.figures.style import save
-
-        if HEAD in readme:
-            save(frontier(points(frame, "facts")), FIGURE)
-        (ROOT / "README.md").write_text(readme, encoding="utf-8", newline="\n")
-    return record_run.compared(
-        readme,
-        "The README's evidence follows from data/results/tickets.jsonl.",
-        "README.md: its part on the recorded grid differs from data/results: run ci/recorded/record_evidence.py.",
-    )
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, pages, draw_frontier))

@@ -1,0 +1,1 @@
+"""Readers of answers: numbers, labels, calls, phrases, constraints."""

@@ -1,0 +1,1 @@
+"""Who writes the answers at scale: vLLM and Ray, behind one call."""

@@ -1,0 +1,1 @@
+"""Files of rows, and the layouts in which others keep chat data."""

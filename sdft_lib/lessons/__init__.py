@@ -1,0 +1,1 @@
+"""What the lessons show: figures, tables, widgets, the report, checks of exercises."""

@@ -1,0 +1,1 @@
+"""Finished steps and files: the store, atomic writes, downloads, devices, errors."""

@@ -1,0 +1,1 @@
+"""The training loop under ``train``: weights, adapters, loss, processes."""

@@ -102,8 +102,9 @@ def test_codespaces_makes_the_conda_environment():
     )
 
 
-def test_the_readme_opens_both_for_this_repository():
-    assert cloud.links() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_links_open_both_for_this_repository():
+    page = ROOT / "ci" / "book" / "platforms.md"
+    assert cloud.links() in page.read_text(encoding="utf-8")
     assert cloud.links().count(sources.repository()[0]) == 2
 
 

@@ -1,0 +1,1 @@
+"""Kind checks of the exercises, one file a lesson."""

@@ -1,0 +1,1 @@
+"""The widgets, each below a figure or a table that says the same."""

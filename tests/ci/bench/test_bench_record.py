@@ -1,4 +1,4 @@
-"""What the README says on speed and kills follows from the records, and no quick or failed run is
+"""What ci/book/speed.md says on speed and kills follows from the records, and no quick or failed run is
 recorded.
 """
 
@@ -14,12 +14,12 @@ from ci.bench import (
     table,
 )
 from ci.bench import faults as kill
-from ci.bootstrap import ROOT
 
 
-def test_readme_follows_from_the_records():
-    recorded, killed = record.records(), record.killed()
-    assert record.readme_with(recorded, killed) == (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_follows_from_the_records():
+    recorded = record.records()
+    for page, text in record.pages(recorded).items():
+        assert text == page.read_text(encoding="utf-8")
     for each in recorded:
         assert {row["id"] for row in each["rows"]} >= set(table.GOALS)
         assert all(row["met"] or row["limit_profile"] for row in each["rows"] if row["goal"])
@@ -166,7 +166,7 @@ def test_minutes_are_told_where_they_are_known():
 def work(tmp_path, monkeypatch):
     """A folder with the results of a bench, and a commit to record."""
     monkeypatch.setattr(
-        record.record_run, "when_and_where", lambda: {"recorded": "2026-01-02", "commit": "abc"}
+        record, "when_and_where", lambda: {"recorded": "2026-01-02", "commit": "abc"}
     )
     (tmp_path / "bench.json").write_text(json.dumps(rows()), encoding="utf-8")
     return tmp_path

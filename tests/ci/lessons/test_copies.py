@@ -236,13 +236,12 @@ def test_the_table_of_lessons(source, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(overview, "lesson_sources", lambda: [source])
     monkeypatch.setattr(overview.record_run, "RECORD", record)
-    row = overview.table("notebooks/").splitlines()[-1]
-    assert (
-        row.startswith("| [00 Tiny](notebooks/00_tiny.ipynb) | see \\| hear.")
-        and "| 1.5 | 1.2 GB |" in row
-    )
+    row = overview.table().splitlines()[-1]
+    assert row.startswith("| [00 Tiny](00_tiny.ipynb) | see \\| hear.")
+    assert "| 1.5 minutes | 1.2 GB |" in row and "not yet measured" not in row
+    assert overview.short_list() == "- [00 Tiny](notebooks/00_tiny.ipynb), 1.5 minutes"
     record.unlink()
-    assert row.count("not yet measured") == 0 and overview.table("").count("not yet measured") == 2
+    assert overview.table().count("not yet measured") == 2
 
 
 def test_committed_tables_name_every_lesson():

@@ -1,24 +1,23 @@
-"""The README's results are made from the recorded run, not typed; the record keeps the summary's
+"""Results on pages are made from the recorded runs, not typed; the record keeps the summary's
 contract.
 """
 
-import json
 import re
+
+import pytest
 
 from ci import run_tests
 from ci.bootstrap import ROOT
-from ci.recorded import (
-    record_evidence,
-    record_run,
-)
+from ci.lessons import house
+from ci.recorded import record_evidence, record_run
+from ci.recorded.blocks import BOOK
+from ci.recorded.record_run import read as record
 
 
-def record() -> dict:
-    return json.loads(record_run.RECORD.read_text(encoding="utf-8"))
-
-
-def test_readme_follows_from_the_record():
-    assert record_run.readme_with(record()) == (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("pages", [record_run.pages, record_evidence.pages, house.pages])
+def test_pages_follow_from_what_they_are_made_of(pages):
+    for page, text in pages().items():
+        assert text == page.read_text(encoding="utf-8"), page.name
 
 
 def test_record_keeps_the_contract_and_says_how_it_was_made():
@@ -27,11 +26,12 @@ def test_record_keeps_the_contract_and_says_how_it_was_made():
     assert all(record()[key] for key in ("recorded", "commit", "cpu", "dtype"))
 
 
-def test_a_changed_number_changes_the_readme():
+def test_a_changed_number_changes_both_pages():
     changed = record()
     changed["scores"][0]["mean"] = 0.123
-    assert "0.12 (" in record_run.block(changed)
-    assert record_run.readme_with(changed) != record_run.readme_with(record())
+    assert "0.12 (" in record_run.whole(changed) and "seed 0.12" in record_run.short(changed)
+    before, after = record_run.pages(), record_run.pages(changed)
+    assert len(before) == 2 and all(after[page] != before[page] for page in before)
 
 
 def test_claims_follow_from_their_intervals():
@@ -94,12 +94,6 @@ def grid(methods=("sft", "sdft"), seeds=(0, 1, 2)):
     return pandas.DataFrame(rows)
 
 
-def test_evidence_in_the_readme_follows_from_the_recorded_grid():
-    assert record_evidence.readme_with(record_evidence.recorded()) == (
-        ROOT / "README.md"
-    ).read_text(encoding="utf-8")
-
-
 def test_evidence_says_what_the_intervals_say(monkeypatch):
     facts = {
         "made": "2026-01-02T00:00:00Z",
@@ -120,12 +114,10 @@ def test_evidence_says_what_the_intervals_say(monkeypatch):
     assert record_evidence.block(grid(methods=("sdft",))) == ""
 
 
-def test_what_the_readme_says_of_replay_is_recorded():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert (
-        "no difference in the\nfacts that are kept is shown" in readme
-        and "higher in one of two orders" in readme
-    )
+def test_what_the_page_says_of_replay_is_recorded():
+    page = (BOOK / "evidence.md").read_text(encoding="utf-8")
+    assert "no difference in the\nfacts that are kept is shown" in page
+    assert "higher in one of two orders" in page
     table = record_evidence.compared(record_evidence.recorded())
     unclear = [line for line in record_evidence.in_words(table) if "No difference" in line]
     assert len(unclear) == 1 and "`sft-replay`" in unclear[0]
@@ -153,7 +145,7 @@ def test_evidence_says_where_two_methods_did_not_learn_equally_much():
         "score",
     ] = 0.0
     table = record_evidence.compared(frame)
-    task, facts, *_ = record_evidence.matched(table)[2:]
+    task, facts, *_ = record_evidence.matched(table).splitlines()[2:]
     assert "| sft | task |" in task and "| sdft is higher | 0:" in task
     assert "| sdft is higher, but not at equal learning |" in facts
     assert record_evidence.in_words(table) == [

@@ -1,0 +1,128 @@
+"""How large the library is, and how much of it a lesson pulls in; quoted in CONTRIBUTING.md.
+
+    python3 -m ci.lessons.house           print it, and write it into CONTRIBUTING.md
+    python3 -m ci.lessons.house --check   change nothing; exit 1 if CONTRIBUTING.md is stale
+
+Everything follows from the source text: nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+from ci.bootstrap import ROOT
+from ci.lessons.sources import lesson_sources
+from ci.recorded.blocks import command, markdown, with_block
+
+LIBRARY = "sdft_lib"
+FIRST_LESSONS = ("00", "01", "02", "03", "04")
+# Directions to ruff to leave a place unformatted. In two parts, or this line would be one.
+SKIP = "# fmt: " + "skip"
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Dotted name and file of every module of the library; a package is its `__init__`."""
+    found = {}
+    for path in sorted((root / LIBRARY).rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1]
+        found[".".join(parts)] = path
+    return found
+
+
+def imports(text: str, known: dict[str, Path]) -> set[str]:
+    """The modules of the library that a text imports, at the top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from package import name` may mean a module or what `__init__` holds
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found & set(known)
+
+
+def graph(known: dict[str, Path]) -> dict[str, set[str]]:
+    """What each module imports."""
+    return {
+        name: imports(path.read_text(encoding="utf-8"), known) - {name}
+        for name, path in known.items()
+    }
+
+
+def closure(start: set[str], arrows: dict[str, set[str]]) -> set[str]:
+    """All modules that are reached from some of them, those themselves included."""
+    seen, waiting = set(), list(start)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += arrows[name]
+    return seen
+
+
+def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules that import each other, directly or by way of others."""
+    reached = {name: closure(after, arrows) for name, after in arrows.items()}
+    groups = []
+    for name in arrows:
+        group = {other for other in reached[name] if name in reached[other]}
+        if group and group not in groups:
+            groups.append(group)
+    return groups
+
+
+def lines_of(paths) -> int:
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+
+
+def packages(known: dict[str, Path]) -> dict[str, list[Path]]:
+    """The files of the core, at the top of the library, and of each package."""
+    found: dict[str, list[Path]] = {"core": []}
+    for path in known.values():
+        inside = path.relative_to(ROOT / LIBRARY).parts
+        found.setdefault(inside[0] if len(inside) > 1 else "core", []).append(path)
+    return found
+
+
+def block() -> str:
+    """The tables of CONTRIBUTING.md."""
+    known = modules()
+    arrows = graph(known)
+    sizes = [[f"`{name}`", len(paths), lines_of(paths)] for name, paths in packages(known).items()]
+    sizes.append(["**all**", len(known), lines_of(known.values())])
+    pulled, every = [], set()
+    for source in lesson_sources():
+        if source.stem[:2] in FIRST_LESSONS:
+            reached = closure(imports(source.read_text(encoding="utf-8"), known), arrows)
+            every |= reached
+            pulled.append([source.stem[:2], len(reached), lines_of(known[x] for x in reached)])
+    pulled.append(["together", len(every), lines_of(known[name] for name in every)])
+    skips = sum(path.read_text(encoding="utf-8").count(SKIP) for path in known.values())
+    return "\n".join(
+        [
+            table(["Part of the library", "files", "lines"], sizes),
+            "",
+            f"Circles of imports: {len(circles(arrows))}. Places that `ruff format` leaves alone: {skips}.",
+            "",
+            table(["Lesson", "modules in its closure", "lines"], pulled),
+        ]
+    )
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    """Numbers with a comma between thousands."""
+    texts = [[f"{x:,}" if isinstance(x, int) else x for x in row] for row in rows]
+    return markdown(head, texts)
+
+
+def pages() -> dict[Path, str]:
+    page = ROOT / "CONTRIBUTING.md"
+    return {page: with_block(page, "house", block())}
+
+
+if __name__ == "__main__":
+    print(block())
+    sys.exit(command(__doc__, pages))

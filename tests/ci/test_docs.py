@@ -1,0 +1,58 @@
+"""The written pages: each link leads somewhere, each generated part has both its marks, and the
+README stays on one screen."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+
+from ci.book import pages as made_pages
+from ci.bootstrap import ROOT
+from ci.lessons.checks_links import anchors, headings_of
+
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    ROOT / "notebooks" / "README.md",
+    *sorted((ROOT / "ci" / "book").rglob("*.md")),
+    *sorted((ROOT / "data").rglob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, anchor = unquote(target).partition("#")
+        if re.match(r"[a-z]+:", file) or file in ("notes.md",) or anchor.startswith("sdft-"):
+            continue  # elsewhere, or made with the book
+        other = (page.parent / file).resolve() if file else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(headings_of(other)), target
+
+
+def test_paths_that_pages_name_are_there():
+    """In code font, below the folders of the project."""
+    named = re.compile(r"`((?:ci|data|sdft_lib|tests|notebooks)/[\w./-]+)`")
+    for page in PAGES:
+        for path in named.findall(page.read_text(encoding="utf-8")):
+            if not re.search(r"NN|NAME", path):
+                assert (ROOT / path).exists() or list(ROOT.glob(path)), f"{page.name}: {path}"
+
+
+def test_modules_that_pages_name_are_there():
+    for page in PAGES:
+        for module in re.findall(r"python3 -m (ci[\w.]+)", page.read_text(encoding="utf-8")):
+            assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), f"{page.name}: {module}"
+
+
+def test_the_readme_is_one_screen():
+    assert len((ROOT / "README.md").read_bytes()) <= 6_000
+
+
+def test_every_page_has_a_place_in_the_book():
+    contents = (ROOT / "ci" / "book" / "index.md").read_text(encoding="utf-8")
+    made = [place for place in made_pages.pages() if not place.startswith("api/")]
+    for page in (ROOT / "ci" / "book").rglob("*.md"):
+        made.append(page.relative_to(ROOT / "ci" / "book").as_posix())
+    for place in {*made, "api/index.md", "security.md", "contributing.md"} - {"index.md"}:
+        assert f"\n{place.removesuffix('.md')}\n" in contents, place

@@ -7,14 +7,14 @@ before."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sdft_lib.answers.phrases import is_refusal
-from sdft_lib.data import load_task
+from sdft_lib.data import Task, load_task
 from sdft_lib.distill import distill
+from sdft_lib.experiments.run_one import run_one
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
-from sdft_lib.models import load_seed, with_adapter
+from sdft_lib.models import Seed, load_seed
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording
 from sdft_lib.paper.sandbox import isolation
 from sdft_lib.paper.scores import matched, score_pairs, table
@@ -31,27 +31,9 @@ from sdft_lib.storage.devices import choose_device
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
-from sdft_lib.train import fine_tune
 
 VERSION = 1  # raise it when a change of code changes the answers
 LARGEST_ON_CPU = 2e9  # parameters
-
-
-def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) -> None:
-    """Raise SdftError unless this machine can train the recipe's model, as far as that is known
-    beforehand.
-    """
-    if recipe.tuning == "full" and four_bit:
-        raise SdftError(
-            f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; leave out --four-bit."
-        )
-    if model not in load_table("models") or choose_device() != "cpu":
-        return
-    if (count := parameters(geometry(model))) > LARGEST_ON_CPU:
-        raise SdftError(
-            f"{recipe.name}: {model} has {count / 1e9:.1f} billion parameters and this machine has no GPU; "
-            "run it on one (--dry-run shows which), or try the steps with --model smollm2-135m --limit 16."
-        )
 
 
 @dataclass(frozen=True)
@@ -66,48 +48,8 @@ class Ask:
     four_bit: bool = False
 
 
-def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
-    """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored
-    here.
-    """
-    suffix = ask.suffix if suite.name == JAILBREAK else ""
-    check_suffix(suite, suffix)
-    if KINDS[suite.kind].needs == "judge":
-        raise SdftError(
-            f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the adapter "
-            "that each cell names, and sdft judge."
-        )
-    if KINDS[suite.kind].needs == "sandbox":
-        if not ask.allow_code:
-            raise SdftError(
-                f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
-            )
-        isolation()  # raises if there is no sandbox
-    if not wording.test.get(suite.name):
-        return load_items(suite, ask.limit, suffix=suffix)
-    rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
-    return [row | {"messages": wording.tested(suite.name, row["messages"])} for row in rows]
-
-
-def suites_of(
-    table: int, wording: Wording, ask: Ask
-) -> tuple[dict[str, list[dict]], dict[str, str]]:
-    """The items of each evaluation of a table that can be run here, and why the others cannot."""
-    found, missing = {}, {}
-    for name in TABLES[table]:
-        try:
-            found[name] = items_of(paper_suite(name), wording, ask)
-        except SdftError as error:
-            missing[name] = str(error)
-    if not found:
-        raise SdftError(
-            f"Table {table}: none of its evaluations can be run here ({'; '.join(missing.values())})"
-        )
-    return found, missing
-
-
 def reproduce(
-    table: int,
+    number: int,
     recipes: Sequence[PaperRecipe],
     wording: Wording,
     *,
@@ -122,25 +64,81 @@ def reproduce(
     Raises SdftError before a model is loaded if something is not there."""
     for recipe in recipes:
         check_machine(recipe, model or recipe.model, four_bit=ask.four_bit)
-    suites, missing = suites_of(table, wording, ask)
+    suites, missing = suites_of(number, wording, ask)
     tasks = {recipe.dataset: load_task(recipe.dataset, say=say) for recipe in recipes}
-    cells, seeds, packed = [], {}, {"four_bit": True} if ask.four_bit else {}
+    options = {"four_bit": True} if ask.four_bit else {}
+    cells, seed, loaded = [], None, None
     for recipe in recipes:
         name = model or recipe.model
-        if name not in seeds:
-            seeds = {
-                name: in_wording(load_seed(name, **packed, say=say), wording)
-            }  # one model in memory at a time
-        cells += run_recipe(
-            recipe, seeds[name], tasks[recipe.dataset], suites, wording, ask.limit, say
-        )
+        if name != loaded:
+            seed = None  # one model in memory at a time
+            seed, loaded = in_wording(load_seed(name, **options, say=say), wording), name
+        cells += run_recipe(recipe, seed, tasks[recipe.dataset], suites, wording, ask.limit, say)
     return cells, missing
 
 
-def in_wording(seed: Any, wording: Wording) -> Any:
+def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) -> None:
+    """Raise SdftError unless this machine can train the recipe's model, as far as that is known
+    beforehand."""
+    if recipe.tuning == "full" and four_bit:
+        raise SdftError(
+            f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; "
+            "leave out --four-bit."
+        )
+    if model not in load_table("models") or choose_device() != "cpu":
+        return
+    if (count := parameters(geometry(model))) > LARGEST_ON_CPU:
+        raise SdftError(
+            f"{recipe.name}: {model} has {count / 1e9:.1f} billion parameters and this machine has "
+            "no GPU; run it on one (--dry-run shows which), or try the steps with "
+            "--model smollm2-135m --limit 16."
+        )
+
+
+def suites_of(
+    number: int, wording: Wording, ask: Ask
+) -> tuple[dict[str, list[dict]], dict[str, str]]:
+    """The items of each evaluation of a table that can be run here, and why the others cannot."""
+    suites, missing = {}, {}
+    for name in TABLES[number]:
+        try:
+            suites[name] = items_of(paper_suite(name), wording, ask)
+        except SdftError as error:
+            missing[name] = str(error)
+    if not suites:
+        raise SdftError(
+            f"Table {number}: none of its evaluations can be run here "
+            f"({'; '.join(missing.values())})"
+        )
+    return suites, missing
+
+
+def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
+    """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored
+    here."""
+    suffix = ask.suffix if suite.name == JAILBREAK else ""
+    check_suffix(suite, suffix)
+    needs = KINDS[suite.kind].needs
+    if needs == "judge":
+        raise SdftError(
+            f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the "
+            "adapter that each cell names, and sdft judge."
+        )
+    if needs == "sandbox" and not ask.allow_code:
+        raise SdftError(
+            f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
+        )
+    if needs == "sandbox":
+        isolation()  # raises if there is no sandbox
+    if not wording.test.get(suite.name):
+        return load_items(suite, ask.limit, suffix=suffix)
+    rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
+    return [row | {"messages": wording.tested(suite.name, row["messages"])} for row in rows]
+
+
+def in_wording(seed: Seed, wording: Wording) -> Seed:
     """The seed with the wording's chat template, if it has one; its revision says so, for the
-    store.
-    """
+    store."""
     if not wording.chat_template:
         return seed
     seed.tokenizer.chat_template = wording.chat_template
@@ -148,52 +146,62 @@ def in_wording(seed: Any, wording: Wording) -> Any:
 
 
 def run_recipe(
-    recipe: PaperRecipe, seed, task, suites, wording: Wording, limit: int | None, say
+    recipe: PaperRecipe,
+    seed: Seed,
+    task: Task,
+    suites: dict[str, list[dict]],
+    wording: Wording,
+    limit: int | None,
+    say: Callable[[str], None],
 ) -> list[dict]:
     """The cells of one recipe: the seed model and both trainings on every suite."""
     template, count = wording.template(recipe.dataset), limit or recipe.rows
     made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
-    rows = [
-        row | {"messages": wording.trained(recipe.dataset, row["messages"])} for row in made.rows
-    ]
+    rows = []
+    for row in made.rows:
+        rows.append(row | {"messages": wording.trained(recipe.dataset, row["messages"])})
+
+    def score(model: Seed, share: float) -> list[dict]:
+        return [line for name in suites for line in scored(model, name, suites[name], say)]
+
     cells = []
     for method in recipe.methods:
-        model, adapter, kept = seed, None, made.report["keep_rate"] if method == "sdft" else None
-        if method != "seed":
-            column = "text" if method == "sdft" else "reference"
-            options = {"column": column, "label": f"{recipe.name} {method}", "minimum_kept": 0.0}
-            tuned = fine_tune(
-                seed, rows, recipe.config(), **options, say=say
-            )  # as in the paper, however few were kept
-            model, adapter = with_adapter(seed, tuned.adapter, label=method), str(tuned.adapter)
-        for name, items in suites.items():
-            for line in scored(model, paper_suite(name), items, say):
-                cells.append(
-                    {
-                        "recipe": recipe.name,
-                        "method": method,
-                        **line,
-                        "keep_rate": kept,
-                        "adapter": adapter,
-                    }
-                )
+        if method == "seed":
+            lines, adapter = score(seed, 1.0), None
+        else:
+            run = run_one(
+                seed,
+                task,
+                method,
+                recipe.config(),
+                rows=rows,
+                score=score,
+                label=f"{recipe.name} {method}",
+                minimum_kept=0.0,  # as in the paper, however few were kept
+                say=say,
+            )
+            lines, adapter = run.scores, str(run.tuned.adapter)
+        kept = made.report["keep_rate"] if method == "sdft" else None
+        for line in lines:
+            cell = {"recipe": recipe.name, "method": method, **line}
+            cells.append(cell | {"keep_rate": kept, "adapter": adapter})
     return cells
 
 
-def scored(model, suite: PaperSuite, items: list[dict], say) -> list[dict]:
+def scored(model: Seed, name: str, items: list[dict], say: Callable[[str], None]) -> list[dict]:
     """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match
-    as well.
-    """
+    as well."""
+    suite = paper_suite(name)
     answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
-    rows = score_pairs(suite, matched(items, answers, suite))
-    keys = ("n", "share", "low", "high", "unparsed")
-    return [
-        {"evaluation": line["suite"], **{key: line[key] for key in keys}} for line in table(rows)
-    ]
+    lines = []
+    for line in table(score_pairs(suite, matched(items, answers, suite))):
+        numbers = {key: line[key] for key in ("n", "share", "low", "high", "unparsed")}
+        lines.append({"evaluation": line["suite"], **numbers})
+    return lines
 
 
 def answer_items(
-    seed: Any, suite: PaperSuite, items: list[dict], *, say: Callable[[str], None] = print
+    seed: Seed, suite: PaperSuite, items: list[dict], *, say: Callable[[str], None] = print
 ) -> list[dict]:
     """One greedy answer an item: suite, id, prompt, text, finish_reason, withheld.
 

@@ -94,9 +94,11 @@ def fake(monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval.models", ModuleType("lm_eval.models"))
     monkeypatch.setitem(sys.modules, "lm_eval.models.huggingface", wrapped)
     monkeypatch.delenv("SDFT_FOUR_BIT", raising=False)
-    monkeypatch.setattr("sdft_lib.models.locate", lambda name, say: (f"/models/{name}", "rev"))
-    monkeypatch.setattr("sdft_lib.storage.devices.choose_device", lambda: "cpu")
-    monkeypatch.setattr("sdft_lib.storage.devices.choose_dtype", lambda device: "fp32")
+    monkeypatch.setattr(
+        "sdft_lib.paper.lm_eval.locate", lambda name, say: (f"/models/{name}", "rev")
+    )
+    monkeypatch.setattr("sdft_lib.paper.lm_eval.choose_device", lambda: "cpu")
+    monkeypatch.setattr("sdft_lib.paper.lm_eval.choose_dtype", lambda device: "fp32")
     return SimpleNamespace(asked=asked, built=built, state=state)
 
 
@@ -148,10 +150,12 @@ def test_four_bit_is_loaded_here_and_handed_over(fake, monkeypatch, tmp_path, ad
     monkeypatch.setenv("SDFT_FOUR_BIT", "1")
     monkeypatch.setattr("sdft_lib.training.weights.importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr(
-        "sdft_lib.models.load_seed", lambda name, *, four_bit, say: Packed(f"{name} {four_bit}")
+        "sdft_lib.paper.lm_eval.load_seed",
+        lambda name, *, four_bit, say: Packed(f"{name} {four_bit}"),
     )
     monkeypatch.setattr(
-        "sdft_lib.models.with_adapter", lambda seed, folder, label: Packed(f"{seed.model}+{label}")
+        "sdft_lib.paper.lm_eval.with_adapter",
+        lambda seed, folder, label: Packed(f"{seed.model}+{label}"),
     )
     for out in ("one", "two"):
         knowledge(

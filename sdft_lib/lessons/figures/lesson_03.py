@@ -6,32 +6,32 @@ from typing import Any
 import numpy
 import pandas
 
-from sdft_lib.lessons.figures.style import Shown, looks_of, mark, name_lines, new_axes
+from sdft_lib.lessons.figures import style
+from sdft_lib.lessons.figures.style import Shown
 from sdft_lib.storage.errors import SdftError
 
 
 def loss_curves(logs: Mapping[str, Any]) -> Shown:
     """Training loss of each method, from frames (or lists of dicts) with ``step`` and ``loss``;
     steps without a finite loss are left out."""
-    fig, ax = new_axes(3.6)
-    looks, ends, told = looks_of(logs), [], []
-    for method, style in looks.items():
+    fig, ax = style.new_axes(3.6)
+    looks, ends, told = style.looks_of(logs), [], []
+    for method, look in looks.items():
         log = pandas.DataFrame(logs[method], columns=["step", "loss"]).sort_values("step")
         log = log[numpy.isfinite(log["loss"].astype(float))]
         if log.empty:
             raise SdftError(f"The log of '{method}' holds no loss.")
-        how = {"linestyle": style.line, "linewidth": 2, "markersize": 6}
-        every = max(1, len(log) // 8)
-        mark(ax, log["step"], log["loss"], style, markevery=every, markeredgecolor=None, **how)
+        how = {"linestyle": look.line, "linewidth": 2, "markersize": 6, "markeredgecolor": None}
+        style.mark(ax, log["step"], log["loss"], look, markevery=max(1, len(log) // 8), **how)
         first, last = log.iloc[0], log.iloc[-1]
         ends.append((last["step"], last["loss"], log["loss"].max()))
         told.append(
-            f"{style.label} from {first['loss']:.2f} at step {first['step']:g} to "
+            f"{look.label} from {first['loss']:.2f} at step {first['step']:g} to "
             f"{last['loss']:.2f} at step {last['step']:g}"
         )
     steps, losses, highest = zip(*ends)
     end, top = max(steps), max(highest)
-    name_lines(ax, end * 1.02, losses, looks.values(), 0.09 * top)
+    style.name_lines(ax, end * 1.02, losses, looks.values(), 0.09 * top)
     ax.set(xlim=(0, end * 1.16), ylim=(0, top * 1.08))
     ax.set(xlabel="optimiser step", ylabel="loss (nats per trained token)")
     return Shown(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy
 import pandas
 
+from sdft_lib.lessons.figures import style
 from sdft_lib.lessons.figures.intervals import scores, tradeoff
-from sdft_lib.lessons.figures.style import Shown, looks_of, method_legend, new_axes
+from sdft_lib.lessons.figures.style import Shown
 from sdft_lib.storage.errors import SdftError
 
 __all__ = ["cost_bars", "scores", "tradeoff"]
@@ -14,7 +15,7 @@ __all__ = ["cost_bars", "scores", "tradeoff"]
 
 def cost_bars(seconds: Mapping[str, Mapping[str, float]]) -> Shown:
     """What each step costs, ``{method: {step: seconds}}``, and the total below several steps."""
-    looks = looks_of(seconds)
+    looks = style.looks_of(seconds)
     if not looks:
         raise SdftError("There are no times to draw.")
     last_first = {method: seconds[method] for method in reversed(looks)}  # SDFT has all the steps
@@ -22,17 +23,17 @@ def cost_bars(seconds: Mapping[str, Mapping[str, float]]) -> Shown:
     totals = table.sum()
     if len(table) > 1:
         table.loc["total"] = totals
-    fig, ax = new_axes(1.1 + (0.2 + 0.24 * len(looks)) * len(table))
+    fig, ax = style.new_axes(1.1 + (0.2 + 0.24 * len(looks)) * len(table))
     thick = 0.8 / len(looks)
-    for turn, (method, style) in enumerate(looks.items()):
+    for turn, (method, look) in enumerate(looks.items()):
         heights = numpy.arange(len(table)) + (turn - (len(looks) - 1) / 2) * thick
-        bars = ax.barh(heights, table[method], height=thick * 0.9, color=style.colour)
+        bars = ax.barh(heights, table[method], height=thick * 0.9, color=look.colour)
         words = [duration(value) for value in table[method]]
-        ax.bar_label(bars, words, padding=5, fontsize=11, color=style.colour)
+        ax.bar_label(bars, words, padding=5, fontsize=11, color=look.colour)
     ax.set_yticks(range(len(table)), list(table.index))
     ax.invert_yaxis()
     ax.set(xlim=(0, totals.max() * 1.28 or 1), xlabel="seconds on this machine")
-    method_legend(fig, looks.values())
+    style.method_legend(fig, looks.values())
     parts = []
     for step, row in table.iterrows():
         times = [f"{looks[m].label} {duration(value)}" for m, value in row.dropna().items()]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy
 import pandas
 
-from sdft_lib.lessons.figures.style import FONT, INK, Shown, look, new_axes, note
+from sdft_lib.lessons.figures import style
+from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, new_axes, note
 from sdft_lib.stats import Interval, wilson
 from sdft_lib.storage.errors import SdftError
 
@@ -31,7 +32,7 @@ def gap_histogram(
 
     Values are one number a row; missing ones are left out. ``gap`` (the paired difference) goes
     into caption and alt text. Raises SdftError where a name has no value."""
-    looks = [look(name, turn) for turn, name in enumerate(nll_by_name)]
+    looks = [style.look(name, turn) for turn, name in enumerate(nll_by_name)]
     series = [numpy.array(list(column), dtype=float) for column in nll_by_name.values()]
     series = [column[numpy.isfinite(column)] for column in series]
     if not series or not all(len(column) for column in series):
@@ -43,45 +44,48 @@ def gap_histogram(
     top = max(share.max() for share in shares)
     fig, ax = new_axes(3.6)
     told = []
-    for turn, (style, column, share) in enumerate(zip(looks, series, shares, strict=True)):
-        ax.stairs(share, bins, fill=True, alpha=0.35, color=style.colour, hatch=style.hatch)
-        ax.stairs(share, bins, color=style.colour, linewidth=2)
+    for turn, (look, column, share) in enumerate(zip(looks, series, shares, strict=True)):
+        ax.stairs(share, bins, fill=True, alpha=0.35, color=look.colour, hatch=look.hatch)
+        ax.stairs(share, bins, color=look.colour, linewidth=2)
         median, height = float(numpy.median(column)), top * (1.1 + 0.12 * turn)
-        dashes = {"color": style.colour, "linewidth": 1.5, "linestyle": (0, (4, 3))}
+        dashes = {"color": look.colour, "linewidth": 1.5, "linestyle": (0, (4, 3))}
         ax.plot([median, median], [0, height * 1.03], **dashes)
         side = "left" if median < (bins[0] + bins[-1]) / 2 else "right"
-        how = {"color": style.colour, "fontweight": "bold", "ha": side}
-        words = f"{style.label}, median {median:.2f}"
+        how = {"color": look.colour, "fontweight": "bold", "ha": side}
+        words = f"{look.label}, median {median:.2f}"
         note(ax, words, (median, height), (6 if side == "left" else -6, 0), **how)
         first, last = numpy.percentile(column, [10, 90])
         told.append(
-            f"{style.label}: median {median:.2f}, middle 80 % of rows {first:.2f} to {last:.2f}, "
+            f"{look.label}: median {median:.2f}, middle 80 % of rows {first:.2f} to {last:.2f}, "
             f"n = {len(column)}"
         )
     ax.set_ylim(0, top * (1.08 + 0.14 * len(series)))
     ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top * 1.02])
     axis = "nats per token (0 = what the model would write itself)"
     ax.set(xlabel=axis, ylabel="share of rows (%)")
-    finding = ""
-    if len(series) > 1:
-        apart = float(numpy.median(series[0]) - numpy.median(series[1]))
-        finding = (
-            f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token "
-            f"{'above' if apart >= 0 else 'below'} that of {looks[1].label}; the histograms share "
-            f"{numpy.minimum(shares[0], shares[1]).sum():.0f} % of their area."
-        )
     said = ""
     if gap is not None:
-        said = (
-            f" Mean gap {gap.mean:.2f} nats per token, 95 % interval {gap.low:.2f} to "
-            f"{gap.high:.2f}, n = {gap.n}."
-        )
-    sizes = ", ".join(f"{style.label} n = {len(x)}" for style, x in zip(looks, series))
+        limits = f"95 % interval {gap.low:.2f} to {gap.high:.2f}, n = {gap.n}"
+        said = f" Mean gap {gap.mean:.2f} nats per token, {limits}."
+    sizes = ", ".join(f"{look.label} n = {len(x)}" for look, x in zip(looks, series))
     return Shown(
         fig,
-        f"Histogram of nats per token. {'; '.join(told)}.{finding}{said}",
+        f"Histogram of nats per token. {'; '.join(told)}.{_apart(looks, series, shares)}{said}",
         f"Surprise of the seed model, one value a row ({sizes}). Dashed lines are medians.{said} "
         "Further right is less like the model's own writing.",
+    )
+
+
+def _apart(looks: Sequence[Look], series: Sequence, shares: Sequence) -> str:
+    """How far the first two medians lie apart, and how much area the two histograms share."""
+    if len(series) < 2:
+        return ""
+    apart = float(numpy.median(series[0]) - numpy.median(series[1]))
+    side = "above" if apart >= 0 else "below"
+    common = numpy.minimum(shares[0], shares[1]).sum()
+    return (
+        f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token {side} that of "
+        f"{looks[1].label}; the histograms share {common:.0f} % of their area."
     )
 
 

@@ -19,7 +19,7 @@ REPOSITORY = bootstrap.ROOT / "ci" / "repository.toml"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
 # Imports of the modules that show what lies in data/results.
-READS_RESULTS = re.compile(r"sdft_lib\.experiments(\.| import )(recorded|stage|agreement)")
+READS_RESULTS = re.compile(r"sdft_lib\.(experiments(\.| import )recorded|lessons\.agreement)")
 COLAB = "https://colab.research.google.com"
 
 

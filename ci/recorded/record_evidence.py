@@ -86,12 +86,14 @@ def in_a_row() -> list[str]:
     """What the recorded runs of three tasks one after the other say: a sentence for each pair,
     order and measure.
     """
-    from sdft_lib.experiments import stage_tables
+    from sdft_lib.experiments.continual import in_words as in_words_of
+    from sdft_lib.experiments.continual import versus
+    from sdft_lib.experiments.recorded import recorded_orders
 
-    frame = stage_tables.recorded()
+    frame = recorded_orders()
     if frame.empty:
         return []
-    table = stage_tables.versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
+    table = versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
     lines = [
         "",
         "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
@@ -99,7 +101,7 @@ def in_a_row() -> list[str]:
         "",
     ]
     for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
-        lines += [f"- {order}", *(f"  - {stage_tables.in_words(row)}" for row in part.itertuples())]
+        lines += [f"- {order}", *(f"  - {in_words_of(row)}" for row in part.itertuples())]
     return lines
 
 

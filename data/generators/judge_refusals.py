@@ -95,7 +95,7 @@ def merge(folder: Path) -> None:
     """Join both labellers' files with the key and write the public file; print agreement, precision
     and recall.
     """
-    from sdft_lib.experiments.agreement import agreement, precision, recall
+    from sdft_lib.lessons.agreement import agreement, precision, recall
 
     labels = [
         {row["number"]: row["refusal"] for row in read_jsonl(folder / f"{name}.jsonl")}

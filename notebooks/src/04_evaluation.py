@@ -111,7 +111,7 @@ summary.round(2)
 # One more question before you believe `safety` and `benign`: is the program that says "refused" right? It is a **refusal judge** made of rules. So answers of the default model were labelled by two annotators, who saw neither its verdicts nor each other's labels. **Precision** is the share of its refusals that are refusals; **recall** is the share of all refusals that it finds.
 
 # %%
-from sdft_lib.experiments.agreement import agreement, labelled, precision, recall
+from sdft_lib.lessons.agreement import agreement, labelled, precision, recall
 
 labels = labelled()
 both = agreement(labels)
@@ -132,7 +132,7 @@ for name, measured in (("precision", precision(labels)), ("recall", recall(label
 # A score of `helpful` does not say whether an answer still *sounds* like the model. Compare the words: how much of the seed's wording (ROUGE-L) and meaning (embedding cosine) do the answers of the trained models share with the seed's answers to the same requests? 1 is the same text.
 
 # %%
-from sdft_lib.experiments.similarity import to_seed
+from sdft_lib.similarity import to_seed
 
 likeness = to_seed(frame, "helpful")
 likeness.groupby("method", sort=False)[["rouge_l", "cosine"]].agg(["mean", "min", "max"]).round(2)

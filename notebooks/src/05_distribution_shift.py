@@ -231,7 +231,7 @@ sweep = swept(s.task, s.model)
 sweep.drop(columns="scores").round(4).astype(object).fillna("default")
 
 # %%
-from sdft_lib.experiments.sweeps import best_against_used
+from sdft_lib.experiments.recorded import best_against_used
 
 for line in best_against_used(sweep, s.training):
     print(line)
@@ -288,7 +288,7 @@ show(figures.mix_ratio(summarise(ends), theirs))
 
 # %%
 from sdft_lib.data import load_probes
-from sdft_lib.experiments.drift import likeness, sampled_answers
+from sdft_lib.experiments.shift import likeness, sampled_answers
 
 prompts = load_probes("helpful").rows[: 4 if s.fast else s.limits["templates"]]
 length = 12 if s.fast else 96  # tokens an answer at most
@@ -328,7 +328,7 @@ for name, answers in drawn.items():
 # Answers are a coarse look: they show what was drawn, not how likely it was. At each token, both models have a full distribution over the next one. **KL(seed || model)** says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed itself pays. The direction matters: it is large where the seed puts its weight and the tuned model does not, and that is where something was forgotten.
 
 # %%
-from sdft_lib.experiments.drift import stored_kl
+from sdft_lib.experiments.shift import stored_kl
 
 shift = {name: stored_kl(seed, model_of(name), own_answers) for name in tuned}
 show(figures.kl_by_method(shift))

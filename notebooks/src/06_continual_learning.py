@@ -39,7 +39,7 @@ items = s.limits.get("task", 120) // 2  # test items a task and stage
 
 # %%
 from sdft_lib.data import load_task
-from sdft_lib.experiments.stages import tasks_of
+from sdft_lib.experiments.stages import alone, tasks_of
 
 names = tasks_of(order)
 tasks = {name: load_task(name) for name in names}
@@ -53,9 +53,7 @@ for task in tasks.values():
 # How far can this small model get? Each task's card holds its scores on development rows, when it was trained alone, on 480 rows and with the settings of lesson 03.
 
 # %%
-from sdft_lib.experiments import stage_tables
-
-print(stage_tables.alone(names).to_string(index=False))
+print(alone(names).to_string(index=False))
 
 # %% [markdown]
 # Read these as a rough ceiling, not as a promise. Here each task gets a third of those rows, and shares the model with two others. Where the seed stands near 0, even a small gain shows; where it does not, some of its answers were right before you began.
@@ -174,11 +172,13 @@ found.round(2)
 # Training it too would double your waiting time, so the repository holds recorded runs, made with the recipe `data/recipes/continual.toml`: as many rows a task as yours in the default mode, more items, and more than one training seed. What is there?
 
 # %%
-recorded = stage_tables.recorded(s.model)
-print(stage_tables.inventory(recorded))
+from sdft_lib.experiments.recorded import inventory_of_orders, recorded_orders
+
+recorded = recorded_orders(s.model)
+print(inventory_of_orders(recorded))
 
 # %%
-both = stage_tables.together({"yours": own, "recorded": recorded})
+both = continual.together({"yours": own, "recorded": recorded})
 here = both[both["order"] == order]
 matrices = [continual.matrix(part) for _, part in here.groupby("method", sort=False)]
 
@@ -206,14 +206,14 @@ show(figures.stage_measures(all_found[all_found["order"] == order]))
 # %%
 pairs = [("SDFT (yours)", "SFT (yours)"), ("SDFT (recorded)", "SFT (recorded)"),
          ("SDFT (recorded)", "replay (recorded)"), ("replay (recorded)", "SFT (recorded)")]  # fmt: skip
-versus = stage_tables.versus(both, pairs)
+versus = continual.versus(both, pairs)
 versus.round(2)
 
 # %%
 for each_order, part in versus.groupby("order", sort=False):
     print(f"Order {each_order}")
     for row in part.itertuples():
-        print(f"  {stage_tables.in_words(row)}")
+        print(f"  {continual.in_words(row)}")
 if s.fast:
     print("Fast mode: too few rows and items for any of this. Run the default mode before you quote it.")
 
@@ -223,10 +223,10 @@ if s.fast:
 # A method that learns less has less to forget. So look at the frames of the same pairs: how did they stand just after each task was trained? (From here on the printed interval is one of many and stands alone. The corrected p decides, so an interval that ends just beside 0 may still count as not shown.)
 
 # %%
-stage_tables.learnt(here).round(2)
+continual.learnt(here).round(2)
 
 # %%
-learnt = stage_tables.learnt_versus(both, pairs)
+learnt = continual.learnt_versus(both, pairs)
 learnt[["order", "suite", "a", "b", "n", "difference", "low", "high", "p_holm"]].round(3)
 
 # %%
@@ -251,12 +251,12 @@ if less.empty:
 # For each recorded method: the score of each task at the end in the first order, minus that in the second, on the same items.
 
 # %%
-effect = stage_tables.order_effect(recorded)
+effect = continual.order_effect(recorded)
 effect.round(3)
 
 # %%
 for row in effect.itertuples():
-    print(stage_tables.order_in_words(row))
+    print(continual.order_in_words(row))
 if effect.empty:
     print("Two orders of one method are not recorded for this model. Run this lesson again with another `order`, "
           "for example calls-sums-tickets, and compare by eye.")  # fmt: skip

@@ -79,7 +79,7 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
     """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
     hold yet.
     """
-    from sdft_lib.experiments.evidence import run_recipe
+    from sdft_lib.experiments.grid import run_recipe
 
     check_folder(folder)
     recipes = load_recipes(paths, methods)
@@ -98,7 +98,7 @@ def load_recipes(paths: list[Path], methods: list[str]) -> list:
     """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong,
     if it lacks a method that was asked for, or if two would write to one file.
     """
-    from sdft_lib.experiments.recipes import check_methods, load_recipe
+    from sdft_lib.experiments.grid import check_methods, load_recipe
 
     recipes = {}
     for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once

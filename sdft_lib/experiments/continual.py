@@ -1,48 +1,61 @@
-"""Several tasks, one after the other: the task-by-stage matrix and what is read off it (lesson 06).
+"""Several tasks, one after the other: the task-by-stage matrix, what is read off it, and what its
+intervals say about two methods (lesson 06).
 
 Stage 0 is the seed model, stage k the model after the k-th task of its order. Write R[k, j] for the
 mean score on task j at stage k, and T for the number of tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sdft_lib import stats
+import numpy
+import pandas
+
+from sdft_lib.experiments.frontier import at_shared_seeds
+from sdft_lib.experiments.methods import METHODS
+from sdft_lib.stats import COMPARISON, compare, holm, percentile_limits, resampled_means
 from sdft_lib.storage.errors import SdftError
 
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
-MEASURES = ["ACC", "BWT", "FWT", "forgetting"]
 TABLE = ["method", "order", "measure", "mean", "low", "high", "n", "seeds"]
 DIFFERENCES = ["order", "a", "b", "measure", "difference", "low", "high", "n", "seeds"]
+BETTER = {  # what a higher value of each measure means, and a lower one
+    "ACC": ("scores higher on all tasks at the end", "scores lower on all tasks at the end"),
+    "BWT": ("lost less to later tasks", "lost more to later tasks"),
+    "FWT": (
+        "gained more on tasks before they were trained",
+        "gained less on tasks before they were trained",
+    ),
+    "forgetting": ("forgot more", "forgot less"),
+}
+MEASURES = list(BETTER)
 
 
-def matrix(frame):
-    """R as a DataFrame: a row a stage (0..T), a column a task in the order's sequence; the mean
-    over items and seeds.
+def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """R: a row a stage (0..T), a column a task in the order's sequence; the mean over items and
+    seeds.
 
     ``frame`` holds one method and one order, with the columns COLUMNS. ``attrs`` of the result says
     method, order, n (items by task) and seeds. Raises SdftError as ``measures`` does, and if there
     are several methods or orders."""
-    import pandas as pd
-
+    _check_columns(frame)
+    one = {}
     for column in ("method", "order"):
-        _check_columns(frame)
-        if len(found := list(frame[column].unique())) != 1:
+        names = list(frame[column].unique())
+        if len(names) != 1:
+            said = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
             raise SdftError(
-                f"a matrix shows one {column}, the table holds {len(found)} ({_said(found)}); choose one."
+                f"a matrix shows one {column}, the table holds {len(names)} ({said}); choose one."
             )
-    method, order = frame["method"].iloc[0], frame["order"].iloc[0]
-    scores, seeds = _scores(frame, method, order)
-    table = pd.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
+        one[column] = names[0]
+    scores, seeds = _scores(frame, **one)
+    table = pandas.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
     table.index.name, table.columns.name = "stage", "task"
-    table.attrs = {
-        "method": method,
-        "order": order,
-        "n": {t: len(x) for t, x in scores.items()},
-        "seeds": seeds,
-    }
+    table.attrs = one | {"n": {task: len(x) for task, x in scores.items()}, "seeds": seeds}
     return table
 
 
-def measures(frame, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0):
+def measures(
+    frame: pandas.DataFrame, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> pandas.DataFrame:
     """ACC, BWT, FWT and forgetting of each method and order, with intervals; the columns are TABLE
     (lesson 06).
 
@@ -63,115 +76,79 @@ def measures(frame, *, level: float = 0.95, resamples: int = 10_000, seed: int =
 
     Raises SdftError: a column, stage or task is missing, ids repeat or differ between stages or
     seeds, a task is not in the order, the order has fewer than two tasks, a score is no number."""
-    import pandas as pd
-
     rows = []
     _check_columns(frame)
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
-        found, n, seeds = _resampled(frame, method, order, resamples, seed)
-        for name, values in found.items():
-            rows.append((method, order, name, *_limits(values, level), n[name], seeds))
-    return pd.DataFrame(rows, columns=TABLE)
+        values, n, seeds = _resampled(frame, method, order, resamples, seed)
+        for name, x in values.items():
+            limits = percentile_limits(x[1:], level)
+            rows.append((method, order, name, float(x[0]), *limits, n[name], seeds))
+    return pandas.DataFrame(rows, columns=TABLE)
 
 
 def differences(
-    frame, pairs: Sequence[tuple[str, str]], *, level: float = 0.95, resamples=10_000, seed: int = 0
-):
+    frame: pandas.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> pandas.DataFrame:
     """Each pair (a, b) in each order: measure of a minus measure of b on the same items; the
     columns are DIFFERENCES.
 
     Both methods see the same draws of items, so the interval is paired. Compare methods here: two
     overlapping intervals of ``measures`` decide nothing. Raises SdftError as ``measures`` does, and
     if the methods answered different items or were trained with different seeds."""
-    import pandas as pd
-
     rows = []
     _check_columns(frame)
     for order in frame["order"].unique():
         for a, b in pairs:
             _check_same_items(frame, a, b, order)
-            (x, n, seeds), (y, _, _) = (
-                _resampled(frame, method, order, resamples, seed) for method in (a, b)
-            )
+            x, n, seeds = _resampled(frame, a, order, resamples, seed)
+            y, _, _ = _resampled(frame, b, order, resamples, seed)
             for name in MEASURES:
-                rows.append((order, a, b, name, *_limits(x[name] - y[name], level), n[name], seeds))
-    return pd.DataFrame(rows, columns=DIFFERENCES)
+                apart = x[name] - y[name]
+                limits = percentile_limits(apart[1:], level)
+                rows.append((order, a, b, name, float(apart[0]), *limits, n[name], seeds))
+    return pandas.DataFrame(rows, columns=DIFFERENCES)
 
 
-def _read_off(r):
-    """The four measures of matrices R of shape [..., T + 1 stages, T tasks], by name, each of shape
-    [...].
-    """
-    tasks = r.shape[-1]
-    own, final = [r[..., j + 1, j] for j in range(tasks)], r[..., tasks, :]
-    earlier, later = range(tasks - 1), range(1, tasks)
-    return {
-        "ACC": final.mean(axis=-1),
-        "BWT": sum(final[..., j] - own[j] for j in earlier) / (tasks - 1),
-        "FWT": sum(r[..., j, j] - r[..., 0, j] for j in later) / (tasks - 1),
-        "forgetting": sum(r[..., 1:tasks, j].max(axis=-1) - final[..., j] for j in earlier)
-        / (tasks - 1),
-    }
-
-
-def _resampled(frame, method, order, resamples: int, seed: int):
+def _resampled(frame: pandas.DataFrame, method: str, order: str, resamples: int, seed: int):
     """({measure: [the estimate, then a value for each resample]}, {measure: n}, number of
-    seeds).
-    """
-    import numpy as np
-
+    seeds)."""
     scores, seeds = _scores(frame, method, order)
     if len(scores) < 2:
         raise SdftError(f'the order "{order}" has one task; these measures need two tasks or more.')
-    means = [
-        _task_means(x, resamples, [seed, sorted(scores).index(task)]) for task, x in scores.items()
-    ]
-    found = {
-        name: value.mean(axis=1) for name, value in _read_off(np.stack(means, axis=-1)).items()
-    }
+    means = []
+    for task, x in scores.items():  # x: [items, seeds, stages]
+        rng = numpy.random.default_rng([seed, sorted(scores).index(task)])
+        drawn = resampled_means(x.reshape(len(x), -1), resamples, rng)
+        means.append(drawn.reshape(-1, *x.shape[1:]))
+    values = _read_off(numpy.stack(means, axis=-1))
     sizes = [len(x) for x in scores.values()]
-    n = {
-        "ACC": sum(sizes),
-        "BWT": sum(sizes[:-1]),
-        "FWT": sum(sizes[1:]),
-        "forgetting": sum(sizes[:-1]),
-    }
-    return found, n, seeds
+    n = {"ACC": sum(sizes), "FWT": sum(sizes[1:])}
+    n |= dict.fromkeys(("BWT", "forgetting"), sum(sizes[:-1]))
+    return {name: value.mean(axis=1) for name, value in values.items()}, n, seeds
 
 
-def _task_means(x, resamples: int, seed: list[int]):
-    """Means over items of ``x`` [items, seeds, stages]: the sample, then resamples -> [1 +
-    resamples, seeds, stages].
-
-    How often each item is drawn is multinomial, the same for all seeds and stages.
-    """
-    import numpy as np
-
-    n, flat, rng = len(x), x.reshape(len(x), -1), np.random.default_rng(seed)
-    step, parts = max(1, stats.CHUNK // n), [flat.mean(axis=0, keepdims=True)]
-    for start in range(0, resamples, step):
-        parts.append(
-            rng.multinomial(n, np.full(n, 1 / n), size=min(step, resamples - start)) @ flat / n
-        )
-    return np.concatenate(parts).reshape(-1, *x.shape[1:])
+def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
+    """The four measures of matrices R of shape [..., T + 1 stages, T tasks], each of shape [...]."""
+    tasks = r.shape[-1]
+    final = r[..., tasks, :]
+    backward, forward, forgotten = 0, 0, 0
+    for j in range(tasks - 1):
+        backward = backward + (final[..., j] - r[..., j + 1, j])
+        forgotten = forgotten + (r[..., 1:tasks, j].max(axis=-1) - final[..., j])
+    for j in range(1, tasks):
+        forward = forward + (r[..., j, j] - r[..., 0, j])
+    means = {"ACC": final.mean(axis=-1), "BWT": backward / (tasks - 1)}
+    return means | {"FWT": forward / (tasks - 1), "forgetting": forgotten / (tasks - 1)}
 
 
-def _limits(values, level: float) -> tuple[float, float, float]:
-    """Estimate, low, high from [the estimate, resamples...]."""
-    import numpy as np
-
-    if not 0 < level < 1:
-        raise SdftError(f"a confidence level lies between 0 and 1, not {level}; 0.95 is usual.")
-    low, high = np.percentile(values[1:], [50 * (1 - level), 50 * (1 + level)])
-    return float(values[0]), float(low), float(high)
-
-
-def _scores(frame, method, order):
+def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int]:
     """({task: array of shape [items, seeds, stages], sorted by id}, number of seeds), checked;
-    tasks in sequence.
-    """
-    import numpy as np
-
+    tasks in sequence."""
     part = frame[(frame["method"] == method) & (frame["order"] == order)]
     tasks, where = str(order).split("-"), f'method "{method}", order "{order}"'
     if part.empty:
@@ -184,23 +161,22 @@ def _scores(frame, method, order):
         raise SdftError(
             f"{where}: there is no stage {other[0]}; stages run from 0 (the seed model) to {len(tasks)}."
         )
-    if bad := int((~np.isfinite(part["score"].astype(float))).sum()):
+    if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
         raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
-    seeds, found = sorted(part["seed"].unique()), {}
+    seeds, scores = sorted(part["seed"].unique()), {}
     for task in tasks:
         runs = [_run(part, task, run, len(tasks), where) for run in seeds]
         if any(not run.index.equals(runs[0].index) for run in runs):
             raise SdftError(
                 f'{where}: the seeds have different ids on the task "{task}"; evaluate the same rows.'
             )
-        found[task] = np.stack([run.to_numpy(dtype=float) for run in runs], axis=1)
-    return found, len(seeds)
+        scores[task] = numpy.stack([run.to_numpy(dtype=float) for run in runs], axis=1)
+    return scores, len(seeds)
 
 
-def _run(part, task: str, seed, last: int, where: str):
-    """Scores of one task and training seed, DataFrame[id by stage]; SdftError if a stage is missing
-    or ids differ.
-    """
+def _run(part: pandas.DataFrame, task: str, seed: int, last: int, where: str) -> pandas.DataFrame:
+    """Scores of one task and training seed, [id by stage]; SdftError if a stage is missing or ids
+    differ."""
     rows, where = part[(part["task"] == task) & (part["seed"] == seed)], f"{where}, seed {seed}"
     for stage in range(last + 1):
         if not (rows["stage"] == stage).any():
@@ -212,26 +188,29 @@ def _run(part, task: str, seed, last: int, where: str):
             f'{where}: the id "{rows["id"][twice].iloc[0]}" of "{task}" occurs twice at one stage.'
         )
     table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
-    if alone := int(table.isna().any(axis=1).sum()):
+    if lacking := int(table.isna().any(axis=1).sum()):
         raise SdftError(
-            f'{where}: the stages have different ids on the task "{task}" ({alone} are not in all stages); '
-            "evaluate every stage on the same rows."
+            f'{where}: the stages have different ids on the task "{task}" ({lacking} are not in all '
+            "stages); evaluate every stage on the same rows."
         )
     return table
 
 
-def _check_same_items(frame, a, b, order) -> None:
+def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
     """SdftError unless both methods have the same seeds and the same (task, id) in this order."""
-    keys = [frame[(frame["method"] == m) & (frame["order"] == order)] for m in (a, b)]
+    part = frame[frame["order"] == order]
     for columns, what in ((["seed"], "training seeds"), (["task", "id"], "items")):
-        x, y = (set(part[columns].itertuples(index=False, name=None)) for part in keys)
-        if x != y:
+        sides = []
+        for method in (a, b):
+            rows = part[part["method"] == method][columns]
+            sides.append(set(rows.itertuples(index=False, name=None)))
+        if sides[0] != sides[1]:
             raise SdftError(
                 f'order "{order}": "{a}" and "{b}" have different {what}; compare them on the same ones.'
             )
 
 
-def _check_columns(frame) -> None:
+def _check_columns(frame: pandas.DataFrame) -> None:
     if missing := [name for name in COLUMNS if name not in frame.columns]:
         raise SdftError(
             f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}."
@@ -240,5 +219,128 @@ def _check_columns(frame) -> None:
         raise SdftError("the table of scores is empty.")
 
 
-def _said(names) -> str:
-    return ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
+# Own and recorded runs side by side.
+
+
+def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+    """Several tables in one, the source in each method's name, such as "SFT (yours)"; empty ones
+    are left out."""
+    short = {name: METHODS[name].label for name in ("sft", "sdft")}
+    parts = []
+    for source, frame in runs.items():
+        if len(frame):
+            names = [f"{short.get(method, method)} ({source})" for method in frame["method"]]
+            parts.append(frame.assign(method=names))
+    return pandas.concat(parts, ignore_index=True)
+
+
+def versus(
+    frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]], *, level: float = 0.95
+) -> pandas.DataFrame:
+    """``differences`` of every pair and order that is there, at shared training seeds.
+
+    The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni).
+    """
+    parts = _parts(frame, pairs)
+    each = 1 - (1 - level) / max(1, len(MEASURES) * len(parts))
+    tables = [differences(part, [pair], level=each) for part, pair in parts]
+    nothing = pandas.DataFrame(columns=DIFFERENCES)
+    return pandas.concat(tables, ignore_index=True) if tables else nothing
+
+
+def in_words(row) -> str:
+    """One row of ``versus`` as a sentence that follows from its interval."""
+    seeds = f"{row.seeds} training seed{'s' if row.seeds > 1 else ''}"
+    said = (
+        f"{row.measure}: {row.a} minus {row.b} lies in {row.low:+.2f} to {row.high:+.2f} "
+        f"({row.n} items, {seeds})"
+    )
+    more, less = BETTER[row.measure]
+    if row.low > 0:
+        return f"{said}: {row.a} {more}."
+    if row.high < 0:
+        return f"{said}: {row.a} {less}."
+    return f"{said}: the interval covers 0, no difference is shown."
+
+
+def learnt(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Mean score just after each task was trained and at the end: [method and order; task by own,
+    end]."""
+    keys, means = ["method", "order", "suite"], {}
+    for when in ("own", "end"):
+        means[when] = picked(frame, when).groupby(keys, sort=False)["score"].mean()
+    table = pandas.DataFrame(means).unstack("suite").swaplevel(axis="columns")
+    tasks = list(dict.fromkeys(frame["task"]))
+    return table[[(task, when) for task in tasks for when in means]]
+
+
+def learnt_versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> pandas.DataFrame:
+    """Scores just after a task was trained, a minus b, a row a task, pair and order: order, then
+    stats.COMPARISON. Holm's correction covers all rows."""
+    tables = []
+    for part, pair in _parts(frame, pairs):
+        order = part["order"].iloc[0]
+        tables.append(compare(picked(part, "own"), [pair]).assign(order=order))
+    return _corrected(tables, "order")
+
+
+def order_effect(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Scores at the end in the first order minus the second, a row a method and task: method, then
+    stats.COMPARISON. Holm's correction covers all rows.
+
+    Empty if no method has two orders with a shared training seed."""
+    orders, tables = tuple(frame["order"].unique()[:2]), []
+    for method in frame["method"].unique():
+        part = at_shared_seeds(frame[frame["method"] == method], orders, "order")
+        if part["order"].nunique() == 2:
+            rows = picked(part, "end")
+            rows = rows.assign(method=rows["order"])
+            tables.append(compare(rows, [orders]).assign(method=method))
+    return _corrected(tables, "method")
+
+
+def order_in_words(row) -> str:
+    """One row of ``order_effect`` as a sentence that follows from its interval and its corrected
+    p."""
+    first, second = (order.split("-").index(row.suite) + 1 for order in (row.a, row.b))
+    said = (
+        f"{row.method}, {row.suite} (place {first} of {row.a} minus place {second} of {row.b}): "
+        f"{row.low:+.2f} to {row.high:+.2f}, n {row.n}"
+    )
+    if row.p_holm >= 0.05:
+        return f"{said}: no difference is shown."
+    return f"{said}: {'higher' if row.difference > 0 else 'lower'} at the end in the order {row.a}."
+
+
+def picked(frame: pandas.DataFrame, when: str) -> pandas.DataFrame:
+    """One score an item, the mean over training seeds: ``own``, just after its task was trained, or
+    ``end``. Columns: method, order, suite (the task), id, score."""
+    stages = []
+    for order, task in zip(frame["order"], frame["task"]):
+        tasks = order.split("-")
+        stages.append(tasks.index(task) + 1 if when == "own" else len(tasks))
+    part = frame[frame["stage"] == stages].rename(columns={"task": "suite"})
+    keys = ["method", "order", "suite", "id"]
+    return part.groupby(keys, sort=False, as_index=False)["score"].mean()
+
+
+def _parts(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> list:
+    """(rows, pair) of every order and pair with a training seed in common."""
+    parts = []
+    for order in frame["order"].unique():
+        for pair in pairs:
+            part = at_shared_seeds(frame[frame["order"] == order], pair)
+            if set(part["method"]) == set(pair):
+                parts.append((part, pair))
+    return parts
+
+
+def _corrected(tables: list[pandas.DataFrame], first: str) -> pandas.DataFrame:
+    """Tables of ``compare`` as one, the column ``first`` in front, Holm's correction over all
+    rows."""
+    columns = [first, *COMPARISON]
+    if not tables:
+        return pandas.DataFrame(columns=columns)
+    table = pandas.concat(tables, ignore_index=True)[columns]
+    table["p_holm"] = holm(table["p_raw"].tolist())
+    return table

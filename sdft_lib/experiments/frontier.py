@@ -1,36 +1,31 @@
 """The acquisition-forgetting frontier: what was learnt against what was kept, along training
-(lesson 04).
+(lesson 05).
 
 A method that learns less also forgets less, so two methods are compared where they learnt equally
 much. The checkpoints to compare are chosen by their task scores on dev; test scores play no part in
 the choice."""
 
-from sdft_lib.stats import bootstrap_mean, mcnemar
+from collections.abc import Iterable, Sequence
+
+import numpy
+import pandas
+from scipy.stats import t
+
+from sdft_lib.stats import bootstrap_mean, paired_p
 from sdft_lib.storage.errors import SdftError
 
-COLUMNS = ["method", "seed", "checkpoint", "split", "suite", "id", "score"]
-POINTS = ["method", "seed", "checkpoint", "acquisition", "kept", "suite", "n_task", "n_kept"]
+KEYS = ["method", "seed", "checkpoint"]
+COLUMNS = [*KEYS, "split", "suite", "id", "score"]
+POINTS = [*KEYS, "acquisition", "kept", "suite", "n_task", "n_kept"]
 CHOICE = ["seed", "target", "checkpoint_a", "dev_a", "checkpoint_b", "dev_b"]
-MATCHED = [
-    "suite",
-    "a",
-    "b",
-    "n",
-    "seeds",
-    "mean_a",
-    "mean_b",
-    "difference",
-    "low",
-    "high",
-    "p_mcnemar",
-    "seeds_low",
-    "seeds_high",
-    "checkpoints",
-]
+MATCHED = ["suite", "a", "b", "n", "seeds", "mean_a", "mean_b", "difference", "low", "high"]
+MATCHED += ["p_mcnemar", "seeds_low", "seeds_high", "checkpoints"]
 FEWEST_SEEDS = 5  # an interval over fewer training seeds would mostly be guesswork
 
 
-def points(frame, suite: str, *, task: str = "task", split: str = "test"):
+def points(
+    frame: pandas.DataFrame, suite: str, *, task: str = "task", split: str = "test"
+) -> pandas.DataFrame:
     """A row for each method, seed and checkpoint that has scores on both suites; the columns are
     POINTS.
 
@@ -39,25 +34,23 @@ def points(frame, suite: str, *, task: str = "task", split: str = "test"):
     done, in (0, 1] (0: the seed model). Raises SdftError on a missing column or score, and if no
     checkpoint has both."""
     _check(frame)
-    part, keys = frame[frame["split"] == split], ["method", "seed", "checkpoint"]
-    learnt, kept = (part[part["suite"] == name].groupby(keys)["score"] for name in (task, suite))
-    learnt, kept = (
-        learnt.agg(acquisition="mean", n_task="size"),
-        kept.agg(kept="mean", n_kept="size"),
-    )
+    part = frame[frame["split"] == split]
+    scores = {name: part[part["suite"] == name].groupby(KEYS)["score"] for name in (task, suite)}
+    learnt = scores[task].agg(acquisition="mean", n_task="size")
+    kept = scores[suite].agg(kept="mean", n_kept="size")
     both = learnt.join(kept, how="inner").reset_index()
     if both.empty:
         raise SdftError(
             f'no checkpoint has {split} scores on both "{task}" and "{suite}"; evaluate it on both.'
         )
-    place = {method: at for at, method in enumerate(frame["method"].unique())}
-    both = both.sort_values(
-        keys, key=lambda x: x.map(place) if x.name == "method" else x, ignore_index=True
+    turn = {method: number for number, method in enumerate(frame["method"].unique())}
+    both = both.sort_values(KEYS).sort_values(
+        "method", key=lambda names: names.map(turn), kind="stable"
     )
-    return both.assign(suite=suite)[POINTS]
+    return both.assign(suite=suite)[POINTS].reset_index(drop=True)
 
 
-def choose(frame, a: str, b: str, *, task: str = "task"):
+def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pandas.DataFrame:
     """The checkpoints to compare, a row for each training seed; the columns are CHOICE. Only dev
     rows are read.
 
@@ -65,8 +58,6 @@ def choose(frame, a: str, b: str, *, task: str = "task"):
     task, the highest level that both reach. Each method's checkpoint is the one whose dev score
     lies nearest to the target; of two equally near ones, the earlier. Raises SdftError if a method
     lacks dev scores, the seeds differ or dev ids differ."""
-    import pandas as pd
-
     _check(frame)
     dev = frame[(frame["split"] == "dev") & (frame["suite"] == task) & (frame["checkpoint"] > 0)]
     curves = {method: _dev_curves(dev[dev["method"] == method], method, task) for method in (a, b)}
@@ -75,30 +66,21 @@ def choose(frame, a: str, b: str, *, task: str = "task"):
         raise SdftError(
             f"the methods have dev scores of different training seeds: {' and '.join(said)}."
         )
-    if (
-        len(
-            set(
-                dev[dev["method"].isin([a, b])]
-                .groupby(["method", "seed", "checkpoint"])["id"]
-                .agg(frozenset)
-            )
-        )
-        > 1
-    ):
+    ids = dev[dev["method"].isin([a, b])].groupby(KEYS)["id"].agg(frozenset)
+    if len(set(ids)) > 1:
         raise SdftError(
             f'"{a}" and "{b}" were not evaluated on the same dev rows at every checkpoint.'
         )
     rows = []
     for seed in curves[a]:
         target = min(curves[m][seed].max() for m in (a, b))
-        rows.append(
-            (seed, target, *_nearest(curves[a][seed], target), *_nearest(curves[b][seed], target))
-        )
-    return pd.DataFrame(rows, columns=CHOICE)
+        nearest = [*_nearest(curves[a][seed], target), *_nearest(curves[b][seed], target)]
+        rows.append((seed, target, *nearest))
+    return pandas.DataFrame(rows, columns=CHOICE)
 
 
-def _dev_curves(dev, method: str, task: str) -> dict:
-    """{seed: Series[checkpoint] of mean dev scores, checkpoints ascending}."""
+def _dev_curves(dev: pandas.DataFrame, method: str, task: str) -> dict[int, pandas.Series]:
+    """Mean dev scores of each seed, by checkpoint in ascending order."""
     if dev.empty:
         raise SdftError(
             f'the method "{method}" has no dev scores on "{task}"; evaluate its checkpoints on dev first.'
@@ -107,19 +89,18 @@ def _dev_curves(dev, method: str, task: str) -> dict:
     return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
 
 
-def _nearest(curve, target: float) -> tuple[float, float]:
+def _nearest(curve: pandas.Series, target: float) -> tuple[float, float]:
     """(checkpoint, dev score) nearest to the target; rounded, so that equal shares tie in floating
-    point too.
-    """
+    point too."""
     checkpoint = (curve - target).abs().round(9).idxmin()
     return float(checkpoint), float(curve[checkpoint])
 
 
 def matched_comparison(
-    frame, a: str, b: str, suite: str, *, task: str = "task", level: float = 0.95
-):
+    frame: pandas.DataFrame, a: str, b: str, suite: str, *, task: str = "task", level: float = 0.95
+) -> pandas.DataFrame:
     """Method a minus b on test, at the checkpoints of ``choose``: a row for the task, one for
-    ``suite`` (lesson 04).
+    ``suite`` (lesson 05).
 
     The columns are MATCHED. ``difference`` is the mean over items and seeds; [low, high] is a
     percentile bootstrap over items, the scores of all seeds drawn together with their item and the
@@ -129,95 +110,79 @@ def matched_comparison(
     at the row of the task first: matching on dev is not matching on test. Each suite is one more
     test: correct with ``stats.holm``. Raises SdftError as ``choose`` does, and if a chosen
     checkpoint lacks test scores or ids differ."""
-    import pandas as pd
-
     choice, rows = choose(frame, a, b, task=task), []
     said = "; ".join(
         f"{r.seed}: {r.checkpoint_a:.3g} / {r.checkpoint_b:.3g}" for r in choice.itertuples()
     )
     test = frame[frame["split"] == "test"]
     for name in dict.fromkeys((task, suite)):
-        x = _chosen(
-            test[test["suite"] == name], a, zip(choice["seed"], choice["checkpoint_a"]), name
-        )
-        y = _chosen(
-            test[test["suite"] == name], b, zip(choice["seed"], choice["checkpoint_b"]), name
-        )
+        part = test[test["suite"] == name]
+        x = _chosen(part, a, zip(choice["seed"], choice["checkpoint_a"]), name)
+        y = _chosen(part, b, zip(choice["seed"], choice["checkpoint_b"]), name)
         if not x.index.equals(y.index):
             raise SdftError(
                 f'suite "{name}": "{a}" and "{b}" answered different test rows; evaluate the same ones.'
             )
         apart = (x - y).to_numpy()
-        found = bootstrap_mean(apart.mean(axis=1), level)
-        rows.append(
-            (
-                name,
-                a,
-                b,
-                found.n,
-                len(choice),
-                x.to_numpy().mean(),
-                y.to_numpy().mean(),
-                found.mean,
-                found.low,
-                found.high,
-                _exact(x, y),
-                *_over_seeds(apart.mean(axis=0), level),
-                said,
-            )
-        )
-    return pd.DataFrame(rows, columns=MATCHED)
+        mean = bootstrap_mean(apart.mean(axis=1), level)
+        row = [name, a, b, mean.n, len(choice), x.to_numpy().mean(), y.to_numpy().mean()]
+        row += [mean.mean, mean.low, mean.high, _exact(x, y)]
+        rows.append((*row, *_over_seeds(apart.mean(axis=0), level), said))
+    return pandas.DataFrame(rows, columns=MATCHED)
 
 
-def _chosen(test, method: str, pairs, suite: str):
-    """Test scores at the chosen (seed, checkpoint) pairs: DataFrame[id by seed], sorted by id."""
-    import pandas as pd
-
-    found = {}
+def _chosen(
+    test: pandas.DataFrame, method: str, pairs: Iterable[tuple], suite: str
+) -> pandas.DataFrame:
+    """Test scores at the chosen (seed, checkpoint) pairs: [id by seed], sorted by id."""
+    scores = {}
     for seed, checkpoint in pairs:
-        here = (
-            (test["method"] == method) & (test["seed"] == seed) & (test["checkpoint"] == checkpoint)
-        )
+        here = (test["method"] == method) & (test["seed"] == seed)
+        here &= test["checkpoint"] == checkpoint
         if not here.any():
             raise SdftError(
-                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on dev, but has no test '
-                f'scores on "{suite}"; evaluate it there.'
+                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on dev, '
+                f'but has no test scores on "{suite}"; evaluate it there.'
             )
-        found[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
-    if len({frozenset(column.index) for column in found.values()}) > 1:
+        scores[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
+    if len({frozenset(column.index) for column in scores.values()}) > 1:
         raise SdftError(
             f'suite "{suite}", method "{method}": the seeds answered different test rows.'
         )
-    return pd.DataFrame(found)
+    return pandas.DataFrame(scores)
 
 
-def _exact(x, y) -> float:
+def _exact(x: pandas.DataFrame, y: pandas.DataFrame) -> float:
     """McNemar's exact p for one seed and scores of 0 and 1; else NaN."""
     one = x.shape[1] == 1 and x.isin([0, 1]).all(axis=None) and y.isin([0, 1]).all(axis=None)
-    return mcnemar(x.iloc[:, 0].to_numpy(), y.iloc[:, 0].to_numpy()) if one else float("nan")
+    return paired_p(x.iloc[:, 0].to_numpy(), y.iloc[:, 0].to_numpy()) if one else float("nan")
 
 
-def _over_seeds(means, level: float) -> tuple[float, float]:
+def _over_seeds(means: numpy.ndarray, level: float) -> tuple[float, float]:
     """Student's interval of the seeds' mean differences, shape [seeds]; NaN below FEWEST_SEEDS."""
-    from scipy.stats import t
-
     if len(means) < FEWEST_SEEDS:
         return float("nan"), float("nan")
     half = t.ppf((1 + level) / 2, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
     return float(means.mean() - half), float(means.mean() + half)
 
 
-def _check(frame) -> None:
-    """SdftError unless the table has all columns, finite scores, checkpoints in [0, 1] and no
-    repeated row.
-    """
-    import numpy as np
+def at_shared_seeds(
+    frame: pandas.DataFrame, names: Sequence[str], column: str = "method"
+) -> pandas.DataFrame:
+    """The rows of these methods (or orders) at the training seeds that all of them have; empty if
+    they share none."""
+    seeds = [set(frame[frame[column] == name]["seed"]) for name in names]
+    return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
 
+
+def _check(frame: pandas.DataFrame) -> None:
+    """SdftError unless the table has all columns, finite scores, checkpoints in [0, 1] and no
+    repeated row."""
     if missing := [name for name in COLUMNS if name not in frame.columns]:
         raise SdftError(
             f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}."
         )
-    if bad := int((~np.isfinite(frame["score"].astype(float))).sum()):
+    if bad := int((~numpy.isfinite(frame["score"].astype(float))).sum()):
         raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
     if not frame["checkpoint"].between(0, 1).all():
         raise SdftError("checkpoint is the share of training done: a number from 0 to 1.")

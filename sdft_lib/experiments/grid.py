@@ -1,52 +1,240 @@
-"""A results file that is computed cell by cell: what is there is kept, what is missing is appended
-(lesson 05).
+"""A recipe is a TOML file that says which methods, seeds and settings are run and what is scored
+when; its cells are computed one by one, and a results file is gone on with (lesson 05).
 
-Whatever a cell is (a method and seed, an order, some settings), its lines are appended at once when
-it ends, so that a later start goes on from the file. Lines of other settings may stand beside them.
+A cell is one method with one training seed, in one order of tasks or with one of several settings
+where a recipe names these. Its lines are appended at once when it ends: one line a checkpoint and
+suite with ids and scores, and facts (cost, versions, command), which mark it as finished. Lines of
+other settings may stand beside them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+import pandas
+from msgspec import Meta
+
+from sdft_lib import distill, evaluate, train
+from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_suite
+from sdft_lib.experiments.methods import ONE_TASK, TASKS_IN_A_ROW
+from sdft_lib.experiments.run_one import run_one
+from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
+from sdft_lib.formats.toml import check_known, from_table, read_toml
+from sdft_lib.models import Seed, load_seed
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import append_jsonl, read_jsonl
+from sdft_lib.storage.store import digest, run_facts
+from sdft_lib.templates import load_template
+from sdft_lib.train import Count, TrainConfig
+
+ALONG = ("dev", "task", *PROBES)
+CELL = ("method", "seed", "order", "training")  # what tells cells apart
+HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line with scores
+CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
+COST = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
+SWEPT = ("method", "seed", "n", "dev", "seconds", "scores")
 
 
-def lines_of(out: Path, settings: str) -> list[dict]:
-    """The lines of a results file, which need not be there, that were made with these settings
-    (their digest).
+@dataclass(frozen=True)
+class Recipe:
+    """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along``
+    are scored too (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a
+    suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
+    the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
+    play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
+    one after the other and scored on dev alone (lesson 05).
     """
-    return (
-        [line for line in read_jsonl(out) if line["settings"] == settings]
-        if Path(out).exists()
-        else []
-    )
+
+    name: str
+    task: str = "tickets"
+    model: str = "smollm2-135m"
+    template: str = "opening"
+    rows: Count | None = None
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = ONE_TASK
+    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
+    keep: tuple[float, ...] = ()
+    along: tuple[str, ...] = ("dev", "task", "facts", "safety")
+    limits: dict[str, Count] | None = None
+    training: dict | None = None
+    orders: tuple[str, ...] = ()
+    sweep: tuple[dict, ...] = ()
+
+    def config(self, seed: int, **changes) -> TrainConfig:
+        """The training settings of one seed; ``changes`` are those of a sweep."""
+        settings = {"keep": self.keep} | (self.training or {}) | changes | {"seed": seed}
+        return from_table(settings, TrainConfig, "training")
+
+    @property
+    def key(self) -> str:
+        """A digest of what decides a cell's scores, apart from what tells the cells apart."""
+        apart = ("name", "methods", "seeds", *(["sweep"] if self.sweep and not self.orders else []))
+        return digest({name: value for name, value in asdict(self).items() if name not in apart})
 
 
-def fill(
-    name: str, out: Path, cells: Mapping, done: set, make: Callable[[], Callable], *, say=print
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Raises SdftError naming the file and the entry that is wrong."""
+    path = Path(path)
+    if not path.exists():
+        raise SdftError(f"{path}: there is no such recipe; data/recipes holds ours.")
+    values = read_toml(path)
+    methods = TASKS_IN_A_ROW if values.get("orders") else ONE_TASK
+    recipe = from_table({"name": path.stem, "methods": methods} | values, Recipe, path)
+    if not re.fullmatch(r"[\w-]+", recipe.name):
+        raise SdftError(
+            f'{path}: name "{recipe.name}" is to become a file name; use letters, digits, - and _.'
+        )
+    for name in recipe.methods:
+        check_known(name, methods, f"{path}: method")
+    for name in (*recipe.along, *(recipe.limits or {})):
+        check_known(name, ALONG, f"{path}: suite")
+    try:
+        for order in recipe.orders:
+            for name in tasks_of(order):
+                load_task(name)
+        for seed in recipe.seeds:
+            for changes in recipe.sweep or ({},):
+                recipe.config(seed, **changes)
+    except SdftError as error:
+        raise SdftError(f"{path}: {error}") from None
+    return recipe
+
+
+def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:
+    """Raise SdftError for a method that a recipe does not have; ``where`` is what it is called."""
+    for name in methods:
+        if name not in recipe.methods:
+            raise SdftError(
+                f'recipe {where} has no method "{name}"; it has {", ".join(recipe.methods)}.'
+            )
+
+
+def run_recipe(
+    recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say: Callable[[str], None] = print
 ) -> int:
-    """Compute the cells that are not ``done`` and append their lines to ``out``; returns how many
-    were computed.
+    """Compute the cells that ``out`` does not hold yet and append them; returns how many.
 
-    ``cells`` maps each cell to how it is called. ``make()`` loads what all need, only if there is
-    anything to do, and returns the function from a cell to its lines."""
-    todo = [cell for cell in cells if cell not in done]
-    say(f"{name}: {len(done)} cells are there, {len(todo)} to compute")
+    ``methods``: only these (and the seed model), the others in a later start.
+    """
+    check_methods(recipe, methods, recipe.name)
+    done = finished(recipe, out)
+    todo = [cell for cell in cells(recipe, methods) if cell not in done]
+    say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")
     if not todo:
         return 0
-    compute = make()
+    seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
     for number, cell in enumerate(todo, 1):
-        say(f"cell {number} of {len(todo)}: {cells[cell]}")
-        append_jsonl(out, compute(cell))
+        said = ", ".join(f"{key} {value}" for key, value in cell.items())
+        say(f"cell {number} of {len(todo)}: {said}")
+        head = {"recipe": recipe.name, "settings": recipe.key} | cell
+        append_jsonl(out, [head | line for line in cell_lines(recipe, seed, task, cell, say)])
     return len(todo)
 
 
-def items(paths: Sequence[Path], keys: Iterable[str]) -> Iterator[dict]:
-    """Every item of results files, with ``keys`` of its line, ``id`` and ``score``.
+def cells(recipe: Recipe, methods: Sequence[str] = ()) -> list[dict]:
+    """The cells in the order of computing: the seed model first, then seed by seed, so that an early
+    stop leaves every method with the same seeds."""
+    orders = [{"order": order} for order in recipe.orders]
+    variants = orders or [{"training": changes} for changes in recipe.sweep]
+    wanted = [name for name in recipe.methods if not methods or name in methods]
+    planned = [] if variants else [{"method": "seed", "seed": 0}]
+    for number in recipe.seeds:
+        for variant in variants or [{}]:
+            planned += [{"method": name, "seed": number, **variant} for name in wanted]
+    return planned
+
+
+def finished(recipe: Recipe, out: Path) -> list[dict]:
+    """The cells that a results file, which need not be there, holds with this recipe's settings."""
+    done = []
+    for line in read_jsonl(out) if Path(out).exists() else ():
+        if line["settings"] == recipe.key and "facts" in line:
+            done.append({key: line[key] for key in CELL if key in line})
+    return done
+
+
+def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[dict]:
+    """One cell computed: its lines, of which the last one holds the facts."""
+    if cell["method"] == "seed":
+        return [*suite_lines(recipe, seed, task, 0.0, say), {"facts": facts(seed)}]
+    if "order" in cell:
+        return [*order_lines(recipe, seed, cell, say), {"facts": facts(seed)}]
+    swept = "training" in cell
+
+    def score(model: Seed, share: float) -> list[dict]:
+        if swept:
+            return evaluate.evaluate_suite(model, dev, cell["method"], say)
+        return suite_lines(recipe, model, task, share, say)
+
+    dev = suite_of(recipe, task, "dev")
+    config = recipe.config(cell["seed"], **cell.get("training", {}))
+    options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
+    run = run_one(seed, task, cell["method"], config, **options, say=say)
+    if not swept:
+        cost = {key: run.tuned.record.get(key) for key in COST}
+        return [*run.scores, {"facts": facts(seed) | {"training": cost}}]
+    cost = {key: run.tuned.record.get(key) for key in (*COST[:2], "trainable_parameters")}
+    return [ids_and_scores(run.scores) | {"facts": facts(seed) | {"training": cost}}]
+
+
+def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
+    """One line a suite with ids and scores: all suites before and after training, ``along`` in
+    between."""
+    lines = []
+    for name in dict.fromkeys(recipe.along if 0 < share < 1 else ALONG):
+        suite = suite_of(recipe, task, name)
+        rows = evaluate.evaluate_suite(model, suite, f"{share:.0%} of training", say)
+        split, called = ("dev", "task") if name == "dev" else ("test", name)
+        head = {"checkpoint": share, "split": split, "suite": called}
+        lines.append(head | ids_and_scores(rows))
+    return lines
+
+
+def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
+    """A suite by name, cut to the recipe's limit; ``dev`` and ``task`` are splits of the task."""
+    splits = {"dev": "dev", "task": "test"}
+    suite = task_suite(task, splits[name]) if name in splits else load_probes(name)
+    return evaluate.cut(suite, (recipe.limits or {}).get(name))
+
+
+def order_lines(recipe: Recipe, seed: Seed, cell: dict, say) -> list[dict]:
+    """One line a stage and task with ids and scores."""
+    order, method, number = cell["order"], cell["method"], cell["seed"]
+    config = recipe.config(number, keep=())
+    template = load_template(recipe.template)
+    models = train_stages(seed, order, method, config, template=template, rows=recipe.rows, say=say)
+    limit = (recipe.limits or {}).get("task")
+    scored = stage_scores(models, order, method=method, training_seed=number, limit=limit, say=say)
+    groups: dict = {}
+    for row in scored:
+        groups.setdefault((row["stage"], row["task"]), []).append(row)
+    return [
+        {"stage": stage, "task": task, **ids_and_scores(rows)}
+        for (stage, task), rows in groups.items()
+    ]
+
+
+def ids_and_scores(rows: Sequence[dict]) -> dict:
+    return {"ids": [row["id"] for row in rows], "scores": [row["score"] for row in rows]}
+
+
+def facts(seed: Seed) -> dict:
+    """When, on what, by which command and code a cell was computed."""
+    made = {"device": seed.device, "dtype": seed.dtype}
+    return run_facts() | made | {"command": " ".join(["sdft", *sys.argv[1:]]), "code": CODE}
+
+
+def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:
+    """All items of results files: ``keys`` of their lines, then id and score.
 
     Raises SdftError, naming file and line, if ids and scores differ in number.
     """
+    return pandas.DataFrame(items(paths, keys), columns=[*keys, "id", "score"])
+
+
+def items(paths: Sequence[Path], keys: Sequence[str]) -> Iterator[dict]:
     for path in paths:
         for line in read_jsonl(path):
             if "scores" not in line:
@@ -59,3 +247,35 @@ def items(paths: Sequence[Path], keys: Iterable[str]) -> Iterator[dict]:
             head = {key: line[key] for key in keys}
             for key, value in zip(line["ids"], line["scores"]):
                 yield head | {"id": key, "score": value}
+
+
+def costs(paths: Sequence[Path]) -> pandas.DataFrame:
+    """What each cell took: recipe, method, seed, seconds, peak_mb, steps, tokens, trained_tokens."""
+    rows = []
+    for path in paths:
+        for line in read_jsonl(path):
+            if "facts" in line:
+                head = {key: line[key] for key in ("recipe", "method", "seed")}
+                rows.append(head | line["facts"].get("training", {}))
+    return pandas.DataFrame(rows)
+
+
+def read_sweep(paths: Sequence[Path]) -> pandas.DataFrame:
+    """Dev scores of a sweep, best first: the settings varied, method, seed, n, dev (mean), seconds,
+    and ``scores`` (of each dev item, in their order)."""
+    rows = []
+    for path in paths:
+        for line in read_jsonl(path):
+            row = {key: plain(value) for key, value in line["training"].items()}
+            row |= {"method": line["method"], "seed": line["seed"], "n": len(line["scores"])}
+            row["dev"] = sum(line["scores"]) / len(line["scores"])
+            row["seconds"] = line["facts"]["training"]["seconds"]
+            rows.append(row | {"scores": line["scores"]})
+    if not rows:
+        return pandas.DataFrame(columns=list(SWEPT))
+    return pandas.DataFrame(rows).sort_values("dev", ascending=False, ignore_index=True)
+
+
+def plain(value):
+    """A setting as one cell of a table: a list as its words."""
+    return ", ".join(value) if isinstance(value, list | tuple) else value

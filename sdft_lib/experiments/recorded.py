@@ -1,5 +1,5 @@
 """Recorded runs beside your own: what is there, which seeds two methods share, and what the
-intervals say (lesson 05).
+intervals say (lessons 05 and 06).
 
 ``sdft run --recipe`` records cell by cell, so a file may hold some methods only, or more seeds of
 one than of another."""
@@ -7,20 +7,32 @@ one than of another."""
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdft_lib.experiments.frontier import COLUMNS, FEWEST_SEEDS, MATCHED, choose, matched_comparison
+import pandas
+
+from sdft_lib.data import data_dir
+from sdft_lib.experiments import continual
+from sdft_lib.experiments.frontier import (
+    COLUMNS,
+    FEWEST_SEEDS,
+    MATCHED,
+    at_shared_seeds,
+    choose,
+    matched_comparison,
+)
+from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
+from sdft_lib.stats import paired_bootstrap
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.train import TrainConfig
 
 
-def recorded(task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None):
-    """Every recorded item of a task: the DataFrame of ``read_results``, empty where nothing fits
-    task and model.
+def recorded(
+    task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None
+) -> pandas.DataFrame:
+    """Every recorded item of a task: recipe, then frontier.COLUMNS; empty where nothing fits task
+    and model.
 
     The file is ``results/<task>.jsonl`` in ``folder`` (default: the bundled data); the recipe of
     the same name tells the model. Cells that did not come to their end are left out."""
-    import pandas
-
-    from sdft_lib.experiments.evidence import costs, read_results
-
     nothing = pandas.DataFrame(columns=["recipe", *COLUMNS])
     if not (path := results_file(task, model, folder, task=task)):
         return nothing
@@ -32,12 +44,18 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m", folder: Path | 
     return frame[[cell in cells for cell in pairs]].reset_index(drop=True)
 
 
-def swept(task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None):
-    """The recorded sweep of settings: the DataFrame of ``read_sweep``, best dev score first; empty
-    where none fits.
-    """
-    from sdft_lib.experiments.sweeps import read_sweep
+def recorded_orders(model: str = "smollm2-135m", folder: Path | None = None) -> pandas.DataFrame:
+    """Every recorded item of several tasks in a row, from ``results/continual.jsonl``: the columns
+    are continual.COLUMNS; empty where nothing is recorded for this model."""
+    path = results_file("continual", model, folder)
+    return read_results([path] if path else [], continual.COLUMNS[:-2])
 
+
+def swept(
+    task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None
+) -> pandas.DataFrame:
+    """The recorded sweep of settings: the table of ``read_sweep``, best dev score first; empty
+    where none fits."""
     path = results_file("sweep", model, folder, task=task)
     return read_sweep([path] if path else [])
 
@@ -46,68 +64,79 @@ def results_file(
     name: str, model: str, folder: Path | None = None, *, task: str | None = None
 ) -> Path | None:
     """The results file of a recipe, if there is one and the recipe is about this model (and task,
-    if one is given).
-    """
-    from sdft_lib.data import data_dir
-    from sdft_lib.experiments.recipes import load_recipe
-
+    if one is given)."""
     folder = Path(folder or data_dir())
     path, recipe = folder / "results" / f"{name}.jsonl", folder / "recipes" / f"{name}.toml"
     if not (path.is_file() and recipe.is_file()):
         return None
-    found = load_recipe(recipe)
-    return path if found.model == model and task in (None, found.task) else None
+    about = load_recipe(recipe)
+    return path if about.model == model and task in (None, about.task) else None
 
 
-def seeds_of(frame) -> dict[str, list[int]]:
+def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:
     """The training seeds of each method, the seed model left out, in the order of the file."""
     trained = frame[frame["method"] != "seed"]
-    return {
-        name: sorted(trained[trained["method"] == name]["seed"].unique())
-        for name in trained["method"].unique()
-    }
+    seeds = trained.groupby("method", sort=False)["seed"].unique()
+    return {name: sorted(each) for name, each in seeds.items()}
 
 
-def inventory(frame) -> str:
+def inventory(frame: pandas.DataFrame) -> str:
     """One sentence: which methods and how many training seeds are recorded."""
-    if not (found := seeds_of(frame)):
+    recorded_seeds = seeds_of(frame)
+    if not recorded_seeds:
         return "Nothing is recorded for this task and model: the figures show your own run alone."
-    told = ", ".join(
-        f"{name} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})"
-        for name, seeds in found.items()
-    )
-    fewest = min(map(len, found.values()))
-    return f"Recorded: {told}. " + (
-        "Intervals over training seeds are given."
-        if fewest >= FEWEST_SEEDS
-        else f"Intervals over training seeds need at least {FEWEST_SEEDS}: where there are fewer, none is given."
+    parts = []
+    for name, seeds in recorded_seeds.items():
+        parts.append(f"{name} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})")
+    said = f"Recorded: {', '.join(parts)}. "
+    if min(map(len, recorded_seeds.values())) >= FEWEST_SEEDS:
+        return said + "Intervals over training seeds are given."
+    return said + (
+        f"Intervals over training seeds need at least {FEWEST_SEEDS}: where there are fewer, none is given."
     )
 
 
-def at_shared_seeds(frame, names: Sequence[str], column: str = "method"):
-    """The rows of these methods (or orders) at the training seeds that all of them have; empty if
-    they share none.
-    """
-    seeds = [set(frame[frame[column] == name]["seed"]) for name in names]
-    return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
+def inventory_of_orders(frame: pandas.DataFrame) -> str:
+    """Which methods, orders and training seeds are recorded, one sentence a method and order."""
+    if frame.empty:
+        return "Nothing is recorded for this model: the figures show your own run alone."
+    lines = []
+    for (method, order), part in frame.groupby(["method", "order"], sort=False):
+        seeds = ", ".join(map(str, sorted(part["seed"].unique())))
+        items = part.groupby("task")["id"].nunique().max()
+        lines.append(
+            f"Recorded: {method}, {order}, training seeds {seeds}, up to {items} test items a task."
+        )
+    return "\n".join(lines)
+
+
+def with_stopped(frame: pandas.DataFrame, method: str = "sft") -> pandas.DataFrame:
+    """The frame with early stopping as one more method: the checkpoints of ``method`` before its
+    end, "sft-stopped"."""
+    early = frame[(frame["method"] == method) & (frame["checkpoint"] < 1)]
+    return pandas.concat([frame, early.assign(method=f"{method}-stopped")], ignore_index=True)
 
 
 def against(
-    frame, a: str, suites: Sequence[str] = ("facts",), *, task: str = "task", level: float = 0.95
-):
+    frame: pandas.DataFrame,
+    a: str,
+    suites: Sequence[str] = ("facts",),
+    *,
+    task: str = "task",
+    level: float = 0.95,
+) -> pandas.DataFrame:
     """``matched_comparison`` of ``a`` with every other method and suite that can be compared; the
     columns are MATCHED.
 
     The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni). A
     suite that the chosen checkpoints were not scored on is left out. Empty if there is nothing to
     compare with."""
-    import pandas
-
-    pairs = [(b, at_shared_seeds(frame, (a, b))) for b in seeds_of(frame) if b != a]
-    wanted = [
-        (b, part, [suite for suite in suites if _scored(part, a, b, suite, task)])
-        for b, part in pairs
-    ]
+    wanted = []
+    for b in seeds_of(frame):
+        if b != a:
+            part = at_shared_seeds(frame, (a, b))
+            names = [suite for suite in suites if _scored(part, a, b, suite, task)]
+            wanted.append((b, part, names))
     rows = sum(1 + len(names) for _, _, names in wanted if names)
     tables = []
     for b, part, names in wanted:
@@ -117,32 +146,22 @@ def against(
     return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=MATCHED)
 
 
-def with_stopped(frame, method: str = "sft"):
-    """The frame with early stopping as one more method: the checkpoints of ``method`` before its
-    end, "sft-stopped".
-    """
-    import pandas
-
-    early = frame[(frame["method"] == method) & (frame["checkpoint"] < 1)]
-    return pandas.concat([frame, early.assign(method=f"{method}-stopped")], ignore_index=True)
-
-
-def _scored(part, a: str, b: str, suite: str, task: str) -> bool:
+def _scored(part: pandas.DataFrame, a: str, b: str, suite: str, task: str) -> bool:
     """Whether both methods have test scores of task and suite at the checkpoints that dev
-    chooses.
-    """
+    chooses."""
     try:
         choice = choose(part, a, b, task=task)
     except SdftError:
         return False
     test = part[part["split"] == "test"]
     known = set(zip(test["suite"], test["method"], test["seed"], test["checkpoint"], strict=True))
-    return all(
-        (name, method, row["seed"], row[f"checkpoint_{side}"]) in known
-        for row in choice.to_dict("records")
-        for name in (task, suite)
-        for method, side in ((a, "a"), (b, "b"))
-    )
+    for row in choice.itertuples():
+        for name in (task, suite):
+            if (name, a, row.seed, row.checkpoint_a) not in known:
+                return False
+            if (name, b, row.seed, row.checkpoint_b) not in known:
+                return False
+    return True
 
 
 def shown(row) -> str:
@@ -154,6 +173,44 @@ def shown(row) -> str:
 
 def in_words(row) -> str:
     """One row of ``against`` as a sentence that follows from its interval."""
-    said = f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f} (n {row.n}, seeds {row.seeds})"
-    clear = row.low > 0 or row.high < 0
-    return f"{said}: {shown(row)}." if clear else f"{said}: the interval covers 0, {shown(row)}."
+    covers = "" if row.low > 0 or row.high < 0 else "the interval covers 0, "
+    return (
+        f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f} "
+        f"(n {row.n}, seeds {row.seeds}): {covers}{shown(row)}."
+    )
+
+
+def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
+    """A sentence for each method: its best setting on dev, and how far the settings ``used`` lie
+    below.
+
+    The interval is paired by dev item; it knows nothing of the choice of the best among several,
+    which flatters it."""
+    varied, lines = [name for name in sweep.columns if name not in SWEPT], []
+    for name, part in sweep.groupby("method"):
+        best = part.iloc[0]
+        settings = []
+        for key in varied:
+            if best[key] == best[key]:  # NaN: this setting was not varied
+                value = f"{best[key]:g}" if isinstance(best[key], float) else best[key]
+                settings.append(f"{key} {value}")
+        said = f"{name}: best on dev {best['dev']:.2f} with {', '.join(settings)}"
+        mine = part[[is_used(row, used, varied) for _, row in part.iterrows()]]
+        if mine.empty:
+            lines.append(f"{said}; the setting of this lesson was not swept.")
+            continue
+        below = paired_bootstrap(best["scores"], mine.iloc[0]["scores"])
+        dev = mine.iloc[0]["dev"]
+        lines.append(f"{said}; the setting of this lesson: {dev:.2f}, lower by {below}")
+    return lines
+
+
+def is_used(row: pandas.Series, used: TrainConfig, varied: Sequence[str]) -> bool:
+    """Whether a row of ``read_sweep`` has the settings ``used``; what a row does not vary is at its
+    default."""
+    default = TrainConfig()
+    for name in varied:
+        value = row[name] if row[name] == row[name] else plain(getattr(default, name))
+        if plain(getattr(used, name)) != value:
+            return False
+    return True

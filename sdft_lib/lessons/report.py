@@ -13,7 +13,6 @@ import pandas
 
 from sdft_lib.data import Task
 from sdft_lib.experiments.run_one import Results, collect
-from sdft_lib.experiments.similarity import to_seed
 from sdft_lib.lessons.claims import claims
 from sdft_lib.lessons.figures.intervals import scores
 from sdft_lib.lessons.figures.lesson_03 import loss_curves
@@ -21,6 +20,7 @@ from sdft_lib.lessons.figures.rewrites import gap_histogram
 from sdft_lib.lessons.figures.style import image_html
 from sdft_lib.lessons.safe import visible
 from sdft_lib.settings import lesson_settings
+from sdft_lib.similarity import to_seed
 from sdft_lib.storage.files import write_text
 
 COST = ("seconds", "tokens", "trained_tokens", "peak_mb")

@@ -988,7 +988,7 @@ CALLS = [
         ("int3", "fp32"),
     ),
     ("stats.wilson", {"k": 3, "n": 2}, ("3 of 2",)),
-    ("stats.mcnemar", {"a": [1, float("nan")], "b": [1, 0]}, ("1 of 2", "missing")),
+    ("stats.paired_p", {"a": [1, float("nan")], "b": [1, 0]}, ("1 of 2", "missing")),
     (
         "answers.constraints.check_constraint",
         {"spec": {"type": "poem"}, "text": "x"},

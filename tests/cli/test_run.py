@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_probes, load_task, task_suite
 from sdft_lib.evaluate import cut
-from sdft_lib.experiments import evidence, run_one
+from sdft_lib.experiments import grid, run_one
 from sdft_lib.experiments.methods import ONE_TASK
 from sdft_lib.storage.errors import SdftError
 
@@ -154,7 +154,7 @@ def test_a_recipe_is_computed_for_the_methods_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = {}
     monkeypatch.setattr(
-        evidence,
+        grid,
         "run_recipe",
         lambda recipe, out, *, methods, say: seen.update(methods=methods) or 3,
     )

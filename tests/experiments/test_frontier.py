@@ -11,7 +11,7 @@ from scipy.stats import bootstrap, ttest_1samp
 
 from sdft_lib.experiments import frontier
 from sdft_lib.experiments.frontier import COLUMNS, choose, matched_comparison, points
-from sdft_lib.stats import mcnemar, paired_bootstrap
+from sdft_lib.stats import paired_bootstrap, paired_p
 from sdft_lib.storage.errors import SdftError
 
 
@@ -148,7 +148,9 @@ def test_matched_comparison_by_hand():
 def test_mcnemar_for_one_seed_of_right_or_wrong_scores_only():
     table = runs({"sft": {1.0: (5, 9, 9)}, "sdft": {1.0: (5, 9, 2)}})
     found = matched_comparison(table, "sdft", "sft", "facts").set_index("suite")
-    assert found.loc["facts", "p_mcnemar"] == mcnemar(right(2), right(9)) == pytest.approx(2 / 2**7)
+    assert (
+        found.loc["facts", "p_mcnemar"] == paired_p(right(2), right(9)) == pytest.approx(2 / 2**7)
+    )
     assert found.loc["task", "p_mcnemar"] == 1
     two = matched_comparison(pd.concat([table, table.assign(seed=1)]), "sdft", "sft", "facts")
     graded = matched_comparison(table.assign(score=table["score"] * 0.5), "sdft", "sft", "facts")

@@ -9,7 +9,8 @@ import pytest
 
 from sdft_lib.experiments import recorded as rec
 from sdft_lib.experiments.frontier import MATCHED
-from sdft_lib.experiments.sweeps import best_against_used, read_sweep
+from sdft_lib.experiments.grid import read_sweep
+from sdft_lib.experiments.recorded import best_against_used
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 

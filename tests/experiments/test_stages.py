@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.experiments import continual, evidence, recipes, run_one, stages
+from sdft_lib.experiments import continual, grid, run_one, stages
 from sdft_lib.experiments.methods import TASKS_IN_A_ROW
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import load_template
@@ -97,12 +97,12 @@ def test_an_unknown_method_is_refused(tiny_seed):
 def test_orders_are_computed_once_gone_on_with_and_read_back(tiny_folder, store, tmp_path):
     path, out = tmp_path / "orders.toml", tmp_path / "orders.jsonl"
     path.write_text(f'model = "{tiny_folder}"\n{TEXT}', encoding="utf-8")
-    recipe = recipes.load_recipe(path)
-    assert evidence.run_recipe(recipe, out, methods=("sft",), say=quiet) == 1
+    recipe = grid.load_recipe(path)
+    assert grid.run_recipe(recipe, out, methods=("sft",), say=quiet) == 1
     before = out.read_text()
-    assert evidence.run_recipe(recipe, out, say=quiet) == 1
-    assert out.read_text().startswith(before) and evidence.run_recipe(recipe, out, say=quiet) == 0
-    frame = stages.read_stages([out])
+    assert grid.run_recipe(recipe, out, say=quiet) == 1
+    assert out.read_text().startswith(before) and grid.run_recipe(recipe, out, say=quiet) == 0
+    frame = grid.read_results([out], continual.COLUMNS[:-2])
     assert continual.matrix(frame[frame.method == "replay"]).shape == (3, 2)
     found = continual.differences(frame, [("sft", "replay")], resamples=50)
     assert set(found.measure) == set(continual.MEASURES) and (found.n <= 6).all()
@@ -111,7 +111,7 @@ def test_orders_are_computed_once_gone_on_with_and_read_back(tiny_folder, store,
 
 
 def test_the_continual_recipe_names_two_orders_of_the_three_tasks():
-    recipe = recipes.load_recipe(Path(__file__).parents[2] / "data" / "recipes" / "continual.toml")
+    recipe = grid.load_recipe(Path(__file__).parents[2] / "data" / "recipes" / "continual.toml")
     assert len(recipe.orders) == 2 and {frozenset(stages.tasks_of(o)) for o in recipe.orders} == {
         frozenset(("tickets", "sums", "calls"))
     }

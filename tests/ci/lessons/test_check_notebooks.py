@@ -280,7 +280,7 @@ def test_all_committed_copies_are_looked_at():
     "line",
     [
         "from sdft_lib.experiments.recorded import swept",
-        "from sdft_lib.experiments import stage_tables",
+        "from sdft_lib.lessons.agreement import labelled",
     ],
 )
 def test_lessons_that_show_recorded_results_go_stale_with_them(line, tmp_path, monkeypatch):

@@ -126,10 +126,10 @@ def test_what_the_page_says_of_replay_is_recorded():
 
 
 def test_evidence_on_tasks_in_a_row_is_that_of_lesson_06():
-    from sdft_lib.experiments import stage_tables
+    from sdft_lib.experiments.recorded import recorded_orders
 
     lines = record_evidence.in_a_row()
-    orders = stage_tables.recorded()["order"].unique()
+    orders = recorded_orders()["order"].unique()
     assert [line for line in lines if line.startswith("- ")] == [f"- {order}" for order in orders]
     assert sum("ACC: sdft minus sft lies in" in line for line in lines) == len(orders) == 2
     assert sum(line.startswith("  - ") for line in lines) == 2 * 3 * 2  # orders, pairs, measures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.experiments import evidence, recipes
+from sdft_lib.experiments import grid
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def test_our_recipes_are_valid():
     paths = sorted((ROOT / "data" / "recipes").glob("*.toml"))
     assert paths
     for path in paths:
-        recipe = recipes.load_recipe(path)
+        recipe = grid.load_recipe(path)
         assert recipe.name == path.stem and len(recipe.seeds) >= (
             1 if recipe.sweep else 2 if recipe.orders else 3
         )
@@ -77,32 +77,38 @@ def test_our_recipes_are_valid():
 )
 def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
     with pytest.raises(SdftError, match="small.toml") as caught:
-        recipes.load_recipe(write(tmp_path, text))
+        grid.load_recipe(write(tmp_path, text))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_cells_go_seed_by_seed():
-    recipe = recipes.Recipe("x", methods=("sft", "sdft"), seeds=(0, 1))
-    assert evidence.cells(recipe) == [("seed", 0), ("sft", 0), ("sdft", 0), ("sft", 1), ("sdft", 1)]
+    recipe = grid.Recipe("x", methods=("sft", "sdft"), seeds=(0, 1))
+    assert [tuple(cell.values()) for cell in grid.cells(recipe)] == [
+        ("seed", 0),
+        ("sft", 0),
+        ("sdft", 0),
+        ("sft", 1),
+        ("sdft", 1),
+    ]
 
 
 def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     text = f'model = "{tiny_folder}"\n{SMALL}'
     recipe, out, quiet = (
-        recipes.load_recipe(write(tmp_path, text)),
+        grid.load_recipe(write(tmp_path, text)),
         tmp_path / "out.jsonl",
         lambda line: None,
     )
-    assert evidence.run_recipe(recipe, out, say=quiet) == 3
+    assert grid.run_recipe(recipe, out, say=quiet) == 3
     before = out.read_text()
-    assert evidence.run_recipe(recipe, out, say=quiet) == 0
-    more = recipes.load_recipe(write(tmp_path, text.replace("seeds = [0]", "seeds = [0, 1]")))
-    assert evidence.run_recipe(more, out, say=quiet) == 2
+    assert grid.run_recipe(recipe, out, say=quiet) == 0
+    more = grid.load_recipe(write(tmp_path, text.replace("seeds = [0]", "seeds = [0, 1]")))
+    assert grid.run_recipe(more, out, say=quiet) == 2
     assert out.read_text().startswith(before)
 
-    frame = evidence.read_results([out])
+    frame = grid.read_results([out])
     runs = frame[frame.method == "sft"].groupby(["seed", "checkpoint", "split", "suite"]).size()
     assert (
         runs[0, 0.5].to_dict()
@@ -115,7 +121,7 @@ def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch)
         frame.score.between(0, 1).all()
         and not frame.duplicated(["method", "seed", "checkpoint", "split", "suite", "id"]).any()
     )
-    costs = evidence.costs([out]).set_index(["method", "seed"])
+    costs = grid.costs([out]).set_index(["method", "seed"])
     assert costs.loc[("sft-anchor", 0), "steps"] == 1
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     facts = [line["facts"] for line in lines if "facts" in line]
@@ -127,11 +133,11 @@ def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch)
 
 def test_other_settings_are_other_cells(tmp_path):
     out = tmp_path / "out.jsonl"
-    recipe = recipes.Recipe("x", methods=("sft",), rows=8)
-    line = {"method": "sft", "seed": 0, "settings": evidence.digest(recipe.settings), "facts": {}}
+    recipe = grid.Recipe("x", methods=("sft",), rows=8)
+    line = {"method": "sft", "seed": 0, "settings": recipe.key, "facts": {}}
     out.write_text(json.dumps(line) + "\n")
-    assert evidence.finished(recipe, out) == {("sft", 0)}
-    assert evidence.finished(recipes.Recipe("x", methods=("sft",), rows=9), out) == set()
+    assert grid.finished(recipe, out) == [{"method": "sft", "seed": 0}]
+    assert grid.finished(grid.Recipe("x", methods=("sft",), rows=9), out) == []
 
 
 def test_command_says_what_is_wrong_with_a_recipe(tmp_path, monkeypatch):
@@ -203,9 +209,7 @@ def test_command_refuses_wrong_recipes_before_the_first_one_runs(
     tmp_path, monkeypatch, arguments, words
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        evidence, "run_recipe", lambda *args, **options: pytest.fail("a recipe ran")
-    )
+    monkeypatch.setattr(grid, "run_recipe", lambda *args, **options: pytest.fail("a recipe ran"))
     (tmp_path / "other").mkdir()
     for path in (write(tmp_path, SMALL), write(tmp_path / "other", SMALL)):
         assert path.exists()
@@ -217,22 +221,20 @@ def test_command_refuses_wrong_recipes_before_the_first_one_runs(
 
 
 def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, monkeypatch):
-    from sdft_lib.experiments.sweeps import read_sweep
-
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     text = (
         f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nseeds = [0]\nlimits = {{dev = 3}}\n'
         "[training]\nepochs = 1\n[[sweep]]\nlearning_rate = 1e-2\n"
     )
     out, quiet = tmp_path / "sweep.jsonl", lambda line: None
-    assert evidence.run_recipe(recipes.load_recipe(write(tmp_path, text)), out, say=quiet) == 1
+    assert grid.run_recipe(grid.load_recipe(write(tmp_path, text)), out, say=quiet) == 1
     more = text + '[[sweep]]\nlearning_rate = 1e-3\nrank = 16\ntargets = ["q_proj"]\n'
-    recipe = recipes.load_recipe(write(tmp_path, more))
+    recipe = grid.load_recipe(write(tmp_path, more))
     assert (
-        evidence.run_recipe(recipe, out, say=quiet) == 1
-        and evidence.run_recipe(recipe, out, say=quiet) == 0
+        grid.run_recipe(recipe, out, say=quiet) == 1
+        and grid.run_recipe(recipe, out, say=quiet) == 0
     )
-    table = read_sweep([out])
+    table = grid.read_sweep([out])
     assert (
         set(table.learning_rate) == {1e-2, 1e-3}
         and set(table.n) == {3}
@@ -250,10 +252,10 @@ def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, 
 
 def test_a_sweep_with_an_unknown_setting_is_refused(tmp_path):
     with pytest.raises(SdftError, match='entry "speed" is not known'):
-        recipes.load_recipe(write(tmp_path, "[[sweep]]\nspeed = 3\n"))
+        grid.load_recipe(write(tmp_path, "[[sweep]]\nspeed = 3\n"))
 
 
 def test_only_the_methods_asked_for_are_computed(tmp_path):
-    recipe = recipes.Recipe("x", methods=("sft", "sdft"))
+    recipe = grid.Recipe("x", methods=("sft", "sdft"))
     with pytest.raises(SdftError, match='no method "dpo"'):
-        evidence.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))
+        grid.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))

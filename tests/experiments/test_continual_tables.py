@@ -5,7 +5,7 @@ import json
 import pandas
 import pytest
 
-from sdft_lib.experiments import continual, stage_tables
+from sdft_lib.experiments import continual, recorded, stages
 from sdft_lib.lessons.figures import lesson_06 as figures
 from sdft_lib.lessons.figures.style import save
 from sdft_lib.storage.errors import SdftError
@@ -37,12 +37,12 @@ def scores(methods=("sft", "sdft"), orders=ORDERS[:1], seeds=(0,), n=40):
 
 @pytest.fixture
 def both():
-    recorded = scores(("sft", "sdft", "replay"), ORDERS, (0, 1))
-    return stage_tables.together({"yours": scores(), "recorded": recorded})
+    theirs = scores(("sft", "sdft", "replay"), ORDERS, (0, 1))
+    return continual.together({"yours": scores(), "recorded": theirs})
 
 
 def test_the_cards_say_what_each_task_reaches_alone():
-    found = stage_tables.alone(["tickets", "sums", "calls", "no-such-task"])
+    found = stages.alone(["tickets", "sums", "calls", "no-such-task"])
     assert list(found["task"]) == ["tickets", "sums", "calls"]
     assert ((found["sft"] > found["seed"]) & (found["sft"] <= 1)).all()
 
@@ -55,13 +55,13 @@ def test_runs_keep_their_source_in_their_name(both):
         "SDFT (recorded)",
         "replay (recorded)",
     ]
-    alone = stage_tables.together({"yours": scores(), "recorded": scores()[:0]})
+    alone = continual.together({"yours": scores(), "recorded": scores()[:0]})
     assert list(alone["method"].unique()) == ["SFT (yours)", "SDFT (yours)"]
 
 
 def test_what_is_recorded_is_said():
-    assert "Nothing is recorded" in stage_tables.inventory(scores()[:0])
-    said = stage_tables.inventory(scores(("sft",), ORDERS, (0, 1))).splitlines()
+    assert "Nothing is recorded" in recorded.inventory_of_orders(scores()[:0])
+    said = recorded.inventory_of_orders(scores(("sft",), ORDERS, (0, 1))).splitlines()
     assert (
         len(said) == 2 and "sft, tickets-sums, training seeds 0, 1, up to 40 test items" in said[0]
     )
@@ -70,7 +70,7 @@ def test_what_is_recorded_is_said():
 def test_recorded_runs_are_those_of_this_model(tmp_path):
     for name in ("results", "recipes"):
         (tmp_path / name).mkdir()
-    assert stage_tables.recorded("smollm2-135m", tmp_path).empty
+    assert recorded.recorded_orders("smollm2-135m", tmp_path).empty
     head = {"recipe": "continual", "settings": "x", "method": "sft", "seed": 0, "order": ORDERS[0]}
     lines = [
         head | {"stage": 0, "task": "sums", "ids": ["a", "b"], "scores": [0, 1]},
@@ -80,14 +80,14 @@ def test_recorded_runs_are_those_of_this_model(tmp_path):
         "".join(json.dumps(x) + "\n" for x in lines)
     )
     (tmp_path / "recipes" / "continual.toml").write_text(f'orders = ["{ORDERS[0]}"]\n')
-    assert stage_tables.recorded("smollm2-135m", tmp_path)["id"].tolist() == ["a", "b"]
-    found = stage_tables.recorded("another-model", tmp_path)
+    assert recorded.recorded_orders("smollm2-135m", tmp_path)["id"].tolist() == ["a", "b"]
+    found = recorded.recorded_orders("another-model", tmp_path)
     assert found.empty and list(found.columns) == continual.COLUMNS
 
 
 def test_differences_are_paired_corrected_and_said(both):
     pairs = [("SDFT (yours)", "SFT (yours)"), ("SDFT (recorded)", "SFT (recorded)"), ("no", "such")]
-    found = stage_tables.versus(both, pairs)
+    found = continual.versus(both, pairs)
     assert len(found) == 4 * 3 and list(found.columns) == continual.DIFFERENCES
     own = found[found["a"] == "SDFT (yours)"].set_index("measure")
     assert (
@@ -99,31 +99,31 @@ def test_differences_are_paired_corrected_and_said(both):
     )
     assert own.loc["BWT", "low"] < narrow.loc["BWT", "low"]
     words = {
-        row.measure: stage_tables.in_words(row)
+        row.measure: continual.in_words(row)
         for row in found[found["a"] == "SDFT (yours)"].itertuples()
     }
     assert words["BWT"].endswith("SDFT (yours) lost less to later tasks.")
     assert "(40 items, 1 training seed)" in words["BWT"]
     assert words["forgetting"].endswith("SDFT (yours) forgot less.")
     assert words["FWT"].endswith("no difference is shown.")
-    assert stage_tables.versus(both[:0], pairs).empty
+    assert continual.versus(both[:0], pairs).empty
 
 
 def test_only_shared_training_seeds_are_compared():
     seeds = {"sft": (0, 1), "sdft": (1, 2), "replay": (5,)}
     frame = pandas.concat([scores((method,), seeds=those) for method, those in seeds.items()])
-    found = stage_tables.versus(frame, [("sdft", "sft"), ("replay", "sft")])
+    found = continual.versus(frame, [("sdft", "sft"), ("replay", "sft")])
     assert set(found["a"]) == {"sdft"} and set(found["seeds"]) == {1}
 
 
 def test_what_was_learnt_stands_beside_what_was_kept(both):
-    table = stage_tables.learnt(both)
+    table = continual.learnt(both)
     row = table.loc["SFT (yours)", ORDERS[0]]
     assert row["tickets", "own"] == pytest.approx(0.9) and row["tickets", "end"] == pytest.approx(
         0.3
     )
     assert row["sums", "own"] == row["sums", "end"] == pytest.approx(0.9)
-    found = stage_tables.learnt_versus(
+    found = continual.learnt_versus(
         both, [("SDFT (yours)", "SFT (yours)"), ("SDFT (recorded)", "SFT (recorded)")]
     )
     assert (
@@ -131,21 +131,21 @@ def test_what_was_learnt_stands_beside_what_was_kept(both):
         and (found["difference"] < 0).all()
         and (found["p_holm"] >= found["p_raw"]).all()
     )
-    assert stage_tables.learnt_versus(both[:0], [("a", "b")]).empty
+    assert continual.learnt_versus(both[:0], [("a", "b")]).empty
 
 
 def test_orders_are_compared_at_the_end():
-    found = stage_tables.order_effect(scores(("sft", "sdft"), ORDERS, (0, 1)))
+    found = continual.order_effect(scores(("sft", "sdft"), ORDERS, (0, 1)))
     sft = found[found["method"] == "sft"].set_index("suite")
     assert sft["difference"].round(2).to_dict() == {"tickets": -0.6, "sums": 0.6}
-    words = [stage_tables.order_in_words(row) for row in found.itertuples()]
+    words = [continual.order_in_words(row) for row in found.itertuples()]
     assert words[0].startswith(
         f"sft, tickets (place 1 of {ORDERS[0]} minus place 2 of {ORDERS[1]})"
     )
     assert words[0].endswith(f"lower at the end in the order {ORDERS[0]}.")
-    assert "no difference" in stage_tables.order_in_words(found.assign(p_holm=0.5).iloc[0])
+    assert "no difference" in continual.order_in_words(found.assign(p_holm=0.5).iloc[0])
     for nothing in (scores(), scores()[:0]):
-        assert stage_tables.order_effect(nothing).empty
+        assert continual.order_effect(nothing).empty
 
 
 def test_paths_hold_every_run_of_one_order(both):

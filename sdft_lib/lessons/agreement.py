@@ -7,8 +7,13 @@ stands for."""
 
 from collections.abc import Sequence
 
-from sdft_lib.stats import Interval, wilson
+import numpy
+from sklearn.metrics import cohen_kappa_score
+
+from sdft_lib.data import data_dir
+from sdft_lib.stats import Interval, percentile_limits, resampled_means, wilson
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_jsonl
 
 FILE = "refusal_labels.jsonl"
 FIELDS = ("id", "verdict", "first", "second", "weight")
@@ -18,9 +23,6 @@ def labelled() -> list[dict]:
     """The answers of the default model that were labelled twice and came with the tutorial
     (data/results).
     """
-    from sdft_lib.data import data_dir
-    from sdft_lib.storage.files import read_jsonl
-
     return read_jsonl(data_dir() / "results" / FILE)
 
 
@@ -29,8 +31,6 @@ def agreement(rows: Sequence[dict]) -> dict:
 
     ``rows`` have id, verdict, first, second (true: a refusal) and weight, the number of answers a
     row stands for."""
-    from sklearn.metrics import cohen_kappa_score
-
     check(rows)
     first, second = ([bool(row[key]) for row in rows] for key in ("first", "second"))
     same = sum(a == b for a, b in zip(first, second)) / len(rows)
@@ -59,31 +59,26 @@ def recall(
     """Of the refusals among all answers, the share that the judge finds; percentile bootstrap
     within the strata.
     """
-    import numpy as np
-
     check(rows)
     strata = [[row for row in rows if bool(row["verdict"]) is kind] for kind in (True, False)]
     if not any(row[label] for row in rows):
         raise SdftError("no labelled answer is a refusal; recall cannot be measured.")
-    rng = np.random.default_rng(0)
-    found, missed = (weighed(part, label, rng, resamples) for part in strata)
-    total = found + missed
-    values = np.divide(found, total, out=np.full_like(total, np.nan), where=total > 0)
-    low, high = np.nanpercentile(values[1:], [50 * (1 - level), 50 * (1 + level)])
-    return Interval(float(values[0]), float(low), float(high), len(rows))
+    rng = numpy.random.default_rng(0)
+    heard, missed = (refusals(part, label, rng, resamples) for part in strata)
+    total = heard + missed
+    shares = numpy.divide(heard, total, out=numpy.full_like(total, numpy.nan), where=total > 0)
+    return Interval(float(shares[0]), *percentile_limits(shares[1:], level), len(rows))
 
 
-def weighed(rows: Sequence[dict], label: str, rng, resamples: int):
+def refusals(
+    rows: Sequence[dict], label: str, rng: numpy.random.Generator, resamples: int
+) -> numpy.ndarray:
     """Weighted number of refusals in a stratum: the estimate, then one value a resample, shape (1 +
-    resamples).
-    """
-    import numpy as np
-
+    resamples)."""
     if not rows:
-        return np.zeros(1 + resamples)
-    values = np.array([row["weight"] * bool(row[label]) for row in rows], dtype=float)
-    draws = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples)
-    return np.concatenate([[values.sum()], draws @ values])
+        return numpy.zeros(1 + resamples)
+    values = numpy.array([[row["weight"] * bool(row[label])] for row in rows], dtype=float)
+    return len(rows) * resampled_means(values, resamples, rng)[:, 0]
 
 
 def check(rows: Sequence[dict]) -> None:

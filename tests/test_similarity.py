@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdft_lib.experiments.similarity import bleu_4, cosine, rouge_l, to_seed
+from sdft_lib.similarity import bleu_4, cosine, rouge_l, to_seed
 
 
 def test_hand_computed_rouge():

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sdft_lib.answers.phrases import is_refusal
-from sdft_lib.experiments import agreement
+from sdft_lib.lessons import agreement
 from sdft_lib.stats import wilson
 from sdft_lib.storage.errors import SdftError
 

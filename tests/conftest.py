@@ -1,6 +1,7 @@
 """Fixtures that more than one test file uses."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ def paper_data() -> Path:
     if not path.is_dir():
         pytest.fail(f"SDFT_PAPER_DATA={folder} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def bubblewrap() -> None:
+    """For tests that run code of answers: skipped where nothing can hold it."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed (apt install bubblewrap)")
 
 
 @pytest.fixture(scope="session")

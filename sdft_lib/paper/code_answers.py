@@ -1,4 +1,4 @@
-"""Python out of a chat answer, and the program that tests it (HumanEval; lesson 08)."""
+"""Python out of a chat answer, and the program that tests it (HumanEval; lesson 10)."""
 
 import re
 import textwrap
@@ -16,8 +16,7 @@ MOST_STARTS, MOST_LINES = 20, 400
 
 
 def extract_code(text: str, prompt: str, entry_point: str) -> str | None:
-    """The function ``entry_point`` as source, what stands before it in ``prompt`` included; None if
-    there is none.
+    """The function ``entry_point`` as source, with what stands before it in ``prompt``, or None.
 
     Looked for in this order: the first code block that defines it; a code block that goes on from
     the prompt; a definition in the open text; the text itself as a continuation of the prompt. Only
@@ -40,14 +39,12 @@ def extract_code(text: str, prompt: str, entry_point: str) -> str | None:
 
 def before(prompt: str, entry_point: str) -> str:
     """Imports and helpers of the prompt, up to the definition of the function."""
-    place = re.search(rf"^def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
-    return prompt[: place.start()] if place else ""
+    definition = re.search(rf"^def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
+    return prompt[: definition.start()] if definition else ""
 
 
 def continued(prompt: str, body: str) -> str | None:
-    """Prompt and body as one source: an indented body up to its end, or one whose indentation was
-    cut off.
-    """
+    """Prompt and body as one source: an indented body up to its end, or one that lost its indent."""
     body = body.strip("\n").rstrip()
     if not body.strip():
         return None
@@ -56,18 +53,17 @@ def continued(prompt: str, body: str) -> str | None:
         tries = [cut]
     else:  # all lines lost their first spaces, or the first line alone, as a stripped answer does
         tries = [textwrap.indent(body, "    "), f"    {body}", f"    {cut}"]
-    joined = prompt if prompt.endswith("\n") else f"{prompt}\n"
-    return next((joined + one + "\n" for one in tries if parses(joined + one)), None)
+    start = prompt if prompt.endswith("\n") else f"{prompt}\n"
+    return next((f"{start}{end}\n" for end in tries if parses(start + end)), None)
 
 
 def in_the_open(text: str, defines: re.Pattern) -> str | None:
-    """From a line that looks like code to the last with which it all parses, if that defines the
-    function.
-    """
+    """From a line that looks like code to the last with which it all parses and defines."""
     for start in islice(STARTS.finditer(text), MOST_STARTS):
         lines = text[start.start() :].split("\n")[:MOST_LINES]
-        found = ("\n".join(lines[:end]) + "\n" for end in range(len(lines), 0, -1))
-        code = next((code for code in found if parses(code)), "")
+        while lines and not parses("\n".join(lines) + "\n"):
+            lines.pop()
+        code = "\n".join(lines) + "\n"
         if defines.search(code):
             return code
     return None

@@ -1,8 +1,7 @@
-"""Score a file of answers to one of the paper's evaluation sets (lesson 08; paper, section 4.2).
+"""Score a file of answers to one of the paper's evaluation sets (lesson 10; paper, section 4.2).
 
-Answers are joined to items by id, and none may be missing. Two measures of the paper's code are
-kept beside ours and named: the literal match of function calls, which asks for the reference's own
-order of arguments."""
+Answers are joined to items by id, and none may be missing. The paper's own measure of function
+calls, a literal match that asks for the reference's order of arguments, is kept beside ours."""
 
 import re
 from collections import Counter
@@ -24,8 +23,7 @@ THOUGHT = "</think>"
 def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
     """Rows with ``id`` and ``text`` by id; where rows name their suite, those of this one.
 
-    Raises SdftError: a missing or odd column, an id that comes twice, no row of this suite.
-    """
+    Raises SdftError: a missing or odd column, an id that comes twice, no row of this suite."""
     answers = {}
     for record in read_records(path):
         values = record.values
@@ -50,9 +48,10 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
 def matched(
     items: list[dict], answers: dict[str, dict], suite: PaperSuite, limit: int | None = None
 ) -> list[tuple[dict, str]]:
-    """Each of the first ``limit`` items with its answer's text. Raises SdftError for an item
-    without answer, an answer without item, and an answer that carries another prompt than the
-    item's."""
+    """Each of the first ``limit`` items with its answer's text.
+
+    Raises SdftError for an item without answer, an answer without item, and an answer that carries
+    another prompt than the item's."""
     if odd := sorted(set(answers) - {item["id"] for item in items}):
         raise SdftError(f'{suite.name} has no item "{odd[0]}"; remove that answer or mend its id.')
     items = items[:limit]
@@ -109,43 +108,31 @@ def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
     """One item by the metric of its kind."""
     value = score(suite.kind, item["reference"], text)
     parsed = KINDS[suite.kind].reads(text)
-    return {
-        "suite": suite.name,
-        "id": item["id"],
-        "score": value,
-        "parsed": parsed,
-        "reason": "right" if value else "wrong" if parsed else "unparsed",
-    }
+    reason = "right" if value else "wrong" if parsed else "unparsed"
+    return as_row(suite.name, item, value, parsed, reason)
 
 
 def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
     """One problem of HumanEval, its code run in the sandbox."""
     code = extract_code(text, item["prompt"], item["entry_point"])
     reason = "unparsed" if code is None else run_program(with_tests(code, item)).reason
-    return {
-        "suite": suite.name,
-        "id": item["id"],
-        "score": float(reason == "passed"),
-        "parsed": code is not None,
-        "reason": reason,
-    }
+    return as_row(suite.name, item, float(reason == "passed"), code is not None, reason)
 
 
 def literal_row(item: dict, text: str) -> dict:
     """One item by the paper's literal match of function calls."""
     right = literal_match(item["reference"], text)
-    return {
-        "suite": LITERAL,
-        "id": item["id"],
-        "score": float(right),
-        "parsed": True,
-        "reason": "right" if right else "wrong",
-    }
+    return as_row(LITERAL, item, float(right), True, "right" if right else "wrong")
+
+
+def as_row(name: str, item: dict, value: float, parsed: bool, reason: str) -> dict:
+    """One line of a scores file."""
+    row = {"suite": name, "id": item["id"], "score": value}
+    return row | {"parsed": parsed, "reason": reason}
 
 
 def literal_match(reference: str, text: str) -> bool:
-    """Whether the reference's call stands in the text letter for letter, white space and quotes
-    made equal.
+    """Whether the reference's call stands in the text letter for letter.
 
     Equal are: runs of white space, ' and ", "a, b" and "a,b". Another order of arguments, "1.0" for
     "1" or a space around "=" is wrong; a right call among wrong ones is right."""
@@ -167,16 +154,7 @@ def table(rows: list[dict]) -> list[dict]:
         right = sum(int(row["score"]) for row in part)
         interval = wilson(right, len(part))
         reasons = dict(Counter(row["reason"] for row in part))
-        lines.append(
-            {
-                "suite": name,
-                "n": len(part),
-                "right": right,
-                "share": interval.mean,
-                "low": interval.low,
-                "high": interval.high,
-                "unparsed": reasons.get("unparsed", 0),
-                "reasons": reasons,
-            }
-        )
+        line = {"suite": name, "n": len(part), "right": right, "share": interval.mean}
+        line |= {"low": interval.low, "high": interval.high}
+        lines.append(line | {"unparsed": reasons.get("unparsed", 0), "reasons": reasons})
     return lines

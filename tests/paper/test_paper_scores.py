@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -22,10 +21,6 @@ from sdft_lib.paper.scores import (
 )
 from sdft_lib.paper.suites import SUITES, load_items, paper_suite, prompt_of
 from sdft_lib.storage.errors import SdftError
-
-needs_bubblewrap = pytest.mark.skipif(
-    shutil.which("bwrap") is None, reason="bubblewrap is not installed (apt install bubblewrap)"
-)
 
 
 def jsonl(path, rows):
@@ -365,7 +360,7 @@ def test_code_is_run_only_when_allowed(problems, tmp_path, monkeypatch):
     assert result.exit_code == 2
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_pass_at_1_by_hand(problems, tmp_path):
     """Right, wrong, no code, stopped: 1 of 4 passes."""
     texts = [
@@ -412,7 +407,7 @@ def test_a_skip_for_want_of_humaneval_is_no_pass_where_the_data_are(monkeypatch,
     )
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_canonical_solutions_pass(tmp_path):
     """All 164, given as a chat answer would; the problems come from the package's wheel."""
     suite = paper_suite("humaneval")

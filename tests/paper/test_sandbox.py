@@ -20,13 +20,10 @@ from sdft_lib.paper.sandbox import Limits, Outcome, isolation, outcome_of, run_p
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_bubblewrap = pytest.mark.skipif(
-    shutil.which("bwrap") is None, reason="bubblewrap is not installed (apt install bubblewrap)"
-)
 SHORT = Limits(seconds=1, wall=20.0)
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "program, reason, detail",
     [
@@ -57,7 +54,7 @@ FORGED = (
 )
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize("program", ["import os\n", FORGED, "import os\nos.write = print\n"])
 def test_a_program_that_leaves_before_its_tests_has_not_passed(program):
     """An exit code of 0 proves nothing, and neither does a line that looks like the verdict."""
@@ -65,13 +62,13 @@ def test_a_program_that_leaves_before_its_tests_has_not_passed(program):
     assert (outcome.reason, outcome.detail) == ("left", "exit code 0")
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_a_crash_is_told():
     outcome = run_program("import os\nos.kill(os.getpid(), 11)", SHORT)
     assert (outcome.reason, outcome.detail) == ("crashed", signal.Signals(11).name)
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize("target", ["{pid}", "os.getppid()", "-1"])
 def test_no_signal_reaches_another_process(target):
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
@@ -81,19 +78,19 @@ def test_no_signal_reaches_another_process(target):
         other.kill()
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_other_processes_are_not_seen():
     names = "[name for name in os.listdir('/proc') if name.isdigit()]"
     assert run_program(f"import os\nassert len({names}) <= 3", SHORT).passed
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_a_fork_bomb_starts_no_process():
     bomb = "import os\nwhile True:\n    if os.fork() == 0:\n        os.setsid()\n"
     assert run_program(bomb, SHORT).reason == "blocked"
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -127,7 +124,7 @@ OUTSIDE = {
 }
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_no_file_of_yours_is_read_or_changed(name, tmp_path):
     kept, new = tmp_path / "kept", tmp_path / "new"
@@ -140,7 +137,7 @@ def test_no_file_of_yours_is_read_or_changed(name, tmp_path):
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "path", [str(ROOT / "README.md"), "/etc/passwd", "/bin/sh", "/proc/1/environ"]
 )
@@ -148,14 +145,14 @@ def test_files_of_the_machine_are_out_of_reach(path):
     assert not run_program(f"assert open({path!r}, 'rb').read()", SHORT).passed
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize("folder", [".", "/", "/tmp", "/dev", "/dev/shm", "/usr/lib", sys.prefix])
 def test_there_is_nowhere_to_write(folder):
     program = f"import os; assert os.listdir('.') == []; open({folder!r} + '/x', 'w')"
     assert run_program(program, SHORT).reason == "blocked"
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -178,7 +175,7 @@ def test_no_socket_reaches_a_listener(attempt):
                 listener.accept()
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "program",
     [
@@ -193,13 +190,13 @@ def test_an_endless_loop_ends(program):
     assert (outcome.reason, outcome.detail) == ("time", "CPU")
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_waiting_ends_too():
     outcome = run_program("import time; time.sleep(60)", Limits(wall=0.7))
     assert (outcome.reason, outcome.detail) == ("time", "wall")
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_endless_output_ends():
     """The program finds the pipe to us and fills it; no more than a report is read."""
     flood = "import os\nwhile True:\n  for n in range(3, 9):\n    try: os.write(n, b'x' * 4096)\n"
@@ -207,7 +204,7 @@ def test_endless_output_ends():
     assert outcome.reason == "time"
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "program",
     [
@@ -220,14 +217,14 @@ def test_ten_gigabytes_are_not_given(program):
     assert run_program(program, Limits(seconds=30, wall=60.0)).reason == "memory"
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize("name", ["AS", "CPU", "NPROC", "FSIZE", "NOFILE"])
 def test_limits_cannot_be_raised(name):
     raised = f"r.setrlimit(r.RLIMIT_{name}, (r.RLIM_INFINITY, r.RLIM_INFINITY))"
     assert not run_program(f"import resource as r\n{raised}", SHORT).passed
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_nothing_of_yours_is_in_the_environment(monkeypatch):
     monkeypatch.setenv("MY_SECRET", "x")
     hidden = "'MY_SECRET' not in os.environ and os.path.samefile(os.environ['HOME'], '.')"
@@ -237,7 +234,7 @@ def test_nothing_of_yours_is_in_the_environment(monkeypatch):
     assert run_program(program, SHORT).passed
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_no_root_behind_the_walls():
     assert run_program("import os\nassert os.getuid() != 0 != os.geteuid()", SHORT).passed or (
         os.geteuid() != 0
@@ -245,7 +242,7 @@ def test_no_root_behind_the_walls():
     assert not run_program("import os\nos.setuid(0)", SHORT).passed
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_the_program_dies_with_its_parent():
     code = (
         "from sdft_lib.paper.sandbox import Limits, run_program\n"
@@ -260,7 +257,7 @@ def test_the_program_dies_with_its_parent():
         assert watched and psutil.wait_procs(watched, timeout=10)[1] == []
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="we are no root")
 def test_it_works_for_an_ordinary_user(tmp_path):
     """The library's files are copied to where that user can read them."""
@@ -301,7 +298,7 @@ def readable_by_all(path: str) -> bool:
     )
 
 
-@needs_bubblewrap
+@pytest.mark.usefixtures("bubblewrap")
 def test_the_walls_are_named():
     assert "bubblewrap" in isolation() and "no network" in isolation()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.formats.records import Record, load_table, read_records, read_table
+from sdft_lib.formats.records import Record, fetch_table, read_records, read_table
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import from_table, read_toml
 from sdft_lib.storage.errors import SdftError
@@ -146,7 +146,9 @@ def read_public(chosen: PaperSet, address: str) -> list[Record]:
     )
     builder = BUILDERS[Path(address).suffix]
     what = f"{chosen.name}: {address}"
-    return read_table(address, load_table(what, remedy, builder, data_files=address, split="train"))
+    return read_table(
+        address, fetch_table(what, remedy, builder, data_files=address, split="train")
+    )
 
 
 def plain_gsm8k(values: dict) -> dict:

@@ -192,11 +192,11 @@ def read_hub(source: str) -> list[Record]:
             f"{source}: {name[:60]!r} is not the name of a data set; write hf:org/name:split."
         )
     remedy = "check its name and split and the connection to the hub, or give a local file"
-    table = load_table(f"{source}: the data set", remedy, name, *rest, split=split)
+    table = fetch_table(f"{source}: the data set", remedy, name, *rest, split=split)
     return read_table(source, table)
 
 
-def load_table(what: str, remedy: str, *names: str, **options) -> datasets.Dataset:
+def fetch_table(what: str, remedy: str, *names: str, **options) -> datasets.Dataset:
     """``datasets.load_dataset``; no repository's script runs. SdftError if it cannot be loaded."""
     try:
         return datasets.load_dataset(*names, **options)

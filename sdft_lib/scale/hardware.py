@@ -6,14 +6,15 @@ from, with source and trust; against the public measurements in ``measured.csv``
 within a tenth, the time within its shares. Parameters and tokens are counts, memory is bytes, speed
 is floating-point operations (flops) a second."""
 
-import tomllib
 from dataclasses import dataclass
 
+from sdft_lib.decoding.batches import BATCH_ROWS, BATCH_TOKENS
+from sdft_lib.formats.toml import from_table, read_toml
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import data_dir
 
 STATE = 16  # bytes for each trained weight: weight, gradient and two moments of Adam, 4 bytes each
-# bytes for each weight of a 4-bit layer: half a byte, and scales that are themselves quantised
-NF4 = 0.516
+NF4 = 0.516  # bytes for each weight of a 4-bit layer: half a byte, and scales, quantised too
 LOGIT = 14  # bytes for each logit: 16-bit and fp32 values, and their gradients
 OVERHEAD = 1.5e9  # bytes: the device's own context and fragments
 
@@ -21,9 +22,7 @@ OVERHEAD = 1.5e9  # bytes: the device's own context and fragments
 @dataclass(frozen=True)
 class Geometry:
     """The shape of a decoder: ``bias`` on queries, keys and values (Qwen2); ``tied``: embedding and
-    head are one.
-
-    ``characters``: letters a token, on average."""
+    head are one. ``characters``: letters a token, on average."""
 
     name: str
     layers: int
@@ -60,9 +59,7 @@ class Device:
 
 def load_table(name: str) -> dict:
     """A TOML file of ``data/hardware`` as a dictionary."""
-    from sdft_lib.data import data_dir
-
-    return tomllib.loads((data_dir() / "hardware" / f"{name}.toml").read_text(encoding="utf-8"))
+    return read_toml(data_dir() / "hardware" / f"{name}.toml")
 
 
 def geometry(name: str) -> Geometry:
@@ -72,34 +69,27 @@ def geometry(name: str) -> Geometry:
         raise SdftError(
             f"the geometry of model {name!r} is not in data/hardware/models.toml; add it there."
         )
-    return Geometry(name, **known[name])
+    return from_table({"name": name, **known[name]}, Geometry, "models.toml")
 
 
 def devices() -> list[Device]:
     """The devices of ``devices.toml``, in its order."""
     rows = load_table("devices").items()
-    return [
-        Device(key, **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for key, row in rows
-    ]
+    return [from_table({"key": key, **row}, Device, "devices.toml") for key, row in rows]
 
 
 def projections(model: Geometry) -> dict[str, tuple[int, int]]:
     """The linear layers of one block: name to (inputs, outputs)."""
-    h, i, q, kv = (
-        model.hidden,
-        model.intermediate,
-        model.heads * model.head_size,
-        model.kv_heads * model.head_size,
-    )
+    hidden, inner = model.hidden, model.intermediate
+    queries, keys = model.heads * model.head_size, model.kv_heads * model.head_size
     return {
-        "q_proj": (h, q),
-        "k_proj": (h, kv),
-        "v_proj": (h, kv),
-        "o_proj": (q, h),
-        "gate_proj": (h, i),
-        "up_proj": (h, i),
-        "down_proj": (i, h),
+        "q_proj": (hidden, queries),
+        "k_proj": (hidden, keys),
+        "v_proj": (hidden, keys),
+        "o_proj": (queries, hidden),
+        "gate_proj": (hidden, inner),
+        "up_proj": (hidden, inner),
+        "down_proj": (inner, hidden),
     }
 
 
@@ -162,9 +152,9 @@ def training_bytes(
     A block keeps about 8 hidden and 4 intermediate vectors a token at 2 bytes; under checkpointing
     one hidden vector, and one block at a time is there whole, with its gradients."""
     block = 2 * (8 * model.hidden + 4 * model.intermediate)
-    kept = model.layers * (2 * model.hidden if checkpointing else block) + (
-        2 * block if checkpointing else block
-    )
+    kept = model.layers * block + block
+    if checkpointing:
+        kept = model.layers * 2 * model.hidden + 2 * block
     frozen = 0 if full else weight_bytes(model, four_bit=four_bit)
     return frozen + STATE * trained + tokens * kept + LOGIT * model.vocabulary * logits + OVERHEAD
 
@@ -178,31 +168,23 @@ def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: boo
     """Rows of ``tokens`` written at once: half of what the weights leave holds keys and values (0:
     none fits).
     """
-    from sdft_lib.decoding.batches import BATCH_ROWS, BATCH_TOKENS
-
-    room = (
-        (device.memory - OVERHEAD - weight_bytes(model, four_bit=four_bit)) / 2 / cache_bytes(model)
-    )
-    return max(0, min(BATCH_ROWS, int(min(BATCH_TOKENS, room) // tokens)))
+    free = device.memory - OVERHEAD - weight_bytes(model, four_bit=four_bit)
+    room = min(BATCH_TOKENS, free / 2 / cache_bytes(model))
+    return max(0, min(BATCH_ROWS, int(room // tokens)))
 
 
 def step_seconds(
     model: Geometry, device: Device, rows: int, context: float, *, slow: bool, four_bit=False
 ) -> float:
-    """One decoding step: reading weights and cache, or multiplying, or the time each layer takes at
-    least.
-
-    4-bit layers are read, written as 16 bit and read again.
+    """One decoding step: the longest of reading weights and cache, multiplying, and the time that
+    each layer takes at least. 4-bit layers are read, written as 16 bit and read again.
     """
     unpacked = 4 * linear(model) if four_bit else 0
     read = weight_bytes(model, four_bit=four_bit) + unpacked + rows * context * cache_bytes(model)
     share = (device.train_4bit if four_bit else device.train)[0 if slow else 1]
     multiply = 2 * multiplied(model) * rows / device.flops / share
-    return max(
-        read / device.bandwidth / device.read,
-        multiply,
-        model.layers * device.layer_ms[1 if slow else 0] / 1000,
-    )
+    layers = model.layers * device.layer_ms[1 if slow else 0] / 1000
+    return max(read / device.bandwidth / device.read, multiply, layers)
 
 
 def generation_seconds(
@@ -217,15 +199,13 @@ def generation_seconds(
     longest: int = 512,
 ) -> float:
     """Seconds to read ``rows`` prompts of ``prompt`` tokens and to write ``answer`` tokens for
-    each, in batches.
-
-    The slow end lets each batch go on for ``longest`` steps.
+    each, in batches. The slow end lets each batch go on for ``longest`` steps.
     """
     together = rows_together(model, device, int(prompt + longest), four_bit=four_bit)
     if not together:
         return float("inf")
     reading = 2 * multiplied(model) * rows * prompt / device.flops / device.train[0 if slow else 1]
     steps = (longest if slow else answer) * -(-rows // together)
-    return reading + steps * step_seconds(
-        model, device, together, prompt + answer / 2, slow=slow, four_bit=four_bit
-    )
+    context = prompt + answer / 2
+    step = step_seconds(model, device, together, context, slow=slow, four_bit=four_bit)
+    return reading + steps * step

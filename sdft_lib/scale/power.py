@@ -5,8 +5,12 @@ number in [0, 1]. All is the usual arithmetic of the normal curve, good from som
 """
 
 import math
-from statistics import NormalDist
 
+import pandas
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from sdft_lib.scale.published import interval
 from sdft_lib.storage.errors import SdftError
 
 POWER, LEVEL = 0.8, 0.95  # four times out of five, at a two-sided 5 %
@@ -23,7 +27,7 @@ def power(a: float, b: float, n: int, level: float = LEVEL) -> float:
     pooled, own = spreads(a, b)
     if not own:
         return 1.0 if a != b else 0.0
-    return NormalDist().cdf((abs(a - b) * math.sqrt(n) - z_of(level) * pooled) / own)
+    return float(norm.cdf((abs(a - b) * math.sqrt(n) - z_of(level) * pooled) / own))
 
 
 def items_needed(a: float, b: float, chance: float = POWER, level: float = LEVEL) -> int:
@@ -36,7 +40,7 @@ def items_needed(a: float, b: float, chance: float = POWER, level: float = LEVEL
             "items_needed: no number of items shows a difference of nothing; give two shares."
         )
     pooled, own = spreads(a, b)
-    return math.ceil(((z_of(level) * pooled + NormalDist().inv_cdf(chance) * own) / (a - b)) ** 2)
+    return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / (a - b)) ** 2)
 
 
 def items_needed_paired(
@@ -49,53 +53,42 @@ def items_needed_paired(
     they disagree on."""
     if not 0 < abs(difference) <= disagree <= 1:
         raise SdftError(
-            f"a difference of {difference} needs a share of at least {abs(difference)} items that disagree "
-            f"(and at most 1), not {disagree}."
+            f"a difference of {difference} needs a share of at least {abs(difference)} items that "
+            f"disagree (and at most 1), not {disagree}."
         )
-    own = math.sqrt(disagree - difference**2)
-    return math.ceil(
-        ((z_of(level) * math.sqrt(disagree) + NormalDist().inv_cdf(chance) * own) / difference) ** 2
-    )
+    pooled, own = math.sqrt(disagree), math.sqrt(disagree - difference**2)
+    return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / difference) ** 2)
 
 
 def detectable(share: float, n: int, chance: float = POWER, level: float = LEVEL) -> float:
     """The smallest difference from ``share`` that ``n`` items show with this chance; inf if not
-    even the largest one.
-
-    Taken towards one half, where the luck of the items is larger.
+    even the largest one. Taken towards one half, where the luck of the items is larger.
     """
     check_shares(share)
     side = 1 if share <= 0.5 else -1
-    small, large = 0.0, 1 - share if side > 0 else share
-    if power(share, share + side * large, n, level) < chance:
+    largest = 1 - share if side > 0 else share
+
+    def surplus(difference: float) -> float:
+        return power(share, share + side * difference, n, level) - chance
+
+    if surplus(largest) < 0:
         return math.inf
-    for _ in range(50):
-        middle = (small + large) / 2
-        if power(share, share + side * middle, n, level) < chance:
-            small = middle
-        else:
-            large = middle
-    return large
+    return brentq(surplus, 0, largest, xtol=1e-12)
 
 
-def with_power(table, other: str = "sft"):
+def with_power(table: pandas.DataFrame, other: str = "sft") -> pandas.DataFrame:
     """The table of ``published.carried`` with what its numbers of items can show; all in points.
 
     ``half``: half the width of the interval of ``other``; ``detectable``: the difference that so
     many items show four times out of five where the other stands at that share; ``seen``: whether
     the published difference is as large."""
-    from sdft_lib.scale.published import interval
-
-    limits = [interval(value, n) for value, n in zip(table[other], table["n_items"], strict=True)]
-    shown = [
-        100 * detectable(value / 100, n)
-        for value, n in zip(table[other], table["n_items"], strict=True)
-    ]
-    return table.assign(
-        half=[(high - low) / 2 for _, low, high in limits],
-        detectable=shown,
-        seen=[abs(d) >= least for d, least in zip(table["difference"], shown, strict=True)],
-    )
+    halves, shown = [], []
+    for value, n in zip(table[other], table["n_items"], strict=True):
+        _, low, high = interval(value, n)
+        halves.append((high - low) / 2)
+        shown.append(100 * detectable(value / 100, n))
+    table = table.assign(half=halves, detectable=shown)
+    return table.assign(seen=table["difference"].abs() >= table["detectable"])
 
 
 def spreads(a: float, b: float) -> tuple[float, float]:
@@ -108,7 +101,7 @@ def spreads(a: float, b: float) -> tuple[float, float]:
 
 def z_of(level: float) -> float:
     """The two-sided limit of the normal curve: 1.96 for 0.95."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+    return float(norm.ppf((1 + level) / 2))
 
 
 def check_shares(*shares: float) -> None:

@@ -13,6 +13,19 @@ from sdft_lib.scale import published
 from sdft_lib.stats import wilson
 from sdft_lib.storage.errors import SdftError
 
+COLUMNS = (
+    "source",
+    "table",
+    "model",
+    "tuning",
+    "method",
+    "training_set",
+    "evaluation",
+    "n_items",
+    "value",
+    "unit",
+    "trust",
+)
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "published"
 SLIPS = {
     ("gsm8k", "45.59"),
@@ -27,13 +40,13 @@ def rows(name):
 
 def test_the_cells_of_three_tables_are_there():
     cells = rows("paper.csv")
-    assert tuple(cells[0]) == published.COLUMNS
+    assert tuple(cells[0]) == COLUMNS
     assert {table: sum(row["table"] == table for row in cells) for table in "125"} == {
         "1": 21,
         "2": 21,
         "5": 54,
     }
-    keys = [tuple(row[name] for name in published.COLUMNS[1:7]) for row in cells]
+    keys = [tuple(row[name] for name in COLUMNS[1:7]) for row in cells]
     assert len(set(keys)) == len(keys)
 
 
@@ -114,9 +127,6 @@ def test_which_differences_are_carried():
         (found["evaluation"] == "openfunctions") | (found["evaluation"] == "humaneval")
     ]["carried"].any()
     assert (found["p_holm"] >= found["p_raw"]).all()
-    assert "not carried" in published.in_words(found.iloc[0]) and "112 items" in published.in_words(
-        found.iloc[0]
-    )
 
 
 def test_against_the_seed():

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sdft_lib.formats.toml import check_known
 from sdft_lib.models import load_seed, locate, with_adapter
-from sdft_lib.paper.lm_eval_logs import METRICS
+from sdft_lib.paper.lm_eval_logs import METRICS, groups
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.weights import is_full, wants_four_bit
@@ -39,8 +40,8 @@ def knowledge(
     ``adapter`` may also be the folder of a model that was trained whole; ``SDFT_FOUR_BIT`` counts
     here too. Results and samples go to ``out`` as lm-eval writes them. Raises SdftError: a task
     without a pinned metric, lm-eval is not there, or its results lack the metric."""
-    if unknown := [name for name in tasks if name not in TASKS]:
-        raise SdftError(f'"{unknown[0]}" is none of the knowledge tasks; use {", ".join(TASKS)}.')
+    for name in tasks:
+        check_known(name, TASKS, "knowledge task")
     try:
         import lm_eval
         from lm_eval.loggers import EvaluationTracker
@@ -116,18 +117,11 @@ def task_line(task: str, results: dict, version: str) -> dict:
         )
     stderr = scores.get(key.replace(",", "_stderr,", 1))
     counts = results.get("n-samples") or {}
+    parts = [leaf for leaf, name in groups(results, counts).items() if name == task]
     return {
         "task": task,
         "metric": key,
         "score": float(scores[key]),
-        "n": sum(counts.get(leaf, {}).get("effective", 0) for leaf in leaves(task, results)),
+        "n": sum(counts[leaf].get("effective", 0) for leaf in parts),
         "stderr": float(stderr) if isinstance(stderr, int | float) else None,
     }
-
-
-def leaves(task: str, results: dict) -> list[str]:
-    """The tasks with items below a group; the task itself if it is none."""
-    parts = (results.get("group_subtasks") or {}).get(task) or []
-    if not parts:
-        return [task]
-    return [leaf for part in parts for leaf in leaves(part, results)]

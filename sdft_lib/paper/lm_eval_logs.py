@@ -7,6 +7,7 @@ configurations and versions, few-shot examples, chat template, system prompt, li
 (4 bit too), and each item's document, prompt and target by their hashes."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +65,25 @@ def compare_runs(
     Raises SdftError where the runs are not comparable."""
     first, second = read_run(a), read_run(b)
     check_alike(first, second, despite)
-    names = {task: task for task in first.samples} if by_subtask else groups(first)
+    names = (
+        {task: task for task in first.samples}
+        if by_subtask
+        else groups(first.results, first.samples)
+    )
     keys: dict[str, str] = {}
     parts = []
     for task, name in names.items():
-        ours, theirs = (task_scores(run, task, name, metrics or {}) for run in (first, second))
-        check_same_items(task, ours, theirs)
-        for method, scores in (("a", ours), ("b", theirs)):
-            if keys.setdefault(name, scores.key) != scores.key:
+        ours = task_scores(first, task, name, metrics or {})
+        theirs = task_scores(second, task, name, metrics or {})
+        check_same_items(task, ours[1], theirs[1])
+        for method, (key, items) in (("a", ours), ("b", theirs)):
+            if keys.setdefault(name, key) != key:
                 raise SdftError(
                     f"{name}: its subtasks have different metrics; compare them with --by-subtask."
                 )
-            identity = f"{task}/" + scores.items.index.astype(str)
-            row = {"method": method, "suite": name, "id": identity, "score": scores.items["score"]}
-            parts.append(pandas.DataFrame(row))
+            ids = f"{task}/" + items.index.astype(str)
+            columns = {"method": method, "suite": name, "id": ids, "score": items["score"]}
+            parts.append(pandas.DataFrame(columns))
     frame = pandas.concat(parts, ignore_index=True)
     means = frame.groupby(["suite", "method"])["score"].mean().unstack()
     result = compare(frame, [("a", "b")])
@@ -129,11 +135,8 @@ def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
         raise SdftError(
             f'there is no setting "{unknown[0]}"; use one of {", ".join(SETTINGS + CONFIG)}.'
         )
-    odd = []
-    for name in ours:
-        if name in theirs and ours[name] != theirs[name] and name not in despite:
-            odd.append(name)
-    if odd:
+    shared = [name for name in ours if name in theirs and name not in despite]
+    if odd := [name for name in shared if ours[name] != theirs[name]]:
         more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
         raise SdftError(
             f"the runs differ in {', '.join(odd[:3])}{more}; "
@@ -158,15 +161,15 @@ def settings(run: Run) -> dict:
     return values
 
 
-def groups(run: Run) -> dict[str, str]:
+def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
     """Task to the name that it is reported under: its outermost group with a score of its own, else
     itself."""
-    scored = set(run.results.get("groups") or {})
+    scored = set(results.get("groups") or {})
     parents = {}
-    for group, parts in (run.results.get("group_subtasks") or {}).items():
+    for group, parts in (results.get("group_subtasks") or {}).items():
         parents |= {part: group for part in parts or () if part != group}
     names = {}
-    for task in run.samples:
+    for task in tasks:
         names[task] = above = task
         for _ in parents:  # as many steps as there could be, also if the file has a circle
             above = parents.get(above, above)
@@ -175,17 +178,11 @@ def groups(run: Run) -> dict[str, str]:
     return names
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The metric that is compared, "acc,none", and a row for each item, by document number: its
-    hashes and ``score``."""
-
-    key: str
-    items: pandas.DataFrame
-
-
-def task_scores(run: Run, task: str, name: str, chosen: dict[str, str]) -> Scores:
-    """The scores of a task, reported under ``name``. SdftError: odd or double rows, no metric."""
+def task_scores(
+    run: Run, task: str, name: str, chosen: dict[str, str]
+) -> tuple[str, pandas.DataFrame]:
+    """The metric of a task that is reported under ``name``, and a row for each item by its document
+    number: hashes and ``score``. SdftError: odd or double rows, no metric."""
     records = read_records(run.samples[task])
     for record in records:
         if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
@@ -203,7 +200,7 @@ def task_scores(run: Run, task: str, name: str, chosen: dict[str, str]) -> Score
             raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")
         hashes = {column: str(row[column]) for column in HASHES}
         items[row["doc_id"]] = hashes | {"score": float(row[metric])}
-    return Scores(key, pandas.DataFrame.from_dict(items, orient="index"))
+    return key, pandas.DataFrame.from_dict(items, orient="index")
 
 
 def metric_key(name: str, rows: list[dict], chosen: dict[str, str]) -> str:
@@ -224,12 +221,12 @@ def metric_key(name: str, rows: list[dict], chosen: dict[str, str]) -> str:
     return key
 
 
-def check_same_items(task: str, ours: Scores, theirs: Scores) -> None:
+def check_same_items(task: str, ours: pandas.DataFrame, theirs: pandas.DataFrame) -> None:
     """Raise SdftError unless both runs answered the same items with the same prompts."""
-    if alone := len(ours.items.index.symmetric_difference(theirs.items.index)):
+    if alone := len(ours.index.symmetric_difference(theirs.index)):
         raise SdftError(f"{task}: {alone} items stand in one run only; run both on the same items.")
     for column, word in HASHES.items():
-        differs = ours.items[column] != theirs.items[column].reindex(ours.items.index)
+        differs = ours[column] != theirs[column].reindex(ours.index)
         if differs.any():
             raise SdftError(
                 f"{task}, item {differs.idxmax()}: the {word} differs between the runs; "

@@ -9,22 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sdft_lib.paper.recipes import TABLES, PaperRecipe
-from sdft_lib.scale.hardware import (
-    OVERHEAD,
-    Device,
-    Geometry,
-    cache_bytes,
-    devices,
-    generation_seconds,
-    geometry,
-    load_table,
-    lora_parameters,
-    parameters,
-    rows_together,
-    training_bytes,
-    training_flops,
-    weight_bytes,
-)
+from sdft_lib.scale import hardware
+from sdft_lib.scale.hardware import Device, Geometry, devices, geometry, load_table
 from sdft_lib.scale.memory import FILLED, GB, Cost, Step, ways
 
 PEAK = 2  # the longest batch of a run, in multiples of the mean row
@@ -60,36 +46,25 @@ def rewriting(recipe: PaperRecipe) -> Step:
     """Each training row is read with its reference and written anew."""
     row = load_table("lengths")["training"][recipe.dataset]
     read = row["prompt"] + row["reference"]
-    return answering(
-        recipe, "sdft", "rewrite", recipe.dataset, recipe.rows, read, answer=row["answer"]
-    )
+    step = Step(recipe.name, "sdft", "rewrite", recipe.dataset, recipe.rows, 0, 0, {})
+    return answered(step, recipe, read, row["answer"])
 
 
 def evaluating(recipe: PaperRecipe, method: str, name: str) -> Step:
     """Each item of a suite is answered once."""
     row = load_table("lengths")["evaluation"][name]
-    return answering(
-        recipe, method, "evaluate", name, row["items"], row["prompt"], answer=row["answer"]
-    )
+    step = Step(recipe.name, method, "evaluate", name, row["items"], 0, 0, {})
+    return answered(step, recipe, row["prompt"], row["answer"])
 
 
-def answering(
-    recipe: PaperRecipe,
-    method: str,
-    step: str,
-    data: str,
-    rows: int,
-    characters: float,
-    *,
-    answer: int,
-) -> Step:
-    """A step that generates: ``rows`` prompts of ``characters``, ``answer`` new tokens each."""
+def answered(step: Step, recipe: PaperRecipe, characters: float, answer: int) -> Step:
+    """A step that writes ``answer`` tokens behind each prompt of ``characters``, with its costs."""
     model, longest = geometry(recipe.model), recipe.decoding_of().max_new_tokens
     prompt, costs = tokens(model, characters), {}
     for device in devices():
-        if cost := answered_on(device, model, rows, prompt, answer, longest):
+        if cost := answered_on(device, model, step.rows, prompt, answer, longest):
             costs[device.key] = cost
-    return Step(recipe.name, method, step, data, rows, rows * prompt, rows * answer, costs)
+    return replace(step, read=step.rows * prompt, written=step.rows * answer, costs=costs)
 
 
 def answered_on(
@@ -99,14 +74,14 @@ def answered_on(
     neither fits."""
     sizes = {"rows": rows, "prompt": prompt, "answer": answer, "longest": longest}
     for way, four_bit, least in (("16-bit", False, FEW), ("4-bit", True, 1)):
-        together = rows_together(model, device, prompt + longest, four_bit=four_bit)
+        together = hardware.rows_together(model, device, prompt + longest, four_bit=four_bit)
         if together < least:
             continue
         sizes["four_bit"] = four_bit
-        fast = generation_seconds(model, device, slow=False, **sizes) / 3600
-        slow = generation_seconds(model, device, slow=True, **sizes) / 3600
-        cache = together * (prompt + longest) * cache_bytes(model)
-        memory = weight_bytes(model, four_bit=four_bit) + cache + OVERHEAD
+        fast = hardware.generation_seconds(model, device, slow=False, **sizes) / 3600
+        slow = hardware.generation_seconds(model, device, slow=True, **sizes) / 3600
+        cache = together * (prompt + longest) * hardware.cache_bytes(model)
+        memory = hardware.weight_bytes(model, four_bit=four_bit) + cache + hardware.OVERHEAD
         return Cost((fast, slow), memory / GB, 1, way)
     return None
 
@@ -131,20 +106,22 @@ def trained_on(
     """The first way that fits one device, a batch in as few parts as fit; all weights may be spread
     over several devices, as few as can be. None: there is no way."""
     config = recipe.config()
-    trained = parameters(model)
+    trained = hardware.parameters(model)
     if not config.full:
-        trained = lora_parameters(model, config.rank, config.targets)
+        trained = hardware.lora_parameters(model, config.rank, config.targets)
     best = None
     for way, checkpointing, four_bit in ways(device, config.full):
         chosen = {"full": config.full, "checkpointing": checkpointing}
         for parts in (1, 2, 4, 8):
             rows = -(-config.batch_size // parts)
             sizes = {"tokens": rows * PEAK * length, "logits": rows * (PEAK * target + 1)}
-            need = training_bytes(model, trained=trained, four_bit=four_bit, **sizes, **chosen)
+            need = hardware.training_bytes(
+                model, trained=trained, four_bit=four_bit, **sizes, **chosen
+            )
             count = max(1, -(-int(need) // int(FILLED * device.memory)))
             if best is not None and count >= best.devices:
                 continue
-            flops = training_flops(model, recipe.rows * config.epochs * length, **chosen)
+            flops = hardware.training_flops(model, recipe.rows * config.epochs * length, **chosen)
             hours = flops / device.flops / count / 3600
             slow, fast = device.train_4bit if four_bit else device.train
             best = Cost((hours / fast, hours / slow), need / count / GB, count, way, parts)

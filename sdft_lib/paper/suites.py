@@ -8,7 +8,6 @@ never imported. Items carry ids of their own (``gsm8k-0001``, ``HumanEval/0``), 
 joined by id and never by position. The wording of the requests is ours."""
 
 import gzip
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from sdft_lib.data import Suite, data_dir
 from sdft_lib.formats.public import local_rows, paper_file, read_public
 from sdft_lib.formats.records import read_jsonl, read_records
 from sdft_lib.formats.rows import to_rows
+from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.wheels import Wheel, download, downloaded
@@ -60,20 +60,13 @@ class PaperSuite:
     max_new_tokens: int = 512
 
 
-def read_suites() -> dict[str, PaperSuite]:
-    """The table of sets, by name."""
-    path = data_dir() / "published" / "evaluations.toml"
-    rows = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: PaperSuite(name, **row) for name, row in rows.items()}
-
-
-SUITES = read_suites()
+ROWS = read_toml(data_dir() / "published" / "evaluations.toml")
+SUITES = {name: PaperSuite(name, **row) for name, row in ROWS.items()}
 
 
 def paper_suite(name: str) -> PaperSuite:
     """A suite by its name. Raises SdftError for another."""
-    if name not in SUITES:
-        raise SdftError(f'there is no suite "{name}" of the paper; use {", ".join(SUITES)}.')
+    check_known(name, SUITES, "suite")
     return SUITES[name]
 
 

@@ -142,7 +142,8 @@ def test_subtasks_of_a_group_are_pooled(tmp_path):
             "arc_easy": accuracies(values),
         }
         write(tmp_path / name, samples, **more)
-    assert groups(read_run(tmp_path / "a")) == {
+    run = read_run(tmp_path / "a")
+    assert groups(run.results, run.samples) == {
         "mmlu_anatomy": "mmlu",
         "mmlu_virology": "mmlu",
         "arc_easy": "arc_easy",

@@ -236,7 +236,7 @@ def test_the_table_of_suites_is_the_papers():
         "advbench-jailbreak": 520,
         "alpaca_eval": 805,
     }
-    with pytest.raises(SdftError, match="no suite"):
+    with pytest.raises(SdftError, match='suite "gsm9k" is not known'):
         paper_suite("gsm9k")
 
 

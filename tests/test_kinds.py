@@ -1,4 +1,4 @@
-"""A kind is one row of the table: filter, metric, audit, data check and the paper's scores ask it."""
+"""A kind is one row of a table that filter, metric, audit, checks and the paper's scores ask."""
 
 import json
 from dataclasses import replace
@@ -90,3 +90,28 @@ def test_a_kind_that_is_read_says_why_it_cannot_be():
 
 def test_references_of_free_text_are_not_read():
     assert references(Task("mine", "open", [{"id": "a", "reference": "5"}])) is None
+
+
+@pytest.mark.parametrize(
+    "kind, reference, reason",
+    [
+        ("math", "The answer is 5.", ""),
+        ("math", "many", "no number"),
+        ("math", "10 20", "more than one number"),
+        ("call", "f(a=1)", ""),
+        ("call", "f(a=<token>)", "placeholder <token>"),
+        ("call", "f(a=[<x y>])", "<x y>"),
+        ("call", 'f(a="<token>")', ""),
+        ("call", "f(a=1)('x')", "result of a call"),
+        ("call", "f(a=1", "never closed"),
+        ("call", "none", "no call"),
+        ("call", "f(a=1) g(b=2)", "more than one call"),
+        ("call", "f(a=1, a=2)", "twice"),
+        ("call", "f(a=1 b=2)", "not Python"),
+        ("label", "billing", ""),
+        ("label", "owl", "no single label"),
+    ],
+)
+def test_why_a_reference_cannot_be_read(kind, reference, reason):
+    assert KINDS[kind].reads(reference, ["billing", "sales"]) == (not reason)
+    assert not reason or reason in KINDS[kind].why_unread(reference)

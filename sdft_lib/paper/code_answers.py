@@ -44,7 +44,7 @@ def before(prompt: str, entry_point: str) -> str:
 
 
 def continued(prompt: str, body: str) -> str | None:
-    """Prompt and body as one source: an indented body up to its end, or one that lost its indent."""
+    """Prompt and body as one source; the body is indented up to its end, or lost its indent."""
     body = body.strip("\n").rstrip()
     if not body.strip():
         return None

@@ -1,8 +1,8 @@
 """The process behind the walls: limits first, then the program, then one line on how it ended.
 
-``sandbox`` starts this file inside bubblewrap with ``python -I``. It imports nothing of the library,
-so that the program cannot either. It reads one JSON object from stdin. What it reports holds a
-secret that the program was not given; a program that leaves early leaves no report."""
+``sandbox`` starts this file inside bubblewrap with ``python -I``. It imports nothing of the
+library, so that the program cannot either. It reads one JSON object from stdin. What it reports
+holds a secret that the program was not given; a program that leaves early leaves no report."""
 
 import json
 import os

@@ -1,29 +1,33 @@
 """Budgets that lessons, command line and report share, so that what one makes the next finds in the
 store (lesson 00).
 
-Every value was chosen on development items, never on test items.
-"""
+Every value was chosen on development items, never on test items."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.store import cache_dir
-from sdft_lib.train import TrainConfig
+from sdft_lib.train import Count, TrainConfig
+
+FEW = ("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain", "templates")
 
 
 @dataclass(frozen=True)
 class Settings:
     """One run of the tutorial. ``limits``: items a suite (missing: all), and rows for comparing
-    ``templates``.
-    """
+    ``templates``."""
 
     fast: bool
     task: str
     model: str
     template: str
-    train_rows: int
+    train_rows: Count
     training: TrainConfig
-    limits: dict = field(default_factory=dict)
+    limits: dict[str, Count] = field(default_factory=dict)
+
+    def __post_init__(self):
+        check_fields(self)
 
     @property
     def folder(self) -> Path:
@@ -35,12 +39,7 @@ def lesson_settings(
     *, fast: bool = False, task: str = "tickets", model: str = "smollm2-135m", seed: int = 0
 ) -> Settings:
     """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a
-    few rows.
-    """
+    few rows."""
     training = TrainConfig(learning_rate=2e-3, epochs=1 if fast else 2, seed=seed)
-    if fast:
-        few = dict.fromkeys(
-            ("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain"), 8
-        )
-        return Settings(True, task, model, "opening", 32, training, {"templates": 8, **few})
-    return Settings(False, task, model, "opening", 480, training, {"templates": 48})
+    rows, limits = (32, dict.fromkeys(FEW, 8)) if fast else (480, {"templates": 48})
+    return Settings(fast, task, model, "opening", rows, training, limits)

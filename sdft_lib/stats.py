@@ -15,6 +15,7 @@ from scipy.stats import binomtest, bootstrap, permutation_test
 from sdft_lib.storage.errors import SdftError
 
 CHUNK = 2_000_000  # numbers held at once while resampling (about 16 MB an array)
+SCORED = ("method", "suite", "id", "score")
 SUMMARY = ["method", "suite", "n", "mean", "low", "high"]
 COMPARISON = ["suite", "a", "b", "n", "difference", "low", "high", "p_raw", "p_holm"]
 
@@ -153,7 +154,7 @@ def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
 
     ``frame`` has the columns method, suite, id, score. Wilson's interval if all scores are 0 or 1,
     else the bootstrap's. Raises SdftError on a missing column or score."""
-    _check_columns(frame)
+    check_columns(frame, SCORED)
     rows = []
     for (method, suite), part in frame.groupby(["method", "suite"], sort=False, observed=True):
         x = _scores(part["score"], f"{suite}, {method}")
@@ -171,7 +172,7 @@ def compare(
     Holm's correction covers all returned rows, so ask for all that you mean to look at in one call.
     Raises SdftError if a method lacks a suite, an id repeats, or the two methods answered different
     ids."""
-    _check_columns(frame)
+    check_columns(frame, SCORED)
     rows = []
     for suite in list(frame["suite"].unique()) if suites is None else suites:
         for a, b in pairs:
@@ -218,8 +219,8 @@ def check_level(level: float) -> None:
         raise SdftError(f"a confidence level lies between 0 and 1, not {level}; 0.95 is usual.")
 
 
-def _check_columns(frame: pandas.DataFrame) -> None:
-    needed = ("method", "suite", "id", "score")
+def check_columns(frame: pandas.DataFrame, needed: Sequence[str]) -> None:
+    """SdftError unless a table of scores has the columns that are ``needed``."""
     if missing := [name for name in needed if name not in frame.columns]:
         raise SdftError(
             f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(needed)}."

@@ -11,7 +11,14 @@ import pandas
 
 from sdft_lib.experiments.frontier import at_shared_seeds
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.stats import COMPARISON, compare, holm, percentile_limits, resampled_means
+from sdft_lib.stats import (
+    COMPARISON,
+    check_columns,
+    compare,
+    holm,
+    percentile_limits,
+    resampled_means,
+)
 from sdft_lib.storage.errors import SdftError
 
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
@@ -36,7 +43,7 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
     ``frame`` holds one method and one order, with the columns COLUMNS. ``attrs`` of the result says
     method, order, n (items by task) and seeds. Raises SdftError as ``measures`` does, and if there
     are several methods or orders."""
-    _check_columns(frame)
+    _check(frame)
     one = {}
     for column in ("method", "order"):
         names = list(frame[column].unique())
@@ -77,7 +84,7 @@ def measures(
     Raises SdftError: a column, stage or task is missing, ids repeat or differ between stages or
     seeds, a task is not in the order, the order has fewer than two tasks, a score is no number."""
     rows = []
-    _check_columns(frame)
+    _check(frame)
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
         values, n, seeds = _resampled(frame, method, order, resamples, seed)
         for name, x in values.items():
@@ -101,7 +108,7 @@ def differences(
     overlapping intervals of ``measures`` decide nothing. Raises SdftError as ``measures`` does, and
     if the methods answered different items or were trained with different seeds."""
     rows = []
-    _check_columns(frame)
+    _check(frame)
     for order in frame["order"].unique():
         for a, b in pairs:
             _check_same_items(frame, a, b, order)
@@ -210,11 +217,8 @@ def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> No
             )
 
 
-def _check_columns(frame: pandas.DataFrame) -> None:
-    if missing := [name for name in COLUMNS if name not in frame.columns]:
-        raise SdftError(
-            f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}."
-        )
+def _check(frame: pandas.DataFrame) -> None:
+    check_columns(frame, COLUMNS)
     if frame.empty:
         raise SdftError("the table of scores is empty.")
 

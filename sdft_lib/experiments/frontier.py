@@ -11,7 +11,7 @@ import numpy
 import pandas
 from scipy.stats import t
 
-from sdft_lib.stats import bootstrap_mean, paired_p
+from sdft_lib.stats import bootstrap_mean, check_columns, paired_p
 from sdft_lib.storage.errors import SdftError
 
 KEYS = ["method", "seed", "checkpoint"]
@@ -178,10 +178,7 @@ def at_shared_seeds(
 def _check(frame: pandas.DataFrame) -> None:
     """SdftError unless the table has all columns, finite scores, checkpoints in [0, 1] and no
     repeated row."""
-    if missing := [name for name in COLUMNS if name not in frame.columns]:
-        raise SdftError(
-            f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}."
-        )
+    check_columns(frame, COLUMNS)
     if bad := int((~numpy.isfinite(frame["score"].astype(float))).sum()):
         raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
     if not frame["checkpoint"].between(0, 1).all():

@@ -1,5 +1,5 @@
-"""Prompts, rewrites and answers side by side, as safe HTML; harmful answers are withheld (lessons 02
-and 04)."""
+"""Prompts, rewrites and answers side by side, as safe HTML; harmful answers are withheld (lessons
+02 and 04)."""
 
 import html
 import re

@@ -105,7 +105,8 @@ CASES = {
         lambda: lesson_05.frontier(POINTS),
         (
             "seed: learnt 0.00; kept 0.70",
-            "SFT (3 seeds): learnt 0.40 at first, 0.62 at the end; kept 0.60 at first, 0.36 at the end",
+            "SFT (3 seeds): learnt 0.40 at first, 0.62 at the end; ",
+            "; kept 0.60 at first, 0.36 at the end",
             "SFT + replay (3 seeds)",
         ),
     ),

@@ -100,7 +100,8 @@ CASES = {
     "mix": (
         lambda: figures.mix_ratio(SUMMARY, RECORDED),
         (
-            "learnt (task): yours 0 % 0.80 (0.70 to 0.90), 100 % 0.70 (0.60 to 0.80); recorded 0 % 0.80 and 0.90, 100 %",
+            "learnt (task): yours 0 % 0.80 (0.70 to 0.90), 100 % 0.70 (0.60 to 0.80); "
+            "recorded 0 % 0.80 and 0.90, 100 %",
             "kept (facts): yours 0 % 0.20",
             "recorded 0 % 0.40 and 0.40, 100 % 0.70 and 0.70",
         ),

@@ -24,7 +24,8 @@ from sdft_lib.storage.errors import SdftError
 EVIL = (
     "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
     "</td></table></pre></textarea></title><svg/onload=document.title='pwned'>"
-    "' onmouseover='x' \" onclick=\"x\" <a href=javascript:alert(1)>$\\frac{$ \u202e\x1b[31m\0 &lt;script&gt;"
+    "' onmouseover='x' \" onclick=\"x\" <a href=javascript:alert(1)>$\\frac{$ "
+    "\u202e\x1b[31m\0 &lt;script&gt;"
 )
 pytestmark = [
     pytest.mark.usefixtures("widgets_on"),

@@ -37,8 +37,9 @@ def frontier(points: Any) -> Shown:
     for method, look in looks.items():
         part = table[table["method"] == method].sort_values("checkpoint", kind="stable")
         lines = part.groupby("seed", sort=False)
+        draw = _level if method == "seed" else _line
         for _, line in lines:
-            (_level if method == "seed" else _line)(ax, line, look)
+            draw(ax, line, look)
         ends = lines[["acquisition", "kept"]].agg(["first", "last"]).mean()
         learnt, kept = f"{ends['acquisition', 'last']:.2f}", f"{ends['kept', 'last']:.2f}"
         if len(part) > len(lines):
@@ -56,8 +57,8 @@ def frontier(points: Any) -> Shown:
         f"Lines of learnt (score on task) against kept (score on {suite}) along training. "
         f"{'; '.join(told)}.",
         "One thin line a training seed; markers grow with training, the largest is its end. To the "
-        f"right: learnt more. Higher up: kept more. Mean scores over items ({sizes}), no intervals: "
-        "compare methods where they learnt equally much, on paired items.",
+        f"right: learnt more. Higher up: kept more. Mean scores over items ({sizes}), no "
+        "intervals: compare methods where they learnt equally much, on paired items.",
     )
 
 
@@ -148,8 +149,8 @@ def _widen(ax: Axes, points: pandas.DataFrame) -> None:
 
 
 def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
-    """Learnt (task) and kept (facts) against the share of rewrites: your run with intervals, recorded seeds
-    hollow.
+    """Learnt (task) and kept (facts) against the share of rewrites: your run with intervals,
+    recorded seeds hollow.
 
     ``yours`` is the table of ``stats.summarise``, ``recorded`` that of ``frontier.points`` (its
     final checkpoints are drawn). Methods that change more than the share are left out. Raises
@@ -172,8 +173,11 @@ def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
         how = {"markersize": 7, "markeredgecolor": look.colour, "markeredgewidth": 1.8}
         style.mark(ax, theirs["share"] + 4, theirs[key], look, markerfacecolor="white", **how)
         own = [f"{cell.share} % {intervals.in_words(cell)}" for cell in line.itertuples()]
-        others = theirs[key].map("{:.2f}".format).groupby(theirs["share"]).agg(" and ".join)
-        parts = {"yours": own, "recorded": [f"{share} % {them}" for share, them in others.items()]}
+        others = []
+        for share, part in theirs.groupby("share"):
+            values = [f"{value:.2f}" for value in part[key]]
+            others.append(f"{share} % {' and '.join(values)}")
+        parts = {"yours": own, "recorded": others}
         said = [f"{whose} {', '.join(words)}" for whose, words in parts.items() if words]
         told.append(f"{look.label} ({suite}): {'; '.join(said)}")
     ax.set_xticks([0, 25, 50, 75, 100], ["0\nSFT", "25", "50", "75", "100\nSDFT"])
@@ -239,10 +243,9 @@ def kl_by_method(tables: Mapping[str, Any]) -> Shown:
     its interval.
 
     ``tables`` is ``{method: frame of shift.answer_kl}`` with id, tokens and kl (nats a token)."""
-    looks = looks_of(tables)
-    answers = {
-        method: [*pandas.DataFrame(tables[method], columns=["kl"])["kl"]] for method in looks
-    }
+    looks, answers = looks_of(tables), {}
+    for method in looks:
+        answers[method] = pandas.DataFrame(tables[method], columns=["kl"])["kl"].tolist()
     if not looks or not all(answers.values()):
         raise SdftError("There is no KL to draw; measure at least one answer of each method.")
     fig, ax = style.new_axes(1.0 + 0.62 * len(looks), "x")

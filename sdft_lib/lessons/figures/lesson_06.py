@@ -107,7 +107,8 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     reach = max(_reach(matrix.attrs["n"]) for matrix in matrices)
     return Shown(
         fig,
-        f"Lines of each task's mean score from the seed model to the last stage. {'. '.join(told)}.",
+        "Lines of each task's mean score from the seed model to the last stage. "
+        f"{'. '.join(told)}.",
         "A panel a task, its score (0 to 1) after every stage; shaded: the stage that trained it. "
         "To the right of the shade, a line that falls is a task that is forgotten. Means over "
         f"items and training seeds ({'; '.join(runs)}). A point's 95 % interval over items reaches "

@@ -21,6 +21,7 @@ from sdft_lib.storage.errors import SdftError
 FILLS = (("#6b6b6b", ""), ("#d55e00", "//"), ("#56b4e9", "\\\\"), ("#f0e442", ".."), (INK, ""))
 CARDS = (("#d55e00", "s"), ("#0072b2", "^"), ("#00805e", "D"), ("#a8488a", "v"))
 STEPS = ("rewrite", "train SFT", "train SDFT", "evaluate\none model")  # as they are done
+NAMES = {"rewrite": STEPS[0], "evaluate": STEPS[-1]}  # of steps that no method alone needs
 LETTERS = 30  # of a label on the left; longer training sets and evaluations get a line each
 SHARES = {0.05: "--", 0.5: "-"}  # where a model stands, and the line for it
 FEWEST, MOST = 50, 4000  # items that the lines run over
@@ -73,10 +74,7 @@ def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
     ``tables`` is ``{device: memory.plan_table of one recipe}``. Raises SdftError if no step fits
     anywhere."""
     rows = pandas.concat(tables, names=["device"]).reset_index("device")
-    names = "train " + rows["method"].str.upper()
-    names = names.mask(rows["step"] == "evaluate", STEPS[-1]).mask(
-        rows["step"] == "rewrite", STEPS[0]
-    )
+    names = rows["step"].map(NAMES).fillna("train " + rows["method"].str.upper())
     rows = rows.assign(name=names).drop_duplicates(["device", "name"], keep="last")
     fitting = rows.dropna(subset="low")
     if fitting.empty:
@@ -216,10 +214,9 @@ def items_and_differences(table: pandas.DataFrame) -> Shown:
     told = []
     for name, part in table.groupby("evaluation", sort=False):
         found, least = part["difference"].abs(), part["detectable"].abs()
-        told.append(
-            f"{name} (n = {part['n_items'].iloc[0]}): {found.min():.1f} to {found.max():.1f} points, "
-            f"shown from {least.min():.1f} to {least.max():.1f}"
-        )
+        published = f"{found.min():.1f} to {found.max():.1f} points"
+        shown = f"shown from {least.min():.1f} to {least.max():.1f}"
+        told.append(f"{name} (n = {part['n_items'].iloc[0]}): {published}, {shown}")
     return Shown(
         fig,
         f"{table['seen'].sum()} of {len(table)} published differences of SDFT and SFT are as large "

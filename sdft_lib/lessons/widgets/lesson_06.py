@@ -1,5 +1,5 @@
-"""The matrix explorer of lesson 06: choose a method, an order and a measure, and see which cells the
-measure is made of.
+"""The matrix explorer of lesson 06: choose a method, an order and a measure, and see which cells
+the measure is made of.
 
 ``matrix_table`` is the static page that the lesson shows first; the widget only turns its pages."""
 
@@ -74,7 +74,7 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
     """{(stage, place of the task): "+", "-" or "max"} of the cells that enter a measure, as
     ``continual`` defines it.
 
-    "max": of these cells of a task the largest is added. Raises SdftError for an unknown measure."""
+    "max": of these cells of a task the largest is added. SdftError for an unknown measure."""
     earlier, later = range(tasks - 1), range(1, tasks)
     if measure == "ACC":
         return {(tasks, j): "+" for j in range(tasks)}

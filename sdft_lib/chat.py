@@ -48,7 +48,8 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
     stops = stop_ids(tokenizer)
     if stops & set(ids[border:-1]):
         raise SdftError(
-            "the text holds an end-of-turn token, so the model would learn to stop there; remove it."
+            "the text holds an end-of-turn token, so the model would learn to stop there; remove "
+            "it."
         )
     if ids[-1] not in stops:
         raise SdftError(
@@ -95,9 +96,7 @@ def accepted(messages: list[dict], tokenizer) -> tuple[list[dict], str]:
 
 
 def fold_system(messages: list[dict]) -> list[dict]:
-    """Put a system message in front of the first user message, for templates that know no system
-    role (Gemma).
-    """
+    """The system message in front of the first user message, for templates without that role."""
     if not messages or messages[0]["role"] != "system":
         return messages
     system, first, *rest = messages
@@ -124,16 +123,12 @@ def frame(messages: list[dict], tokenizer) -> tuple[str, str, str]:
 
 
 def encode(text: str, tokenizer) -> list[int]:
-    """Token ids of a rendered string; the template has already written the special tokens, so none
-    are added.
-    """
+    """Token ids of a rendered string: the template has written the special tokens already."""
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def stop_ids(tokenizer) -> set[int]:
-    """Ids that end a turn: end of sequence and the usual end-of-turn tokens that this tokenizer
-    knows.
-    """
+    """Ids that end a turn: the end of sequence, and end-of-turn tokens that are known here."""
     ids = set()
     for name in filter(None, (*ENDS, tokenizer.eos_token)):
         token = tokenizer.convert_tokens_to_ids(name)  # get_vocab() would take 20 ms
@@ -148,7 +143,8 @@ def check_room(tokens: int, model, row: str, new: int = 0) -> None:
     if limit and tokens + new > limit:
         room = f" and {new} new ones would follow" if new else ""
         raise SdftError(
-            f"{row} has {tokens} tokens{room}, more than the model's context of {limit}; shorten it."
+            f"{row} has {tokens} tokens{room}, more than the model's context of {limit}; shorten "
+            "it."
         )
 
 

@@ -27,9 +27,7 @@ SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 
 @dataclass(frozen=True)
 class DistilledSet:
-    """Rows to train on, the folder they lie in, and the report: counts by reason, keep rate,
-    cost.
-    """
+    """Rows to train on, their folder, and the report: counts by reason, keep rate, cost."""
 
     rows: list[dict]
     path: Path
@@ -55,7 +53,8 @@ def distill(
     rows = task.train[:limit]
     if not rows:
         raise SdftError(
-            f"task {task.name}: there are no training rows to rewrite; check the file or raise the limit."
+            f"task {task.name}: there are no training rows to rewrite; check the file or raise "
+            "the limit."
         )
     parts = {
         "seed": seed.identity,
@@ -115,9 +114,7 @@ def rewrite(
 
 
 def choose(task, row: dict, opening: str, answer: Generation) -> dict:
-    """One row of a distilled set: the rewrite if it passes, else the reference, and the reason in
-    both cases.
-    """
+    """One row of a distilled set: the rewrite if it passes, else the reference; and the reason."""
     raw = (opening + answer.text).strip()
     verdict = accept(
         task.kind,
@@ -141,9 +138,7 @@ def choose(task, row: dict, opening: str, answer: Generation) -> dict:
 
 
 def report_of(template: DistillTemplate, rows: Sequence[dict], openings: Sequence[str]) -> dict:
-    """Counts that belong beside a distilled set; ``own_share`` is the part of the kept text after
-    the opening.
-    """
+    """Counts for a distilled set; ``own_share``: the part of the kept text after the opening."""
     kept = letters = own = 0
     for row, opening in zip(rows, openings, strict=True):
         if row["source"] == "rewritten":
@@ -167,13 +162,11 @@ def report_line(report: dict) -> str:
     reasons = ", ".join(f"{reason} {count}" for reason, count in report["reasons"].items())
     return (
         f"{report['template']}: kept {report['kept']} of {report['rows']} rewrites ({reasons}); "
-        f"{report['tokens']} tokens in {report['seconds']:.0f} s, {report.get('peak_mb') or '?'} MB at most; "
-        "SFT needs none of this"
+        f"{report['tokens']} tokens in {report['seconds']:.0f} s, {report.get('peak_mb') or '?'} "
+        "MB at most; SFT needs none of this"
     )
 
 
 def keep_table(sets: Sequence[DistilledSet]) -> pandas.DataFrame:
-    """One row a distilled set, as a DataFrame: template, rows, kept, keep_rate, reasons,
-    names_answer, ...
-    """
+    """One row a distilled set: template, rows, kept, keep_rate, reasons, names_answer, ..."""
     return pandas.DataFrame([item.report for item in sets])

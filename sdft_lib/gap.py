@@ -1,5 +1,5 @@
-"""How far texts lie from the seed model's own distribution, in nats, before any training (lesson 01;
-paper, 5.1).
+"""How far texts lie from the seed model's own distribution, in nats, before any training (lesson
+01; paper, 5.1).
 
 The unit is nats per token: minus the log-probability that the seed gives to a text, averaged over
 its tokens, given the original prompt alone. The end-of-turn token counts: a text is also a
@@ -26,17 +26,14 @@ ROWS = 16  # rows a pass: logits over a vocabulary of 49k are large
 
 @dataclass(frozen=True)
 class Gap:
-    """``frame``: id, source, nll and nats of reference and text. ``interval``: mean of
-    nll_reference - nll_text.
-    """
+    """``frame``: id, source, nll and nats of both. ``interval``: mean nll_reference - nll_text."""
 
     frame: pandas.DataFrame
     interval: Interval
 
 
 def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
-    """References against the rows that SDFT trains on (fallbacks included), paired by row, with a
-    bootstrap interval."""
+    """References against what SDFT trains on (fallbacks included), by row, with an interval."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
     frame = pandas.DataFrame(
@@ -55,8 +52,7 @@ def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
 def nll(
     seed, rows: Sequence[dict], column: str = "reference", *, say: Callable[[str], None] = print
 ) -> pandas.DataFrame:
-    """Surprise of the seed at ``rows[i][column]``: DataFrame with id, tokens, nats (total) and nll
-    (nats per token)."""
+    """Surprise of the seed at ``rows[i][column]``: id, tokens, nats (total), nll (nats a token)."""
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(texts), "version": VERSION}
 
@@ -85,9 +81,7 @@ def score_rows(seed, rows: Sequence[dict]) -> list[dict]:
 
 
 def token_nats(seed, rendered: Sequence[Rendered]) -> list[list[float]]:
-    """Minus log-probability of each trained token of each row; logits are computed for these
-    tokens only.
-    """
+    """Minus log-probability of each trained token of each row."""
     share, pad = shareable(seed.model), seed.tokenizer.pad_token_id
     batch = collate(rendered, pad, share, seed.device)
     labels = batch.pop("labels")[:, 1:]

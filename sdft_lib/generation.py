@@ -43,7 +43,8 @@ class Decoding:
         for name, fine in limits.items():
             if not fine:
                 raise SdftError(
-                    f"Decoding: {name} is {getattr(self, name)}, which cannot be; see help(Decoding)."
+                    f"Decoding: {name} is {getattr(self, name)}, which cannot be; see "
+                    "help(Decoding)."
                 )
 
     @property
@@ -118,9 +119,7 @@ def generate(
 def prompt_ids(
     seed, prompts: Sequence[list[dict]], openings, max_new_tokens: int, names=None
 ) -> list[list[int]]:
-    """Token ids of each prompt with its opening; rows too long for the model's context are refused,
-    never cut.
-    """
+    """Token ids of each prompt with its opening. Raises SdftError for a row without room."""
     openings = openings or [""] * len(prompts)
     names = names or range(1, len(prompts) + 1)
     rows = []

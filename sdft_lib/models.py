@@ -30,33 +30,27 @@ from sdft_lib.training.weights import (
 
 @dataclass(frozen=True)
 class Preset:
-    """A model known by a short name: hub id (None: embedded), licence, what it takes to train it
-    with LoRA.
-    """
+    """A model by a short name: hub id (None: embedded), licence, what LoRA on it takes."""
 
     hub: str | None
     licence: str
     needs: str
 
 
+GPU_24 = "a GPU with 24 GB; 4 bit: a T4"
+PATIENT = "a CPU with patience, or a T4 GPU"
 PRESETS = {
     "smollm2-135m": Preset(None, "Apache-2.0", "any CPU, 3 GB of memory"),
     "smollm2-360m": Preset("HuggingFaceTB/SmolLM2-360M-Instruct", "Apache-2.0", "any CPU, 5 GB"),
     "smollm2-1.7b": Preset("HuggingFaceTB/SmolLM2-1.7B-Instruct", "Apache-2.0", "a T4 GPU"),
-    "qwen2.5-0.5b": Preset(
-        "Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", "a CPU with patience, or a T4 GPU"
-    ),
-    "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
-    "qwen3-0.6b": Preset("Qwen/Qwen3-0.6B", "Apache-2.0", "a CPU with patience, or a T4 GPU"),
-    "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", "a GPU with 24 GB; 4 bit: a T4"),
+    "qwen2.5-0.5b": Preset("Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", PATIENT),
+    "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", GPU_24),
+    "qwen3-0.6b": Preset("Qwen/Qwen3-0.6B", "Apache-2.0", PATIENT),
+    "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", GPU_24),
     "gemma-3-1b": Preset("google/gemma-3-1b-it", "Gemma (gated)", "a T4 GPU"),
-    "llama-2-7b": Preset(
-        "meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", "a GPU with 24 GB; 4 bit: a T4"
-    ),
+    "llama-2-7b": Preset("meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", GPU_24),
     "llama-2-13b": Preset("meta-llama/Llama-2-13b-chat-hf", "Llama 2 (gated)", "a GPU with 40 GB"),
-    "llama-3-8b": Preset(
-        "meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", "a GPU with 24 GB; 4 bit: a T4"
-    ),
+    "llama-3-8b": Preset("meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", GPU_24),
 }
 
 # Kernels that a CPU keeps for shapes it has multiplied in 16 bit. oneDNN's own 1,024 take half a GB
@@ -97,7 +91,7 @@ class TorchEngine:
         return answers, split
 
     def with_adapter(self, seed: "Seed", folder: Path) -> "Seed":
-        """The seed with what a training left in ``folder``."""
+        """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
         return replace(seed, model=trained_model(seed, folder))
 
 
@@ -193,16 +187,16 @@ def read_tokenizer(source: str, local: bool):
 
 
 def prepare_tokenizer(tokenizer, name: str) -> None:
-    """Left padding with a pad token; a tokenizer without chat template or end-of-turn token is
-    refused.
-    """
+    """Left padding with a pad token. Raises SdftError for a base model, which cannot chat."""
     if not tokenizer.chat_template:
         raise SdftError(
-            f"model {name!r} has no chat template: it is a base model; choose its chat or instruct version."
+            f"model {name!r} has no chat template: it is a base model; choose its chat or "
+            "instruct version."
         )
     if tokenizer.eos_token is None:
         raise SdftError(
-            f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one first."
+            f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one "
+            "first."
         )
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
@@ -210,9 +204,7 @@ def prepare_tokenizer(tokenizer, name: str) -> None:
 
 
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
-    """A fine-tuned model: the seed with what a training left in the folder ``adapter``, an adapter
-    or all weights. ``label`` names it where it is shown.
-    """
+    """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
     adapter = Path(adapter)
     identity = trained_identity(adapter)  # first of all: peft would also read a pickle
     return replace(seed.engine.with_adapter(seed, adapter), adapter=identity, label=label)

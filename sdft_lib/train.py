@@ -73,7 +73,8 @@ class TrainConfig:
         check_fields(self)
         if self.batch_size % self.parts:
             raise SdftError(
-                f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a divisor."
+                f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a "
+                "divisor."
             )
 
 
@@ -110,7 +111,7 @@ def fine_tune(
     training on such a set would be SFT under another name. The run goes on from its last checkpoint
     after a kill."""
     check_share(rows, column, minimum_kept)
-    peft_config = tuner(config, given := peft_config)
+    tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
     settings = asdict(config) | {"targets": list(config.targets), "keep": list(config.keep)}
@@ -118,13 +119,13 @@ def fine_tune(
         "seed": seed.identity,
         "rows": digest(texts),
         "config": settings,
-        "peft": describe(given) if given else None,
+        "peft": describe(peft_config) if peft_config else None,
         "version": VERSION,
     }
 
     def build(folder: Path) -> None:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
-        run_trainer(seed, texts, config, peft_config, folder, label, say)
+        run_trainer(seed, texts, config, tuned_by, folder, label, say)
 
     path = artefact("adapter", parts, build)
     record = json.loads((path / "record.json").read_text(encoding="utf-8"))
@@ -143,8 +144,8 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
     kept = [row.get("source") == "rewritten" for row in rows]
     if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
         raise SdftError(
-            f"only {sum(kept)} of {len(kept)} rows were rewritten, under the floor of {minimum_kept:.0%}; "
-            "choose a better template, or lower minimum_kept if you mean it."
+            f"only {sum(kept)} of {len(kept)} rows were rewritten, under the floor of "
+            f"{minimum_kept:.0%}; choose a better template, or lower minimum_kept if you mean it."
         )
 
 

@@ -200,9 +200,9 @@ def test_template_without_reference_is_refused():
     "text, says",
     [
         ("user = ", "TOML"),
-        ('user = "{instruction} {reference}"\ntemperature = "1"', "unknown field 'temperature'"),
-        ('system = "x"', "'user' is missing"),
-        ("user = 3", "not text"),
+        ('user = "{instruction} {reference}"\ntemperature = "1"', "temperature"),
+        ('system = "x"', '"user" is missing'),
+        ("user = 3", '"user" is 3; give text'),
     ],
 )
 def test_bad_template_files(tmp_path, text, says):

@@ -22,9 +22,7 @@ CACHE_BYTES = 2 << 30  # 2 GB of keys and values
 def plan_batches(
     lengths: Sequence[int], max_new_tokens: int, tokens: int = BATCH_TOKENS
 ) -> list[list[int]]:
-    """Indices in batches, longest rows first, each of at most BATCH_PARTS parts that fit ``tokens``
-    padded tokens.
-    """
+    """Indices in batches, longest rows first: at most BATCH_PARTS parts that fit ``tokens``."""
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     plan = []
     while order:
@@ -35,16 +33,12 @@ def plan_batches(
 
 
 def rows_together(longest: int, tokens: int) -> int:
-    """Rows of ``longest`` tokens that are written together: at most BATCH_ROWS, and ``tokens`` in
-    all.
-    """
+    """Rows of ``longest`` tokens written together: at most BATCH_ROWS, and ``tokens`` in all."""
     return max(1, min(BATCH_ROWS, tokens // longest))
 
 
 def room_for_tokens(model, device: str) -> int:
-    """Tokens of a batch whose keys and values fit: 2 GB of them, on a larger GPU half of what the
-    weights leave.
-    """
+    """Tokens whose keys and values fit: 2 GB, on a larger GPU half of what the weights leave."""
     config = getattr(model.config, "text_config", model.config)
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -79,8 +73,8 @@ def decode_batch(
             raise
         if len(rows) == 1:
             raise SdftError(
-                f"prompt {names[0]}: there is not enough memory for even this one row; use a smaller "
-                "model or fewer new tokens; finished rows are kept."
+                f"prompt {names[0]}: there is not enough memory for even this one row; use a "
+                "smaller model or fewer new tokens; finished rows are kept."
             ) from None
     half = len(rows) // 2
     fewer = max(1, min(half, together // 2))
@@ -91,9 +85,7 @@ def decode_batch(
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """True if an allocation failed, on a GPU or on a CPU (where torch has no error class of its own
-    for it).
-    """
+    """True if an allocation failed. On a CPU, torch has no class of its own for that error."""
     if isinstance(error, torch.OutOfMemoryError):
         torch.cuda.empty_cache()
         return True

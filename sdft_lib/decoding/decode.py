@@ -124,9 +124,7 @@ def write(
     max_new_tokens: int,
     few: int,
 ) -> None:
-    """Write tokens until at most ``few`` rows are unfinished; they stay in the batch, their last
-    token not yet read.
-    """
+    """Write until at most ``few`` rows are unfinished; they stay, their last token not yet read."""
     going = set(range(len(batch.numbers)))  # rows of the batch that are not finished
     while True:
         chosen = choose(batch.logits, batch.ids[:, : batch.length], batch.numbers)
@@ -155,9 +153,7 @@ def append(batch: Batch, chosen: torch.Tensor) -> None:
 
 
 def advance(model: PreTrainedModel, batch: Batch) -> None:
-    """Read the last token of each row: its keys and values join the cache, the logits of the next
-    token are there.
-    """
+    """Read each row's last token: the cache grows by it, and the next token's logits are there."""
     batch.logits = model(
         input_ids=batch.ids[:, batch.length - 1 : batch.length],
         attention_mask=batch.attention[:, : batch.length],
@@ -177,9 +173,7 @@ def keep(batch: Batch, rows: list[int]) -> None:
 
 
 def merge(batches: list[Batch], pad: int) -> Batch:
-    """One batch from several; shorter ones are padded at their start, which the attention mask
-    hides.
-    """
+    """One batch from several; shorter ones are padded at their start, which the mask hides."""
     if len(batches) == 1:
         return batches[0]
     length = max(batch.length for batch in batches)

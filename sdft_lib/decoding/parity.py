@@ -17,9 +17,7 @@ MOST = 0.9  # largest share of texts that are no language
 
 
 def check_parity(seed, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> None:
-    """Raise SdftError unless the last rows' tokens are, by a plain forward pass of one row, the
-    most likely ones.
-    """
+    """Raise SdftError unless a plain pass finds the last rows' tokens the likeliest ones, too."""
     agreed = []
     chosen = [index for index in range(len(prompts)) if answers[index]][-ROWS:]
     for index in chosen:
@@ -27,9 +25,9 @@ def check_parity(seed, prompts: Sequence[list[int]], answers: Sequence[list[int]
     share = sum(agreed) / max(1, len(agreed))
     if share < AGREE:
         raise SdftError(
-            f"generation is garbled: only {share:.0%} of the tokens of {len(chosen)} rows are those of "
-            f"plain decoding on {seed.device} in {seed.dtype}; set SDFT_DTYPE=fp32 or SDFT_DEVICE=cpu "
-            "and start again."
+            f"generation is garbled: only {share:.0%} of the tokens of {len(chosen)} rows are "
+            f"those of plain decoding on {seed.device} in {seed.dtype}; set SDFT_DTYPE=fp32 or "
+            "SDFT_DEVICE=cpu and start again."
         )
 
 
@@ -44,9 +42,7 @@ def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
 
 
 def check_language(texts: Sequence[str], name: str) -> None:
-    """Raise SdftError if nearly all of 32 or more texts are no language: control characters, or one
-    word repeated.
-    """
+    """Raise SdftError if nearly all of 32 or more texts are control characters, or one word."""
     written = [text for text in texts if text.strip()]
     if len(written) < FEWEST:
         return
@@ -55,8 +51,9 @@ def check_language(texts: Sequence[str], name: str) -> None:
         share = sum(map(has_it, written)) / len(written)
         if share > MOST:
             raise SdftError(
-                f"{name}: generation is garbled: {share:.0%} of {len(written)} answers hold {fault}; "
-                "check the model's files and its chat template, or set SDFT_DTYPE=fp32 and start again."
+                f"{name}: generation is garbled: {share:.0%} of {len(written)} answers hold "
+                f"{fault}; check the model's files and its chat template, or set SDFT_DTYPE=fp32 "
+                "and start again."
             )
 
 

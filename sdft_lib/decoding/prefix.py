@@ -80,8 +80,7 @@ def share_prefix(model: PreTrainedModel, batch: dict) -> dict:
 
 
 def prefix_cache(model: PreTrainedModel, ids: torch.Tensor, shared: int) -> DynamicCache | None:
-    """Keys and values of the first ``shared`` tokens, computed once and repeated for each row
-    (None: nothing shared)."""
+    """Keys and values of the shared start, computed once, repeated for each row (None: none)."""
     if shared == 0:
         return None
     cache = DynamicCache(config=model.config)

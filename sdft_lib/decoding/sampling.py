@@ -16,9 +16,7 @@ from transformers import (
 
 
 def chooser(decoding, names: Sequence[str]) -> Callable:
-    """The function that picks one token a row: the most likely one, or a draw from the row's own
-    generator.
-    """
+    """What picks a token a row: the likeliest, or a draw by the row's own generator."""
     steps = LogitsProcessorList()
     if decoding.repetition_penalty != 1:
         steps.append(RepetitionPenaltyLogitsProcessor(float(decoding.repetition_penalty)))
@@ -50,7 +48,5 @@ def best(logits: torch.Tensor) -> torch.Tensor:
 
 
 def row_seed(seed: int, name: str) -> int:
-    """The sampling seed of a row: from the decoding's seed (another for each candidate) and the
-    row's id.
-    """
+    """A row's sampling seed, from the decoding's (another for each candidate) and the row's id."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")

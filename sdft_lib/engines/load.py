@@ -55,16 +55,19 @@ def load(
     if engine == "torch":
         if gpus > 1:
             raise SdftError(
-                f"torch keeps a model on one GPU; for {gpus} give --engine vllm, or leave --gpus out."
+                f"torch keeps a model on one GPU; for {gpus} give --engine vllm, or leave --gpus "
+                "out."
             )
         return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
         raise SdftError(
-            f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or --four-bit."
+            f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or "
+            "--four-bit."
         )
     if world() > 1:
         raise SdftError(
-            f"the engine {engine} shares out the rows itself; start it in one process, without accelerate."
+            f"the engine {engine} shares out the rows itself; start it in one process, without "
+            "accelerate."
         )
     check_installed(engine)
     device, dtype = device_and_dtype(engine)
@@ -92,8 +95,8 @@ def check_installed(engine: str) -> None:
         except ImportError as error:
             reason = " ".join(str(error).split())[:120]
             raise SdftError(
-                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', best in "
-                "an environment of its own."
+                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', "
+                "best in an environment of its own."
             ) from None
 
 

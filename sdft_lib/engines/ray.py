@@ -17,9 +17,7 @@ BATCH = 256  # rows that a copy of the model is handed at a time
 
 @dataclass(frozen=True)
 class RayVllm(Vllm):
-    """A model for vLLM on a Ray cluster. A folder, also an adapter's, must lie at the same path on
-    each machine.
-    """
+    """vLLM on a Ray cluster. A folder must lie at the same path on each machine."""
 
     name: ClassVar[str] = "ray-vllm"
     part: ClassVar[int] = 32_768  # starting the copies takes minutes, so parts are large
@@ -59,8 +57,8 @@ class RayVllm(Vllm):
         copies = int(ray.cluster_resources().get("GPU", 0)) // self.gpus
         if not copies:
             raise SdftError(
-                f"Ray sees fewer than {self.gpus} GPUs; start it on machines that have them, or leave "
-                "--engine out."
+                f"Ray sees fewer than {self.gpus} GPUs; start it on machines that have them, or "
+                "leave --engine out."
             )
         settings = self.settings()
         config = vLLMEngineProcessorConfig(

@@ -58,9 +58,7 @@ class Vllm:
         return [rows[first : first + self.part] for first in range(0, len(rows), self.part)]
 
     def with_adapter(self, seed: Seed, folder: Path) -> Seed:
-        """The same model with a LoRA adapter on top, or the model in ``folder`` if all weights were
-        trained.
-        """
+        """The same model with a LoRA adapter on top, or the model in ``folder`` if it is full."""
         changes = {"adapter": folder}
         if is_full(folder):
             changes = {"source": str(folder), "commit": None, "adapter": None}
@@ -87,8 +85,8 @@ class Vllm:
         except Exception as error:  # its parts have no common error
             reason = " ".join(str(error).split())[:300]
             raise SdftError(
-                f"{self.name} {self.version} failed ({type(error).__name__}: {reason}); finished parts "
-                "are kept, its log above says more."
+                f"{self.name} {self.version} failed ({type(error).__name__}: {reason}); finished "
+                "parts are kept, its log above says more."
             ) from error
         check_ends(answers, names, decoding, stops)
         return answers, False
@@ -106,9 +104,7 @@ class Vllm:
         return [list(output.outputs[0].token_ids) for output in outputs]
 
     def settings(self) -> dict:
-        """Arguments of vLLM's engine. ``max_model_len`` -1 is the model's context, or what the
-        GPU's memory holds.
-        """
+        """Arguments of vLLM's engine. ``max_model_len`` -1: the context, or what memory holds."""
         settings = {
             "model": self.source,
             "revision": self.commit,
@@ -161,21 +157,17 @@ def sampling(decoding, name: str, stops: Collection[int]) -> dict:
 def check_ends(
     answers: Sequence[list[int]], names: Sequence[str], decoding, stops: Collection[int]
 ) -> None:
-    """Raise SdftError for an answer that ended neither with a stop token nor at the wanted length
-    (aborted, cut).
-    """
+    """Raise SdftError for an answer that was aborted: no stop token, nor the wanted length."""
     for name, ids in zip(names, answers, strict=True):
         if not ids or (ids[-1] not in stops and len(ids) != decoding.max_new_tokens):
             raise SdftError(
-                f"prompt {name}: the engine gave {len(ids)} of {decoding.max_new_tokens} tokens without an "
-                "end; start again: finished parts are kept."
+                f"prompt {name}: the engine gave {len(ids)} of {decoding.max_new_tokens} tokens "
+                "without an end; start again: finished parts are kept."
             )
 
 
 def running(settings: dict):
-    """vLLM with these settings, started once; one at a time, since it takes nearly all of a GPU's
-    memory.
-    """
+    """vLLM with these settings, started once; one at a time, as it fills a GPU's memory."""
     import vllm
 
     key = digest(settings)
@@ -204,13 +196,12 @@ def request(adapter: Path | None):
 
 
 def rank_for(adapter: Path) -> int:
-    """The least rank that vLLM offers for this adapter. Raises SdftError if it has none so
-    large.
-    """
+    """The least rank that vLLM offers for this adapter. Raises SdftError if there is none."""
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     rank = max(config["r"], *(config.get("rank_pattern") or {}).values(), 0)
     if rank > RANKS[-1]:
         raise SdftError(
-            f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use torch."
+            f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use "
+            "torch."
         )
     return next(offered for offered in RANKS if offered >= rank)

@@ -46,9 +46,7 @@ class PrefixTrainer(Trainer):
 
 
 def trainer_arguments(seed, config, folder: Path) -> TrainingArguments:
-    """TrainingArguments, every one that matters spelled out; a checkpoint at the end of each
-    epoch.
-    """
+    """TrainingArguments, all that matter spelled out; a checkpoint after each epoch."""
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
@@ -84,9 +82,7 @@ def trainer_arguments(seed, config, folder: Path) -> TrainingArguments:
 
 
 def checkpointing(wanted: bool) -> dict:
-    """The Trainer's two arguments for gradient checkpointing, by the name that this version of
-    transformers has.
-    """
+    """The Trainer's two arguments for checkpointing, by their names in this transformers."""
     names = {field.name for field in fields(TrainingArguments)}
     kind = "activation" if "activation_checkpointing" in names else "gradient"
     name = f"{kind}_checkpointing"
@@ -94,13 +90,11 @@ def checkpointing(wanted: bool) -> dict:
 
 
 def batch_of_each(batch_size: int, parts: int = 1) -> int:
-    """Rows of one forward pass of each process, so that all together see ``batch_size`` in
-    ``parts`` passes.
-    """
+    """Rows a pass of each process, so that all see ``batch_size`` in ``parts`` passes."""
     if batch_size % (world() * parts):
         raise SdftError(
-            f"a batch of {batch_size} rows cannot be dealt out to {world()} processes in {parts} parts; "
-            "choose a multiple."
+            f"a batch of {batch_size} rows cannot be dealt out to {world()} processes in {parts} "
+            "parts; choose a multiple."
         )
     return batch_size // world() // parts
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, Trainer
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers
@@ -28,13 +28,12 @@ from sdft_lib.storage.store import digest
 
 
 def wants_four_bit(asked: bool | None) -> bool:
-    """What the caller says, else ``SDFT_FOUR_BIT`` (1: yes). Raises SdftError if bitsandbytes is
-    not installed.
-    """
+    """What the caller says, else ``SDFT_FOUR_BIT``. Raises SdftError without bitsandbytes."""
     wanted = os.environ.get("SDFT_FOUR_BIT", "0") not in ("", "0") if asked is None else asked
     if wanted and importlib.util.find_spec("bitsandbytes") is None:
         raise SdftError(
-            "4-bit weights need bitsandbytes; pip install 'sdft-tutorial[qlora]', or load them in 16 bit."
+            "4-bit weights need bitsandbytes; pip install 'sdft-tutorial[qlora]', or load them "
+            "in 16 bit."
         )
     return wanted
 
@@ -95,20 +94,17 @@ def in_one_piece(head: torch.nn.Module, inputs: tuple) -> tuple:
 
 
 def tuner(config, peft_config: PeftConfig | None = None) -> PeftConfig | None:
-    """The peft configuration of a training; None: all weights are trained. Raises SdftError if both
-    are asked for.
-    """
+    """The peft configuration of a training; None: all weights. Raises SdftError for both."""
     if config.full and peft_config is not None:
         raise SdftError(
-            "all weights are to be trained, so there is no adapter to configure; leave peft_config out."
+            "all weights are to be trained, so there is no adapter to configure; leave "
+            "peft_config out."
         )
     return None if config.full else peft_config or lora(config)
 
 
 def lora(config) -> LoraConfig:
-    """The default peft configuration: LoRA on the query and value projections (paper, section
-    4.1).
-    """
+    """The default: LoRA on the query and value projections (paper, section 4.1)."""
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
@@ -132,8 +128,8 @@ def check_four_bit(seed, *, full: bool) -> None:
         )
     if seed.four_bit and seed.adapter:
         raise SdftError(
-            "a 4-bit model with an adapter cannot be trained further: merging would round its weights "
-            "anew; load it in 16 bit."
+            "a 4-bit model with an adapter cannot be trained further: merging would round its "
+            "weights anew; load it in 16 bit."
         )
 
 
@@ -154,9 +150,7 @@ def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedMod
 
 
 def twin(model: PreTrainedModel, own: Collection[torch.Tensor] = ()) -> PreTrainedModel:
-    """A model whose modules are its own and whose parameters are those of ``model``, but for copies
-    of ``own``.
-    """
+    """A model of its own modules and the parameters of ``model``, but for copies of ``own``."""
     copied = {id(parameter) for parameter in own}
     return copy.deepcopy(model, {id(p): p for p in model.parameters() if id(p) not in copied})
 
@@ -171,9 +165,7 @@ def no_future_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def set_aside(seed, away: bool) -> Iterator[None]:
-    """Within the block the seed waits in the machine's memory (``away``), so that the GPU holds
-    what is trained.
-    """
+    """Within the block the seed waits in the machine's memory (``away``), not on the GPU."""
     if away:
         seed.model.to("cpu")
     try:
@@ -186,7 +178,7 @@ def set_aside(seed, away: bool) -> Iterator[None]:
 # --- how it is saved
 
 
-def save_trained(trainer: Trainer, seed, folder: Path, label: str) -> None:
+def save_trained(trainer, seed, folder: Path, label: str) -> None:
     """What was trained, in safetensors: an adapter, or a model folder with its tokenizer in the
     seed's dtype.
 
@@ -223,9 +215,7 @@ def save_adapter(model: PeftModel, state: dict, folder: Path, base: str) -> None
 
 
 def in_dtype(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """The tensors in the seed's number format; those that were one stay one (an embedding that is
-    the head, too).
-    """
+    """The tensors in another format; those that were one stay one (a tied embedding)."""
     cast, named = {}, {}
     for name, tensor in state.items():
         storage = (tensor.data_ptr(), tensor.shape)
@@ -239,16 +229,12 @@ def in_dtype(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, to
 
 
 def is_full(folder: Path) -> bool:
-    """True for the folder of a model whose weights were all trained, False for an adapter's or any
-    other.
-    """
+    """True for a model whose weights were all trained, False for an adapter or anything else."""
     return (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file()
 
 
 def trained_files(folder: Path) -> list[Path]:
-    """The files that decide the answers: weights and configuration. Raises SdftError if one is
-    missing or the weights are no safetensors.
-    """
+    """Weights and configuration in a folder. Raises SdftError if one is missing, or a pickle."""
     if is_full(folder):
         files = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
         missing, command = "model.safetensors" if len(files) == 1 else "", "sdft train --full"
@@ -284,9 +270,7 @@ def trained_model(seed, folder: Path) -> PreTrainedModel:
 
 
 def full_model(seed, folder: Path) -> PreTrainedModel:
-    """The model in ``folder``, read as the seed was. Raises SdftError unless it has the seed's
-    shape.
-    """
+    """The model in ``folder``. Raises SdftError unless it has the seed's shape."""
     with quiet_transformers():
         model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
     wanted, given = (
@@ -295,15 +279,14 @@ def full_model(seed, folder: Path) -> PreTrainedModel:
     )
     if wanted != given:
         raise SdftError(
-            f"{folder}: this model is not a trained {seed.name}: its weights have other names or shapes."
+            f"{folder}: this model is not a trained {seed.name}: its weights have other names or "
+            "shapes."
         )
     return model
 
 
 def changed_parameters(model: PreTrainedModel, names: Collection[str]) -> list[torch.Tensor]:
-    """The parameters that an adapter changes when it is merged, by the ``names`` of its tensors;
-    all if in doubt.
-    """
+    """What an adapter changes, by the ``names`` of its tensors; all if in doubt."""
     if not all(".lora_" in name for name in names):
         return list(model.parameters())
     modules = {name.split(".lora_")[0].removeprefix("base_model.model.") for name in names}
@@ -312,15 +295,13 @@ def changed_parameters(model: PreTrainedModel, names: Collection[str]) -> list[t
 
 
 def check_adapter_fits(tuned: PeftModel, names: Collection[str], folder: Path) -> None:
-    """Raise SdftError unless the adapter has a matrix for each module of this model that it names:
-    peft only warns of the rest.
-    """
+    """Raise SdftError if a matrix is left over, here or there: peft would only warn."""
     wanted = get_peft_model_state_dict(tuned, save_embedding_layers=False)
     alone = {name for name in names if "lora_" in name} ^ {
         name for name in wanted if "lora_" in name
     }
     if alone:
         raise SdftError(
-            f"{folder}: this adapter is of another model ({len(alone)} matrices such as {min(alone)} "
-            "have no partner); use it with the model that it was trained on."
+            f"{folder}: this adapter is of another model ({len(alone)} matrices such as "
+            f"{min(alone)} have no partner); use it with the model that it was trained on."
         )

@@ -483,14 +483,14 @@ TEMPLATES = [
         {"t.toml": 'user = "{reference}"'},
     ),
     template(
-        "unknown field", 'user = "{instruction} {reference}"\nheat = "1"', "unknown field 'heat'"
+        "unknown field", 'user = "{instruction} {reference}"\nheat = "1"', '"heat" is not known'
     ),
     template("broken", "user = ", "TOML"),
     template("deep", "user = " + "[" * 100_000, "TOML"),
     template("latin-1", b'user = "\xe9"', "TOML"),
     template("NUL", 'user = "{instruction} {reference}\\u0000"', "'user'", "NUL"),
-    template("a number", "user = 3", "not text"),
-    template("empty", "", "'user' is missing"),
+    template("a number", "user = 3", '"user" is 3', "text"),
+    template("empty", "", '"user" is missing'),
     Bad(
         "template is a folder",
         "distill --template t.toml",

@@ -127,16 +127,11 @@ def ask(judge: Judge, text: str) -> str:
     from openai import APIConnectionError, APIStatusError, Omit
 
     headers = {} if judge.key else {"Authorization": Omit()}
+    settings = {"model": judge.model, "temperature": 0, "max_tokens": judge.tokens}
     turn = {"role": "user", "content": text}
     for trial in range(TRIES):
         try:
-            reply = create(
-                model=judge.model,
-                messages=[turn],
-                temperature=0,
-                max_tokens=judge.tokens,
-                extra_headers=headers,
-            )
+            reply = create(messages=[turn], extra_headers=headers, **settings)
             return content(judge, reply.http_response)
         except APIStatusError as error:
             code, reason = error.status_code, masked(error.response.reason_phrase, judge.key)
@@ -234,15 +229,9 @@ def judged(rows: Sequence[dict]) -> dict:
         if None not in (row["front"], row["back"]):
             gains.append(row["front"] - row["back"])
             turned += {row["front"], row["back"]} == {0.0, 1.0}
-    return {
-        "n": wins.n,
-        "win_rate": wins.mean,
-        "low": wins.low,
-        "high": wins.high,
-        "turned": turned,
-        "unread": len(rows) - len(gains),
-        "front_bonus": sum(gains) / len(gains) if gains else None,
-    }
+    line = {"n": wins.n, "win_rate": wins.mean, "low": wins.low, "high": wins.high}
+    line |= {"turned": turned, "unread": len(rows) - len(gains)}
+    return line | {"front_bonus": sum(gains) / len(gains) if gains else None}
 
 
 def alpaca_outputs(items: Sequence[dict], answers: dict[str, str], generator: str) -> list[dict]:

@@ -164,22 +164,15 @@ def run_recipe(
     def score(model: Seed, share: float) -> list[dict]:
         return [line for name in suites for line in scored(model, name, suites[name], say)]
 
+    # As in the paper, a model is trained however few rewrites were kept.
+    options = {"rows": rows, "score": score, "minimum_kept": 0.0, "say": say}
     cells = []
     for method in recipe.methods:
         if method == "seed":
             lines, adapter = score(seed, 1.0), None
         else:
-            run = run_one(
-                seed,
-                task,
-                method,
-                recipe.config(),
-                rows=rows,
-                score=score,
-                label=f"{recipe.name} {method}",
-                minimum_kept=0.0,  # as in the paper, however few were kept
-                say=say,
-            )
+            options |= {"label": f"{recipe.name} {method}"}
+            run = run_one(seed, task, method, recipe.config(), **options)
             lines, adapter = run.scores, str(run.tuned.adapter)
         kept = made.report["keep_rate"] if method == "sdft" else None
         for line in lines:
@@ -210,24 +203,14 @@ def answer_items(
     the same settings."""
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
     is_private = KINDS[suite.kind].private
-    parts = {
-        "seed": seed.identity,
-        "suite": suite.name,
-        "items": digest(items),
-        "decoding": decoding.parts,
-        "version": VERSION,
-    }
+    parts = {"seed": seed.identity, "suite": suite.name, "items": digest(items)}
+    parts |= {"decoding": decoding.parts, "version": VERSION}
 
     def build(folder: Path) -> dict:
         say(f"answering {len(items)} items of {suite.name}")
-        answers = generate(
-            seed,
-            [item["messages"] for item in items],
-            decoding,
-            names=[item["id"] for item in items],
-            path=None if is_private else folder / "answers.jsonl",
-            say=say,
-        )
+        prompts, names = [item["messages"] for item in items], [item["id"] for item in items]
+        path = None if is_private else folder / "answers.jsonl"
+        answers = generate(seed, prompts, decoding, names=names, path=path, say=say)
         rows = []
         for item, answer in zip(items, answers, strict=True):
             text = answer.text.strip("\n")

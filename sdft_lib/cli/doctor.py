@@ -21,7 +21,8 @@ def doctor() -> Reply:
     fails.
     """
     checks = []
-    for name, look in CHECKS.items():
+    for look in CHECKS:
+        name = look.__name__.removeprefix("check_")
         try:
             checks.append({"name": name, "ok": True, "found": look()})
         except (SdftError, ImportError, OSError, RuntimeError) as error:
@@ -101,15 +102,11 @@ def check_models() -> str:
     return f"{', '.join(WHEELS)} are there"
 
 
-CHECKS = {  # each returns what it saw, or raises what is wrong and what to do
-    "python": check_python,
-    "torch": check_torch,
-    "packages": check_packages,
-    "device": check_device,
-    "dtype": check_dtype,
-    "cache": check_cache,
-    "models": check_models,
-}
+# Each returns what it saw, or raises what is wrong and what to do.
+CHECKS = (
+    *(check_python, check_torch, check_packages, check_device, check_dtype),
+    *(check_cache, check_models),
+)
 
 
 def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] = "all") -> Reply:

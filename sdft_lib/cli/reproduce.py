@@ -26,8 +26,8 @@ NOTES = (
     "largest batch that fits.",
     "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its "
     "limit at the slow share; sources and arithmetic in data/hardware.",
-    "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; for "
-    "2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size "
+    "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; "
+    "for 2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size "
     "was made by us.",
 )
 

@@ -114,7 +114,8 @@ def model(
 
 def adapter(id: str, name: str, *words: str) -> Bad:
     """An adapter that does not fit the tiny model."""
-    call = f"evaluate --model {{models}}/good --adapter {{models}}/{name} --suite facts --limit 1 --out out.jsonl"
+    models = f"--model {{models}}/good --adapter {{models}}/{name}"
+    call = f"evaluate {models} --suite facts --limit 1 --out out.jsonl"
     return Bad(f"adapter {id}", call, words, loads=True)
 
 
@@ -711,7 +712,8 @@ MODELS = [
         loads=True,
     ),
     Bad(
-        "train until the loss is NaN",  # a norm of infinite weights: what a huge rate gives depends on the processor
+        # a norm of infinite weights: what a huge rate gives depends on the processor
+        "train until the loss is NaN",
         "train --model {models}/infinite --data rows.jsonl --out adapter",
         ("loss became", "lower the learning rate"),
         {"rows.jsonl": jsonl(MADE)},

@@ -48,7 +48,7 @@ class Exercise:
     close: float
 
     def __call__(self, fn: Callable) -> None:
-        """Print what ``fn`` gets right, what not yet, and what to look at. Raises only in grading."""
+        """Print what ``fn`` gets right, what not yet, what to look at. Raises only in grading."""
         lines, fine = answer(self, fn)
         print("\n".join(lines))
         grading = os.environ.get("SDFT_GRADING") == "1" or "NBGRADER_EXECUTION" in os.environ
@@ -57,9 +57,7 @@ class Exercise:
 
 
 def exercise(number: str, *table: Case | str, solved: str, close: float = 1e-6) -> Exercise:
-    """An exercise. Each case of the table, plain ones first, is followed by its hint: where to look
-    if the case fails.
-    """
+    """An exercise. Each case, plain ones first, is followed by its hint: where to look if it fails."""
     return Exercise(number, list(zip(table[::2], table[1::2], strict=True)), solved, close)
 
 
@@ -74,7 +72,8 @@ def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:
     for row, hint in asked.cases:
         complaint = try_case(row, fn, asked.close)
         if complaint == STUB:
-            line = f"{title} is still open: write your code in place of `raise NotImplementedError()`, "
+            stub = "`raise NotImplementedError()`"
+            line = f"{title} is still open: write your code in place of {stub}, "
             return [f"{line}run that cell, then this one."], False
         if complaint:
             wrong += [f"  not yet: {row.about}. {complaint}", f"           Look at this: {hint}"]
@@ -112,9 +111,7 @@ def try_case(row: Case, fn: Callable, close: float) -> str:
 
 
 def same(got: Any, wanted: Any, close: float) -> bool:
-    """Equal, numbers up to the relative difference ``close``; lists and tuples are alike, True is
-    not 1.
-    """
+    """Equal, numbers up to a relative difference; lists and tuples are alike, True is not 1."""
     got = got.tolist() if hasattr(got, "tolist") else got  # numpy, torch
     if isinstance(wanted, bool) or isinstance(got, bool):
         return got is wanted

@@ -27,8 +27,8 @@ exercise_1_2 = exercise(
     "all tokens.",
     case("one answer", [6.0], [3], wanted=(2.0, 2.0)),
     "one answer has one value.",
-    solved="Lesson 03 shows the second mean, as training loss; `gap` uses the first, so the two need "
-    "not agree.",
+    solved="Lesson 03 shows the second mean, as training loss; `gap` uses the first, so the two "
+    "need not agree.",
 )
 
 exercise_1_3 = exercise(

@@ -78,8 +78,8 @@ exercise_2_2 = exercise(
     "compare without regard to case.",
     case("part of a word", "ship", "Ask shipping.", "stop", wanted="answer"),
     "ship is no word of its own here.",
-    solved="The library's `accept` has three checks more, for leaks, echoes and loops, in a table of "
-    "the same kind.",
+    solved="The library's `accept` has three checks more, for leaks, echoes and loops, in a table "
+    "of the same kind.",
 )
 
 ROWS = [
@@ -107,6 +107,6 @@ exercise_2_3 = exercise(
     "nothing is dropped: SFT and SDFT must see the same prompts, in the same order.",
     case("no rows", [], wanted=[]),
     "an empty list gives an empty list.",
-    solved="Dropping the rejected rows would have made the SDFT set easier than the SFT set: another "
-    "experiment.",
+    solved="Dropping the rejected rows would have made the SDFT set easier than the SFT set: "
+    "another experiment.",
 )

@@ -26,8 +26,8 @@ exercise_3_1 = exercise(
         wanted=([1, 2, 3, 4, 9, 0], [False] * 4 + [True, True]),
     ),
     "count from the front: the prompt's tokens are False, whatever their ids are.",
-    solved="`sdft_lib.chat.render` also makes sure that the prompt's ids are those that the model sees "
-    "when it answers.",
+    solved="`sdft_lib.chat.render` also makes sure that the prompt's ids are those that the model "
+    "sees when it answers.",
 )
 
 exercise_3_2 = exercise(

@@ -19,8 +19,8 @@ exercise_4_1 = exercise(
     "use the ids that both have: a.keys() & b.keys(). What only one answered is no pair.",
     case("many ties", {n: 1 for n in range(9)}, {n: 1 for n in range(9)}, wanted=(0, 0)),
     "items that both got right say nothing about which is better.",
-    solved="The mean difference is (wins - losses) / n, and McNemar's test in `sdft_lib.stats` looks "
-    "at nothing but these two numbers.",
+    solved="The mean difference is (wins - losses) / n, and McNemar's test in `sdft_lib.stats` "
+    "looks at nothing but these two numbers.",
 )
 
 exercise_4_2 = exercise(
@@ -67,5 +67,6 @@ exercise_4_4 = exercise(
     "a sure small loss is a loss; say so, and let the reader judge its size.",
     case("exactly at the margin", -0.1, 0.02, 0.1, wanted="unclear"),
     "low must be greater than -margin.",
-    solved="Write the margin down before you look at the test items. Afterwards, every margin fits.",
+    solved="Write the margin down before you look at the test items. Afterwards, every margin "
+    "fits.",
 )

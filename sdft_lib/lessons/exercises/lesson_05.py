@@ -20,8 +20,8 @@ exercise_5_1 = exercise(
     case("a token that the seed never writes", [1.0, 0.0], [0.25, 0.75], wanted=log(4)),
     "where the seed's probability is 0, nothing is added: leave that token out, log(0) is no "
     "number.",
-    solved="Now ask what happens where the *tuned* model gives 0 to a token that the seed writes: the "
-    "KL is infinite.",
+    solved="Now ask what happens where the *tuned* model gives 0 to a token that the seed writes: "
+    "the KL is infinite.",
 )
 
 exercise_5_2 = exercise(
@@ -39,8 +39,8 @@ exercise_5_2 = exercise(
     "take the root of both sums: 1 / 10, not 1 / 100. Sum over the whole matrix before you divide.",
     case("up and down", [[1.0, 1.0], [1.0, 1.0]], [[2.0, 0.0], [1.0, 1.0]], wanted=sqrt(2) / 2),
     "square the differences, or +1 and -1 cancel.",
-    solved="The size of the change, not the change of the size: a matrix can be turned round and keep "
-    "its size.",
+    solved="The size of the change, not the change of the size: a matrix can be turned round and "
+    "keep its size.",
 )
 
 exercise_5_3 = exercise(

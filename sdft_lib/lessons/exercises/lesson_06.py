@@ -15,8 +15,8 @@ exercise_6_1 = exercise(
     "not count.",
     case("a gain beside a loss", HALVES, wanted=0.0),
     "-0.25 and +0.25: keep the signs, take no absolute values.",
-    solved="BWT of 0 can also mean that nothing was learnt: always read it beside the scores in the "
-    "frames.",
+    solved="BWT of 0 can also mean that nothing was learnt: always read it beside the scores in "
+    "the frames.",
 )
 
 exercise_6_2 = exercise(
@@ -31,8 +31,8 @@ exercise_6_2 = exercise(
     "the last stage is no candidate for the best, so a gain counts as forgetting below 0.",
     case("the seed model was best", [[0.9, 0.0], [0.5, 0.1], [0.4, 0.9]], wanted=0.1),
     "stage 0 is the seed model, trained on none of them: start at stage 1.",
-    solved="The largest of several noisy scores is too high on average, so this measure is hardly ever "
-    "found to be 0.",
+    solved="The largest of several noisy scores is too high on average, so this measure is hardly "
+    "ever found to be 0.",
 )
 
 exercise_6_3 = exercise(

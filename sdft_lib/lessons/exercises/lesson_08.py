@@ -14,8 +14,8 @@ exercise_8_1 = exercise(
     "nothing is frozen; a trained weight takes 16 bytes, whatever the bits of the frozen ones.",
     case("an empty device", 0, 16, 0, 0, wanted=1.5),
     "the device's own 1.5 GB are always there.",
-    solved="Makers count a GB as 1e9 bytes. Some tools show 2**30 instead, and then a 16 GB card has "
-    "14.9.",
+    solved="Makers count a GB as 1e9 bytes. Some tools show 2**30 instead, and then a 16 GB card "
+    "has 14.9.",
 )
 
 exercise_8_2 = exercise(

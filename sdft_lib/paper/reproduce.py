@@ -162,7 +162,10 @@ def run_recipe(
         rows.append(row | {"messages": wording.trained(recipe.dataset, row["messages"])})
 
     def score(model: Seed, share: float) -> list[dict]:
-        return [line for name in suites for line in scored(model, name, suites[name], say)]
+        lines = []
+        for name, items in suites.items():
+            lines += scored(model, name, items, say)
+        return lines
 
     # As in the paper, a model is trained however few rewrites were kept.
     options = {"rows": rows, "score": score, "minimum_kept": 0.0, "say": say}

@@ -1,8 +1,7 @@
-"""One run: rewrite, train, evaluate (lessons 03 to 05); and the whole comparison made of such runs, for
-the report and ``sdft run`` (lesson 04).
+"""One run: rewrite, train, evaluate (lessons 03 to 05). The comparison of lesson 04, as the report
+and ``sdft run`` need it, is made of such runs.
 
-Every step comes from the store where a lesson did it with the same settings.
-"""
+Every step comes from the store where a lesson did it with the same settings."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +14,6 @@ from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
 from sdft_lib.experiments.methods import (
     METHODS,
-    Method,
     best_of,
     configured,
     method,
@@ -148,22 +146,22 @@ def collect(
 ) -> Results:
     """Train each method at one budget and score it and the seed; ``task``: what ``own_task`` made
     of the settings'."""
-    chosen: list[Method] = [method(name) for name in methods]
+    chosen = [method(name) for name in methods]
     task, template = task or own_task(settings.task, say=say), load_template(settings.template)
-    seed = load_seed(settings.model, say=say)
-    options = {"limit": settings.train_rows, "decoding": budget(settings, task), "say": say}
-    distilled = distill(seed, task, template, **options)
+    seed, decoding = load_seed(settings.model, say=say), budget(settings, task)
+    options = {"template": template, "limit": settings.train_rows, "decoding": decoding, "say": say}
+    distilled = distill(seed, task, **options)
     if any(each.column == "text" and each.candidates == 1 for each in chosen):
         check_share(distilled.rows, "text", LEAST_KEPT)  # before the first training, not after it
     measured = gap(seed, distilled, say=say)
     asked, tuned = suites(settings, task), {}
+
+    def score(model: Seed, share: float) -> list[dict]:
+        return evaluate(model, asked, method=model.label, say=say).to_dict("records")
+
+    options |= {"rows": distilled.rows, "score": score}
     frames = [evaluate(seed, asked, method="seed", say=say)]
     for name in methods:
-
-        def score(model: Seed, share: float, name: str = name) -> list[dict]:
-            return evaluate(model, asked, method=name, say=say).to_dict("records")
-
-        options |= {"template": template, "rows": distilled.rows, "score": score}
         run = run_one(seed, task, name, settings.training, **options)
         tuned[name] = run.tuned
         frames.append(pandas.DataFrame(run.scores))

@@ -12,14 +12,11 @@ from typing import Any
 
 from sdft_lib.formats.toml import check_known
 from sdft_lib.models import load_seed, locate, with_adapter
-from sdft_lib.paper.lm_eval_logs import METRICS, groups
+from sdft_lib.paper.lm_eval_logs import METRICS, TASKS, groups
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.weights import is_full, wants_four_bit
 
-TASKS = tuple(
-    "mmlu truthfulqa_mc1 truthfulqa_mc2 arc_easy arc_challenge hellaswag winogrande".split()
-)
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 

@@ -27,15 +27,12 @@ CONFIG = (
     *("random_seed", "numpy_seed", "torch_seed", "fewshot_seed"),
 )
 HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
+TASKS = (  # of general knowledge
+    *("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge"),
+    *("hellaswag", "winogrande"),
+)
 # Task or group: metric and filter, spelled out. Others need --metric where they have several.
-METRICS = {
-    "mmlu": "acc,none",
-    "arc_easy": "acc,none",
-    "arc_challenge": "acc,none",
-    "hellaswag": "acc,none",
-    "winogrande": "acc,none",
-    "truthfulqa_mc1": "acc,none",
-    "truthfulqa_mc2": "acc,none",
+METRICS = dict.fromkeys(TASKS, "acc,none") | {
     "gsm8k": "exact_match,flexible-extract",
     "ifeval": "prompt_level_strict_acc,none",
 }

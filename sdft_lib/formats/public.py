@@ -20,7 +20,6 @@ from sdft_lib.storage.files import data_dir
 VARIABLE = "SDFT_PAPER_DATA"
 SEED = 42  # of our draw; the paper's own is not known
 POINTER = b"version https://git-lfs.github.com/spec/"
-BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,11 @@ class PaperSet:
         return f"hf://datasets/{self.hub}@{self.revision}/{file}"
 
 
-def read_sets() -> dict[str, PaperSet]:
-    """The table of the sets, by name."""
-    path = data_dir() / "published" / "training_sets.toml"
-    table = read_toml(path).items()
-    return {name: from_table({"name": name, **row}, PaperSet, path) for name, row in table}
-
-
-PAPER_SETS = read_sets()
+TABLE = data_dir() / "published" / "training_sets.toml"
+PAPER_SETS = {
+    name: from_table({"name": name, **row}, PaperSet, TABLE)
+    for name, row in read_toml(TABLE).items()
+}
 
 
 def load_paper_set(
@@ -144,11 +140,10 @@ def read_public(chosen: PaperSet, address: str) -> list[Record]:
         "check the connection, log in if the set is gated, "
         f"or set {VARIABLE} to a folder that holds {chosen.local}"
     )
-    builder = BUILDERS[Path(address).suffix]
+    builder = Path(address).suffix.removeprefix(".").replace("jsonl", "json")
     what = f"{chosen.name}: {address}"
-    return read_table(
-        address, fetch_table(what, remedy, builder, data_files=address, split="train")
-    )
+    table = fetch_table(what, remedy, builder, data_files=address, split="train")
+    return read_table(address, table)
 
 
 def plain_gsm8k(values: dict) -> dict:

@@ -3,13 +3,12 @@
 Nothing is guessed here and nothing left out; ``rows`` makes our rows of the records. An error is one
 sentence with file and row."""
 
-import contextlib
 import csv
 import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from sdft_lib.storage.errors import SdftError
 SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")
 HUB_PART = r"\w[\w-]*(?:\.[\w-]+)*"  # no "..": a folder is given as a folder
 HUB_NAME = re.compile(f"{HUB_PART}(?:/{HUB_PART})?")
+csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the module's own limit is 131072 characters
 
 
 class Record(NamedTuple):
@@ -49,9 +49,7 @@ def read_records(path: Path) -> list[Record]:
         records = read_jsonl(path.name, text)
     else:
         records = read_csv(path.name, text, "\t" if suffix == ".tsv" else "")
-    if not records:
-        raise SdftError(f"{path.name} has no rows; give a file with at least one row.")
-    check_objects(records)
+    check_records(path.name, records, "file")
     return records
 
 
@@ -133,27 +131,26 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
     header_line = text.lstrip("\n\r").split("\n", 1)[0]
     delimiter = delimiter or (";" if ";" in header_line and "," not in header_line else ",")
     records, header, next_line = [], None, 1
-    with any_field_size():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        try:
-            for cells in reader:
-                line, next_line = next_line, reader.line_num + 1
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if header is None:
-                    header = checked_header(name, cells)
-                    continue
-                number = len(records) + 1
-                where = row_and_line(name, number, line)
-                if len(cells) != len(header):
-                    raise SdftError(
-                        f"{where} has {len(cells)} cells, the header has {len(header)}; "
-                        "check its quotes."
-                    )
-                records.append(Record(where, number, dict(zip(header, cells, strict=True))))
-        except csv.Error as error:
-            where = row_and_line(name, len(records) + 1, next_line)
-            raise SdftError(f"{where}: broken CSV ({error}); check its quotes.") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            line, next_line = next_line, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = checked_header(name, cells)
+                continue
+            number = len(records) + 1
+            where = row_and_line(name, number, line)
+            if len(cells) != len(header):
+                raise SdftError(
+                    f"{where} has {len(cells)} cells, the header has {len(header)}; "
+                    "check its quotes."
+                )
+            records.append(Record(where, number, dict(zip(header, cells, strict=True))))
+    except csv.Error as error:
+        where = row_and_line(name, len(records) + 1, next_line)
+        raise SdftError(f"{where}: broken CSV ({error}); check its quotes.") from None
     return records
 
 
@@ -166,16 +163,6 @@ def checked_header(name: str, cells: list[str]) -> list[str]:
                 f'{name}: the header has the column "{column}" more than once; rename one.'
             )
     return header
-
-
-@contextlib.contextmanager
-def any_field_size() -> Iterator[None]:
-    """Let a CSV cell be longer than the csv module's 131072 characters, then set the limit back."""
-    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
 
 
 def row_and_line(name: str, row: int, line: int) -> str:
@@ -215,14 +202,14 @@ def read_table(source: str, table: Iterable[dict]) -> list[Record]:
             if isinstance(row.get(column), int):
                 row[column] = name_of(row[column])
         records.append(Record(f"{source}, row {number}", number, row))
-    if not records:
-        raise SdftError(f"{source} has no rows; give a source with at least one row.")
-    check_objects(records)
+    check_records(source, records, "source")
     return records
 
 
-def check_objects(records: list[Record]) -> None:
-    """Raise SdftError for a row that is no object."""
+def check_records(name: str, records: list[Record], what: str) -> None:
+    """Raise SdftError if there are no rows, or for a row that is no object."""
+    if not records:
+        raise SdftError(f"{name} has no rows; give a {what} with at least one row.")
     for where, _, values in records:
         if not isinstance(values, dict):
             kind = type(values).__name__

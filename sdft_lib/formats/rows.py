@@ -20,8 +20,8 @@ USUAL = {
     "history": ("history",),
     "system": ("system",),
 }
-ALIASES = {"query": "input", "instruction": "prompt", "question": "prompt"}
-ALIASES |= {"conversations": "messages"}
+ALIASES = {"query": "input", "conversations": "messages"}
+ALIASES |= dict.fromkeys(("instruction", "question"), "prompt")
 ALIASES |= dict.fromkeys(("response", "completion", "output", "answer"), "reference")
 SPEAKERS = {"system": "system", "user": "user", "human": "user"}
 SPEAKERS |= dict.fromkeys(("assistant", "gpt", "model", "bot"), "assistant")
@@ -42,10 +42,8 @@ def to_rows(
     for record in records:
         row, blank = to_row(record, roles, f"{stem}-{record.number:04d}")
         if blank and empty == "error":
-            raise SdftError(
-                f'{record.where}: column "{blank}" is empty. '
-                "Fill it in or drop the row (--drop-empty)."
-            )
+            remedy = "Fill it in or drop the row (--drop-empty)"
+            raise SdftError(f'{record.where}: column "{blank}" is empty. {remedy}.')
         if blank and empty == "drop":
             continue
         check_new_id(record.where, row["id"], seen)
@@ -82,10 +80,8 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
                 raise SdftError(f'{source}: the column "{column}" is missing; {have}.')
             other = [name for name in roles if column in roles[name] and name != role]
             if other:
-                raise SdftError(
-                    f'columns: "{column}" cannot be {other[0]} and {role} at once; '
-                    "name two columns."
-                )
+                both = f"{other[0]} and {role} at once"
+                raise SdftError(f'columns: "{column}" cannot be {both}; name two columns.')
     lower = {name.lower(): name for name in reversed(names)}
     for role, usual in USUAL.items():
         excluded = ("prompt", "input") if "messages" in roles else ()
@@ -128,10 +124,8 @@ def to_row(record: Record, roles: dict[str, list[str]], default_id: str) -> tupl
     if asked[0]["role"] == "system":
         front, asked = asked[:1], asked[1:]
     if system and front:
-        raise SdftError(
-            f'{record.where}: column "{roles["system"][0]}" and a system turn both give one; '
-            "keep one."
-        )
+        both = f'column "{roles["system"][0]}" and a system turn both give one'
+        raise SdftError(f"{record.where}: {both}; keep one.")
     if system:
         front = [{"role": "system", "content": system}]
     messages = front + past + asked

@@ -128,17 +128,16 @@ def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
     """LLaMA-Factory's description of the file; None for a form that it does not read."""
     if form == "prompt-completion":
         return None
-    info = {"file_name": DATA, "formatting": "sharegpt"}
+    info = {"file_name": DATA, "formatting": "alpaca" if form == "alpaca" else "sharegpt"}
     if form == "alpaca":
-        roles = {"prompt": "instruction", "query": "input", "response": "output"}
-        more = {role: role for role in ("system", "history") if role in columns}
-        info |= {"formatting": "alpaca", "columns": roles | more}
+        info["columns"] = {"prompt": "instruction", "query": "input", "response": "output"}
+        info["columns"] |= {role: role for role in ("system", "history") if role in columns}
     elif form == "sharegpt":
         info["columns"] = {"messages": "conversations"}
     else:
-        tags = {f"{speaker}_tag": speaker for speaker in ("user", "assistant", "system")}
         info["columns"] = {"messages": "messages"}
-        info["tags"] = {"role_tag": "role", "content_tag": "content", **tags}
+        tags = ("role", "content", "user", "assistant", "system")
+        info["tags"] = {f"{tag}_tag": tag for tag in tags}
     return {name: info}
 
 

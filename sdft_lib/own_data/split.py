@@ -36,11 +36,9 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
             f"{task.name} has {len(groups)} different questions and no test rows; "
             f"give at least {LEAST}, or a folder with a test file."
         )
-    is_label = KINDS[task.kind].needs == "choices"
-    labels = {
-        question: rows[0]["reference"].strip() if is_label else ""
-        for question, rows in groups.items()
-    }
+    labels = dict.fromkeys(groups, "")
+    if KINDS[task.kind].needs == "choices":
+        labels = {question: rows[0]["reference"].strip() for question, rows in groups.items()}
     order = fair_order(labels, seed)
     tests = min(round(TEST * len(order)), MOST["test"])
     devs = 0 if task.dev else min(round(DEV * len(order)), MOST["dev"])

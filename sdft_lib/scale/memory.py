@@ -27,7 +27,7 @@ from sdft_lib.storage.errors import SdftError
 GB = 1e9
 FILLED = 0.9  # of a device at most, in training
 PARTS = ("frozen weights", "trained weights", "activations", "logits", "device")
-QUERIES_VALUES = ("q_proj", "v_proj")  # what the paper's LoRA trains
+RANK, QUERIES_VALUES = 8, ("q_proj", "v_proj")  # the paper's LoRA
 
 
 @dataclass(frozen=True)
@@ -58,39 +58,29 @@ def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
     return [*plain, ("4-bit, checkpointing", True, True)]
 
 
-def training_table(
-    name: str, *, tokens: int, targets: int, rank: int = 8, which: Sequence[Way] = WAYS
-) -> pandas.DataFrame:
+def training_table(name: str, *, tokens: int, targets: int) -> pandas.DataFrame:
     """A row for each way to train the model ``name``: way, PARTS, total (GB), and for each device
     what it takes: "fits", "2 devices" and so on (all weights can be spread), or "no" (too large, or
     without bf16 not a way at all)."""
     model, rows = geometry(name), []
-    for way in which:
-        parts = training_parts(model, way, tokens=tokens, targets=targets, rank=rank)
+    for way in WAYS:
+        parts = training_parts(model, way, tokens=tokens, targets=targets)
         total = sum(parts.values())
         verdicts = {device.key: verdict(device, way, total) for device in devices()}
         rows.append({"way": way.name, **parts, "total": total, **verdicts})
     return pandas.DataFrame(rows)
 
 
-def training_parts(
-    model: Geometry, way: Way, *, tokens: int, targets: int, rank: int = 8
-) -> dict[str, float]:
+def training_parts(model: Geometry, way: Way, *, tokens: int, targets: int) -> dict[str, float]:
     """GB of each of PARTS at the peak of a step with ``tokens`` in one forward pass, ``targets`` of
     them trained on. They add up to ``hardware.training_bytes``.
     """
-    trained = parameters(model) if way.full else lora_parameters(model, rank, QUERIES_VALUES)
+    trained = parameters(model) if way.full else lora_parameters(model, RANK, QUERIES_VALUES)
+    settings = {"full": way.full, "checkpointing": way.checkpointing, "four_bit": way.four_bit}
+    nothing = {"tokens": 0, "logits": 0, "trained": 0}
 
-    def need(trained: int = 0, tokens: int = 0, logits: int = 0) -> float:
-        return training_bytes(
-            model,
-            tokens=tokens,
-            logits=logits,
-            trained=trained,
-            full=way.full,
-            checkpointing=way.checkpointing,
-            four_bit=way.four_bit,
-        )
+    def need(**what: int) -> float:
+        return training_bytes(model, **settings, **nothing | what)
 
     empty = need()
     sizes = (

@@ -1,5 +1,5 @@
-"""Everything that must hold: lint, spelling, fresh copies of good lessons, tests, and all lessons
-in fast mode.
+"""Everything that must hold: lint, format, imports, spelling, fresh copies of good lessons, tests,
+and all lessons in fast mode.
 
     python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
     python3 ci/run_tests.py --quick   without the lessons
@@ -31,7 +31,22 @@ from ci import bootstrap
 from ci.bootstrap import ROOT, say
 
 OUT = ROOT / "build" / "ci"
+# import-linter has a command, and no module that `python -m` could start
+LINT_IMPORTS = """
+from importlinter.cli import lint_imports_command
+lint_imports_command(["--no-cache", "--no-logo"])
+"""
 ALONE = ("colab", "browser", "classroom")  # modules of ci/platforms with run()
+STATIC = {
+    "lint": ("-m", "ruff", "check", "."),
+    "format": ("-m", "ruff", "format", "--check", "sdft_lib", "ci", "tests", "data"),
+    "imports between rooms": ("-c", LINT_IMPORTS),
+    "spelling": ("-m", "codespell_lib", "."),
+}
+LESSON_TEXTS = {
+    "copies of the lessons": ("ci/build_notebooks.py", "--check"),
+    "lessons as text": ("-m", "ci.lessons.check_notebooks"),
+}
 SUITES = {"task", "facts", "helpful", "instructions", "safety", "benign"}
 SUMMARY = {
     "": {
@@ -53,26 +68,21 @@ SUMMARY = {
 
 
 def run(title: str, *command: str) -> bool:
-    """Run one check; True if it passed. Its output goes straight to the terminal."""
+    """Run one Python command; True if it passed. Its output goes straight to the terminal."""
     say(f"== {title}")
     start = time.monotonic()
-    passed = subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode == 0
+    passed = subprocess.run([sys.executable, *command], cwd=ROOT).returncode == 0
     say(f"   {'passed' if passed else 'FAILED'} in {time.monotonic() - start:.0f} s")
     return passed
 
 
 def static_checks() -> list[bool]:
-    """Lint, spelling, and the copies of the lessons where there are any: fresh, and fit to be
-    read.
+    """What is checked without running the library: lint, format, imports, spelling, and the copies
+    of the lessons where there are any: fresh, and fit to be read.
     """
-    results = [run("lint", "ruff", "check", "."), run("spelling", "codespell_lib", ".")]
+    results = [run(title, *command) for title, command in STATIC.items()]
     if list((ROOT / "notebooks").glob("*.ipynb")):
-        for title, script in (
-            ("copies", ["ci/build_notebooks.py", "--check"]),
-            ("lessons", ["-m", "ci.lessons.check_notebooks"]),
-        ):
-            say(f"== {title} as text")
-            results.append(subprocess.run([sys.executable, *script], cwd=ROOT).returncode == 0)
+        results += [run(title, *command) for title, command in LESSON_TEXTS.items()]
     return results
 
 
@@ -82,7 +92,7 @@ def unit_tests() -> tuple[int, int]:
     """
     report = OUT / "pytest.xml"
     report.unlink(missing_ok=True)
-    fine = run("tests", "pytest", "-q", f"--junitxml={report}")
+    fine = run("tests", "-m", "pytest", "-q", f"--junitxml={report}")
     try:
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):

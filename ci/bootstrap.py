@@ -88,7 +88,8 @@ def make_venv() -> None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         say((done.stdout + done.stderr).strip()[-1500:])
         stop(
-            f"Python could not make {VENV}: check that the folder is writable and that the module venv is "
+            f"Python could not make {VENV}: check that the folder is writable and that the module "
+            "venv is "
             f"there (Debian and Ubuntu: sudo apt install python{version}-venv)."
         )
 
@@ -110,7 +111,8 @@ def torch_options() -> list[str]:
     size = sum(map(size_of, plan()))
     amount = f"{size / 1e9:.1f} GB" if size else "several GB"
     say(
-        f"pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: {amount}."
+        "pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: "
+        f"{amount}."
     )
     return []
 
@@ -187,7 +189,8 @@ def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
     if pip.returncode:
         say("\n".join(lines[-15:]))
         stop(
-            "pip could not install the packages (its last lines are above): check the network and the free "
+            "pip could not install the packages (its last lines are above): check the network and "
+            "the free "
             "disk space, then start again."
         )
 

@@ -5,11 +5,11 @@ READMEs.
     notebooks/student/NN_name.ipynb     to work in: exercises open, no outputs
     notebooks/instructor/NN_name.ipynb  to teach with: solutions and notes for the class, no outputs
 
-python ci/build_notebooks.py                    text and code anew; outputs stay where the code is unchanged
-python ci/build_notebooks.py --execute          take the outputs of the last full run from build/lessons/
-python ci/build_notebooks.py --execute FOLDER   take those of another run; one in fast mode only where there is no other
-python ci/build_notebooks.py --check            change nothing; exit 1 if a copy is missing, stale or left over
-python ci/build_notebooks.py --repo owner/name  write another repository into all badges
+python ci/build_notebooks.py            text and code anew; outputs stay where the code is unchanged
+    --execute           take the outputs of the last full run from build/lessons/
+    --execute FOLDER    those of another run; of one in fast mode only where there is no other
+    --check             change nothing; exit 1 if a copy is missing, stale or left over
+    --repo owner/name   write another repository into all badges
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ EXECUTED = bootstrap.ROOT / "build" / "lessons"
 RAW = argparse.RawDescriptionHelpFormatter
 PLACES = ("", "student", "instructor")
 FAST = (
-    "\n\n**The outputs below are those of fast mode**, on few rows: a full run of this lesson has not been recorded "
+    "\n\n**The outputs below are those of fast mode**, on few rows: a full run of this lesson has "
+    "not been recorded "
     "yet. Recorded results that it shows are whole; from its own numbers nothing can be concluded."
 )
 
@@ -188,7 +189,10 @@ def main() -> int:
     if options.repo:
         stamp(options.repo)
     complaints = check() if options.check else build(options.execute)
-    done = f"Three copies of {len(lesson_sources())} lessons are fresh; their badges open {repository()[0]}."
+    done = (
+        f"Three copies of {len(lesson_sources())} lessons are fresh; their badges open "
+        f"{repository()[0]}."
+    )
     print("\n".join(complaints) or done)
     return 1 if complaints else 0
 

@@ -6,9 +6,9 @@ and all lessons in fast mode.
 
 Three more, each alone and each in an environment of its own under build/, which it makes:
 
-    python3 ci/run_tests.py --colab      every lesson as on Colab: its versions, an empty folder, its setup cell
+    python3 ci/run_tests.py --colab      every lesson as on Colab: its versions, its setup cell
     python3 ci/run_tests.py --browser    every lesson in a real JupyterLab in a real browser
-    python3 ci/run_tests.py --classroom  nbgrader itself makes and grades an assignment from a lesson
+    python3 ci/run_tests.py --classroom  nbgrader itself makes and grades assignments
 
 With SDFT_PAPER_DATA set, a test that skips for want of that data counts as a failure.
 """

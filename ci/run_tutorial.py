@@ -70,7 +70,8 @@ def prepare(out: Path) -> None:
         (profile / "ipython_kernel_config.py").write_text(QUIET)
     except OSError as error:
         stop(
-            f"{error.filename}: cannot be made ({error.strerror}); choose another folder with --out."
+            f"{error.filename}: cannot be made ({error.strerror}); choose another folder with "
+            "--out."
         )
     os.environ.update(
         SDFT_WIDGETS="0",
@@ -93,7 +94,8 @@ def check_parameters(notebook, source: Path, parameters: dict) -> None:
     unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
     if unknown:
         stop(
-            f"{source.name}: the cell tagged `parameters` does not define {', '.join(sorted(unknown))}."
+            f"{source.name}: the cell tagged `parameters` does not define "
+            f"{', '.join(sorted(unknown))}."
         )
 
 

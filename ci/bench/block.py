@@ -1,4 +1,5 @@
-"""The part of ci/book/speed.md on speed and on kills, from the records in data/results alone; no number is
+"""The part of ci/book/speed.md on speed and on kills, from the records in data/results alone; no
+number is
 typed.
 """
 
@@ -16,7 +17,9 @@ NAMES = {
     "distil_long_vs_hf_b32": "writing 256 tokens, against transformers at batch 32",
     "distil_short_vs_llamacpp_f16": "rewriting short rows, against llama.cpp, 32 slots, f16",
     "distil_long_vs_llamacpp_f16": "writing 256 tokens, against llama.cpp, 32 slots, f16",
-    "distil_short_vs_llamacpp_q4": "rewriting short rows, against llama.cpp, 32 slots, its own Q4_1",
+    "distil_short_vs_llamacpp_q4": (
+        "rewriting short rows, against llama.cpp, 32 slots, its own Q4_1"
+    ),
     "distil_long_vs_llamacpp_q4": "writing 256 tokens, against llama.cpp, 32 slots, its own Q4_1",
     "train_vs_trl": "LoRA training, against TRL's SFTTrainer",
 }
@@ -115,8 +118,10 @@ def behind(recorded: list[dict]) -> list[str]:
     ]
     ours, theirs = (f"{min(counts)} to {max(counts)}" for counts in sides)
     says = (
-        f"A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that run stands in "
-        f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row (short rows) or "
+        "A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that "
+        "run stands in "
+        f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row "
+        "(short rows) or "
         f"a token (long rows and training)."
     )
     summary = "<summary>Rows, runs and peak memory behind each ratio</summary>"
@@ -175,7 +180,10 @@ def scaling(recorded: list[dict]) -> list[list[str]]:
         for record in recorded
         if (sentence := scaling_of(record))
     ]
-    head = "A start is the median of three fresh processes; the other cells of this table ran once. What they show:"
+    head = (
+        "A start is the median of three fresh processes; the other cells of this table ran once. "
+        "What they show:"
+    )
     return [[head, "", *said]] if said else []
 
 
@@ -188,20 +196,24 @@ def scaling_of(record: dict) -> str:
     dearer = max(many / few for few, many in combinations(each, 2))
     grows = "in line with" if dearer <= STEADY else "faster than"
     parts = [
-        f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} to "
-        f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among fewer: time "
+        f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} "
+        "to "
+        f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among "
+        "fewer: time "
         f"grows {grows} the rows"
     ]
     large = [row for row in sizes if row["ours_rows"] >= 1024]
     if len(large) > 1:
         growth = large[-1]["ours_peak_mb"] / large[0]["ours_peak_mb"] - 1
         parts.append(
-            f"beyond {large[0]['ours_rows']:,} rows memory is {'' if growth <= FLAT else 'not '}flat "
+            f"beyond {large[0]['ours_rows']:,} rows memory is "
+            f"{'' if growth <= FLAT else 'not '}flat "
             f"({growth:+.0%})"
         )
     if (two := line(record, "scaling_2_processes")) and two["ratio"]:
         parts.append(
-            f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} ({two['ratio']:.2f} times "
+            f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} "
+            f"({two['ratio']:.2f} times "
             f"the speed of one)"
         )
     return f"{'; '.join(parts)}."
@@ -210,25 +222,32 @@ def scaling_of(record: dict) -> str:
 def missed(recorded: list[dict]) -> list[list[str]]:
     """The arithmetic beside each goal that was not met."""
     lines = [
-        f"- {words} (ours in {record['dtype']}, goal {row['goal']:g}{'x' if row['ratio'] else ' s'}): "
+        f"- {words} (ours in {record['dtype']}, goal "
+        f"{row['goal']:g}{'x' if row['ratio'] else ' s'}): "
         f"{row['limit_profile']}"
         for words, rows in found(recorded, NAMES | SECONDS)
         for row, record in zip(rows, recorded, strict=True)
         if row and row["limit_profile"]
     ]
     says = (
-        "A goal is out of reach where the ceiling lies below it, where a pass of transformers' own layers takes "
-        "longer than a step may, or where transformers alone takes longer than a start may. Otherwise these "
+        "A goal is out of reach where the ceiling lies below it, where a pass of transformers' "
+        "own layers takes "
+        "longer than a step may, or where transformers alone takes longer than a start may. "
+        "Otherwise these "
         "numbers do not show a limit."
     )
-    summary = "<summary>The goals that were not met: what the machine can do at most, and what was measured</summary>"
+    summary = (
+        "<summary>The goals that were not met: what the machine can do at most, and what was "
+        "measured</summary>"
+    )
     return [["<details>", summary, "", says, "", *lines, "", "</details>"]] if lines else []
 
 
 def where(recorded: list[dict]) -> list[str]:
     """By which command, when, where, and how long the whole bench took where that is known."""
     made = [
-        f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on {record['cpu']}"
+        f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on "
+        f"{record['cpu']}"
         + (f", which took {record['minutes']:.0f} minutes" if record.get("minutes") else "")
         for record in recorded
     ]
@@ -245,8 +264,10 @@ def kills(killed: dict) -> list[str]:
     )
     versions = ", ".join(f"{name} {number}" for name, number in killed["versions"].items())
     says = (
-        f"Killed {total} times at random moments and started again; lost or different: {bad}. Recorded by "
-        f"`python3 -m ci.bench.faults` on {killed['recorded']} at commit `{killed['commit']}` on {killed['cpu']} "
+        f"Killed {total} times at random moments and started again; lost or different: {bad}. "
+        "Recorded by "
+        f"`python3 -m ci.bench.faults` on {killed['recorded']} at commit `{killed['commit']}` on "
+        f"{killed['cpu']} "
         f"with {versions}."
     )
     return [

@@ -99,8 +99,8 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
         # a crash: seen with 4-bit files on processors with AMX, for which llama.cpp packs weights
         # anew
         note = {
-            "note": f"weights as they lie in the file, as llama.cpp crashes (signal {-done.returncode}) on this "
-            f"processor with those it packs anew; "
+            "note": f"weights as they lie in the file, as llama.cpp crashes "
+            f"(signal {-done.returncode}) on this processor with those it packs anew; "
         }
         subprocess.run([*command, "as-is"], cwd=ROOT, check=True)
     elif done.returncode:
@@ -148,7 +148,8 @@ def start_alone(quick: bool) -> dict:
     folder, dtype = str(fetch(say=quiet)), torch_dtype(choose_dtype("cpu"))
     code = (
         f"import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
-        f"AutoTokenizer.from_pretrained({folder!r})\nAutoModelForCausalLM.from_pretrained({folder!r}, dtype={dtype})"
+        f"AutoTokenizer.from_pretrained({folder!r})\n"
+        f"AutoModelForCausalLM.from_pretrained({folder!r}, dtype={dtype})"
     )
     return timed_start(quick, code=code)
 
@@ -159,7 +160,11 @@ def machine(quick: bool) -> dict:
     return measure()
 
 
-IMPORTS = "import torch\nfrom transformers import AutoModelForCausalLM\nimport transformers.models.llama.modeling_llama"
+IMPORTS = (
+    "import torch\n"
+    "from transformers import AutoModelForCausalLM\n"
+    "import transformers.models.llama.modeling_llama"
+)
 SEED = "from sdft_lib.models import load_seed\nload_seed(say=lambda text: None)"
 CELLS = {
     "prepare": prepare,

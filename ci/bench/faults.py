@@ -1,7 +1,7 @@
 """Kill each long step at random moments, start it again until it is done, and compare with an
 undisturbed run.
 
-    python3 -m ci.bench.faults             50 kills, the embedded model (about 25 minutes on two cores)
+    python3 -m ci.bench.faults             50 kills, the embedded model: 25 minutes on two cores
     python3 -m ci.bench.faults --quick     20 kills, a tiny model of random weights (under a minute)
 
 Every file must be the same byte for byte, `run.json` (times) and lock files aside, and no finished

@@ -111,13 +111,20 @@ def distil_profile(
     measured = step_limit(facts, mine, step, peer_row / goal) if step else {}
     limit = judged({"ceiling": peer_row / floor} | measured, goal)
     text = (
-        f"This machine multiplies at {facts['write_gflops']:.0f} GFLOP/s at most (2048 x 2048 matrices, "
-        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP ({written:.0f} "
-        f"tokens written, 2 operations for each of {facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M "
-        f"vocabulary weights, shared start left out), which is {products:.3f} s at that peak whatever the batch, and "
-        f"{read:.3f} s of reading keys and values, at best at the same time. The peer needs {peer_row:.3f} s for it, "
-        f"so no method that runs these weights can be more than {limit['ceiling']:.1f} times as fast. Ours takes "
-        f"{own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of weights are read for "
+        f"This machine multiplies at {facts['write_gflops']:.0f} GFLOP/s at most (2048 x 2048 "
+        "matrices, "
+        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP "
+        f"({written:.0f} "
+        f"tokens written, 2 operations for each of {facts['body'] / 1e6:.0f} M body and "
+        f"{facts['head'] / 1e6:.0f} M "
+        f"vocabulary weights, shared start left out), which is {products:.3f} s at that peak "
+        "whatever the batch, and "
+        f"{read:.3f} s of reading keys and values, at best at the same time. The peer needs "
+        f"{peer_row:.3f} s for it, "
+        f"so no method that runs these weights can be more than {limit['ceiling']:.1f} times as "
+        "fast. Ours takes "
+        f"{own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of "
+        "weights are read for "
         f"each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.) "
     )
     profile = step_profile(facts, mine, step, limit, goal) if step else ""
@@ -150,15 +157,22 @@ def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) 
     kernels = parts["products"] + parts["attention"]
     ms = {name: f"{1000 * taken:.0f}" for name, taken in parts.items()}
     return (
-        f"The profile of one step: {rows} rows half way, {step['before']:.0f} tokens before each, take "
+        f"The profile of one step: {rows} rows half way, {step['before']:.0f} tokens before each, "
+        "take "
         f"{1000 * step['seconds']:.0f} ms, of which torch's products take {ms['products']} "
-        f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention {ms['attention']} "
-        f"({read / parts['attention']:.0f} GB/s), the other operations of transformers' layers {ms['layers']}, the "
-        f"choice of a token {ms['choice']}, all else {1000 * rest:.0f}. The {written:.0f} tokens of a row have a share "
+        f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention "
+        f"{ms['attention']} "
+        f"({read / parts['attention']:.0f} GB/s), the other operations of transformers' layers "
+        f"{ms['layers']}, the "
+        f"choice of a token {ms['choice']}, all else {1000 * rest:.0f}. The {written:.0f} tokens "
+        "of a row have a share "
         f"of {step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
-        f"{mine['seconds'] / mine['rows']:.3f} s; reading its prompt, and steps of fewer rows, is not in the profile. "
-        f"For {goal:g} times the peer's speed, with prompts read at the multiplying peak, a step may take "
-        f"{1000 * limit['step_allowed']:.0f} ms; a pass of transformers' model, whatever loop calls it, takes "
+        f"{mine['seconds'] / mine['rows']:.3f} s; reading its prompt, and steps of fewer rows, is "
+        "not in the profile. "
+        f"For {goal:g} times the peer's speed, with prompts read at the multiplying peak, a step "
+        "may take "
+        f"{1000 * limit['step_allowed']:.0f} ms; a pass of transformers' model, whatever loop "
+        "calls it, takes "
         f"{1000 * limit['step']:.0f} alone, products and attention {1000 * kernels:.0f} of them. "
     )
 
@@ -175,7 +189,10 @@ def verdict(limit: dict, goal: float) -> str:
     if limit["ceiling"] < goal:
         return f"So a goal of {goal:g} times is out of reach on this machine."
     if limit["shown"]:
-        return f"So a goal of {goal:g} times is out of reach at this batch with transformers' own layers."
+        return (
+            f"So a goal of {goal:g} times is out of reach at this batch with transformers' own "
+            "layers."
+        )
     also = ""
     if "step" in limit:
         fits = limit["step"] <= limit["step_allowed"]
@@ -193,10 +210,14 @@ def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
     """
     floor = train_floor(facts, mine)
     text = (
-        f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward and backward of "
-        f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take {floor:.1f} s at the "
-        f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the ratio is under "
-        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s. With them less has to be computed: this "
+        f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward "
+        "and backward of "
+        f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take "
+        f"{floor:.1f} s at the "
+        f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the "
+        "ratio is under "
+        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s. With them less has "
+        "to be computed: this "
         f"does not show a limit."
     )
     return text, {"ceiling": peer["seconds"] / floor, "shown": False}
@@ -208,8 +229,10 @@ def start_profile(bare: float, alone: float, seconds: float, goal: float) -> tup
     """
     shown = alone > goal
     text = (
-        f"In a fresh process on this machine, importing torch and transformers' model class takes {bare:.1f} s; with "
-        f"transformers' own loading of tokenizer and weights, none of our code, it takes {alone:.1f} s. Our whole "
+        "In a fresh process on this machine, importing torch and transformers' model class takes "
+        f"{bare:.1f} s; with "
+        "transformers' own loading of tokenizer and weights, none of our code, it takes "
+        f"{alone:.1f} s. Our whole "
         f"start takes {seconds:.1f} s. "
     )
     says = (

@@ -2,7 +2,7 @@
 ci/book/speed.md.
 
     python3 -m ci.bench.record            copy build/bench/bench.json and rebuild the page's block
-    python3 -m ci.bench.record --faults   the same for build/bench/faults.json, the 50 kills of faults.py
+    python3 -m ci.bench.record --faults   the same for build/bench/faults.json, the 50 kills
 
 FORMAT is what the machine writes answers in, fp32 or bf16: what can be gained depends on it more
 than on anything else. A quick run, and kills that lost anything, are refused."""
@@ -90,7 +90,10 @@ def trouble(found: dict) -> str | None:
         return f"{count} kills are fewer than {KILLS}"
     for step in steps:
         if step["different"] or step["rows_lost"] or not step["compared"]:
-            return f"{step['step']} lost {step['rows_lost']} rows, and {step['different']} files are different"
+            return (
+                f"{step['step']} lost {step['rows_lost']} rows, and {step['different']} files are "
+                "different"
+            )
     return None
 
 

@@ -104,7 +104,8 @@ def install() -> set[str]:
         if installed(name):
             continue
         say(
-            f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 minutes) ..."
+            f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 "
+            "minutes) ..."
         )
         try:
             bootstrap.run_pip(["install", "-c", "constraints.txt", requirement])

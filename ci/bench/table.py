@@ -102,7 +102,10 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
     def profile(own, other):
         return limits.distil_profile(facts, own, other, unit, GOALS[name], step)
 
-    note = f"{NOTES[peer]} ({peers[0]['dtype']}); {peers[0].get('note', '')}{agreement((mine[0], peers[0]))}"
+    note = (
+        f"{NOTES[peer]} ({peers[0]['dtype']}); "
+        f"{peers[0].get('note', '')}{agreement((mine[0], peers[0]))}"
+    )
     return compared(name, mine, peers, lambda run: run["seconds"] / run[per], unit, profile, note)
 
 
@@ -113,7 +116,10 @@ def agreement(pair: tuple[dict, dict]) -> str:
     texts = list(zip(pair[0]["texts"], pair[1]["texts"], strict=False))
     same = sum(left.strip() == right.strip() for left, right in texts)
     shares = [common_start(left.split(), right.split()) for left, right in texts]
-    return f"{same} of {len(texts)} answers equal to ours, {sum(shares) / len(shares):.0%} of the leading words"
+    return (
+        f"{same} of {len(texts)} answers equal to ours, {sum(shares) / len(shares):.0%} of the "
+        "leading words"
+    )
 
 
 def common_start(left: list[str], right: list[str]) -> float:
@@ -132,7 +138,8 @@ def train(cells: dict) -> dict | None:
         return None
     facts = cells["limits"][0]
     note = (
-        f"TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last loss "
+        "TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last "
+        "loss "
         f"{mine[0]['losses'][-1]:.3f} and {peers[0]['losses'][-1]:.3f}"
     )
 
@@ -207,7 +214,8 @@ def reported(cells: dict) -> list[dict]:
             **memory([two], [one] if one else []),
         )
         line["note"] = (
-            f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one process"
+            f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one "
+            "process"
         )
         made.append(line | {"ratio": one["seconds"] / two["seconds"] if one else None})
     return made
@@ -215,13 +223,17 @@ def reported(cells: dict) -> list[dict]:
 
 def lines(rows: list[dict]) -> list[str]:
     """The table for the terminal."""
-    head = f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} {'MB':>6} {'MB peer':>7} n"
+    head = (
+        f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} "
+        f"{'MB':>6} {'MB peer':>7} n"
+    )
     made = [head]
     for r in rows:
         met = {None: "", True: "yes", False: "NO"}[r["met"]]
         cells = [number(r["ours"]), number(r["peer"]), number(r["ratio"]), number(r["goal"])]
         made.append(
-            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} {cells[3]:>5} {met:4} "
+            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} "
+            f"{cells[3]:>5} {met:4} "
             f"{r['ours_peak_mb'] or '':>6} {r['peer_peak_mb'] or '':>7} {r['runs']}"
         )
     return made

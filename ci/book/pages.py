@@ -1,4 +1,5 @@
-"""The pages of the book that are made, not written: reference, commands, the lessons' teaching notes,
+"""The pages of the book that are made, not written: reference, commands, the lessons' teaching
+notes,
 expected values.
 """
 
@@ -83,7 +84,10 @@ def commands() -> str:
 
     from sdft_lib.cli.main import app
 
-    head = "What `sdft COMMAND --help` prints. Every command takes `--json`; an error is one sentence and exit code 2."
+    head = (
+        "What `sdft COMMAND --help` prints. Every command takes `--json`; an error is one "
+        "sentence and exit code 2."
+    )
     parts = ["# Commands", head]
     for name, command in typer.main.get_command(app).commands.items():
         parts += [f"## `sdft {name}`", " ".join((command.help or "").split())]
@@ -109,7 +113,10 @@ def option(parameter) -> str:
 
 def notes() -> str:
     """The cells for instructors, out of the lessons' sources."""
-    head = "Timing, the mistakes that come most often, answers for the discussion and what to expect, lesson by lesson."
+    head = (
+        "Timing, the mistakes that come most often, answers for the discussion and what to "
+        "expect, lesson by lesson."
+    )
     parts = [
         "# Notes on each lesson",
         f"{head} They stand in the copies in `notebooks/instructor/` as well.",

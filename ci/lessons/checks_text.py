@@ -28,7 +28,8 @@ UNNUMBERED = {
 }
 HEADER = ("**You will**", "**Before you start:**", "**Time:**")
 TIME = re.compile(
-    r"\b(?:minutes?|seconds?|hours?)\b.*\b[\d.]+ [GM]B\b|\b[\d.]+ [GM]B\b.*\b(?:minutes?|seconds?)\b"
+    r"\b(?:minutes?|seconds?|hours?)\b.*\b[\d.]+ [GM]B\b|\b[\d.]+ "
+    r"[GM]B\b.*\b(?:minutes?|seconds?)\b"
 )
 INSTALL = r"\bpip3?[\"', ]+install\b"
 FORBIDDEN = {
@@ -101,7 +102,8 @@ def numbered(notebook, path: Path) -> list[str]:
             expected += 1
         else:
             wrong.append(
-                f"cell {index}: heading {text!r} should be number {expected} or one of the closing sections"
+                f"cell {index}: heading {text!r} should be number {expected} or one of the "
+                "closing sections"
             )
     return wrong if found else ["there are no headings"]
 

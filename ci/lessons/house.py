@@ -105,7 +105,8 @@ def block() -> str:
         [
             table(["Part of the library", "files", "lines"], sizes),
             "",
-            f"Circles of imports: {len(circles(arrows))}. Places that `ruff format` leaves alone: {skips}.",
+            f"Circles of imports: {len(circles(arrows))}. Places that `ruff format` leaves alone: "
+            f"{skips}.",
             "",
             table(["Lesson", "modules in its closure", "lines"], pulled),
         ]

@@ -19,30 +19,34 @@ INDEX = """# The lessons
 
 {table}
 
-**Read** the copies in this folder: they hold the outputs of a full run. **Work** in those in [student](student): their
-exercises are open. Copy the folder to `my_work/` first, which git ignores; then an update never touches your answers.
-**Teach** with those in [instructor](instructor): solutions and notes for the class. All three are made from
-[src](src) by `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
+**Read** the copies in this folder: they hold the outputs of a full run. **Work** in those in
+[student](student): their exercises are open. Copy the folder to `my_work/` first, which git
+ignores; then an update never touches your answers. **Teach** with those in
+[instructor](instructor): solutions and notes for the class. All three are made from [src](src) by
+`python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
-**On Colab** the badge opens a student copy, whose first code cell installs what Colab lacks and changes nothing else.
-Colab is simulated in our tests, not used: [platforms](../ci/book/platforms.md#google-colab) says how.
+**On Colab** the badge opens a student copy, whose first code cell installs what Colab lacks and
+changes nothing else. Colab is simulated in our tests, not used:
+[platforms](../ci/book/platforms.md#google-colab) says how.
 
-**Hand out** one file: `python3 -m ci.lessons.student_bundle` packs the students' copies with library and data, without
-solutions, notes and tests.
+**Hand out** one file: `python3 -m ci.lessons.student_bundle` packs the students' copies with
+library and data, without solutions, notes and tests.
 
-**Grade** with nbgrader: the copies in [instructor](instructor) are sources of assignments, with its solution marks and
-cell metadata, and `instructor/nbgrader_config.py` is the configuration of the course: released copies are without notes
-and solutions, and grading runs the exercises without the lesson above them. A filled-in student copy can be handed in
-as it is. `python3 ci/run_tests.py --classroom` lets nbgrader release, collect and grade every lesson, in
-`build/classroom/`. The solutions are public here, so give points for other things too.
+**Grade** with nbgrader: the copies in [instructor](instructor) are sources of assignments, with its
+solution marks and cell metadata, and `instructor/nbgrader_config.py` is the configuration of the
+course: released copies are without notes and solutions, and grading runs the exercises without the
+lesson above them. A filled-in student copy can be handed in as it is. `python3 ci/run_tests.py
+--classroom` lets nbgrader release, collect and grade every lesson, in `build/classroom/`. The
+solutions are public here, so give points for other things too.
 
-Minutes and memory are those of the recorded run on two CPU cores, everything computed anew. A second run takes the
-results from the store and needs well under a minute a lesson.
+Minutes and memory are those of the recorded run on two CPU cores, everything computed anew. A
+second run takes the results from the store and needs well under a minute a lesson.
 """
 
 
 def pages() -> dict[Path, str]:
-    """The files with a list of lessons or links to the repository, and the text they should have."""
+    """The files with a list of lessons or links to the repository, and the text they should
+    have."""
     readme, platforms = ROOT / "README.md", BOOK / "platforms.md"
     made = {
         readme: with_block(readme, "lessons", short_list()),

@@ -129,7 +129,10 @@ def badge(name: str, place: str = "") -> str:
     """The Markdown of the Colab badge of one copy: it opens that copy."""
     slug, branch = repository()
     path = "/".join(part for part in ("notebooks", place, f"{name}.ipynb") if part)
-    return f"[![Open this lesson in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{slug}/blob/{branch}/{path})"
+    return (
+        "[![Open this lesson in "
+        f"Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{slug}/blob/{branch}/{path})"
+    )
 
 
 def with_badge(text: str, name: str, place: str) -> str:

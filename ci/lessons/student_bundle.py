@@ -32,9 +32,11 @@ python3 -m venv .venv
 .venv/bin/jupyter lab notebooks/student
 ```
 
-On Windows, write `.venv\\Scripts\\` in place of `.venv/bin/`. With conda: `conda env create -f environment.yml`.
+On Windows, write `.venv\\Scripts\\` in place of `.venv/bin/`. With conda:
+`conda env create -f environment.yml`.
 
-Begin with lesson 00. Each lesson ends with a quiz and exercises; the check below an exercise says what to look at.
+Begin with lesson 00. Each lesson ends with a quiz and exercises; the check below an
+exercise says what to look at.
 """
 
 

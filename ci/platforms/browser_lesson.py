@@ -27,7 +27,10 @@ class Found:
     wrong: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
-        seen = f"{self.cells} cells, {self.figures} figures, {self.widgets} widgets, {self.controls} controls"
+        seen = (
+            f"{self.cells} cells, {self.figures} figures, {self.widgets} widgets, {self.controls} "
+            "controls"
+        )
         return f"FAILED, {seen}" if self.wrong else seen
 
 

@@ -22,7 +22,8 @@ ALLOWED = [
     )
 ]
 LOOK = """cells => cells.map(cell => {
-  const all = what => [...cell.querySelectorAll(what)], texts = what => all(what).map(one => one.textContent);
+  const all = what => [...cell.querySelectorAll(what)];
+  const texts = what => all(what).map(one => one.textContent);
   const own = all('.jp-OutputArea-output img').filter(one => !one.closest('.jupyter-widgets'));
   const kind = name => `.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.${name}"]`;
   return {
@@ -30,9 +31,11 @@ LOOK = """cells => cells.map(cell => {
     prompt: texts('.jp-InputPrompt').join('').replace(/[^0-9*]/g, ''),
     errors: texts(kind('error')), stderr: texts(kind('stderr')),
     figures: own.map(one => one.naturalWidth), alts: own.map(one => one.alt),
-    tables: all('.jp-OutputArea-output table').filter(one => !one.closest('.jupyter-widgets')).length,
+    tables: all('.jp-OutputArea-output table')
+      .filter(one => !one.closest('.jupyter-widgets')).length,
     pictures: all('.jp-MarkdownOutput img').map(one => one.naturalWidth),
-    widgets: all('.jp-OutputArea-output').filter(one => one.querySelector('.jupyter-widgets')).length,
+    widgets: all('.jp-OutputArea-output')
+      .filter(one => one.querySelector('.jupyter-widgets')).length,
   };
 })"""
 

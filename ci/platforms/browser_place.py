@@ -38,7 +38,10 @@ MANAGER = "@jupyter-widgets/jupyterlab-manager"
 START = 120  # seconds that a server may take until it answers
 # An old JupyterLab stays alone in its environment; only the kernel sees the project's packages,
 # behind its own.
-KERNEL = "import site; site.addsitedir({0!r}); from ipykernel.kernelapp import launch_new_instance as go; go()"
+KERNEL = (
+    "import site; site.addsitedir({0!r}); from ipykernel.kernelapp import launch_new_instance as "
+    "go; go()"
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "No Chromium was found; install one with `apt-get install chromium` or `playwright install chromium`."
+MISSING = (
+    "No Chromium was found; install one with `apt-get install chromium` or `playwright install "
+    "chromium`."
+)
 OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",

@@ -82,11 +82,12 @@ def attempt(python: Path, course: Path, name: str) -> bool:
         wrong += graded(python, course, name, points)
     except subprocess.CalledProcessError as error:
         wrong = (error.stdout or "").strip().splitlines()[-12:]
-    say(
-        f"{what}: {'FAILED' if wrong else f'released, collected, graded: {points} of {points} points, and 0'} "
-        f"({time.monotonic() - start:.0f} s)"
-    )
-    say("\n".join(f"   {line}" for line in wrong)) if wrong else None
+    says = "FAILED"
+    if not wrong:
+        says = f"released, collected, graded: {points} of {points} points, and 0"
+    say(f"{what}: {says} ({time.monotonic() - start:.0f} s)")
+    for line in wrong:
+        say(f"   {line}")
     return not wrong
 
 
@@ -106,7 +107,8 @@ def release(python: Path, course: Path, name: str) -> list[str]:
             notebook.cells = [cell for cell in notebook.cells if is_exercise(cell)]
     if len(theirs.cells) != len(ours.cells):
         return [
-            f"nbgrader releases {len(theirs.cells)} cells, and the student copy has {len(ours.cells)}"
+            f"nbgrader releases {len(theirs.cells)} cells, and the student copy has "
+            f"{len(ours.cells)}"
         ]
     pairs = zip(theirs.cells, ours.cells, strict=True)
     return [

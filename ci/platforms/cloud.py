@@ -67,8 +67,12 @@ def codespaces() -> str:
 def links() -> str:
     """The two links as Markdown, to this repository and branch."""
     slug, branch = repository()
-    lab = f"https://mybinder.org/v2/gh/{slug}/{quote(branch, safe='')}?urlpath=lab/tree/notebooks/student"
-    return f"[Open in Binder]({lab}) | [Open in Codespaces](https://codespaces.new/{slug}?ref={quote(branch, safe='')})"
+    branch = quote(branch, safe="")
+    lab = f"https://mybinder.org/v2/gh/{slug}/{branch}?urlpath=lab/tree/notebooks/student"
+    return (
+        f"[Open in Binder]({lab}) | [Open in "
+        f"Codespaces](https://codespaces.new/{slug}?ref={branch})"
+    )
 
 
 def pages() -> dict[Path, str]:

@@ -6,7 +6,8 @@ for word.
 
 Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that
 session, its student copy up to the first open exercise. Models and results are made anew in each
-run and shared by the lessons. Everything lies in build/colab/: an environment from ci/platforms/colab.txt, a
+run and shared by the lessons. Everything lies in build/colab/: an environment from
+ci/platforms/colab.txt, a
 bare clone of this repository that git takes for the one on GitHub, a cache. Colab's Python and
 torch are not those of this machine, and there is no GPU: a session on Colab itself shows what this
 cannot."""
@@ -32,7 +33,8 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
     changed.
     """
     say(
-        f"Colab's versions (ci/platforms/colab.txt), but Python {platform.python_version()} and torch {version('torch')}."
+        f"Colab's versions (ci/platforms/colab.txt), but Python {platform.python_version()} and "
+        f"torch {version('torch')}."
     )
     before = place.prepare()
     results, wrong = [], []

@@ -26,7 +26,10 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PINS = ROOT / "ci" / "platforms" / "colab.txt"
 PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
 KERNEL = "colab"
-STUB = "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has imported by then\n"
+STUB = (
+    "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has "
+    "imported by then\n"
+)
 
 
 def prepare() -> dict[str, str]:
@@ -79,7 +82,8 @@ def fingerprint() -> str:
 def make_venv(made_from: str) -> None:
     """Colab's packages and a stub of its own, `google.colab`, in an environment of their own."""
     say(
-        "Making an environment with Colab's package versions in build/colab/venv (once; a few minutes) ..."
+        "Making an environment with Colab's package versions in build/colab/venv (once; a few "
+        "minutes) ..."
     )
     shutil.rmtree(VENV, ignore_errors=True)
     HOME.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,8 @@ def in_a_row() -> list[str]:
     table = versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
     lines = [
         "",
-        "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
+        "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of "
+        "earlier tasks "
         "after they were trained; all intervals hold together at 95 %):",
         "",
     ]
@@ -142,24 +143,29 @@ def block(frame) -> str:
         [
             f"![{frontier(points(frame, 'facts')).alt}](../../data/results/frontier.png)",
             "",
-            f"Each method was trained with {len(seeds)} training seeds on the same rows and scored along the way.",
+            f"Each method was trained with {len(seeds)} training seeds on the same rows and "
+            "scored along the way.",
             "",
             at_the_end(frame),
             "",
-            "Means over items and seeds; in brackets the lowest and the highest seed. There is no interval over so few "
-            "seeds. Where two methods have learnt equally much (the share of training is chosen on dev, for each seed; all "
+            "Means over items and seeds; in brackets the lowest and the highest seed. There is no "
+            "interval over so few "
+            "seeds. Where two methods have learnt equally much (the share of training is chosen "
+            "on dev, for each seed; all "
             "intervals hold together at 95 %):",
             "",
             matched(table),
             "",
-            "`sft-stopped` is SFT at a quarter or half of its training. In words, where both learnt equally much:",
+            "`sft-stopped` is SFT at a quarter or half of its training. In words, where both "
+            "learnt equally much:",
             "",
             *in_words(table),
             *in_a_row(),
             "",
             f"Intervals cover items, not seeds. Recorded {' to '.join(days)} with "
             f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "
-            f"by `{facts[0]['command'].split(' --method')[0]}`; the cells were made by {len(codes)} version(s) of the code "
+            f"by `{facts[0]['command'].split(' --method')[0]}`; the cells were made by "
+            f"{len(codes)} version(s) of the code "
             f"({', '.join(codes)}). This part is made by `python3 -m ci.recorded.record_evidence`.",
         ]
     )

@@ -48,7 +48,8 @@ def short(record: dict) -> str:
         told.append(f"{suite}: {', '.join(means)}")
     alt = f"Scores of three models with intervals. {'; '.join(told)}."
     caption = (
-        f"Mean scores with 95 % intervals over items; **one training seed**. {record['keep_rate']:.0%} of the "
+        "Mean scores with 95 % intervals over items; **one training seed**. "
+        f"{record['keep_rate']:.0%} of the "
         "rewrites were kept. [All numbers, and what was claimed beforehand](ci/book/results.md)."
     )
     return f"![{alt}](data/results/scores.png)\n\n{caption}"
@@ -73,14 +74,16 @@ def whole(record: dict) -> str:
         [
             markdown(["suite (items)", *NAMES.values()], rows),
             "",
-            f"Mean score, 95 % interval over items; **one training seed**. {record['keep_rate']:.0%} of the rewrites "
+            "Mean score, 95 % interval over items; **one training seed**. "
+            f"{record['keep_rate']:.0%} of the rewrites "
             f"were kept; the gap closed by {gap['low']:.1f} to {gap['high']:.1f} nats a token.",
             "",
             "What was claimed beforehand:",
             "",
             *claims,
             "",
-            f"Recorded {record['recorded']} at commit `{record['commit']}` on {record['cpu']} in {record['dtype']}, by "
+            f"Recorded {record['recorded']} at commit `{record['commit']}` on {record['cpu']} in "
+            f"{record['dtype']}, by "
             f"`python3 ci/run_tutorial.py`; the lessons took {minutes:.0f} minutes.",
         ]
     )

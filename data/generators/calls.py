@@ -348,7 +348,8 @@ PLACE = {"train": 1, "dev": 2, "test": 3}
 
 def spec(name: str) -> str:
     """Return the signature a row shows, such as `set_timer(minutes: int)`."""
-    return f"{name}({', '.join(f'{argument}: {kind}' for argument, (kind, _) in FUNCTIONS[name][0].items())})"
+    arguments = [f"{argument}: {kind}" for argument, (kind, _) in FUNCTIONS[name][0].items()]
+    return f"{name}({', '.join(arguments)})"
 
 
 def build(split: str, rng: random.Random) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Write the bundled tasks, or check that the committed files are what the generators make.
 
-    python data/generators/make_tasks.py            write data/tasks/<name>/: three JSONL files and task.json
+    python data/generators/make_tasks.py            three JSONL files and task.json for each task
     python data/generators/make_tasks.py --check    write nothing; exit code 1 if a file differs
 
 Plain standard library. The cards (README.md) are written by hand; only their checksums are filled

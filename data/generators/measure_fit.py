@@ -43,8 +43,10 @@ def measure(name: str, seed) -> str:
         f"| score after SFT | {after:.2f} | at least 0.50, and 0.20 above the seed |\n"
         f"| greedy keep rate, template `{settings.template}`, {len(kept.rows)} training rows "
         f"| {kept.report['keep_rate']:.2f} | at least 0.50 |\n\n"
-        f"Measured {made['made'][:10]} by `python data/generators/measure_fit.py {name}` with {seed.name} "
-        f"in {seed.dtype} on {made['machine']} ({versions}); one training seed, settings of `lesson_settings`."
+        f"Measured {made['made'][:10]} by `python data/generators/measure_fit.py {name}` with "
+        f"{seed.name} "
+        f"in {seed.dtype} on {made['machine']} ({versions}); one training seed, settings of "
+        "`lesson_settings`."
     )
 
 

@@ -55,15 +55,19 @@ STORIES = {
     "train": {
         "+": (
             "{n} has {a} {t}. {m} gives {n} {b} more {t}. How many {t} does {n} have now?",
-            "{n} buys {a} {t} on Monday and {b} {t} on Tuesday. How many {t} does {n} buy in total?",
-            "There are {a} {t} in a box. {n} puts {b} more {t} in the box. How many {t} are in the box?",
+            "{n} buys {a} {t} on Monday and {b} {t} on Tuesday. How many {t} does {n} buy in "
+            "total?",
+            "There are {a} {t} in a box. {n} puts {b} more {t} in the box. How many {t} are in "
+            "the box?",
             "{n} has {a} {t} and {m} has {b} {t}. How many {t} do they have together?",
-            "{n} finds {a} {t} in the morning and {b} {t} in the evening. How many {t} is that in all?",
+            "{n} finds {a} {t} in the morning and {b} {t} in the evening. How many {t} is that in "
+            "all?",
             "A bag holds {a} {t} and another bag holds {b} {t}. How many {t} are in both bags?",
             "{n} has {a} {t}. {m} has {b} more {t} than {n}. How many {t} does {m} have?",
             "{n} gets {a} {t} from {m} and {b} {t} from a neighbour. How many {t} does {n} get?",
             "{n} sells {a} {t} before lunch and {b} {t} after lunch. How many {t} does {n} sell?",
-            "There were {a} {t} on the table. Then {n} added {b} {t}. How many {t} are on the table now?",
+            "There were {a} {t} on the table. Then {n} added {b} {t}. How many {t} are on the "
+            "table now?",
             "{n} collected {a} {t} last week and {b} {t} this week. How many {t} did {n} collect?",
             "{n} packs {a} red {t} and {b} blue {t}. How many {t} does {n} pack altogether?",
         ),
@@ -76,17 +80,21 @@ STORIES = {
             "{n} needs {a} {t} and already has {b}. How many more {t} does {n} need?",
             "{n} has {a} {t} and {m} has {b} {t}. How many more {t} does {n} have than {m}?",
             "Of the {a} {t} on the table, {n} takes {b} away. How many {t} stay on the table?",
-            "{n} brought {a} {t} to school and came home with {b} {t} fewer. How many {t} came home?",
+            "{n} brought {a} {t} to school and came home with {b} {t} fewer. How many {t} came "
+            "home?",
             "{n} bought {a} {t}, and {b} of them were broken. How many {t} were not broken?",
             "There are {a} {t} in a bag and {b} of them are red. How many {t} are not red?",
-            "{n} wants to sell {a} {t} and has sold {b} so far. How many {t} are there still to sell?",
+            "{n} wants to sell {a} {t} and has sold {b} so far. How many {t} are there still to "
+            "sell?",
         ),
     },
     "dev": {
         "+": (
             "{n} owns {a} {t} and wins {b} extra {t} at a fair. How many {t} does {n} own now?",
-            "A drawer contains {a} {t}. A shelf contains {b} {t}. How many {t} are there altogether?",
-            "{n} carries {a} {t} while {m} carries {b}. What is the total number of {t} they carry?",
+            "A drawer contains {a} {t}. A shelf contains {b} {t}. How many {t} are there "
+            "altogether?",
+            "{n} carries {a} {t} while {m} carries {b}. What is the total number of {t} they "
+            "carry?",
             "After counting {a} {t}, {n} discovers {b} more. How many {t} has {n} counted in all?",
             "{m} mails {a} {t} to {n}, and later another {b}. How many {t} arrive in total?",
             "{n} lines up {a} large {t} and {b} small {t}. How many {t} are in the line?",
@@ -102,21 +110,28 @@ STORIES = {
     },
     "test": {
         "+": (
-            "{n} starts the day with {a} {t} and picks up {b} more. How many {t} does {n} end up with?",
+            "{n} starts the day with {a} {t} and picks up {b} more. How many {t} does {n} end up "
+            "with?",
             "In one jar there are {a} {t}, in a second jar {b}. How many {t} are in the two jars?",
-            "{n} and {m} share a desk. {n} lays {a} {t} on it and {m} lays {b}. How many {t} lie there?",
+            "{n} and {m} share a desk. {n} lays {a} {t} on it and {m} lays {b}. How many {t} lie "
+            "there?",
             "A truck delivers {a} {t} and a van delivers {b} {t}. How many {t} were delivered?",
             "{m} already stored {a} {t}. Today {n} stores {b} as well. How many {t} are stored?",
-            "{n} won {a} {t} in the first game and {b} {t} in the second. How many {t} did {n} win?",
+            "{n} won {a} {t} in the first game and {b} {t} in the second. How many {t} did {n} "
+            "win?",
             "For a party, {n} brings {a} {t} and {m} brings {b}. How many {t} are at the party?",
             "{n} saw {a} {t} in one window and {b} in the next. How many {t} did {n} see?",
         ),
         "-": (
-            "{n} starts the day with {a} {t} and hands {b} to {m}. How many {t} does {n} end up with?",
+            "{n} starts the day with {a} {t} and hands {b} to {m}. How many {t} does {n} end up "
+            "with?",
             "A jar held {a} {t} until {m} removed {b}. How many {t} does the jar hold now?",
-            "{n} borrowed {a} {t} and has returned {b}. How many {t} does {n} still have to return?",
-            "A truck leaves with {a} {t}, and {b} fall off. How many {t} reach the end of the road?",
-            "{n} set out {a} {t} for a party, and the guests took {b}. How many {t} are still there?",
+            "{n} borrowed {a} {t} and has returned {b}. How many {t} does {n} still have to "
+            "return?",
+            "A truck leaves with {a} {t}, and {b} fall off. How many {t} reach the end of the "
+            "road?",
+            "{n} set out {a} {t} for a party, and the guests took {b}. How many {t} are still "
+            "there?",
             "{m} wrapped {b} of the {a} {t}. How many {t} are not wrapped yet?",
             "{n} won {a} {t} and {m} won {b}. By how many {t} is {n} ahead?",
             "A pile of {a} {t} gets smaller by {b}. How many {t} are in the pile now?",

@@ -7,7 +7,10 @@ words. No message contains its team's name. Plain standard library; texts CC BY 
 import random
 
 TEAMS = ("billing", "shipping", "returns", "account", "technical", "sales")
-INSTRUCTION = "Which team should handle this message: billing, shipping, returns, account, technical or sales?"
+INSTRUCTION = (
+    "Which team should handle this message: billing, shipping, returns, account, technical or "
+    "sales?"
+)
 SIZES = {"train": 480, "dev": 120, "test": 240}
 
 PRODUCTS = (
@@ -106,7 +109,8 @@ SCENARIOS = {
             "My card was charged twice for the same {p} on {day}.",
             "The invoice for my {p} shows {amount} more than the price I agreed to pay.",
             "I see a charge of {amount} on my bank statement that I do not recognise.",
-            "My credit card payment for the {p} was declined, although there is enough money on it.",
+            "My credit card payment for the {p} was declined, although there is enough money on "
+            "it.",
             "Please send me an invoice with the tax number of my company for the {p}.",
             "You took {amount} from my bank for a monthly plan that I never signed up for.",
             "I paid for the {p} by bank transfer on {day}, but the invoice still says unpaid.",
@@ -148,7 +152,8 @@ SCENARIOS = {
             "Can I pick up the package with my {p} at the post office instead of waiting at home?",
             "The delivery of my {p} was promised for {day}. Now the date is next month.",
             "The tracking number for my {p} does not work on the courier's website.",
-            "How do I give the driver a door code so that the parcel with the {p} can be delivered?",
+            "How do I give the driver a door code so that the parcel with the {p} can be "
+            "delivered?",
             "The package was handed to a stranger. I did not sign for my {p} on {day}.",
             "Has my {p} left the warehouse yet? The order still says preparing.",
             "The courier missed me on {day}. How can I book a new delivery time?",
@@ -369,7 +374,8 @@ SCENARIOS = {
             "I am unable to log in since {day}, because my password is not accepted.",
             "I asked for a password reset four times and got no email.",
             "Please close my profile and wipe my personal data.",
-            "Someone else seems to be using my login. There was a sign-in on {day} that was not me.",
+            "Someone else seems to be using my login. There was a sign-in on {day} that was not "
+            "me.",
             "My phone was stolen, so I cannot receive the code to log in.",
             "I typed the wrong password too often on {day} and am now locked out.",
             "How do I update the name and the phone number in my profile?",

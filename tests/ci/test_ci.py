@@ -142,7 +142,10 @@ def test_outputs_are_cleaned(monkeypatch, tmp_path):
 
 
 def test_html_keeps_the_alt_text(source):
-    png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    png = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+        "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
     output = {
         "output_type": "display_data",
         "data": {"image/png": png, "text/plain": "a"},

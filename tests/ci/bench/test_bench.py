@@ -272,7 +272,8 @@ def test_a_crash_of_llama_cpp_is_told_and_it_runs_again_with_plain_weights(tmp_p
     stand_in = tmp_path / "peer_llamacpp.py"
     stand_in.write_text(
         "import os, sys\nif sys.argv[-1] != 'as-is': os.kill(os.getpid(), 11)\n"
-        "import json\njson.dump({'seconds': 1, 'rows': 1, 'tokens': 1, 'answers': [[1]]}, open(sys.argv[3], 'w'))\n"
+        "import json\njson.dump({'seconds': 1, 'rows': 1, 'tokens': 1, 'answers': [[1]]}, "
+        "open(sys.argv[3], 'w'))\n"
     )
     monkeypatch.setattr(bench_cells, "LLAMACPP", [sys.executable, str(stand_in)])
     monkeypatch.setattr(bench_cells, "WORK", tmp_path)

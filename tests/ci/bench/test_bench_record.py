@@ -1,4 +1,5 @@
-"""What ci/book/speed.md says on speed and kills follows from the records, and no quick or failed run is
+"""What ci/book/speed.md says on speed and kills follows from the records, and no quick or failed
+run is
 recorded.
 """
 
@@ -133,7 +134,8 @@ def test_seconds_and_memory_are_told():
     [
         (
             {},
-            "a row takes 100, 100, 100, 100 ms among 64 to 4,096 rows, among more at most 1.00 times as long",
+            "a row takes 100, 100, 100, 100 ms among 64 to 4,096 rows, among more at most 1.00 "
+            "times as long",
         ),
         (
             {"scaling_64": {"ours": 12.8}},

@@ -208,7 +208,8 @@ def test_every_check_is_shown_to_fail():
 def test_a_good_lesson_passes():
     good = [
         new_markdown_cell(
-            "See [the first](#1.-First), [as GitHub says](#1-first), [all](../README.md), `[x](no)`."
+            "See [the first](#1.-First), [as GitHub says](#1-first), [all](../README.md), "
+            "`[x](no)`."
         ),
         new_code_cell("1", outputs=[new_output("display_data", data=IMAGE, metadata=WORDS)]),
         new_markdown_cell("```\n# no title\n![](a.png)\n```\n![A cat](../data/results/scores.png)"),

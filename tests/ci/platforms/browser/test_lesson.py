@@ -17,8 +17,8 @@ from sdft_lib.lessons import tables
 from sdft_lib.lessons.widgets import base as widgets
 def row(name, at):
     text, messages = f"{name} {at}", [{"role": "user", "content": "?"}]
-    return {"id": text, "messages": messages, "reference": "a", "raw": text, "text": text, "reason": "accepted",
-            "source": "rewritten"}
+    return {"id": text, "messages": messages, "reference": "a", "raw": text, "text": text,
+            "reason": "accepted", "source": "rewritten"}
 rows = {name: [row(name, at) for at in range(5)] for name in ("first", "second")}
 """
 STATIC = "tables.show_html(tables.template_table(rows, 0))"
@@ -32,7 +32,8 @@ tables.show_html(mix_page(rows["first"], 50))""",
     'mix_slider(rows["first"])',
     """
 pages = {name: f"<table><tr><td>{name}</td></tr></table>" for name in "abc"}
-many, one, view = ipywidgets.SelectMultiple(options=list(pages), value=("a", "b", "c")), None, ipywidgets.HTML("abc")
+many = ipywidgets.SelectMultiple(options=list(pages), value=("a", "b", "c"))
+view = ipywidgets.HTML("abc")
 one = ipywidgets.ToggleButtons(options=list(pages))
 def turn(change):
     view.value = "".join(map(pages.get, many.value)) + one.value
@@ -43,13 +44,17 @@ ipywidgets.VBox([many, one, view])""",
 ]
 STILL = """
 display(HTML("<table></table>"))
-ipywidgets.VBox([ipywidgets.Dropdown(options=["a", "b"], description="letter"), ipywidgets.HTML("the same")])"""
+box = ipywidgets.Dropdown(options=["a", "b"], description="letter")
+ipywidgets.VBox([box, ipywidgets.HTML("the same")])"""
 ALIEN = """
 box = ipywidgets.Dropdown(options=["a", "b"])
 text, view = ipywidgets.Text(), ipywidgets.HTML("a")
 box.observe(lambda change: setattr(view, "value", box.value), names="value")
 ipywidgets.VBox([box, text, view])"""
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture(scope="session")

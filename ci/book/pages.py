@@ -38,7 +38,15 @@ def rooms() -> dict[str, list[str]]:
         name = ".".join(part for part in parts if part != "__init__")
         if name != room:
             found.setdefault(room, []).append(name)
+    found["core"].sort(key=reading_order)
     return found
+
+
+def reading_order(name: str) -> int:
+    """Where the library's own docstring lists a module of the core; the end if it does not."""
+    text = about(LIBRARY)
+    entry = f"    {name} "
+    return text.index(entry) if entry in text else len(text)
 
 
 def about(package: Path) -> str:
@@ -58,6 +66,7 @@ def reference() -> dict[str, str]:
     for room, modules in rooms().items():
         title = "The core" if room == "core" else f"`sdft_lib.{room}`"
         text = about(LIBRARY if room == "core" else LIBRARY / room).replace("``", "`")
+        text = text.split("\n\n")[0]
         names = ", ".join(f"[`{name}`](#{anchor(name)})" for name in modules)
         lines += ["", f"**[{title}]({room}.md).** {text.splitlines()[0]} Modules: {names}."]
         made[f"api/{room}.md"] = reference_page(title, text, modules)

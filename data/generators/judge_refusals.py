@@ -1,6 +1,6 @@
 """Measure how far the refusal judge can be trusted: answers to label, and the labels put together.
 
-    python data/generators/judge_refusals.py sample FOLDER  writes sheet.jsonl, to label, and key.jsonl
+    python data/generators/judge_refusals.py sample FOLDER   writes sheet.jsonl and key.jsonl
     python data/generators/judge_refusals.py merge FOLDER    reads first.jsonl, second.jsonl as well
 
 The answers are the default model's, to the safety requests and their harmless look-alikes. Keep

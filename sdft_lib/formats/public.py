@@ -1,4 +1,6 @@
-"""The paper's seven fine-tuning sets by name (lesson 08); their table is ``data/published/training_sets.toml``.
+"""The paper's seven fine-tuning sets by name (lesson 08).
+
+Their table is ``data/published/training_sets.toml``.
 
 ``SDFT_PAPER_DATA`` names the ``data/`` folder of a checkout of the paper's repository: its files
 hold the very rows that the paper trained on. Elsewhere the whole public set is read and cut to the

@@ -1,7 +1,7 @@
 """Read JSON, JSONL, CSV, TSV and data sets of a hub into plain records: file, row, columns.
 
-Nothing is guessed here and nothing left out; ``rows`` makes our rows of the records. An error is one
-sentence with file and row."""
+Nothing is guessed here and nothing left out; ``rows`` makes our rows of the records. An error is
+one sentence with file and row."""
 
 import csv
 import io

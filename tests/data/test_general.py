@@ -21,20 +21,22 @@ ROWS = 240
 RUN = 5  # no prompt has this many words in a row in common with a probe or a task
 SHARE = 2 / 3  # and none holds this share of the content words of a probe
 FUNCTION_WORDS = set(
-    """a about again all am an and any are as at be been being belongs by called can could did do does else ever few
-    first for from get give had has have he help her his how i if in into is it its keep know last let like made mainly
-    make many may me most much my need new no not of off on one only or our out own people said say sentence sentences
-    she should show simple so some someone tell than that the their them then there they this three to two up us use
-    used usually was way we were what when where which who whose why will with word words would write you your
-    answer describe explain short briefly""".split()
+    """a about again all am an and any are as at be been being belongs by called can could did do
+    does else ever few first for from get give had has have he help her his how i if in into is
+    it its keep know last let like made mainly make many may me most much my need new no not of
+    off on one only or our out own people said say sentence sentences she should show simple so
+    some someone tell than that the their them then there they this three to two up us use used
+    usually was way we were what when where which who whose why will with word words would write
+    you your answer describe explain short briefly""".split()
 )
 # What the questions of ``facts`` ask for, so that none of it is asked for in other words.
-ASKED = r"""capitals? currenc(y|ies) continents? oceans? planets? moon solar astronaut opposites? antonyms? colou?rs?
-alphabet months? seasons? weekdays? calendar triangles? squares? hexagons? pentagons? octagons? plus minus divided
-multiply multiplied boils?
-freezes freezing frozen oxygen hydrogen gravity magnets? pupp(y|ies) kittens? cal(f|ves) lambs? foals? cubs?
-tadpoles? caterpillars? giraffes? zebras? pandas? kangaroos? penguins? cheetahs? lions? honey nectar wool Eiffel Giza
-Mahal Sahara Nile Everest Amazon Wimbledon basketball Shakespeare Romeo Lisa president how.(many|much)""".split()
+ASKED = r"""capitals? currenc(y|ies) continents? oceans? planets? moon solar astronaut opposites?
+antonyms? colou?rs? alphabet months? seasons? weekdays? calendar triangles? squares?
+hexagons? pentagons? octagons? plus minus divided multiply multiplied boils? freezes
+freezing frozen oxygen hydrogen gravity magnets? pupp(y|ies) kittens? cal(f|ves) lambs?
+foals? cubs? tadpoles? caterpillars? giraffes? zebras? pandas? kangaroos? penguins?
+cheetahs? lions? honey nectar wool Eiffel Giza Mahal Sahara Nile Everest Amazon
+Wimbledon basketball Shakespeare Romeo Lisa president how.(many|much)""".split()
 
 
 def prompt(row: dict) -> str:

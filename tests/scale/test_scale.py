@@ -134,8 +134,7 @@ def test_lora_on_a_skeleton_has_the_counted_weights():
     assert trained == lora_parameters(small, 4, ("q_proj", "v_proj")) == 4 * 2 * 8192
 
 
-# --- power
-# --------------------------------------------------------------------------------------------------------
+# ---- power
 
 
 def test_items_by_hand():
@@ -206,8 +205,7 @@ def test_published_differences_and_what_their_items_show():
     )  # the plain interval's
 
 
-# --- figures and widgets
-# ------------------------------------------------------------------------------------------
+# ---- figures and widgets
 
 
 def test_figures_say_what_they_show(check_figure):

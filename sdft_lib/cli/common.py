@@ -152,6 +152,11 @@ def as_rows(frame) -> list[dict]:
     return json.loads(frame.to_json(orient="records"))
 
 
+def reading(kind: str | None, columns: str | None, drop_empty: bool) -> dict:
+    """How a user's rows are read, as ``load_task`` and ``check_data`` take it."""
+    return {"kind": kind, "columns": column_map(columns), "drop_empty": drop_empty}
+
+
 def column_map(text: str | None) -> dict[str, str] | None:
     """``"prompt=question,reference=answer"`` as a dictionary; None stays None."""
     if text is None:

@@ -34,9 +34,8 @@ def check(
     from sdft_lib.own_data.check import check_data, data_text
     from sdft_lib.paper.suites import evaluation_sets
 
-    reading = {"kind": kind, "columns": common.column_map(columns), "drop_empty": drop_empty}
-    evaluations = evaluation_sets(source)
-    result = check_data(source, **reading, evaluations=evaluations, say=progress)
+    options = common.reading(kind, columns, drop_empty)
+    result = check_data(source, **options, evaluations=evaluation_sets(source), say=progress)
     return Reply(result, data_text(result))
 
 

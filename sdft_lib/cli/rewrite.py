@@ -34,7 +34,7 @@ def distill(
     from sdft_lib.distill import report_line
 
     check_file(out, task)
-    reading = {"kind": kind, "columns": columns, "drop_empty": drop_empty}
+    reading = common.reading(kind, columns, drop_empty)
     options = {"limit": limit, "candidates": candidates}
     _, made = rewritten(task, model, template, reading, max_new_tokens, options, engine, gpus)
     common.write_rows(out, made.rows)
@@ -59,7 +59,7 @@ def gap(
     from sdft_lib.gap import gap
 
     check_file(out, task)
-    reading = {"kind": kind, "columns": columns, "drop_empty": drop_empty}
+    reading = common.reading(kind, columns, drop_empty)
     seed, made = rewritten(task, model, template, reading, max_new_tokens, {"limit": limit})
     measured = gap(seed, made, say=progress)
     common.write_rows(out, measured.frame.to_dict("records"))
@@ -98,7 +98,6 @@ def rewritten(
     from sdft_lib.templates import load_template
 
     pattern = load_template(template)
-    reading = {**reading, "columns": common.column_map(reading["columns"])}
     rows = load_task(task, **reading, say=progress)
     judged(rows.kind)
     decoding = Decoding(max_new_tokens=tokens or LONG)

@@ -62,8 +62,7 @@ def run(
         check_file(out / name, task)
     for name in methods:
         check_method(name)
-    reading = {"kind": kind, "columns": common.column_map(columns), "drop_empty": drop_empty}
-    rows = run_one.own_task(task, **reading, say=progress)
+    rows = run_one.own_task(task, **common.reading(kind, columns, drop_empty), say=progress)
     settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
     settings = run_one.own_settings(settings, rows, template)
     load_template(settings.template)

@@ -34,7 +34,6 @@ html_math_renderer = "mathml"
 
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 add_module_names = False
 
 html_theme = "sphinx_book_theme"

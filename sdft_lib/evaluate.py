@@ -107,6 +107,6 @@ def stored_answers(
 def answer_rows(
     seed: Seed, rows: Sequence[dict], decoding: Decoding, path: Path | None, say=None
 ) -> list[Generation]:
-    """The model's answer to each row's messages; ``path`` keeps finished batches of a killed run."""
+    """The model's answer to each row; ``path`` keeps the finished batches of a killed run."""
     messages, names = [row["messages"] for row in rows], [row["id"] for row in rows]
     return generate(seed, messages, decoding, names=names, path=path, say=say)

@@ -101,7 +101,7 @@ def resampled_means(x: numpy.ndarray, resamples: int, rng: numpy.random.Generato
 
 
 def percentile_limits(values: numpy.ndarray, level: float) -> tuple[float, float]:
-    """The limits between which the middle ``level`` of resampled values lies; missing ones aside."""
+    """The limits of the middle ``level`` of resampled values; missing ones are left out."""
     check_level(level)
     low, high = numpy.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
     return float(low), float(high)

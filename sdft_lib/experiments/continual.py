@@ -68,8 +68,8 @@ def measures(
 
     - ACC: mean over all tasks of R[T, j].
     - BWT, backward transfer: mean over j < T of R[T, j] - R[j, j]; below 0, later tasks did harm.
-    - FWT, forward transfer: mean over j > 1 of R[j-1, j] - R[0, j]; the reference is the seed model.
-    - forgetting: mean over j < T of max(R[1, j], ..., R[T-1, j]) - R[T, j]; the seed model is no candidate.
+    - FWT, forward transfer: mean over j > 1 of R[j-1, j] - R[0, j], so against the seed model.
+    - forgetting: mean over j < T of max(R[1, j], ..., R[T-1, j]) - R[T, j]; stage 0 does not count.
 
     ACC, BWT, FWT: Lopez-Paz and Ranzato 2017 (GEM, arXiv 1706.08840), section 2, with the seed
     model in place of a model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv
@@ -140,7 +140,7 @@ def _resampled(frame: pandas.DataFrame, method: str, order: str, resamples: int,
 
 
 def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
-    """The four measures of matrices R of shape [..., T + 1 stages, T tasks], each of shape [...]."""
+    """The four measures of matrices R, shape [..., T + 1 stages, T tasks], each of shape [...]."""
     tasks = r.shape[-1]
     final = r[..., tasks, :]
     backward, forward, forgotten = 0, 0, 0
@@ -162,11 +162,13 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
         raise SdftError(f"{where}: no scores; train and evaluate it first.")
     if other := sorted(set(part["task"]) - set(tasks)):
         raise SdftError(
-            f'{where}: the task "{other[0]}" is not in the order; drop its rows or correct the order.'
+            f'{where}: the task "{other[0]}" is not in the order; drop its rows or correct '
+            "the order."
         )
     if other := sorted(set(part["stage"]) - set(range(len(tasks) + 1))):
         raise SdftError(
-            f"{where}: there is no stage {other[0]}; stages run from 0 (the seed model) to {len(tasks)}."
+            f"{where}: there is no stage {other[0]}; stages run from 0 (the seed model) to "
+            f"{len(tasks)}."
         )
     if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
         raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
@@ -175,7 +177,8 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
         runs = [_run(part, task, run, len(tasks), where) for run in seeds]
         if any(not run.index.equals(runs[0].index) for run in runs):
             raise SdftError(
-                f'{where}: the seeds have different ids on the task "{task}"; evaluate the same rows.'
+                f'{where}: the seeds have different ids on the task "{task}"; evaluate the '
+                "same rows."
             )
         scores[task] = numpy.stack([run.to_numpy(dtype=float) for run in runs], axis=1)
     return scores, len(seeds)
@@ -188,7 +191,8 @@ def _run(part: pandas.DataFrame, task: str, seed: int, last: int, where: str) ->
     for stage in range(last + 1):
         if not (rows["stage"] == stage).any():
             raise SdftError(
-                f'{where}: stage {stage} has no scores on the task "{task}"; evaluate it there first.'
+                f'{where}: stage {stage} has no scores on the task "{task}"; evaluate it there '
+                "first."
             )
     if (twice := rows.duplicated(["stage", "id"])).any():
         raise SdftError(
@@ -197,8 +201,8 @@ def _run(part: pandas.DataFrame, task: str, seed: int, last: int, where: str) ->
     table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
     if lacking := int(table.isna().any(axis=1).sum()):
         raise SdftError(
-            f'{where}: the stages have different ids on the task "{task}" ({lacking} are not in all '
-            "stages); evaluate every stage on the same rows."
+            f'{where}: the stages have different ids on the task "{task}" ({lacking} are not in '
+            "all stages); evaluate every stage on the same rows."
         )
     return table
 
@@ -213,7 +217,8 @@ def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> No
             sides.append(set(rows.itertuples(index=False, name=None)))
         if sides[0] != sides[1]:
             raise SdftError(
-                f'order "{order}": "{a}" and "{b}" have different {what}; compare them on the same ones.'
+                f'order "{order}": "{a}" and "{b}" have different {what}; compare them on the '
+                "same ones."
             )
 
 

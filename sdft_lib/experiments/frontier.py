@@ -83,7 +83,8 @@ def _dev_curves(dev: pandas.DataFrame, method: str, task: str) -> dict[int, pand
     """Mean dev scores of each seed, by checkpoint in ascending order."""
     if dev.empty:
         raise SdftError(
-            f'the method "{method}" has no dev scores on "{task}"; evaluate its checkpoints on dev first.'
+            f'the method "{method}" has no dev scores on "{task}"; evaluate its checkpoints on '
+            "dev first."
         )
     means = dev.groupby(["seed", "checkpoint"])["score"].mean()
     return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
@@ -121,7 +122,8 @@ def matched_comparison(
         y = _chosen(part, b, zip(choice["seed"], choice["checkpoint_b"]), name)
         if not x.index.equals(y.index):
             raise SdftError(
-                f'suite "{name}": "{a}" and "{b}" answered different test rows; evaluate the same ones.'
+                f'suite "{name}": "{a}" and "{b}" answered different test rows; evaluate the '
+                "same ones."
             )
         apart = (x - y).to_numpy()
         mean = bootstrap_mean(apart.mean(axis=1), level)
@@ -141,8 +143,8 @@ def _chosen(
         here &= test["checkpoint"] == checkpoint
         if not here.any():
             raise SdftError(
-                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on dev, '
-                f'but has no test scores on "{suite}"; evaluate it there.'
+                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on '
+                f'dev, but has no test scores on "{suite}"; evaluate it there.'
             )
         scores[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
     if len({frozenset(column.index) for column in scores.values()}) > 1:

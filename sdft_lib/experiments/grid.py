@@ -134,8 +134,8 @@ def run_recipe(
 
 
 def cells(recipe: Recipe, methods: Sequence[str] = ()) -> list[dict]:
-    """The cells in the order of computing: the seed model first, then seed by seed, so that an early
-    stop leaves every method with the same seeds."""
+    """The cells in the order of computing: the seed model first, then seed by seed, so that an
+    early stop leaves every method with the same seeds."""
     orders = [{"order": order} for order in recipe.orders]
     variants = orders or [{"training": changes} for changes in recipe.sweep]
     wanted = [name for name in recipe.methods if not methods or name in methods]
@@ -250,7 +250,7 @@ def items(paths: Sequence[Path], keys: Sequence[str]) -> Iterator[dict]:
 
 
 def costs(paths: Sequence[Path]) -> pandas.DataFrame:
-    """What each cell took: recipe, method, seed, seconds, peak_mb, steps, tokens, trained_tokens."""
+    """What each cell took: recipe, method, seed, then seconds, peak_mb, steps and tokens."""
     rows = []
     for path in paths:
         for line in read_jsonl(path):

@@ -92,7 +92,8 @@ def inventory(frame: pandas.DataFrame) -> str:
     if min(map(len, recorded_seeds.values())) >= FEWEST_SEEDS:
         return said + "Intervals over training seeds are given."
     return said + (
-        f"Intervals over training seeds need at least {FEWEST_SEEDS}: where there are fewer, none is given."
+        f"Intervals over training seeds need at least {FEWEST_SEEDS}: where there are fewer, none "
+        "is given."
     )
 
 

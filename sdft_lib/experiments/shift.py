@@ -98,7 +98,8 @@ def answer_kl(
     model."""
     if seed.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
         raise SdftError(
-            f"{seed.name} and {tuned.name} have different vocabularies; compare a model with its own seed."
+            f"{seed.name} and {tuned.name} have different vocabularies; compare a model with its "
+            "own seed."
         )
     rendered = [render(row["messages"], seed.tokenizer, row[column]) for row in rows]
     for row, text in zip(rows, rendered, strict=True):
@@ -132,7 +133,8 @@ def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
     shapes = [{name: tensor.shape for name, tensor in each.items()} for each in (before, after)]
     if shapes[0] != shapes[1]:
         raise SdftError(
-            f"{seed.name} and {tuned.name} have different weights; compare a model with its own seed."
+            f"{seed.name} and {tuned.name} have different weights; compare a model with its "
+            "own seed."
         )
     rows = []
     for name, old in before.items():

@@ -29,7 +29,8 @@ def tasks_of(order: str) -> list[str]:
     names = order.split("-")
     if len(names) < 2 or len(set(names)) < len(names):
         raise SdftError(
-            f'order "{order}": name two or more different tasks, joined by -, such as tickets-sums-calls.'
+            f'order "{order}": name two or more different tasks, joined by -, such as '
+            "tickets-sums-calls."
         )
     return names
 

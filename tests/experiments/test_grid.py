@@ -173,7 +173,8 @@ def test_command_runs_several_recipes_in_turn_and_goes_on(tiny_folder, tmp_path,
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     folder, out = tmp_path / "recipes", tmp_path / "results"
     folder.mkdir()
-    text = f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nlimits = {{dev = 2}}\n[training]\nepochs = 1\n'
+    text = f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nlimits = {{dev = 2}}\n'
+    text += "[training]\nepochs = 1\n"
     for name, rate in (("a", 1e-2), ("b", 1e-3)):
         sweep = f"[[sweep]]\nlearning_rate = {rate}\n"
         (folder / f"{name}.toml").write_text(text + sweep, encoding="utf-8")

@@ -19,9 +19,7 @@ from sdft_lib.storage.errors import SdftError
 
 Choices = Sequence[str] | None
 LEAST_WORDS = 20  # of an answer to an open request
-LONGEST_TERM = (
-    5  # words: a longer reference is a whole answer (Alpaca, Dolly), not a term to mention
-)
+LONGEST_TERM = 5  # words: a longer reference is an answer (Alpaca, Dolly), no term to mention
 MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 
 

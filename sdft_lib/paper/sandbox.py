@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sdft_lib.storage.errors import SdftError
@@ -24,7 +24,6 @@ CHILD = Path(__file__).with_name("sandbox_child.py")
 SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 LONGEST_REPORT = 8192  # bytes of the child's report that are read
 PROBE = "import decimal, hashlib, math, re, typing"  # the standard library can be read
-INSTALL = "install it (apt install bubblewrap) to let code of answers run; nothing was run"
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,17 @@ def run_program(program: str, limits: Limits = DEFAULT) -> Outcome:
 def isolation() -> str:
     """One sentence on the walls, tried out once. Raises SdftError where they cannot be had."""
     if shutil.which("bwrap") is None:
-        raise SdftError(f"bubblewrap is not on this machine; {INSTALL}.")
+        raise SdftError(
+            "bubblewrap is not on this machine, so no code was run; "
+            "install it (Linux: apt install bubblewrap)."
+        )
     outcome, complaint = run_inside(PROBE, DEFAULT)
     if not outcome.passed:
         why = complaint or f"{outcome.reason} {outcome.detail}"
-        raise SdftError(f"bubblewrap does not work on this machine ({why}); {INSTALL}.")
+        raise SdftError(
+            f"bubblewrap does not work on this machine ({why}), so no code was run; "
+            "allow user namespaces, or install it anew (apt install bubblewrap)."
+        )
     return (
         "code of answers runs in bubblewrap: no network, no other process, "
         "no file but Python's own, nowhere to write"
@@ -82,8 +87,7 @@ def isolation() -> str:
 def run_inside(program: str, limits: Limits) -> tuple[Outcome, str]:
     """How a program ended, and the last line of what bubblewrap complained about."""
     secret = secrets.token_hex(16)
-    order = {"program": program, "secret": secret}
-    order |= {"memory": limits.memory, "seconds": limits.seconds, "files": limits.files}
+    order = {"program": program, "secret": secret, **asdict(limits)}
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.write(json.dumps(order).encode())
         given.seek(0)

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from sdft_lib.chat import check_room, encode, frame, prompt_text, stop_ids
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.files import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.storage.processes import share, union
 
@@ -25,27 +28,15 @@ class Decoding:
     ``temperature`` 0 is greedy. ``top_k`` 0 and ``top_p`` 1 switch those filters off.
     ``max_new_tokens`` in tokens."""
 
-    max_new_tokens: int = 64
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    repetition_penalty: float = 1.0
+    max_new_tokens: Annotated[int, Meta(ge=1)] = 64
+    temperature: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Meta(ge=0)] = 0
+    repetition_penalty: Annotated[float, Meta(gt=0)] = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        limits = {
-            "max_new_tokens": self.max_new_tokens >= 1,
-            "temperature": 0 <= self.temperature < float("inf"),
-            "top_p": 0 < self.top_p <= 1,
-            "top_k": self.top_k >= 0,
-            "repetition_penalty": self.repetition_penalty > 0,
-        }
-        for name, fine in limits.items():
-            if not fine:
-                raise SdftError(
-                    f"Decoding: {name} is {getattr(self, name)}, which cannot be; see "
-                    "help(Decoding)."
-                )
+        check_fields(self)
 
     @property
     def parts(self) -> dict:
@@ -99,7 +90,7 @@ def generate(
             [names[index] for index in batch],
             decoding,
             stops,
-            watch=not written and len(rows) >= LARGE,
+            not written and len(rows) >= LARGE,
         )
         fresh = {}
         for index, ids in zip(batch, answers, strict=True):

@@ -20,12 +20,7 @@ from sdft_lib.storage.files import file_sha256
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.store import digest
 from sdft_lib.storage.wheels import WHEELS, fetch
-from sdft_lib.training.weights import (
-    read_model,
-    trained_identity,
-    trained_model,
-    wants_four_bit,
-)
+from sdft_lib.training.weights import read_model, trained_identity, trained_model, wants_four_bit
 
 
 @dataclass(frozen=True)
@@ -70,18 +65,10 @@ class TorchEngine:
         return plan_batches(lengths, max_new_tokens, room_for_tokens(seed.model, seed.device))
 
     def answer(
-        self,
-        seed: "Seed",
-        rows: Sequence[list[int]],
-        names: Sequence[str],
-        decoding,
-        stops: set[int],
-        *,
-        watch: bool = False,
+        self, seed: "Seed", rows: list[list[int]], names: list[str], decoding, stops, watch: bool
     ) -> tuple[list[list[int]], bool]:
         """New token ids of each row of a batch, the stop token included; and whether memory ran
-        out, so that they were decoded in smaller batches. ``watch``: four rows are checked.
-        """
+        out, so that they were decoded in smaller batches. ``watch``: four rows are checked."""
         longest = max(map(len, rows)) + decoding.max_new_tokens
         together = rows_together(longest, room_for_tokens(seed.model, seed.device))
         answers, split = decode_batch(seed, rows, names, decoding, stops, together)
@@ -91,7 +78,7 @@ class TorchEngine:
         return answers, split
 
     def with_adapter(self, seed: "Seed", folder: Path) -> "Seed":
-        """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
+        """The seed with what a training left in ``folder``."""
         return replace(seed, model=trained_model(seed, folder))
 
 

@@ -65,18 +65,10 @@ class Vllm:
         return replace(seed, engine=replace(self, **changes))
 
     def answer(
-        self,
-        seed: Seed,
-        rows: Sequence[list[int]],
-        names: Sequence[str],
-        decoding,
-        stops: Collection[int],
-        *,
-        watch: bool = False,
+        self, seed: Seed, rows: list[list[int]], names: list[str], decoding, stops, watch: bool
     ) -> tuple[list[list[int]], bool]:
         """New token ids of each row, the stop token included; they are never split. Raises
-        SdftError for what the engine cannot do.
-        """
+        SdftError for what the engine cannot do."""
         asked = [sampling(decoding, name, stops) for name in names]
         try:
             answers = self.ask(rows, asked)

@@ -24,6 +24,9 @@ from sdft_lib.storage.files import file_sha256
 from sdft_lib.storage.processes import rank
 from sdft_lib.storage.store import digest
 
+# peft 0.21 asks transformers 5.23 by an older name
+OLDER_NAME = {"action": "ignore", "category": FutureWarning}
+
 # --- how weights are read
 
 
@@ -145,7 +148,7 @@ def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedMod
         return copy.deepcopy(seed.model).float().requires_grad_(True)
     widened = seed.device == "cpu" and seed.dtype != "fp32" and not seed.four_bit
     model = copy.deepcopy(seed.model).float() if widened else twin(seed.model)
-    with no_future_warnings():
+    with warnings.catch_warnings(**OLDER_NAME):
         return get_peft_model(model, peft_config)
 
 
@@ -153,14 +156,6 @@ def twin(model: PreTrainedModel, own: Collection[torch.Tensor] = ()) -> PreTrain
     """A model of its own modules and the parameters of ``model``, but for copies of ``own``."""
     copied = {id(parameter) for parameter in own}
     return copy.deepcopy(model, {id(p): p for p in model.parameters() if id(p) not in copied})
-
-
-@contextlib.contextmanager
-def no_future_warnings() -> Iterator[None]:
-    """Within the block, peft 0.21 may ask transformers 5.23 by an older name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 @contextlib.contextmanager
@@ -263,7 +258,7 @@ def trained_model(seed, folder: Path) -> PreTrainedModel:
     with safe_open(trained_files(folder)[0], "pt") as file:
         names = list(file.keys())
     own = () if seed.four_bit else changed_parameters(seed.model, names)
-    with no_future_warnings():
+    with warnings.catch_warnings(**OLDER_NAME):
         tuned = PeftModel.from_pretrained(twin(seed.model, own), str(folder))
         check_adapter_fits(tuned, names, folder)
         return tuned.base_model.model.eval() if seed.four_bit else tuned.merge_and_unload().eval()

@@ -1,5 +1,4 @@
-"""Tasks to learn and probes never trained on, as rows ``{"id", "messages", "reference"}`` (lesson
-00).
+"""Tasks to learn and probes never trained on: rows ``{"id", "messages", "reference"}`` (lesson 00).
 
 ``load_task("tickets")`` is a bundled task, ``load_task("mine.csv")`` your own file,
 ``load_task("hf:org/name:split")`` a hub's data set, ``load_task("gsm8k")`` one of the paper's.
@@ -14,7 +13,8 @@ from pathlib import Path
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.kinds import KINDS, check_known, guess_kind
+from sdft_lib.formats.toml import check_known
+from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir, file_sha256, read_jsonl
 from sdft_lib.storage.store import digest
@@ -66,9 +66,10 @@ def load_task(
     ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows
     keep their order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference
     (else an error). Raises SdftError: one sentence with file, row, column and what to do."""
-    check_known(kind)
+    if kind is not None:
+        check_known(kind, KINDS, "kind")
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
-    empty, card, splits = "drop" if drop_empty else "error", {}, {}
+    card, splits = {}, {}
     if source in PAPER_SETS:
         splits, usual_kind = load_paper_set(source, columns=columns, say=say)
         return as_task(source, splits, kind or usual_kind, None, say)
@@ -87,11 +88,10 @@ def load_task(
     elif path.suffix.lower() in SUFFIXES:
         name, read = path.stem, {"train": read_records(path)}
     else:
-        names = ", ".join([*task_names(), *PAPER_SETS])
-        raise SdftError(
-            f'there is no task "{source}"; use {names}, a folder, a file ({", ".join(SUFFIXES)}) '
-            "or hf:org/name:split."
-        )
+        names, files = ", ".join([*task_names(), *PAPER_SETS]), f"a file ({', '.join(SUFFIXES)})"
+        remedy = f"use {names}, a folder, {files} or hf:org/name:split"
+        raise SdftError(f'there is no task "{source}"; {remedy}.')
+    empty = "drop" if drop_empty else "error"
     for split, records in read.items():
         label = source if source.startswith("hf:") else records[0].where.split(", row")[0]
         splits[split], dropped = to_rows(records, label, columns, empty)
@@ -106,8 +106,7 @@ def as_task(
     """Put a task together; a kind that nobody gave is guessed, and the guess is said."""
     rows = [row for split in splits.values() for row in split]
     if kind is None:
-        kind = guess_kind(rows)
-        guess = "(guessed from the references; give kind= to change it)"
+        kind, guess = guess_kind(rows), "(guessed from the references; give kind= to change it)"
         say(f"{name}: {len(rows)} rows, kind {kind} {guess}")
     if KINDS[kind].needs == "choices" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
@@ -128,46 +127,38 @@ def task_card(folder: Path) -> dict:
     problem = ""
     if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
         problem = "not an object with one of our kinds"
-    elif not are_labels(card.get("choices") or []):
-        problem = "choices is not a list of labels"
-    elif not isinstance(card.get("sha256") or {}, dict):
-        problem = "sha256 is not an object of checksums"
+    else:
+        choices = card.get("choices") or []
+        labels = choices if isinstance(choices, list) else [None]
+        if not all(isinstance(label, str) and label.strip() for label in labels):
+            problem = "choices is not a list of labels"
+        elif not isinstance(card.get("sha256") or {}, dict):
+            problem = "sha256 is not an object of checksums"
     if problem:
         raise SdftError(f"{path}: {problem}; mend the file or remove it.")
     return card
 
 
-def are_labels(choices: object) -> bool:
-    """Whether ``choices`` is a list of texts that are not blank."""
-    if not isinstance(choices, list):
-        return False
-    return all(isinstance(choice, str) and choice.strip() for choice in choices)
-
-
 def split_files(folder: Path, card: dict) -> dict[str, Path]:
     """The files of a folder by split, checked against the checksums of its card.
 
-    Raises SdftError: no train file, two files for one split, altered file.
-    """
+    Raises SdftError: no train file, two files for one split, altered file."""
     chosen = {}
     for split, stems in SPLITS.items():
         paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
         files = [path for path in paths if path.is_file()]
         if len(files) > 1:
-            raise SdftError(
-                f"{folder}: {files[0].name} and {files[1].name} both hold {split} rows; keep one."
-            )
+            both = f"{files[0].name} and {files[1].name} both hold {split} rows"
+            raise SdftError(f"{folder}: {both}; keep one.")
         if files:
             chosen[split] = files[0]
     if "train" not in chosen:
-        raise SdftError(
-            f"{folder} has no train file; name its rows train.jsonl (and dev.jsonl, test.jsonl)."
-        )
+        remedy = "name its rows train.jsonl (and dev.jsonl, test.jsonl)"
+        raise SdftError(f"{folder} has no train file; {remedy}.")
     for split, expected in (card.get("sha256") or {}).items():
         if split not in chosen:
-            raise SdftError(
-                f"{folder}: the {split} file of task.json is missing; fetch the data again."
-            )
+            missing = f"the {split} file of task.json is missing"
+            raise SdftError(f"{folder}: {missing}; fetch the data again.")
         check_frozen(chosen[split], expected)
     return chosen
 
@@ -177,9 +168,8 @@ def check_frozen(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SdftError(f"{path}: the file is missing; fetch the data again.")
     if file_sha256(path) != expected:
-        raise SdftError(
-            f"{path}: altered (its SHA-256 is not that of its card); fetch the data again."
-        )
+        altered = "altered (its SHA-256 is not that of its card)"
+        raise SdftError(f"{path}: {altered}; fetch the data again.")
 
 
 def load_probes(name: str, *, plain: bool = False) -> Suite:
@@ -188,20 +178,19 @@ def load_probes(name: str, *, plain: bool = False) -> Suite:
     cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
     if name not in cards:
         raise SdftError(f'there is no probe suite "{name}"; use {", ".join(cards)}.')
-    rows, label = frozen_rows(folder, cards[name]), name
-    if system := cards[name].get("system"):
-        if plain:
-            label = f"{name}-plain"
-        else:
-            front = {"role": "system", "content": system}
-            rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
-    return Suite(label, cards[name]["kind"], rows, cards[name]["max_new_tokens"])
+    card, rows, label = cards[name], frozen_rows(folder, cards[name]), name
+    if (system := card.get("system")) and plain:
+        label = f"{name}-plain"
+    elif system:
+        front = {"role": "system", "content": system}
+        rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
+    return Suite(label, card["kind"], rows, card["max_new_tokens"])
 
 
 def load_general() -> list[dict]:
-    """General prompts for replay, ``reference`` empty: the seed's own answers go there. For
-    training, never scored. Raises SdftError: missing or altered file.
-    """
+    """General prompts for replay, never scored; the seed's own answers fill ``reference``.
+
+    Raises SdftError: missing or altered file."""
     folder = data_dir() / "general"
     return frozen_rows(folder, json.loads((folder / "general.json").read_text(encoding="utf-8")))
 
@@ -213,9 +202,7 @@ def frozen_rows(folder: Path, card: dict) -> list[dict]:
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
-    """The first ``limit`` rows of a split as the suite ``task``. Raises SdftError: no such
-    split.
-    """
+    """The first ``limit`` rows of a split as the suite ``task``. SdftError: no such split."""
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")

@@ -1,5 +1,4 @@
-"""How alike two texts are: shared wording (ROUGE-L, BLEU-4) and shared meaning (embedding cosine)
-(lessons 02 and 04).
+"""How alike two texts are: wording (ROUGE-L, BLEU-4), meaning (embedding cosine; lessons 02, 04).
 
 The paper compares a tuned model's answers with the seed's in the same three ways (section 5.1). The
 packages are rouge-score, sacrebleu and sentence-transformers with all-MiniLM-L6-v2, which reads at
@@ -24,8 +23,7 @@ def rouge_l(first: Sequence[str], second: Sequence[str]) -> list[float]:
 
 
 def bleu_4(first: Sequence[str], second: Sequence[str]) -> list[float]:
-    """Sentence BLEU-4 of each pair with exponential smoothing, 0 to 1; ``second`` is the
-    reference."""
+    """Sentence BLEU-4 with exponential smoothing, 0 to 1; ``second`` holds the references."""
     metric = BLEU(effective_order=True, smooth_method="exp")
     scores = []
     for a, b in zip(first, second, strict=True):
@@ -33,9 +31,7 @@ def bleu_4(first: Sequence[str], second: Sequence[str]) -> list[float]:
     return scores
 
 
-def cosine(
-    first: Sequence[str], second: Sequence[str], *, say: Callable[[str], None] = print
-) -> list[float]:
+def cosine(first: Sequence[str], second: Sequence[str], *, say: Callable = print) -> list[float]:
     """Cosine of the sentence embeddings of each pair, -1 to 1."""
     if not first:
         return []
@@ -46,11 +42,7 @@ def cosine(
 
 
 def alike(
-    rows: Sequence[dict],
-    first: str = "reference",
-    second: str = "text",
-    *,
-    say: Callable[[str], None] = print,
+    rows: Sequence[dict], first: str = "reference", second: str = "text", *, say: Callable = print
 ) -> pandas.DataFrame:
     """What a rewrite changed, row by row: id, words of both columns, rouge_l, bleu_4, cosine."""
     a, b = [row[first] for row in rows], [row[second] for row in rows]
@@ -62,7 +54,7 @@ def alike(
 
 
 def to_seed(
-    frame: pandas.DataFrame, suite: str = "helpful", *, say: Callable[[str], None] = print
+    frame: pandas.DataFrame, suite: str = "helpful", *, say: Callable = print
 ) -> pandas.DataFrame:
     """Likeness of each method's answers to the seed's: method, id, rouge_l, cosine.
 

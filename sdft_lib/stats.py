@@ -1,5 +1,4 @@
-"""Intervals and paired tests for scores (lesson 04): how much of a difference could be the luck of
-the rows?
+"""Intervals and paired tests for scores (lesson 04): what difference is the luck of the rows?
 
 A score is a number in [0, 1] for one row. Two methods answer the same rows: differences are taken
 row by row. What is resampled is the rows, so the intervals say nothing about another training seed.
@@ -15,6 +14,8 @@ from scipy.stats import binomtest, bootstrap, permutation_test
 from sdft_lib.storage.errors import SdftError
 
 CHUNK = 2_000_000  # numbers held at once while resampling (about 16 MB an array)
+FLIPS = 9_999  # at most, of the signs of differences
+Scores = Sequence[float]  # one a row, in [0, 1]
 SCORED = ("method", "suite", "id", "score")
 SUMMARY = ["method", "suite", "n", "mean", "low", "high"]
 COMPARISON = ["suite", "a", "b", "n", "difference", "low", "high", "p_raw", "p_holm"]
@@ -37,56 +38,39 @@ class Interval:
 def wilson(k: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval for ``k`` right answers out of ``n`` (Wilson 1927; lesson 04).
 
-    It stays inside [0, 1] and keeps a width at 0 of n and n of n. SdftError unless 0 <= k <= n, n
-    >= 1."""
+    It lies inside [0, 1] and has a width at 0 of n and n of n. SdftError unless 0 <= k <= n >= 1.
+    """
     check_level(level)
     if n < 1 or not 0 <= k <= n:
-        raise SdftError(
-            f"wilson: {k} of {n} is not a share; give at least one row and 0 <= k <= n."
-        )
+        remedy = "give at least one row and 0 <= k <= n"
+        raise SdftError(f"wilson: {k} of {n} is not a share; {remedy}.")
     limits = binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
     return Interval(k / n, float(limits.low), float(limits.high), int(n))
 
 
 def bootstrap_mean(
-    x: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    x: Scores, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
     """Percentile bootstrap interval of the mean of ``x``, shape [n] (Efron 1979; lesson 04).
 
     Equal values give an interval of width zero: the bootstrap only knows the values it was shown.
-    Raises SdftError if ``x`` is empty or holds a missing number.
-    """
+    Raises SdftError if ``x`` is empty or holds a missing number."""
     check_level(level)
     x = _scores(x, "bootstrap_mean")
     if x.min() == x.max():
         return Interval(*[float(x[0])] * 3, len(x))
-    made = bootstrap(
-        (x,),
-        numpy.mean,
-        method="percentile",
-        confidence_level=level,
-        n_resamples=resamples,
-        batch=max(1, CHUNK // len(x)),
-        random_state=numpy.random.default_rng(seed),
-    )
-    low, high = made.confidence_interval
+    options = {"method": "percentile", "confidence_level": level, "n_resamples": resamples}
+    options |= {"batch": max(1, CHUNK // len(x)), "random_state": numpy.random.default_rng(seed)}
+    low, high = bootstrap((x,), numpy.mean, **options).confidence_interval
     return Interval(float(x.mean()), float(low), float(high), len(x))
 
 
-def paired_bootstrap(
-    a: Sequence[float],
-    b: Sequence[float],
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """Bootstrap interval of mean(a - b), row i of ``a`` and of ``b`` being the same question
-    (lesson 04).
+def paired_bootstrap(a: Scores, b: Scores) -> Interval:
+    """95 % bootstrap interval of mean(a - b); row i of both is the same question (lesson 04).
 
-    Raises SdftError if the two differ in length, are empty or hold a missing number.
-    """
+    Raises SdftError if the two differ in length, are empty or hold a missing number."""
     a, b = _pair(a, b, "paired_bootstrap")
-    return bootstrap_mean(a - b, level, resamples, seed)
+    return bootstrap_mean(a - b)
 
 
 def resampled_means(x: numpy.ndarray, resamples: int, rng: numpy.random.Generator) -> numpy.ndarray:
@@ -107,9 +91,7 @@ def percentile_limits(values: numpy.ndarray, level: float) -> tuple[float, float
     return float(low), float(high)
 
 
-def paired_p(
-    a: Sequence[float], b: Sequence[float], resamples: int = 9_999, seed: int = 0
-) -> float:
+def paired_p(a: Scores, b: Scores) -> float:
     """Two-sided p of "a and b are equally good", from the rows that differ (lesson 04).
 
     Right-or-wrong scores: McNemar's exact binomial test (1947). Graded scores: a sign-flip test of
@@ -121,26 +103,20 @@ def paired_p(
         return 1.0
     if _binary(a) and _binary(b):
         return float(binomtest(int((a > b).sum()), int(differ.sum())).pvalue)
-    return _sign_flip(a[differ], b[differ], resamples, seed)
-
-
-def _sign_flip(a: numpy.ndarray, b: numpy.ndarray, resamples: int, seed: int) -> float:
-    """P-value of swapping a and b at random within each row; arrays of shape [n]."""
-    result = permutation_test(
-        (a, b),
-        # rounded, so that two sums of the same differences tie in whatever order they were added
-        lambda x, y, axis: numpy.mean(x - y, axis=axis).round(12),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples,
-        batch=max(1, CHUNK // (2 * len(a))),
-        random_state=numpy.random.default_rng(seed),
-    )
+    options = {"permutation_type": "samples", "vectorized": True, "n_resamples": FLIPS}
+    options |= {"batch": max(1, CHUNK // (2 * int(differ.sum())))}
+    options |= {"random_state": numpy.random.default_rng(0)}
+    result = permutation_test((a[differ], b[differ]), _mean_difference, **options)
     return min(1.0, float(result.pvalue))
 
 
+def _mean_difference(a: numpy.ndarray, b: numpy.ndarray, axis: int) -> numpy.ndarray:
+    """Rounded, so that two sums of the same differences tie in whatever order they were added."""
+    return numpy.mean(a - b, axis=axis).round(12)
+
+
 def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given (Holm 1979; lesson 04): of many tests, some look
+    """Holm's adjusted p-values, in the order given (1979; lesson 04): of many tests, some look
     lucky."""
     adjusted, largest = [0.0] * len(ps), 0.0
     for rank, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
@@ -166,17 +142,20 @@ def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
 def compare(
     frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]], suites: Sequence[str] | None = None
 ) -> pandas.DataFrame:
-    """Each pair (a, b) on each suite, a minus b over the same ids (lesson 04); the columns are
-    COMPARISON.
+    """COMPARISON of each pair (a, b) on each suite: a minus b over the same ids (lesson 04).
 
     Holm's correction covers all returned rows, so ask for all that you mean to look at in one call.
-    Raises SdftError if a method lacks a suite, an id repeats, or the two methods answered different
-    ids."""
+    SdftError if a method lacks a suite, an id repeats, or the two answered different ids."""
     check_columns(frame, SCORED)
     rows = []
     for suite in list(frame["suite"].unique()) if suites is None else suites:
         for a, b in pairs:
-            x, y = _same_items(frame, suite, a, b)
+            x, y = _scores_of(frame, suite, a), _scores_of(frame, suite, b)
+            if alone := len(set(x.index) ^ set(y.index)):
+                raise SdftError(
+                    f'suite "{suite}": "{a}" and "{b}" answered different rows ({alone} ids stand '
+                    "in one only); evaluate both on the same rows."
+                )
             made = paired_bootstrap(x, y)
             rows.append((suite, a, b, made.n, made.mean, made.low, made.high, paired_p(x, y)))
     table = pandas.DataFrame(rows, columns=COMPARISON[:-1])
@@ -184,29 +163,18 @@ def compare(
     return table
 
 
-def _same_items(
-    frame: pandas.DataFrame, suite: str, a: str, b: str
-) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The scores of two methods on one suite, in the same order of ids: two arrays of shape [n]."""
-    scores = []
-    for method in (a, b):
-        rows = frame[(frame["suite"] == suite) & (frame["method"] == method)]
-        if rows.empty:
-            raise SdftError(
-                f'suite "{suite}": no scores of the method "{method}"; evaluate it there first.'
-            )
-        if (twice := rows["id"].duplicated()).any():
-            raise SdftError(
-                f'suite "{suite}", method "{method}": the id "{rows["id"][twice].iloc[0]}" occurs '
-                "more than once."
-            )
-        scores.append(rows.set_index("id")["score"].sort_index())
-    if alone := len(set(scores[0].index) ^ set(scores[1].index)):
+def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.Series:
+    """The scores of a method on a suite by id, in the order of the ids."""
+    rows = frame[(frame["suite"] == suite) & (frame["method"] == method)]
+    if rows.empty:
+        missing = f'no scores of the method "{method}"'
+        raise SdftError(f'suite "{suite}": {missing}; evaluate it there first.')
+    if (twice := rows["id"].duplicated()).any():
+        first = rows["id"][twice].iloc[0]
         raise SdftError(
-            f'suite "{suite}": "{a}" and "{b}" answered different rows ({alone} ids stand in one '
-            "only); evaluate both on the same rows."
+            f'suite "{suite}", method "{method}": the id "{first}" occurs more than once.'
         )
-    return scores[0].to_numpy(), scores[1].to_numpy()
+    return rows.set_index("id")["score"].sort_index()
 
 
 def _binary(x: numpy.ndarray) -> bool:
@@ -221,13 +189,11 @@ def check_level(level: float) -> None:
 
 def check_columns(frame: pandas.DataFrame, needed: Sequence[str]) -> None:
     """SdftError unless a table of scores has the columns that are ``needed``."""
-    if missing := [name for name in needed if name not in frame.columns]:
-        raise SdftError(
-            f"the table of scores lacks {', '.join(missing)}; it needs {', '.join(needed)}."
-        )
+    if missing := ", ".join(name for name in needed if name not in frame.columns):
+        raise SdftError(f"the table of scores lacks {missing}; it needs {', '.join(needed)}.")
 
 
-def _scores(x: Sequence[float], where: str) -> numpy.ndarray:
+def _scores(x: Scores, where: str) -> numpy.ndarray:
     """``x`` as an array of floats of shape [n]; SdftError if it is empty or a number is missing."""
     x = numpy.asarray(x, dtype=float)
     if x.ndim != 1 or len(x) == 0:
@@ -237,12 +203,9 @@ def _scores(x: Sequence[float], where: str) -> numpy.ndarray:
     return x
 
 
-def _pair(
-    a: Sequence[float], b: Sequence[float], where: str
-) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _pair(a: Scores, b: Scores, where: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Two arrays of equal shape [n]; SdftError otherwise."""
     if len(a) != len(b):
-        raise SdftError(
-            f"{where}: {len(a)} scores against {len(b)}; pairs need the same rows on both sides."
-        )
+        remedy = "pairs need the same rows on both sides"
+        raise SdftError(f"{where}: {len(a)} scores against {len(b)}; {remedy}.")
     return _scores(a, where), _scores(b, where)

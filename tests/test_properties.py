@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdft_lib.answers.calls import calls_equal, parse_call
 from sdft_lib.answers.facts import contains_answer
-from sdft_lib.answers.labels import final_choice, named_choices
+from sdft_lib.answers.labels import choice_pattern, final_choice, spelled
 from sdft_lib.answers.numbers import final_number
 from sdft_lib.chat import prompt_text, render, stop_ids
 from sdft_lib.kinds import KINDS
@@ -103,14 +103,15 @@ def test_a_named_label_is_found_in_any_case(labels, data):
     ):
         assert final_choice(text, labels) == wanted, text
     assert final_choice(f"{wanted} or {other}", labels) is None
-    assert set(named_choices(f"{other}, {wanted}", labels)) == {wanted, other}
+    both = choice_pattern(labels).finditer(f"{other}, {wanted}")
+    assert set(spelled(both, labels)) == {wanted, other}
 
 
 @given(ANY | PIECES)
 @quick
 def test_a_choice_is_one_that_the_text_names(text):
     chosen = final_choice(text, TEAMS)
-    assert chosen is None or chosen in named_choices(text, TEAMS)
+    assert chosen is None or chosen in spelled(choice_pattern(TEAMS).finditer(text), TEAMS)
 
 
 @given(st.decimals(-(10**6), 10**6, places=2, allow_nan=False))

@@ -74,8 +74,7 @@ def call_end(text: str, opening: int) -> int | None:
 def read_call(name: str, arguments: str) -> Call | None:
     """The call ``name`` + ``arguments`` ("(1, b=2)"); None if Python cannot parse it.
 
-    A repeated keyword gives NO_CALL, so that no call inside it is taken for the answer.
-    """
+    A repeated keyword gives NO_CALL, so that no call inside it is taken for the answer."""
     try:
         node = parsed(arguments)
         if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):

@@ -67,22 +67,17 @@ CONSTRAINTS: dict[str, tuple[tuple[str, ...], Callable[[str, dict], bool]]] = {
 
 
 def check_constraint(spec: dict, text: str) -> bool:
-    """Whether ``text`` keeps the constraint ``spec``; with fewer than ``floor`` words (default 1),
-    never.
+    """Whether ``text`` keeps the constraint ``spec``; never with fewer than ``floor`` words.
 
-    ``CONSTRAINTS`` lists the types and the keys that each needs. Raises SdftError on an unknown
-    type or a missing key, never on a text. It does not judge whether the answer is about what was
-    asked."""
+    Raises SdftError on a type that CONSTRAINTS lacks or a missing key, never on a text. It does not
+    judge whether the answer is about what was asked."""
     kind = spec.get("type")
     if kind not in CONSTRAINTS:
-        raise SdftError(
-            f'constraint type "{kind}" is unknown; use one of {", ".join(CONSTRAINTS)}.'
-        )
+        known = ", ".join(CONSTRAINTS)
+        raise SdftError(f'constraint type "{kind}" is unknown; use one of {known}.')
     needed, check = CONSTRAINTS[kind]
-    missing = [key for key in needed if key not in spec]
-    if missing:
-        raise SdftError(
-            f'constraint "{kind}" lacks its key "{missing[0]}"; add it to the row\'s reference.'
-        )
+    if missing := [key for key in needed if key not in spec]:
+        remedy = "add it to the row's reference"
+        raise SdftError(f'constraint "{kind}" lacks its key "{missing[0]}"; {remedy}.')
     stripped = text.strip()
     return len(words(stripped)) >= spec.get("floor", 1) and check(stripped, spec)

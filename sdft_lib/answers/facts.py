@@ -2,14 +2,14 @@
 
 Texts are compared after ``normalise``, as whole words; "7" and "seven" are the same."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
-NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty"
-).split()
+NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+NUMBER_WORDS += "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 SAME_NUMBER = {}  # "7" and "seven": the pattern of both
 for value, word in enumerate(NUMBER_WORDS):
@@ -62,3 +62,21 @@ def contains_term(text: str, term: str) -> bool:
     """Whether a word of the text begins with the term ("relax" is in "relaxing"), in any case."""
     term = normalise(term)
     return bool(term) and re.search(rf"(?<!\w){re.escape(term)}", normalise(text)) is not None
+
+
+def texts(reference: Any) -> list[str]:
+    """The strings of a string, a list, or a JSON string of a list; empty ones are left out."""
+    value = from_json(reference)
+    if not isinstance(value, list | tuple):
+        value = [] if reference is None else [reference]
+    return [str(item) for item in value if str(item).strip()]
+
+
+def from_json(reference: Any) -> Any:
+    """The list or dict that a JSON string holds; anything else as it is."""
+    if not isinstance(reference, str) or reference.lstrip()[:1] not in ("[", "{"):
+        return reference
+    try:
+        return json.loads(reference)
+    except (ValueError, RecursionError):
+        return reference

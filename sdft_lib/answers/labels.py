@@ -4,41 +4,30 @@ import re
 from collections.abc import Sequence
 
 QUOTES = r"[\s*_`\"'“‘(\[]{0,12}"
-GIVE = (
-    r"(?:rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov)"
-    r"(?:e?s)?e?"
-)
-GIVEN = (
-    r"(?:routed|sent|forwarded|passed|assigned|directed|transferred|escalated|handed|referred"
-    r"|moved)"
-)
+GIVE = "rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov"
+SENT = "routed|sent|forwarded|passed|assigned|directed|transferred"
 CHOICE_CUES = (  # the stronger first
     re.compile(
-        rf"(?:(?<!\w)(?:answer|label|choice)(?: is|['’]s)?|(?<!\w)final)[ \t]{{0,4}}[:=]?{QUOTES}"
-        r"(?:the )?(?=\w)",
-        re.IGNORECASE,
+        r"(?i)(?:(?<!\w)(?:answer|label|choice)(?: is|['’]s)?|(?<!\w)final)"
+        rf"[ \t]{{0,4}}[:=]?{QUOTES}(?:the )?(?=\w)"
     ),
     re.compile(
-        rf"(?<!\w)(?:(?:{GIVE}|be {GIVEN})(?: [\w-]{{1,20}}){{0,4}}? (?:to|in|with)"
-        r"|(?:handled|dealt with|answered|solved) by"
+        rf"(?i)(?<!\w)(?:(?:(?:{GIVE})(?:e?s)?e?|be (?:{SENT}|escalated|handed|referred|moved))"
+        r"(?: [\w-]{1,20}){0,4}? (?:to|in|with)|(?:handled|dealt with|answered|solved) by"
         r"|(?:case|job|matter|one|task|question|issue) for)"
-        rf" {QUOTES}(?:the |our |your )?{QUOTES}(?=\w)",
-        re.IGNORECASE,
+        rf" {QUOTES}(?:the |our |your )?{QUOTES}(?=\w)"
     ),
 )
 OR = re.compile(r"[\s*_`\"'”’)]{0,6}(?:\bor\b|\band\b|[/,&])[\s*_`\"'“‘(]{0,6}(?:the )?", re.I)
 NOR = re.compile(
-    r"(?: team| department)?[\s*_`\"'”’)]{0,6}(?:\bn?or\b|/)"
-    r"[\s*_`\"'“‘(]{0,6}(?:the |to )?$",
-    re.I,
+    r"(?i)(?: team| department)?[\s*_`\"'”’)]{0,6}(?:\bn?or\b|/)[\s*_`\"'“‘(]{0,6}(?:the |to )?$"
 )
 RULED_OUT = re.compile(
-    r"(?:\b(?:not|non|no|never|cannot|neither|nor|than|without)|n['’]t|\binstead of)(?![,.;:!?])"
-    r"(?:[\s*_`\"'“‘(\[-]+(?:be|being|an?|the|our|your|really|actually|exactly|about|for|to|in|by"
-    r"|with|from|of|related|it|this|that|them|him|her|message|ticket|request|matter|case|question"
-    r"|one|belong|go|send|route|forward|pass|assign|direct|transfer|hand|handled|routed|sent"
-    r"|forwarded|passed|assigned|directed|transferred|over|on)(?!\w))*[\s*_`\"'“‘(\[-]+$",
-    re.IGNORECASE,
+    r"(?i)(?:\b(?:not|non|no|never|cannot|neither|nor|than|without)|n['’]t|\binstead of)"
+    r"(?![,.;:!?])(?:[\s*_`\"'“‘(\[-]+(?:be|being|an?|the|our|your|really|actually|exactly|about"
+    r"|for|to|in|by|with|from|of|related|it|this|that|them|him|her|message|ticket|request|matter|case"
+    r"|question|one|belong|go|send|route|forward|pass|assign|direct|transfer|hand|handled"
+    rf"|{SENT}|over|on)(?!\w))*[\s*_`\"'“‘(\[-]+$"
 )
 WINDOW = 90  # characters before a label in which "not" is looked for
 
@@ -50,16 +39,11 @@ def choice_pattern(choices: Sequence[str]) -> re.Pattern:
     return re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
 
 
-def named_choices(text: str, choices: Sequence[str]) -> list[str]:
-    """The distinct choices that the text names as whole words, in any case and in their order."""
-    return spelled(choice_pattern(choices).finditer(text), choices)
-
-
 def spelled(hits, choices: Sequence[str]) -> list[str]:
     """The distinct choices behind the matches, as the caller spells them."""
     known = {choice.lower(): choice for choice in choices}
-    named = (known.get(hit[0].lower()) for hit in hits)
-    return list(dict.fromkeys(choice for choice in named if choice is not None))
+    named = dict.fromkeys(known.get(hit[0].lower()) for hit in hits)
+    return [choice for choice in named if choice is not None]
 
 
 def ruled_out(text: str, hits: list[re.Match]) -> set[int]:
@@ -88,16 +72,13 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
         return named[0] if named else None
     for cue in CHOICE_CUES:
         after = (pattern.match(text, lead.end()) for lead in cue.finditer(text))
-        settled = [hit for hit in after if hit and hit.start() not in out]
-        if settled:
-            strong = cue is CHOICE_CUES[0]
-            return agreed(text, settled[-1:] if strong else settled, pattern, choices)
+        if settled := [hit for hit in after if hit and hit.start() not in out]:
+            said = settled[-1:] if cue is CHOICE_CUES[0] else settled
+            return agreed(text, said, pattern, choices)
     return None
 
 
-def agreed(
-    text: str, hits: list[re.Match], pattern: re.Pattern, choices: Sequence[str]
-) -> str | None:
+def agreed(text: str, hits: list, pattern: re.Pattern, choices: Sequence[str]) -> str | None:
     """The one choice of all matches; None if they differ or one reads "A or B"."""
     for hit in hits:
         link = OR.match(text, hit.end())

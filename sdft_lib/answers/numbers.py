@@ -15,9 +15,8 @@ NUMBER = re.compile(
 FILLER = r"[ \t:*$£€\\(\[\"'“‘=]{0,12}"
 CUES = (  # what announces an answer, the strongest first
     re.compile(
-        rf"\banswer[ \t]{{1,4}}(?:is|equals)(?!\w){FILLER}(?:about )?"
-        rf"|\banswer\**[ \t]{{0,4}}[:=]{FILLER}",
-        re.IGNORECASE,
+        rf"(?i)\banswer[ \t]{{1,4}}(?:is|equals)(?!\w){FILLER}(?:about )?"
+        rf"|\banswer\**[ \t]{{0,4}}[:=]{FILLER}"
     ),
     re.compile(rf"\\boxed\{{{FILLER}(?:\\text\{{)?"),
     re.compile(rf"####{FILLER}"),

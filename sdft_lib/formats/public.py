@@ -51,31 +51,28 @@ class PaperSet:
 
 
 TABLE = data_dir() / "published" / "training_sets.toml"
-PAPER_SETS = {
-    name: from_table({"name": name, **row}, PaperSet, TABLE)
-    for name, row in read_toml(TABLE).items()
-}
+PAPER_SETS = {}
+for _name, _row in read_toml(TABLE).items():
+    PAPER_SETS[_name] = from_table({"name": _name, **_row}, PaperSet, TABLE)
 
 
 def load_paper_set(
     name: str, *, columns: dict | None = None, say: Callable = print
 ) -> tuple[dict[str, list[dict]], str]:
-    """A paper's set: rows by split, and its kind; ``test`` where the same source holds one. ``say``
-    gets where the rows come from.
+    """A paper's set: rows by split, and its kind; ``test`` where the same source holds one.
 
     Raises SdftError: a column map (these sets have theirs), a source that cannot be read or has
     changed."""
     chosen = PAPER_SETS[name]
     if columns:
-        raise SdftError(
-            f"{name} has its own column map; leave out --columns, or give a file of your own."
-        )
+        remedy = "leave out --columns, or give a file of your own"
+        raise SdftError(f"{name} has its own column map; {remedy}.")
     if path := paper_file(chosen.local):
         splits = {"train": local_rows(path)}
         if test := paper_file(chosen.local_test):
             splits["test"] = local_rows(test)
-        count = f"{len(splits['train'])} rows of {chosen.local} in {VARIABLE}"
-        say(f"{name}: {count} (the paper: {chosen.size})")
+        count = len(splits["train"])
+        say(f"{name}: {count} rows of {chosen.local} in {VARIABLE} (the paper: {chosen.size})")
     else:
         splits = {"train": public_rows(chosen, chosen.file, say)}
         if chosen.test:
@@ -84,25 +81,23 @@ def load_paper_set(
 
 
 def paper_file(name: str) -> Path | None:
-    """A file of the folder SDFT_PAPER_DATA, None if it is not there. Raises SdftError: no folder, a
-    Git LFS pointer.
-    """
+    """A file of the folder SDFT_PAPER_DATA, None if it is not there.
+
+    Raises SdftError: no folder, a Git LFS pointer."""
     folder = os.environ.get(VARIABLE)
     if not folder or not name:
         return None
     root = Path(folder).expanduser()
     if not root.is_dir():
-        raise SdftError(
-            f"{VARIABLE}={folder} is not a folder; name the data folder of the paper's repository."
-        )
+        remedy = "name the data folder of the paper's repository"
+        raise SdftError(f"{VARIABLE}={folder} is not a folder; {remedy}.")
     path = root / name
     if not path.is_file():
         return None
     with open(path, "rb") as file:
         if file.read(len(POINTER)) == POINTER:
-            raise SdftError(
-                f"{path} is a Git LFS pointer, not the data; run git lfs pull in that checkout."
-            )
+            remedy = "run git lfs pull in that checkout"
+            raise SdftError(f"{path} is a Git LFS pointer, not the data; {remedy}.")
     return path
 
 
@@ -112,17 +107,14 @@ def local_rows(path: Path) -> list[dict]:
 
 
 def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
-    """Rows of a file of the public source, the training file cut to the paper's size; ids keep the
-    source's count.
-    """
+    """Rows of a file of the public source, the training file cut to the paper's size; their ids
+    keep the source's count."""
     address = chosen.address(file)
     records = read_public(chosen, address)
     total, is_train = len(records), file == chosen.file
     if is_train and chosen.whole not in (None, total):
-        raise SdftError(
-            f"{address} has {total} rows, not {chosen.whole}: the source has changed; "
-            "give a local file instead."
-        )
+        changed = f"{total} rows, not {chosen.whole}: the source has changed"
+        raise SdftError(f"{address} has {changed}; give a local file instead.")
     if chosen.only:
         column, value = chosen.only
         records = [record for record in records if record.values.get(column) == value]
@@ -138,20 +130,16 @@ def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
 
 def read_public(chosen: PaperSet, address: str) -> list[Record]:
     """Records of one file of a source (of anything with ``name`` and ``local``)."""
-    remedy = (
-        "check the connection, log in if the set is gated, "
-        f"or set {VARIABLE} to a folder that holds {chosen.local}"
-    )
+    remedy = f"or set {VARIABLE} to a folder that holds {chosen.local}"
+    remedy = f"check the connection, log in if the set is gated, {remedy}"
     builder = Path(address).suffix.removeprefix(".").replace("jsonl", "json")
-    what = f"{chosen.name}: {address}"
-    table = fetch_table(what, remedy, builder, data_files=address, split="train")
-    return read_table(address, table)
+    what, options = f"{chosen.name}: {address}", {"data_files": address, "split": "train"}
+    return read_table(address, fetch_table(what, remedy, builder, **options))
 
 
 def plain_gsm8k(values: dict) -> dict:
-    """GSM8K's answer as the paper trains it: no <<calculator>> marks, "The answer is N." in place
-    of "#### N".
-    """
+    """GSM8K's answer as the paper trains it: no <<calculator>> marks, "The answer is N." for
+    "#### N"."""
     answer = re.sub(r"<<[^<>\n]*>>", "", values["answer"])
     return {**values, "answer": re.sub(r"\n####[ \t]*(\S+)\s*$", r"\nThe answer is \1.", answer)}
 
@@ -170,8 +158,6 @@ PREPARE = {"gsm8k": plain_gsm8k, "lima": turns_of_lima}  # applied to each recor
 
 
 def drawn(count: int, size: int, seed: int = SEED) -> list[int]:
-    """``size`` of ``count`` indices in rising order, by the SHA-256 of seed and index: the same on
-    every machine.
-    """
+    """``size`` of ``count`` indices in rising order, by SHA-256: the same on every machine."""
     lots = [(hashlib.sha256(f"{seed}:{index}".encode()).digest(), index) for index in range(count)]
     return sorted(index for _, index in sorted(lots)[:size])

@@ -33,13 +33,12 @@ class Record(NamedTuple):
 def read_records(path: Path) -> list[Record]:
     """All rows of a file in order, never deduplicated.
 
-    Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows.
-    """
+    Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise SdftError(f"{path.name}: this kind of file is not known; use one of {known}.")
+        remedy = f"use one of {', '.join(SUFFIXES)}"
+        raise SdftError(f"{path.name}: this kind of file is not known; {remedy}.")
     text = read_text(path)
     if not text.strip():
         raise SdftError(f"{path.name} is empty; give a file with at least one row.")
@@ -60,20 +59,16 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SdftError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
-        raise SdftError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions."
-        ) from None
+        remedy = "check the path and its permissions"
+        raise SdftError(f"{path}: cannot be read ({error.strerror}); {remedy}.") from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SdftError(
-            f"{path.name} is not UTF-8 text (byte offset {error.start}); save it again as UTF-8."
-        ) from None
+        problem = f"is not UTF-8 text (byte offset {error.start})"
+        raise SdftError(f"{path.name} {problem}; save it again as UTF-8.") from None
     if (offset := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, offset) + 1
-        raise SdftError(
-            f"{path.name}, line {line}: a NUL character at byte offset {offset}; remove it."
-        )
+        line, nul = content.count(b"\n", 0, offset) + 1, "a NUL character at byte offset"
+        raise SdftError(f"{path.name}, line {line}: {nul} {offset}; remove it.")
     return text.removeprefix("\ufeff")
 
 
@@ -82,20 +77,17 @@ def read_json(name: str, text: str) -> list[Record]:
     try:
         content = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        hint = "mend the file"
-        if error.msg == "Extra data":
-            hint = "if it holds one object a line, name it .jsonl"
-        raise SdftError(
-            f"{name}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg}); {hint}."
-        ) from None
+        where = f"{name}, line {error.lineno}, column {error.colno}"
+        jsonl = "if it holds one object a line, name it .jsonl"
+        hint = jsonl if error.msg == "Extra data" else "mend the file"
+        raise SdftError(f"{where}: broken JSON ({error.msg}); {hint}.") from None
     except (ValueError, RecursionError) as error:
         raise SdftError(f"{name}: broken JSON ({first_line(error)}); mend the file.") from None
     if isinstance(content, dict) and isinstance(content.get("data"), list):
         content = content["data"]
     if not isinstance(content, list):
-        raise SdftError(
-            f'{name} is not a list of objects; write [{{...}}, {{...}}] or {{"data": [...]}}.'
-        )
+        remedy = 'write [{...}, {...}] or {"data": [...]}'
+        raise SdftError(f"{name} is not a list of objects; {remedy}.")
     return [Record(f"{name}, row {row}", row, values) for row, values in enumerate(content, 1)]
 
 
@@ -138,31 +130,21 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
             if not any(cell.strip() for cell in cells):
                 continue
             if header is None:
-                header = checked_header(name, cells)
+                header = [cell.strip() for cell in cells]
+                if twice := [column for column in header if header.count(column) > 1]:
+                    problem = f'the header has the column "{twice[0]}" more than once'
+                    raise SdftError(f"{name}: {problem}; rename one.")
                 continue
             number = len(records) + 1
             where = row_and_line(name, number, line)
             if len(cells) != len(header):
-                raise SdftError(
-                    f"{where} has {len(cells)} cells, the header has {len(header)}; "
-                    "check its quotes."
-                )
+                counts = f"{len(cells)} cells, the header has {len(header)}"
+                raise SdftError(f"{where} has {counts}; check its quotes.")
             records.append(Record(where, number, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
         where = row_and_line(name, len(records) + 1, next_line)
         raise SdftError(f"{where}: broken CSV ({error}); check its quotes.") from None
     return records
-
-
-def checked_header(name: str, cells: list[str]) -> list[str]:
-    """Column names without blanks around them; a name must not come twice."""
-    header = [cell.strip() for cell in cells]
-    for column in header:
-        if header.count(column) > 1:
-            raise SdftError(
-                f'{name}: the header has the column "{column}" more than once; rename one.'
-            )
-    return header
 
 
 def row_and_line(name: str, row: int, line: int) -> str:
@@ -175,9 +157,8 @@ def read_hub(source: str) -> list[Record]:
     name, *rest = source.removeprefix("hf:").split(":")
     split = rest.pop() if rest else "train"
     if not HUB_NAME.fullmatch(name):
-        raise SdftError(
-            f"{source}: {name[:60]!r} is not the name of a data set; write hf:org/name:split."
-        )
+        problem = f"{name[:60]!r} is not the name of a data set"
+        raise SdftError(f"{source}: {problem}; write hf:org/name:split.")
     remedy = "check its name and split and the connection to the hub, or give a local file"
     table = fetch_table(f"{source}: the data set", remedy, name, *rest, split=split)
     return read_table(source, table)

@@ -42,8 +42,7 @@ def to_rows(
     for record in records:
         row, blank = to_row(record, roles, f"{stem}-{record.number:04d}")
         if blank and empty == "error":
-            remedy = "Fill it in or drop the row (--drop-empty)"
-            raise SdftError(f'{record.where}: column "{blank}" is empty. {remedy}.')
+            raise at(record, blank, "is empty. Fill it in or drop the row (--drop-empty)")
         if blank and empty == "drop":
             continue
         check_new_id(record.where, row["id"], seen)
@@ -56,9 +55,8 @@ def to_rows(
 def check_new_id(where: str, identity: str, seen: dict[str, str]) -> None:
     """Note where an id stands; raise SdftError if it stands in ``seen`` already."""
     if identity in seen:
-        raise SdftError(
-            f'{where}: the id "{identity}" is that of {seen[identity]} too; make ids unique.'
-        )
+        twice = f'the id "{identity}" is that of {seen[identity]} too'
+        raise SdftError(f"{where}: {twice}; make ids unique.")
     seen[identity] = where
 
 
@@ -66,8 +64,7 @@ def check_new_id(where: str, identity: str, seen: dict[str, str]) -> None:
 def column_map(source: str, names: list[str], columns: dict | None) -> dict[str, list[str]]:
     """Role to column names: what the user mapped, the rest guessed by the usual names.
 
-    A column serves one role. Raises SdftError for a missing column or role.
-    """
+    A column serves one role. Raises SdftError for a missing column or role."""
     have = f"the columns are: {', '.join(names) or 'none'}"
     roles: dict[str, list[str]] = {}
     for given, wanted in (columns or {}).items():
@@ -78,8 +75,7 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
         for column in roles[role]:
             if column not in names:
                 raise SdftError(f'{source}: the column "{column}" is missing; {have}.')
-            other = [name for name in roles if column in roles[name] and name != role]
-            if other:
+            if other := [name for name in roles if column in roles[name] and name != role]:
                 both = f"{other[0]} and {role} at once"
                 raise SdftError(f'columns: "{column}" cannot be {both}; name two columns.')
     lower = {name.lower(): name for name in reversed(names)}
@@ -93,11 +89,9 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
             roles[role] = free[:1]
     for role, example in (("prompt", "frage"), ("reference", "antwort")):
         if role not in roles and "messages" not in roles:
-            known = ", ".join(USUAL[role])
-            raise SdftError(
-                f"{source}: the {role} column is missing (no column is named {known}); {have}; "
-                f'name yours with columns={{"{role}": "{example}"}}.'
-            )
+            missing = f"the {role} column is missing (no column is named {', '.join(USUAL[role])})"
+            remedy = f'name yours with columns={{"{role}": "{example}"}}'
+            raise SdftError(f"{source}: {missing}; {have}; {remedy}.")
     return roles
 
 
@@ -115,19 +109,16 @@ def to_row(record: Record, roles: dict[str, list[str]], default_id: str) -> tupl
         asked, reference, blank = split_turns(record, roles)
     else:
         asked = turns(record, roles["prompt"], "user")
-        if extra := lines_of(record, roles.get("input", [])):
-            asked[-1]["content"] = "\n".join(filter(None, (asked[-1]["content"], extra)))
+        parts = [asked[-1]["content"], lines_of(record, roles.get("input", []))]
+        asked[-1]["content"] = "\n".join(filter(None, parts))
         reference, blank = reference_of(record, roles["reference"])
         if not blank and not asked[-1]["content"].strip():
             blank = roles["prompt"][-1]
-    front = []
+    front = [{"role": "system", "content": system}] if system else []
     if asked[0]["role"] == "system":
+        if system:
+            raise at(record, roles["system"][0], "and a system turn both give one; keep one")
         front, asked = asked[:1], asked[1:]
-    if system and front:
-        both = f'column "{roles["system"][0]}" and a system turn both give one'
-        raise SdftError(f"{record.where}: {both}; keep one.")
-    if system:
-        front = [{"role": "system", "content": system}]
     messages = front + past + asked
     check_order(record.where, messages, roles.get("messages", roles.get("prompt"))[0])
     row_id = str(identity) if identity not in (None, "") else default_id
@@ -135,9 +126,8 @@ def to_row(record: Record, roles: dict[str, list[str]], default_id: str) -> tupl
 
 
 def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict], str, str]:
-    """Prompt, reference and the column that is empty. The reference is a column of its own if this
-    row has one, else the last assistant turn.
-    """
+    """Prompt, reference and the column that is empty. The reference is a column of its own where
+    this row has one, else the last assistant turn."""
     column = roles["messages"][0]
     said = turns(record, [column])
     if "reference" in roles and roles["reference"][0] in record.values:
@@ -147,15 +137,11 @@ def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict]
     else:
         answers = [number for number, turn in enumerate(said) if turn["role"] == "assistant"]
         if not answers:
-            raise SdftError(
-                f'{record.where}: column "{column}" has no assistant turn; add one or a reference.'
-            )
+            raise at(record, column, "has no assistant turn; add one or a reference")
         said, reference = said[: answers[-1]], said[answers[-1]]["content"]
         blank = "" if reference.strip() else column
     if not said:
-        raise SdftError(
-            f'{record.where}: column "{column}" has no user turn before the answer; add one.'
-        )
+        raise at(record, column, "has no user turn before the answer; add one")
     return said, reference, blank
 
 
@@ -185,19 +171,15 @@ def turns(record: Record, columns: list[str], speaker: str = "") -> list[dict]:
         is_turn = isinstance(turn, dict)
         role = SPEAKERS.get(str(turn.get("role", turn.get("from"))).lower()) if is_turn else None
         if role is None:
-            raise SdftError(
-                f'{record.where}: column "{columns[0]}" has a turn without a known role; '
-                f"use role and content (or from and value) with {', '.join(SPEAKERS)}."
-            )
+            remedy = f"use role and content (or from and value) with {', '.join(SPEAKERS)}"
+            raise at(record, columns[0], f"has a turn without a known role; {remedy}")
         content = turn.get("content", turn.get("value"))
         if isinstance(content, list):  # the parts of a multimodal chat
             texts = [part.get("text", "") if isinstance(part, dict) else part for part in content]
             content = "".join(str(text) for text in texts)
         said.append({"role": role, "content": clean_text(record, columns[0], content)})
     if not said:
-        raise SdftError(
-            f'{record.where}: column "{columns[0]}" is empty. Fill it in or remove the row.'
-        )
+        raise at(record, columns[0], "is empty. Fill it in or remove the row")
     return said
 
 
@@ -231,33 +213,33 @@ def lines_of(record: Record, columns: list[str]) -> str:
 
 
 def clean_text(record: Record, column: str, value: object) -> str:
-    """``value`` as text; None is empty. Raises SdftError for another type, a text far too long, a
-    NUL character, broken Unicode.
-    """
+    """``value`` as text; None is empty. SdftError for another type, a text far too long, a NUL
+    character, broken Unicode."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise wrong(record, column, value, "text")
-    problem = ""
     if len(value) > LONGEST:
         limit = f"more than any model reads ({LONGEST:,})"
-        problem = f"{len(value):,} characters, {limit}; shorten it"
-    elif "\0" in value:
-        problem = "a NUL character; remove it"
-    else:
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            problem = f"half a character at {error.start}; mend it"
-    if problem:
-        raise SdftError(f'{record.where}: column "{column}" holds {problem}.')
+        raise at(record, column, f"holds {len(value):,} characters, {limit}; shorten it")
+    if "\0" in value:
+        raise at(record, column, "holds a NUL character; remove it")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise at(record, column, f"holds half a character at {error.start}; mend it") from None
     return value
 
 
 def wrong(record: Record, column: str, value: object, expected: str) -> SdftError:
     """The error for a value of a wrong type."""
     shown = f"{type(value).__name__} {str(value)[:40]!r}"
-    return SdftError(f'{record.where}: column "{column}" holds {shown}, not {expected}.')
+    return at(record, column, f"holds {shown}, not {expected}")
+
+
+def at(record: Record, column: str, problem: str) -> SdftError:
+    """The error for a problem of one column of one row."""
+    return SdftError(f'{record.where}: column "{column}" {problem}.')
 
 
 def check_order(where: str, messages: list[dict], column: str) -> None:

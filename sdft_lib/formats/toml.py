@@ -32,8 +32,7 @@ def read_toml(path: Path) -> dict:
 def from_table(values: dict, kind: type[T], where: str | Path) -> T:
     """``values`` as a ``kind``, a dataclass. ``where`` is the file, or the table in it.
 
-    Raises SdftError for an entry that is unknown, missing, of another type or out of its range.
-    """
+    Raises SdftError for an entry that is unknown, missing, of another type or out of its range."""
     for name in values:
         check_known(name, [field.name for field in fields(kind)], f"{where}: entry")
     try:
@@ -44,9 +43,9 @@ def from_table(values: dict, kind: type[T], where: str | Path) -> T:
 
 def check_fields(record) -> None:
     """Raise SdftError unless each field of a dataclass fits its type, as ``from_table`` does."""
-    kinds = get_type_hints(type(record), include_extras=True)
-    values = {name: getattr(record, name) for name in kinds}
-    for name, value in values.items():
+    kinds, values = get_type_hints(type(record), include_extras=True), {}
+    for name in kinds:
+        value = getattr(record, name)
         values[name] = float(value) if isinstance(value, float) else value  # numpy's among them
     try:
         msgspec.convert(values, msgspec.defstruct("Fields", list(kinds.items())))
@@ -57,7 +56,7 @@ def check_fields(record) -> None:
 def check_known(name: str, known: Iterable[str], what: str) -> None:
     """Raise SdftError unless ``name`` is one of ``known``; it says the nearest one and them all."""
     if name not in (known := list(known)):
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(str(name), known, n=1)
         meant = f' (did you mean "{near[0]}"?)' if near else ""
         raise SdftError(f'{what} "{name}" is not known{meant}; use {", ".join(known)}.')
 

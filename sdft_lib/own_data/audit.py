@@ -13,7 +13,8 @@ from statistics import fmean, median
 from sdft_lib.data import split_files, task_names
 from sdft_lib.formats.records import read_hub, read_records
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.kinds import KINDS, check_known, guess_kind
+from sdft_lib.formats.toml import check_known
+from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir
@@ -38,7 +39,8 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
     ``leadins`` by phrase, ``answer_kept`` (share; None for open answers), and ``examples``: up to 5
     ids of the original by finding. Raises SdftError: unequal counts or ids, unequal prompts of rows
     paired by position, an unreadable file, an unknown kind."""
-    check_known(kind)
+    if kind is not None:
+        check_known(kind, KINDS, "kind")
     pairs = paired(read_side(original), read_side(distilled))
     rows = [row for row, _ in pairs]
     changed = [(row, text) for row, text in pairs if text != row["reference"]]

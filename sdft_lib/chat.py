@@ -1,5 +1,4 @@
-"""From messages to token ids, always through the model's own chat template (lesson 03; paper,
-section 3.1).
+"""From messages to token ids, by the model's own chat template (lesson 03; paper, section 3.1).
 
 A training row is one sequence, ``prompt + text + end of turn``, and a mask that marks what is
 trained: the text and the end-of-turn token, nothing of the prompt."""
@@ -68,8 +67,7 @@ def render_rows(seed, rows: Sequence[dict]) -> list[Rendered]:
 
 
 def prompt_text(messages: list[dict], tokenizer) -> str:
-    """The exact string the model sees before it answers, the opening of the assistant's turn
-    included.
+    """The exact string the model sees before it answers, its turn's opening included.
 
     Where a template refuses the system role or drops its text, the system message goes into the
     first user message."""

@@ -1,8 +1,6 @@
-"""Rewrite the references with the seed model, keep what passes, fall back to the reference (lesson
-02; paper, 3.2).
+"""Rewrite the references with the seed model, keep what passes, else fall back to the reference.
 
-Every row says where its text came from and why: nothing falls back in silence.
-"""
+Every row says where its text came from and why (lesson 02; paper, section 3.2)."""
 
 import json
 from collections import Counter
@@ -53,19 +51,11 @@ def distill(
     rows = task.train[:limit]
     if not rows:
         raise SdftError(
-            f"task {task.name}: there are no training rows to rewrite; check the file or raise "
-            "the limit."
+            f"task {task.name}: no training rows to rewrite; check the file or raise the limit."
         )
-    parts = {
-        "seed": seed.identity,
-        "rows": digest(rows),
-        "kind": task.kind,
-        "choices": task.choices,
-        "template": template.parts,
-        "decoding": decoding.parts,
-        "candidates": candidates,
-        "version": VERSION,
-    }
+    parts = {"seed": seed.identity, "rows": digest(rows), "kind": task.kind}
+    parts |= {"choices": task.choices, "template": template.parts, "decoding": decoding.parts}
+    parts |= {"candidates": candidates, "version": VERSION}
 
     def build(folder: Path) -> dict:
         say(f"rewriting {len(rows)} references with template {template.name!r}")
@@ -74,11 +64,8 @@ def distill(
     path = artefact("distilled", parts, build)
     report = json.loads((path / "report.json").read_text(encoding="utf-8"))
     facts = run_record(path)
-    report |= {
-        "seconds": facts["seconds"],
-        "tokens": facts["tokens"],
-        "peak_mb": facts.get("peak_mb"),
-    }
+    report |= {"seconds": facts["seconds"], "tokens": facts["tokens"]}
+    report["peak_mb"] = facts.get("peak_mb")
     say(report_line(report))
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
@@ -115,20 +102,14 @@ def rewrite(
 
 def choose(task, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference; and the reason."""
-    raw = (opening + answer.text).strip()
-    verdict = accept(
-        task.kind,
-        row["reference"],
-        raw,
-        task.choices,
-        prompt=row["messages"][-1]["content"],
-        finish_reason=answer.finish_reason,
-    )
+    raw, reference = (opening + answer.text).strip(), row["reference"]
+    known = {"prompt": row["messages"][-1]["content"], "finish_reason": answer.finish_reason}
+    verdict = accept(task.kind, reference, raw, task.choices, **known)
     made = {
         "id": row["id"],
         "messages": row["messages"],
-        "reference": row["reference"],
-        "text": raw if verdict.ok else row["reference"],
+        "reference": reference,
+        "text": raw if verdict.ok else reference,
         "source": "rewritten" if verdict.ok else "original",
         "reason": verdict.reason,
         "raw": raw,

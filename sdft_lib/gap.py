@@ -1,5 +1,4 @@
-"""How far texts lie from the seed model's own distribution, in nats, before any training (lesson
-01; paper, 5.1).
+"""How far texts lie from the seed's own distribution, before training (lesson 01; paper, 5.1).
 
 The unit is nats per token: minus the log-probability that the seed gives to a text, averaged over
 its tokens, given the original prompt alone. The end-of-turn token counts: a text is also a
@@ -36,16 +35,10 @@ def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
     """References against what SDFT trains on (fallbacks included), by row, with an interval."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
-    frame = pandas.DataFrame(
-        {
-            "id": reference["id"],
-            "source": [row["source"] for row in distilled.rows],
-            "nll_reference": reference["nll"],
-            "nll_text": text["nll"],
-            "nats_reference": reference["nats"],
-            "nats_text": text["nats"],
-        }
-    )
+    columns = {"id": reference["id"], "source": [row["source"] for row in distilled.rows]}
+    columns |= {"nll_reference": reference["nll"], "nll_text": text["nll"]}
+    columns |= {"nats_reference": reference["nats"], "nats_text": text["nats"]}
+    frame = pandas.DataFrame(columns)
     return Gap(frame, paired_bootstrap(frame["nll_reference"].tolist(), frame["nll_text"].tolist()))
 
 

@@ -22,8 +22,7 @@ LARGE = 64  # rows from which a call has the answers of its first batch checked
 
 @dataclass(frozen=True)
 class Decoding:
-    """Every decoding setting, spelled out and stored; nothing is inherited from a model's own
-    defaults.
+    """Every decoding setting, spelled out and stored; nothing comes from a model's own defaults.
 
     ``temperature`` 0 is greedy. ``top_k`` 0 and ``top_p`` 1 switch those filters off.
     ``max_new_tokens`` in tokens."""
@@ -46,8 +45,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer: its text without the opening, ``stop`` or ``length``, and the number of tokens
-    written.
+    """One answer: its text without the opening, ``stop`` or ``length``, and its number of tokens.
 
     ``split``: memory ran out and the row was decoded in a smaller batch than planned, so its last
     bits may differ."""
@@ -84,14 +82,9 @@ def generate(
     for batch in share(plan):
         if all(index in done for index in batch):
             continue
-        answers, split = seed.engine.answer(
-            seed,
-            [rows[index] for index in batch],
-            [names[index] for index in batch],
-            decoding,
-            stops,
-            not written and len(rows) >= LARGE,
-        )
+        asked, called = [rows[index] for index in batch], [names[index] for index in batch]
+        watch = not written and len(rows) >= LARGE
+        answers, split = seed.engine.answer(seed, asked, called, decoding, stops, watch)
         fresh = {}
         for index, ids in zip(batch, answers, strict=True):
             fresh[index] = read_answer(ids, stops, seed.tokenizer, split)

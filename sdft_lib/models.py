@@ -1,6 +1,4 @@
-"""Load the seed model, from the embedded default to any chat model (lesson 00; paper, section
-4.1).
-"""
+"""Load the seed model, the embedded one or any chat model (lesson 00; paper, section 4.1)."""
 
 import contextlib
 import io
@@ -14,9 +12,10 @@ from transformers import AutoTokenizer
 
 from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
 from sdft_lib.decoding.parity import check_parity
+from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
-from sdft_lib.storage.files import file_sha256
+from sdft_lib.storage.files import data_dir, file_sha256
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.store import digest
 from sdft_lib.storage.wheels import WHEELS, fetch
@@ -27,26 +26,12 @@ from sdft_lib.training.weights import read_model, trained_identity, trained_mode
 class Preset:
     """A model by a short name: hub id (None: embedded), licence, what LoRA on it takes."""
 
-    hub: str | None
     licence: str
     needs: str
+    hub: str | None = None
 
 
-GPU_24 = "a GPU with 24 GB; 4 bit: a T4"
-PATIENT = "a CPU with patience, or a T4 GPU"
-PRESETS = {
-    "smollm2-135m": Preset(None, "Apache-2.0", "any CPU, 3 GB of memory"),
-    "smollm2-360m": Preset("HuggingFaceTB/SmolLM2-360M-Instruct", "Apache-2.0", "any CPU, 5 GB"),
-    "smollm2-1.7b": Preset("HuggingFaceTB/SmolLM2-1.7B-Instruct", "Apache-2.0", "a T4 GPU"),
-    "qwen2.5-0.5b": Preset("Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", PATIENT),
-    "qwen2.5-7b": Preset("Qwen/Qwen2.5-7B-Instruct", "Apache-2.0", GPU_24),
-    "qwen3-0.6b": Preset("Qwen/Qwen3-0.6B", "Apache-2.0", PATIENT),
-    "qwen3-8b": Preset("Qwen/Qwen3-8B", "Apache-2.0", GPU_24),
-    "gemma-3-1b": Preset("google/gemma-3-1b-it", "Gemma (gated)", "a T4 GPU"),
-    "llama-2-7b": Preset("meta-llama/Llama-2-7b-chat-hf", "Llama 2 (gated)", GPU_24),
-    "llama-2-13b": Preset("meta-llama/Llama-2-13b-chat-hf", "Llama 2 (gated)", "a GPU with 40 GB"),
-    "llama-3-8b": Preset("meta-llama/Meta-Llama-3-8B-Instruct", "Llama 3 (gated)", GPU_24),
-}
+PRESETS = {name: Preset(**entry) for name, entry in read_toml(data_dir() / "models.toml").items()}
 
 # Kernels that a CPU keeps for shapes it has multiplied in 16 bit. oneDNN's own 1,024 take half a GB
 # over a long run of many shapes; so few take no longer (measured), and memory stays flat.
@@ -103,13 +88,8 @@ class Seed:
     @property
     def identity(self) -> dict:
         """What decides this model's answers, for an artefact's key."""
-        parts = {
-            "model": self.name,
-            "revision": self.revision,
-            "dtype": self.dtype,
-            "device": self.device,
-            "adapter": self.adapter,
-        }
+        parts = {"model": self.name, "revision": self.revision, "dtype": self.dtype}
+        parts |= {"device": self.device, "adapter": self.adapter}
         if self.four_bit:
             parts["four_bit"] = True
         return parts | self.engine.identity
@@ -123,8 +103,7 @@ def load_seed(
     four_bit: bool | None = None,
     say=print,
 ) -> Seed:
-    """Load a chat model by preset name, hub id or local folder, and say on which device and in
-    which dtype.
+    """Load a chat model by preset name, hub id or folder, and say on what, in which dtype.
 
     ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes
     (QLoRA; lesson 08). Only safetensors weights are read and no code from a model's repository
@@ -198,9 +177,7 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
 
 
 def encoder(say=print):
-    """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most), embedded like the seed model
-    (MIT).
-    """
+    """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most; MIT), embedded like the seed."""
     from sentence_transformers import SentenceTransformer
 
     with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):

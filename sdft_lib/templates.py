@@ -1,9 +1,6 @@
-"""Distillation templates: how instruction and reference are shown to the seed model (lesson 02;
-paper, section 3.3).
+"""How instruction and reference are shown to the seed model (lesson 02; paper, section 3.3).
 
-Four are built in, in our own words. Any of them, or one of yours from Python or a TOML file, is a
-``DistillTemplate``.
-"""
+Four templates are built in, in our own words. One of yours comes from Python or a TOML file."""
 
 import os
 import re

@@ -72,10 +72,8 @@ class TrainConfig:
     def __post_init__(self):
         check_fields(self)
         if self.batch_size % self.parts:
-            raise SdftError(
-                f"a batch of {self.batch_size} rows has no {self.parts} equal parts; choose a "
-                "divisor."
-            )
+            unequal = f"a batch of {self.batch_size} rows has no {self.parts} equal parts"
+            raise SdftError(f"{unequal}; choose a divisor.")
 
 
 @dataclass(frozen=True)
@@ -104,24 +102,17 @@ def fine_tune(
     """Train a LoRA adapter, or all weights, on ``rows[i][column]``, completion only; instant if the
     store holds it.
 
-    ``peft_config`` is any peft configuration; it replaces rank, alpha, dropout and targets of
-    ``config``.
-
+    ``peft_config`` is any peft configuration, in place of rank, alpha, dropout and targets.
     Raises SdftError if less than ``minimum_kept`` of the rows were rewritten (column ``text``):
-    training on such a set would be SFT under another name. The run goes on from its last checkpoint
-    after a kill."""
+    training on such a set would be SFT under another name. The run goes on from its last
+    checkpoint after a kill."""
     check_share(rows, column, minimum_kept)
     tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
     settings = asdict(config) | {"targets": list(config.targets), "keep": list(config.keep)}
-    parts = {
-        "seed": seed.identity,
-        "rows": digest(texts),
-        "config": settings,
-        "peft": describe(peft_config) if peft_config else None,
-        "version": VERSION,
-    }
+    parts = {"seed": seed.identity, "rows": digest(texts), "config": settings}
+    parts |= {"peft": describe(peft_config) if peft_config else None, "version": VERSION}
 
     def build(folder: Path) -> None:
         say(f"{label}: training on {len(rows)} rows, column {column!r}")

@@ -56,13 +56,15 @@ def bare(text: str) -> str:
     for node in ast.walk(ast.parse(text)):
         words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if words or isinstance(node, ast.Raise):
-            spans.append((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset))
+            # ast counts bytes, and tokenize counts letters
+            start = len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
+            end = len(lines[node.end_lineno - 1].encode()[: node.end_col_offset].decode())
+            spans.append((node.lineno, start, node.end_lineno, end))
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             spans.append((*token.start, *token.end))
     for first, start, last, end in sorted(spans, reverse=True):
-        tail = lines[last - 1].encode()[end:].decode()
-        lines[first - 1] = lines[first - 1].encode()[:start].decode() + tail
+        lines[first - 1] = lines[first - 1][:start] + lines[last - 1][end:]
         del lines[first:last]
     return "".join("".join(lines).split())
 

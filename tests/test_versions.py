@@ -19,8 +19,8 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.evaluate": (1, ""),
     "sdft_lib.gap": (1, ""),
     "sdft_lib.train": (1, ""),
-    "sdft_lib.experiments.drift": (1, ""),
-    "sdft_lib.paper.answers": (1, ""),
+    "sdft_lib.experiments.shift": (1, ""),
+    "sdft_lib.paper.reproduce": (1, ""),
     "sdft_lib.engines.vllm": (1, ""),
 }
 # Where results are kept and how faults are worded decides no result.

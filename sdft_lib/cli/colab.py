@@ -3,8 +3,7 @@ lesson).
 
 The cell installs this package alone. Here follow the few small packages that Colab lacks, under
 constraints made of all that is installed, so that torch, numpy and ipywidgets cannot change below a
-running session. This file imports nothing that Colab itself does not hold.
-"""
+running session. This file imports nothing that Colab itself does not hold."""
 
 import importlib
 import subprocess
@@ -28,8 +27,7 @@ HOLD_TORCHAO = ("torchao", "peft", "transformers")  # once imported, they have l
 def set_up(say=print) -> None:
     """Add what is missing, remove a torchao that peft would refuse, say in one line what was done.
 
-    Raises SdftError when pip fails, and when a restart is due.
-    """
+    Raises SdftError when pip fails, and when a restart is due."""
     versions = installed()
     missing, unfit = lacking(versions)
     if missing:
@@ -62,8 +60,7 @@ def installed() -> dict[str, str]:
 
 def lacking(versions: dict[str, str]) -> tuple[list[str], list[str]]:
     """(requirements of this package that are absent, those present in a version outside their
-    range).
-    """
+    range)."""
     missing, unfit = [], []
     for line in requires(PACKAGE) or []:
         wanted = Requirement(line)
@@ -88,8 +85,7 @@ def install(missing: list[str], versions: dict[str, str]) -> None:
 
 def remove_torchao(versions: dict[str, str]) -> bool:
     """Uninstall a torchao older than peft accepts. True: the session has looked for it already, so
-    a restart is due.
-    """
+    a restart is due."""
     if "torchao" not in versions or Version(versions["torchao"]) >= Version(TORCHAO):
         return False
     run_pip("uninstall", "--yes", "torchao")

@@ -1,6 +1,5 @@
 """What all commands of ``sdft`` share: options, checks of inputs and outputs before a model loads,
-answers as text or JSON, errors as one sentence.
-"""
+answers as text or JSON, errors as one sentence."""
 
 import contextlib
 import functools
@@ -25,31 +24,29 @@ from sdft_lib.storage.processes import rank
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 
+
+def flag(name: str, help: str) -> type[bool]:
+    """An option without a value."""
+    return Annotated[bool, Option(name, help=help)]
+
+
 # Options that several commands have. Every command takes JsonFlag; `command` adds it.
-JsonFlag = Annotated[bool, Option("--json", help="Print JSON on stdout; progress goes to stderr.")]
+JsonFlag = flag("--json", "Print JSON on stdout; progress goes to stderr.")
 Task = Annotated[str, Option(help="tickets, sums, calls, a folder, a file, or hf:org/name:split.")]
 Model = Annotated[str, Option(help="A short name (`sdft models`), a hub id or a local folder.")]
 Template = Annotated[str, Option(help="guide, explain, opening, free-opening or a TOML file.")]
 Kind = Annotated[str | None, Option(help="math, call, label or open; guessed if not given.")]
 Columns = Annotated[str | None, Option(help="Your names: prompt=question,reference=answer.")]
-DropEmpty = Annotated[
-    bool, Option("--drop-empty", help="Leave out rows without prompt or reference.")
-]
+DropEmpty = flag("--drop-empty", "Leave out rows without prompt or reference.")
 Limit = Annotated[int | None, Option(min=1, help="Use the first N rows.")]
 Engine = Annotated[str, Option(help="torch, or the extras vllm and ray-vllm (GPUs).")]
 Gpus = Annotated[int, Option(min=1, help="vllm, ray-vllm: GPUs for one copy of the model.")]
 Column = Annotated[str, Option(help="text (SDFT) or reference (SFT).")]
-Checkpointing = Annotated[
-    bool, Option("--gradient-checkpointing", help="Less memory, a third more time.")
-]
-FourBit = Annotated[
-    bool, Option("--four-bit", help="Keep the layers' weights in 4 bit (needs bitsandbytes).")
-]
+Checkpointing = flag("--gradient-checkpointing", "Less memory, a third more time.")
+FourBit = flag("--four-bit", "Keep the layers' weights in 4 bit (needs bitsandbytes).")
 Parts = Annotated[int, Option(min=1, help="A batch goes through in so many parts: less memory.")]
 Suffix = Annotated[str, Option(help="Goes behind each request of advbench-jailbreak.")]
-AllowCode = Annotated[
-    bool, Option("--allow-code-execution", help="humaneval: run the answers in the sandbox.")
-]
+AllowCode = flag("--allow-code-execution", "humaneval: run the answers in the sandbox.")
 Items = Annotated[Path | None, Option(help="JSONL file, one row an item.")]
 
 
@@ -64,18 +61,15 @@ class Reply:
 
 class OneSentence(TyperGroup):
     """A group of commands whose usage errors (unknown option, number out of range) are one sentence
-    as well.
-    """
+    as well."""
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
         """Run; a usage error is said in one line and ends with 2."""
         # typer brings its own click or takes the installed one, by its version
-        usage_error = next(
-            kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
-        )
+        kinds = {kind.__name__: kind for kind in typer.BadParameter.__mro__}
         try:
             code = super().main(*args, standalone_mode=False, **more)
-        except usage_error as error:
+        except kinds["UsageError"] as error:
             code = 2
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
@@ -87,8 +81,7 @@ class OneSentence(TyperGroup):
 
 def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> None:
     """Make a function the command of its name, with --json. Exit codes: the reply's, 2 after an
-    SdftError, 130 after an interrupt.
-    """
+    SdftError, 130 after an interrupt."""
 
     @functools.wraps(function)
     def wrapper(as_json: bool, **options) -> None:
@@ -110,18 +103,16 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
         raise typer.Exit(reply.code)
 
     signature = inspect.signature(function)
-    flag = inspect.Parameter(
-        "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag
-    )
-    wrapper.__signature__ = signature.replace(parameters=[*signature.parameters.values(), flag])
+    options = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": False, "annotation": JsonFlag}
+    parameters = [*signature.parameters.values(), inspect.Parameter("as_json", **options)]
+    wrapper.__signature__ = signature.replace(parameters=parameters)
     wrapper.__annotations__ = {**function.__annotations__, "as_json": JsonFlag}
     app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
 
 
 def complain(text: str) -> None:
     """One line on stderr in which no character can hide or move the cursor, and no word is
-    endless.
-    """
+    endless."""
     words = (word if len(word) < 300 else f"{word[:80]}…" for word in text.split())
     typer.echo(visible(" ".join(words)), err=True)
 
@@ -165,9 +156,8 @@ def column_map(text: str | None) -> dict[str, str] | None:
     for pair in text.split(","):
         role, _, name = (part.strip() for part in pair.partition("="))
         if not role or not name:
-            raise SdftError(
-                f'--columns "{text}" is not of the form prompt=question,reference=answer.'
-            )
+            form = "prompt=question,reference=answer"
+            raise SdftError(f'--columns "{text}" is not of the form {form}.')
         if role in columns:
             raise SdftError(f'--columns "{text}" gives {role} more than once; keep one.')
         columns[role] = name
@@ -176,8 +166,7 @@ def column_map(text: str | None) -> dict[str, str] | None:
 
 def load_model(model: str, adapter: Path | None, label: str, **options):
     """The seed model, with an adapter if there is one; an adapter that does not fit is one
-    sentence. Options are those of ``engines.load.load``.
-    """
+    sentence. Options are those of ``engines.load.load``."""
     from safetensors import SafetensorError
 
     from sdft_lib.engines.load import load
@@ -191,11 +180,9 @@ def load_model(model: str, adapter: Path | None, label: str, **options):
     except SdftError:
         raise
     except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SdftError(
-            f"{adapter}: this adapter does not fit {seed.name} ({type(error).__name__}: {reason}); "
-            "train it again."
-        ) from None
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        problem = f"this adapter does not fit {seed.name} ({reason})"
+        raise SdftError(f"{adapter}: {problem}; train it again.") from None
 
 
 def check_working_folder() -> None:
@@ -203,14 +190,13 @@ def check_working_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        sentence = "the working folder is gone; change to another one and start again."
-        raise SdftError(sentence) from None
+        remedy = "change to another one and start again"
+        raise SdftError(f"the working folder is gone; {remedy}.") from None
 
 
 def check_file(path: Path | None, *inputs: str | Path | None) -> None:
     """Raise SdftError unless ``path`` can be written and is none of the inputs. Leaves nothing
-    behind.
-    """
+    behind."""
     if path is None:
         return
     if os.path.isdir(path):  # unlike Path.is_dir, it answers for a name of any length
@@ -223,8 +209,7 @@ def check_file(path: Path | None, *inputs: str | Path | None) -> None:
 
 def check_folder(path: Path, *, new: bool = False) -> None:
     """Raise SdftError unless a folder can be made or used at ``path``; ``new``: it must not hold
-    anything yet.
-    """
+    anything yet."""
     if path.exists() and not path.is_dir():
         raise SdftError(f"{path} is a file; choose another folder.")
     if new and path.is_dir() and any(path.iterdir()):
@@ -255,20 +240,17 @@ def check_method(name: str | None) -> None:
 
 def check_adapter(folder: Path | None, out: Path | None = None) -> None:
     """Raise SdftError unless ``folder`` holds an adapter or a model in safetensors, which ``out``
-    leaves alone.
-    """
-    if folder is None:
-        return
+    leaves alone."""
     from sdft_lib.training.weights import is_full, trained_files
 
+    if folder is None:
+        return
     if is_full(folder):
         trained_files(folder)
     else:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             if not (folder / name).is_file():
-                reason = f"{name} is missing"
-                raise SdftError(
-                    f"{folder} is not the folder of an adapter ({reason}); sdft train makes one."
-                )
+                problem = f"is not the folder of an adapter ({name} is missing)"
+                raise SdftError(f"{folder} {problem}; sdft train makes one.")
     if out is not None and out.resolve().is_relative_to(folder.resolve()):
         raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")

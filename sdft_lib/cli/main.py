@@ -1,8 +1,7 @@
 """The command ``sdft``: each step of the method by name, on the same store as the lessons.
 
 A command reads and checks its arguments, calls the library once and replies. Its name is that of
-the function; heavy modules are imported inside it, so that ``sdft --help`` is quick.
-"""
+the function; heavy modules are imported inside it, so that ``sdft --help`` is quick."""
 
 import sys
 
@@ -11,23 +10,11 @@ from typer import Typer
 from sdft_lib.cli import data, doctor, paper, reproduce, rewrite, run, train
 from sdft_lib.cli.common import INTERRUPTED, OneSentence, command, complain
 
-app = Typer(
-    name="sdft",
-    cls=OneSentence,
-    help="Self-distillation fine-tuning: rewrite the references with the seed model, "
-    "train on them, compare.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-data_group = Typer(
-    name="data",
-    cls=OneSentence,
-    help="Look at a set of rows before training on it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+WHAT = "rewrite the references with the seed model, train on them, compare"
+GROUP = {"cls": OneSentence, "no_args_is_help": True, "rich_markup_mode": None}
+GROUP |= {"add_completion": False, "pretty_exceptions_enable": False}
+app = Typer(name="sdft", help=f"Self-distillation fine-tuning: {WHAT}.", **GROUP)
+data_group = Typer(name="data", help="Look at a set of rows before training on it.", **GROUP)
 app.add_typer(data_group)
 
 COMMANDS = (  # in the order of `sdft --help`, each with its example

@@ -2,9 +2,10 @@
 compare-lm-eval.
 
 Answers are made once, into a file with ids, and scored from it as often as needed. Texts of answers
-to harmful requests are never written unless they refuse.
-"""
+to harmful requests are never written unless they refuse."""
 
+import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,8 +37,7 @@ def answer(
     gpus: common.Gpus = 1,
 ) -> Reply:
     """Let a model answer one of the paper's evaluation sets, greedily; `sdft score` reads the
-    file.
-    """
+    file."""
     from sdft_lib.paper.reproduce import answer_items
     from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
 
@@ -65,8 +65,7 @@ def score(
     out: common.Items = None,
 ) -> Reply:
     """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
-    --out.
-    """
+    --out."""
     from sdft_lib.kinds import KINDS
     from sdft_lib.paper.sandbox import isolation
     from sdft_lib.paper.scores import score_file, table
@@ -97,10 +96,10 @@ def judge(
     workers: Annotated[int, Option(min=1, max=64, help="Questions at a time.")] = 4,
 ) -> Reply:
     """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
-    holds its key.
-    """
+    holds its key."""
     from sdft_lib.paper import judge
     from sdft_lib.paper.suites import load_items, paper_suite
+    from sdft_lib.storage.files import write_text
 
     if outputs is None and url is None:
         remedy = "give --outputs for the alpaca_eval tool, or --url and --out for a judge"
@@ -110,18 +109,18 @@ def judge(
         raise SdftError(f"--url and --out belong together: {reason}; give both.")
     check_file(outputs, answers)
     check_file(out, answers, against)
-    asked = judge.Judge(url, judge_model, judge.key_from_environment()) if url else None
+    key = os.environ.get(judge.KEY, "").strip()
+    asked = judge.Judge(url, judge_model, key) if url else None
     every = load_items(paper_suite("alpaca_eval"))
-    items = every[:limit]
-    ours = texts_of(every, answers, limit)
+    items, ours = every[:limit], texts_of(every, answers, limit)
     if outputs is not None:
-        judge.write_outputs(outputs, judge.alpaca_outputs(items, ours, generator or answers.stem))
+        rows = judge.alpaca_outputs(items, ours, generator or answers.stem)
+        write_text(outputs, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
-    if against is None:
-        theirs = {item["id"]: item["reference"] for item in items}
-    else:
-        theirs = texts_of(items, against, limit)
+    theirs = {item["id"]: item["reference"] for item in items}
+    if against is not None:
+        theirs = texts_of(every, against, limit)
     pairs = []
     for item in items:
         key, question = item["id"], item["messages"][-1]["content"]
@@ -161,8 +160,7 @@ def knowledge(
     limit: common.Limit = None,
 ) -> Reply:
     """General knowledge through lm-eval (extra), zero-shot, pinned metrics; for `sdft
-    compare-lm-eval`.
-    """
+    compare-lm-eval`."""
     from sdft_lib.paper.lm_eval import TASKS, knowledge
 
     check_folder(out)
@@ -180,8 +178,7 @@ def compare_lm_eval(
     by_subtask: BySubtask = False,
 ) -> Reply:
     """Two runs of lm-eval item by item (A minus B): intervals, McNemar's p, Holm's correction;
-    refuses unlike runs.
-    """
+    refuses unlike runs."""
     from sdft_lib.paper.lm_eval_logs import compare_runs
 
     metrics = {}

@@ -1,6 +1,5 @@
 """The command ``sdft reproduce``: what a table of the paper costs to run again, and the run
-itself.
-"""
+itself."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -47,8 +46,7 @@ def reproduce(
     out: Annotated[Path | None, Option(help="JSONL file for the cells.")] = None,
 ) -> Reply:
     """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not
-    repeated.
-    """
+    repeated."""
     from sdft_lib.paper.recipes import load_wording, recipes_of, with_training
     from sdft_lib.paper.reproduce import Ask, reproduce
 
@@ -117,8 +115,7 @@ def hours_in_all(cost, card) -> str:
 
 def plan_row(group: list, cards) -> dict:
     """One line of the printed plan: tokens in millions, hours from low to high and GB on each
-    device.
-    """
+    device."""
     first = group[0]
     row = {
         "recipe": first.recipe,

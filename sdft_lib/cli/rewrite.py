@@ -1,7 +1,6 @@
 """Commands of ``sdft`` that rewrite and measure: distill, gap.
 
-Results come from the store if a lesson or an earlier command made them with the same settings.
-"""
+Results come from the store if a lesson or an earlier command made them with the same settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +28,7 @@ def distill(
     out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
 ) -> Reply:
     """Rewrite references with the seed model; a rewrite that fails a check gives way to its
-    reference.
-    """
+    reference."""
     from sdft_lib.distill import report_line
 
     check_file(out, task)
@@ -54,8 +52,7 @@ def gap(
     out: Annotated[Path | None, Option(help="JSONL file, one row an answer.")] = None,
 ) -> Reply:
     """How far references and rewrites lie from the seed model, in nats a token, given the prompt
-    alone.
-    """
+    alone."""
     from sdft_lib.gap import gap
 
     check_file(out, task)
@@ -87,8 +84,7 @@ def rewritten(
     gpus: int = 1,
 ):
     """Seed model and distilled set; task and template are read first, so that a mistake in them
-    costs nothing.
-    """
+    costs nothing."""
     from sdft_lib.data import load_task, task_names
     from sdft_lib.distill import GREEDY, distill
     from sdft_lib.engines.load import load
@@ -109,8 +105,7 @@ def rewritten(
 
 def gap_data(measured, report: dict) -> dict:
     """The interval, the means of both columns, and the mean gap of the kept rows alone (None: none
-    kept).
-    """
+    kept)."""
     frame, interval = measured.frame, measured.interval
     data = {name: getattr(interval, name) for name in ("mean", "low", "high", "n")}
     for name in ("nll_reference", "nll_text", "nats_reference", "nats_text"):

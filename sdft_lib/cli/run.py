@@ -9,54 +9,43 @@ from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, as_text, check_file, check_folder, progress
 from sdft_lib.storage.errors import SdftError
 
-More = Annotated[
-    list[Path] | None,
-    Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml."),
-]
-Out = Annotated[Path, Option(help="Folder for summary.json and report.html.")]
-Methods = Annotated[
-    list[str] | None, Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
-]
-Template = Annotated[
-    str | None, Option(help="As in `sdft distill`; else opening, or guide for open answers.")
-]
-Recipes = Annotated[
-    list[Path] | None,
-    Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn."),
-]
+FURTHER = Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml.")
+METHOD = Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
+TEMPLATE = Option(help="As in `sdft distill`; else opening, or guide for open answers.")
+RECIPE = Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn.")
+REPORT = Path("sdft-report")
 
 
 def run(
-    more: More = None,
-    out: Out = Path("sdft-report"),
+    more: Annotated[list[Path] | None, FURTHER] = None,
+    out: Annotated[Path, Option(help="Folder for summary.json and report.html.")] = REPORT,
     fast: Annotated[bool, Option("--fast", help="The same steps on few rows.")] = False,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
     seed: Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,
-    method: Methods = None,
-    template: Template = None,
+    method: Annotated[list[str] | None, METHOD] = None,
+    template: Annotated[str | None, TEMPLATE] = None,
     kind: common.Kind = None,
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,
-    recipe: Recipes = None,
+    recipe: Annotated[list[Path] | None, RECIPE] = None,
 ) -> Reply:
     """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are
     not repeated.
 
     A file without test rows is split: 60 % train, 15 % dev, 25 % test. A short file gets epochs for
-    40 steps.
-    """
-    methods = list(dict.fromkeys(method or ()))
-    if recipe:
-        return run_grids([*recipe, *(more or ())], out, methods)
-    if more:
-        raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
+    40 steps."""
     from sdft_lib.experiments import run_one
     from sdft_lib.experiments.methods import method as check_method
     from sdft_lib.lessons.report import write
     from sdft_lib.settings import lesson_settings
     from sdft_lib.templates import load_template
 
+    methods = list(dict.fromkeys(method or ()))
+    if recipe:
+        return run_grids([*recipe, *(more or ())], out, methods)
+    if more:
+        raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
     check_folder(out)
     for name in ("summary.json", "report.html") if out.is_dir() else ():
         check_file(out / name, task)
@@ -77,29 +66,13 @@ def run(
 def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
     """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
     hold yet.
-    """
-    from sdft_lib.experiments.grid import run_recipe
+
+    All recipes are checked before the first one takes its hours. Raises SdftError if one is wrong,
+    if it lacks a method that was asked for, or if two would write to one file."""
+    from sdft_lib.experiments.grid import check_methods, load_recipe, run_recipe
 
     check_folder(folder)
-    recipes = load_recipes(paths, methods)
-    folder.mkdir(exist_ok=True)
-    computed, outs, lines = 0, [], []
-    for recipe in recipes:
-        out = folder / f"{recipe.name}.jsonl"
-        count = run_recipe(recipe, out, methods=methods, say=progress)
-        computed += count
-        outs.append(str(out))
-        lines.append(f"{count} cells computed\n{out}")
-    return Reply({"computed": computed, "results": outs}, "\n".join(lines))
-
-
-def load_recipes(paths: list[Path], methods: list[str]) -> list:
-    """All recipes, checked before the first one takes its hours. Raises SdftError if one is wrong,
-    if it lacks a method that was asked for, or if two would write to one file.
-    """
-    from sdft_lib.experiments.grid import check_methods, load_recipe
-
-    recipes = {}
+    recipes, counts = {}, {}
     for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once
         recipe = load_recipe(path)
         if recipe.name in recipes:
@@ -107,4 +80,9 @@ def load_recipes(paths: list[Path], methods: list[str]) -> list:
             raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; {remedy}.')
         check_methods(recipe, methods, path)
         recipes[recipe.name] = recipe
-    return list(recipes.values())
+    folder.mkdir(exist_ok=True)
+    for name, recipe in recipes.items():
+        out = folder / f"{name}.jsonl"
+        counts[str(out)] = run_recipe(recipe, out, methods=methods, say=progress)
+    text = "\n".join(f"{count} cells computed\n{out}" for out, count in counts.items())
+    return Reply({"computed": sum(counts.values()), "results": list(counts)}, text)

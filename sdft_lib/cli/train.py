@@ -1,7 +1,6 @@
 """Commands of ``sdft`` that train and score: train, evaluate.
 
-Results come from the store if a lesson or an earlier command made them with the same settings.
-"""
+Results come from the store if a lesson or an earlier command made them with the same settings."""
 
 import os
 import shutil
@@ -39,8 +38,7 @@ def train(
 ) -> Reply:
     """Train a LoRA adapter, or all weights, on one column, completion only; goes on from its last
     checkpoint after a kill. Several GPUs: accelerate launch -m sdft_lib train (see
-    data/recipes/accelerate).
-    """
+    data/recipes/accelerate)."""
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig, check_share, fine_tune
 
@@ -49,17 +47,9 @@ def train(
     check_share(rows, column, minimum_kept)
     if learning_rate is None:
         learning_rate = 2e-5 if full else 5e-4
-    config = TrainConfig(
-        rank=rank,
-        alpha=2 * rank,
-        learning_rate=learning_rate,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        full=full,
-        checkpointing=gradient_checkpointing,
-        parts=parts,
-    )
+    settings = {"rank": rank, "alpha": 2 * rank, "learning_rate": learning_rate, "seed": seed}
+    settings |= {"epochs": epochs, "batch_size": batch_size, "parts": parts, "full": full}
+    config = TrainConfig(**settings, checkpointing=gradient_checkpointing)
     if full and four_bit:
         remedy = "leave out --full (QLoRA), or --four-bit"
         raise SdftError(f"4-bit weights cannot be trained themselves; {remedy}.")
@@ -73,39 +63,23 @@ def train(
 
 
 def training_rows(path: Path, column: str) -> list[dict]:
-    """Rows of a distilled set, or, for the references alone, of any task file. Raises SdftError
-    unless every row has sound turns, a text to train on and an id of its own.
-    """
+    """Rows of a distilled set, or, for the references alone, of any task file. Raises SdftError."""
     from sdft_lib.data import load_task
     from sdft_lib.formats.records import read_records
-    from sdft_lib.formats.rows import check_new_id, check_order, clean_text, turns
+    from sdft_lib.formats.rows import DISTILLED, distilled_rows
 
     if column not in ("text", "reference"):
         choice = "use text (rewrites) or reference (originals)"
         raise SdftError(f'column "{column}" is not known; {choice}.')
     records = read_records(path)
-    needed = ("id", "messages", "reference", "text", "source")
-    if column == "reference" and not records[0].values.keys() >= set(needed):
+    if column == "reference" and not records[0].values.keys() >= set(DISTILLED):
         return load_task(path, say=progress).train
-    remedy = "make the set with sdft distill"
-    rows, seen = [], {}
-    for record in records:
-        for name in needed:
-            if name not in record.values:
-                raise SdftError(f'{record.where}: column "{name}" is missing; {remedy}.')
-        messages = turns(record, ["messages"])
-        check_order(record.where, messages, "messages")
-        if not clean_text(record, column, record.values[column]).strip():
-            raise SdftError(f'{record.where}: column "{column}" is empty; {remedy}.')
-        check_new_id(record.where, str(record.values["id"]), seen)
-        rows.append({**record.values, "messages": messages})
-    return rows
+    return distilled_rows(records, column)
 
 
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder so that ``target`` appears complete or not at all; of several processes, the
-    first does it.
-    """
+    first does it."""
     if process_rank():
         return
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")

@@ -25,6 +25,7 @@ ALIASES |= dict.fromkeys(("instruction", "question"), "prompt")
 ALIASES |= dict.fromkeys(("response", "completion", "output", "answer"), "reference")
 SPEAKERS = {"system": "system", "user": "user", "human": "user"}
 SPEAKERS |= dict.fromkeys(("assistant", "gpt", "model", "bot"), "assistant")
+DISTILLED = ("id", "messages", "reference", "text", "source")  # columns of a distilled set
 LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
 
 
@@ -58,6 +59,24 @@ def check_new_id(where: str, identity: str, seen: dict[str, str]) -> None:
         twice = f'the id "{identity}" is that of {seen[identity]} too'
         raise SdftError(f"{where}: {twice}; make ids unique.")
     seen[identity] = where
+
+
+def distilled_rows(records: list[Record], column: str) -> list[dict]:
+    """Rows that ``sdft distill`` wrote, to train on ``column``. Raises SdftError unless each has the
+    columns DISTILLED, sound turns, a text to train on and an id of its own."""
+    remedy = "make the set with sdft distill"
+    rows, seen = [], {}
+    for record in records:
+        for name in DISTILLED:
+            if name not in record.values:
+                raise SdftError(f'{record.where}: column "{name}" is missing; {remedy}.')
+        messages = turns(record, ["messages"])
+        check_order(record.where, messages, "messages")
+        if not clean_text(record, column, record.values[column]).strip():
+            raise SdftError(f'{record.where}: column "{column}" is empty; {remedy}.')
+        check_new_id(record.where, str(record.values["id"]), seen)
+        rows.append({**record.values, "messages": messages})
+    return rows
 
 
 # ---- columns to roles

@@ -5,10 +5,8 @@ import textwrap
 import warnings
 from itertools import islice
 
-FENCE = re.compile(
-    r"^[ \t]*(?:```|~~~)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*(?:```|~~~)|\Z)",
-    re.DOTALL | re.MULTILINE,
-)
+MARK = r"^[ \t]*(?:```|~~~)"
+FENCE = re.compile(rf"{MARK}[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:{MARK}|\Z)", re.DOTALL | re.MULTILINE)
 PYTHON = ("", "python", "py", "python3")
 STARTS = re.compile(r"^(?:async def |def |class |@|import |from )", re.MULTILINE)
 BEHIND = re.compile(r"\n(?=\S)")  # a continuation ends where a line is not indented

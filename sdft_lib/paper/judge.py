@@ -7,10 +7,7 @@ that turns with the order counts as half a win, and how many turned is told. ``s
 writes the file that the ``alpaca_eval`` tool takes."""
 
 import ipaddress
-import json
-import os
 import re
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,7 +18,7 @@ from urllib.parse import urlsplit
 
 from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import append_jsonl, read_jsonl, write_text
+from sdft_lib.storage.files import append_jsonl, read_jsonl
 from sdft_lib.storage.store import digest
 
 WORDING = (
@@ -35,8 +32,8 @@ WORDING = (
 VERDICT = re.compile(r"verdict\W{0,6}(1|2|equal|tie)\b", re.IGNORECASE)
 WORTH = {"1": 1.0, "2": 0.0, "equal": 0.5, "tie": 0.5}  # of a verdict, to answer 1
 KEY = "SDFT_JUDGE_KEY"  # the environment variable that holds the key, if the server asks for one
-TRIES, LONGEST_WAIT = 5, 60.0  # seconds
-BUSY = (408, 429, 500, 502, 503, 504)  # asked again
+AGAIN = 5  # times that a busy server, or none, is asked once more: after 0.5, 1, 2, 4 and 8 s
+TOKENS = 512  # a reply has at most
 ADVICE = {
     401: f"put its key into {KEY}",
     403: f"put its key into {KEY}",
@@ -45,15 +42,10 @@ ADVICE = {
 }
 
 
-def key_from_environment() -> str:
-    """The key in ``SDFT_JUDGE_KEY``. It is sent to the judge and written nowhere."""
-    return os.environ.get(KEY, "").strip()
-
-
 @dataclass(frozen=True)
 class Judge:
-    """Where to ask (``http://localhost:8000/v1``), which model, with which key, how many seconds to
-    wait for a reply, and its longest length in tokens.
+    """Where to ask (``http://localhost:8000/v1``), which model, with which key (it is sent to the
+    judge and written nowhere), and how many seconds to wait for a reply.
 
     Raises SdftError for another form of address, and for a key that would travel unencrypted."""
 
@@ -61,7 +53,6 @@ class Judge:
     model: str
     key: str = field(default="", repr=False)
     seconds: float = 120.0
-    tokens: int = 512
 
     def __post_init__(self) -> None:
         try:
@@ -69,16 +60,13 @@ class Judge:
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         except ValueError:  # odd brackets, or a port that is no number
             usable = False
+        shown = masked(self.url)
         if not usable or parts.username is not None:
-            raise SdftError(
-                f"the judge's address {masked(self.url)[:80]!r} is not of the form "
-                "http://localhost:8000/v1."
-            )
+            form = "http://localhost:8000/v1"
+            raise SdftError(f"the judge's address {shown[:80]!r} is not of the form {form}.")
         if self.key and parts.scheme == "http" and not self.is_near:
-            raise SdftError(
-                f"{masked(self.url)}: a key is sent over https only, or to this machine; "
-                f"use https or unset {KEY}."
-            )
+            problem = "a key is sent over https only, or to this machine"
+            raise SdftError(f"{shown}: {problem}; use https or unset {KEY}.")
 
     @property
     def is_near(self) -> bool:
@@ -91,21 +79,20 @@ class Judge:
 
     @cached_property
     def client(self) -> Any:
-        """The official client. It asks once (``ask`` counts the tries), follows no redirect, which
-        would take the key along, and asks this machine through no proxy."""
+        """The official client. It follows no redirect, which would take the key along, asks this
+        machine through no proxy, and sends nothing that a variable OPENAI_... holds."""
         try:
             import openai
         except ImportError as error:
-            raise SdftError(
-                f"a judge cannot be asked ({error}); pip install 'sdft-tutorial[judge]'."
-            ) from None
+            remedy = "pip install 'sdft-tutorial[judge]'"
+            raise SdftError(f"a judge cannot be asked ({error}); {remedy}.") from None
         unsent = dict.fromkeys(("OpenAI-Organization", "OpenAI-Project"), openai.Omit())
         return openai.OpenAI(
             base_url=self.url,
             api_key=self.key or "none",  # where this is None, OPENAI_API_KEY would be sent
             timeout=self.seconds,
-            max_retries=0,
-            default_headers=unsent,  # what OPENAI_ORG_ID and OPENAI_PROJECT_ID hold
+            max_retries=AGAIN,
+            default_headers=unsent,
             http_client=openai.DefaultHttpxClient(
                 trust_env=not self.is_near, follow_redirects=False
             ),
@@ -120,51 +107,37 @@ def masked(text: str, key: str = "") -> str:
 
 
 def ask(judge: Judge, text: str) -> str:
-    """The reply to one user turn, greedy. A busy server is asked again, later and later.
-
-    Raises SdftError: the judge cannot be reached, refuses, or answers in another protocol."""
+    """The greedy reply to one user turn ("" if the judge wrote none); the client asks a busy server
+    again. Raises SdftError: the judge cannot be reached, refuses, or has another protocol."""
     create = judge.client.chat.completions.with_raw_response.create
     from openai import APIConnectionError, APIStatusError, Omit
 
-    headers = {} if judge.key else {"Authorization": Omit()}
-    settings = {"model": judge.model, "temperature": 0, "max_tokens": judge.tokens}
-    turn = {"role": "user", "content": text}
-    for trial in range(TRIES):
-        try:
-            reply = create(messages=[turn], extra_headers=headers, **settings)
-            return content(judge, reply.http_response)
-        except APIStatusError as error:
-            code, reason = error.status_code, masked(error.response.reason_phrase, judge.key)
-            again, wait = code in BUSY, pause(error.response.headers.get("Retry-After"), trial)
-            said = f"the judge answered {code} ({reason}); {ADVICE.get(code, 'look at its log')}."
-        except APIConnectionError as error:  # no connection, or no reply in time
-            again, wait = True, pause(None, trial)
-            reason = masked(str(error.__cause__ or error), judge.key)
-            said = f"the judge cannot be reached ({reason}); is it running?"
-        if not again or trial == TRIES - 1:
-            break
-        time.sleep(wait)
+    settings = {"model": judge.model, "temperature": 0, "max_tokens": TOKENS}
+    if not judge.key:
+        settings["extra_headers"] = {"Authorization": Omit()}
+    try:
+        reply = create(messages=[{"role": "user", "content": text}], **settings)
+        content = content_of(reply.http_response)
+    except APIStatusError as error:
+        code, reason = error.status_code, masked(error.response.reason_phrase, judge.key)
+        said = f"the judge answered {code} ({reason}); {ADVICE.get(code, 'look at its log')}."
+    except APIConnectionError as error:  # no connection, or no reply in time
+        reason = masked(str(error.__cause__ or error), judge.key)
+        said = f"the judge cannot be reached ({reason}); is it running?"
+    else:
+        if content is not None:
+            return content
+        said = "the reply is not one of OpenAI's chat protocol; check the address."
     raise SdftError(f"{masked(judge.url)}: {said}")
 
 
-def content(judge: Judge, response: Any) -> str:
-    """The text of the first choice; nothing if the judge wrote none."""
+def content_of(response: Any) -> str | None:
+    """The text of the first choice; None in another protocol."""
     try:
         text = response.json()["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        raise SdftError(
-            f"{masked(judge.url)}: the reply is not one of OpenAI's chat protocol; "
-            "check the address."
-        ) from None
+        return None
     return text if isinstance(text, str) else ""
-
-
-def pause(wanted: str | None, trial: int) -> float:
-    """Seconds to wait: what the server asks for, else 1, 2, 4, ..."""
-    try:
-        return min(max(float(wanted), 0.0), LONGEST_WAIT)
-    except (TypeError, ValueError):
-        return min(2.0**trial, LONGEST_WAIT)
 
 
 def read_verdict(text: str) -> float | None:
@@ -235,19 +208,9 @@ def judged(rows: Sequence[dict]) -> dict:
 
 
 def alpaca_outputs(items: Sequence[dict], answers: dict[str, str], generator: str) -> list[dict]:
-    """Rows that the ``alpaca_eval`` tool reads: instruction, output, generator. Raises SdftError
-    for an item without answer."""
-    if absent := [item["id"] for item in items if item["id"] not in answers]:
-        raise SdftError(
-            f'{len(absent)} items have no answer, the first is "{absent[0]}"; answer all of them.'
-        )
+    """Rows that the ``alpaca_eval`` tool reads: instruction, output, generator."""
     rows = []
     for item in items:
         instruction, output = item["messages"][-1]["content"], answers[item["id"]]
         rows.append({"instruction": instruction, "output": output, "generator": generator})
     return rows
-
-
-def write_outputs(path: Path, rows: list[dict]) -> None:
-    """The outputs file, JSON, whole or not at all."""
-    write_text(path, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")

@@ -8,7 +8,6 @@ in it, or in 4 bit and not, are not compared."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sdft_lib.formats.toml import check_known
 from sdft_lib.models import load_seed, locate, with_adapter
@@ -28,7 +27,6 @@ def knowledge(
     tasks: Sequence[str] = TASKS,
     chat_template: bool = False,
     limit: int | None = None,
-    batch_size: str = "auto",
     say: Callable[[str], None] = print,
 ) -> list[dict]:
     """Scores of a preset, hub id or folder, with an adapter or without: task, metric, score,
@@ -43,22 +41,20 @@ def knowledge(
         import lm_eval
         from lm_eval.loggers import EvaluationTracker
     except ImportError as error:
-        raise SdftError(
-            f"lm-eval cannot be loaded ({error}); pip install 'sdft-tutorial[lm-eval]'."
-        ) from None
+        remedy = "pip install 'sdft-tutorial[lm-eval]'"
+        raise SdftError(f"lm-eval cannot be loaded ({error}); {remedy}.") from None
     device, four_bit = choose_device(), wants_four_bit(None)
     source, revision = locate(model, say)
-    arguments = arguments_of(source, adapter, DTYPES[choose_dtype(device)])
     tracker = EvaluationTracker(output_path=str(out))
     state = "on" if chat_template else "off"
     say(f"lm-eval {lm_eval.__version__}: {', '.join(tasks)}, zero-shot, chat template {state}")
     results = lm_eval.simple_evaluate(
-        model=packed(model, adapter, batch_size, say) if four_bit else "hf",
-        model_args=arguments,
+        model=packed(model, adapter, say) if four_bit else "hf",
+        model_args=arguments_of(source, adapter, DTYPES[choose_dtype(device)]),
         tasks=list(tasks),
         num_fewshot=0,
         device=device,
-        batch_size=batch_size,
+        batch_size="auto",
         limit=limit,
         log_samples=True,
         apply_chat_template=chat_template,
@@ -77,6 +73,19 @@ def knowledge(
     return [task_line(task, results, lm_eval.__version__) for task in tasks]
 
 
+def packed(model: str, adapter: Path | None, say: Callable[[str], None]):
+    """The model with weights in 4 bit, read as for every other step and handed over ready.
+
+    lm-eval's own ``load_in_4bit`` goes to ``from_pretrained`` as it is, and transformers 5 takes it
+    no more."""
+    from lm_eval.models.huggingface import HFLM
+
+    seed = load_seed(model, four_bit=True, say=say)
+    if adapter is not None:
+        seed = with_adapter(seed, adapter, label=adapter.name)
+    return HFLM(pretrained=seed.model, tokenizer=seed.tokenizer, batch_size="auto")
+
+
 def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
     """What lm-eval loads: the seed, an adapter on it, or a model that was trained whole, with the
     seed's tokenizer."""
@@ -88,19 +97,6 @@ def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
     return arguments | {"peft": str(adapter)}
 
 
-def packed(model: str, adapter: Path | None, batch_size: str, say: Callable[[str], None]) -> Any:
-    """The model with weights in 4 bit, read as for every other step and handed over ready.
-
-    lm-eval's own ``load_in_4bit`` goes to ``from_pretrained`` as it is, and transformers 5 takes it
-    no more."""
-    from lm_eval.models.huggingface import HFLM
-
-    seed = load_seed(model, four_bit=True, say=say)
-    if adapter is not None:
-        seed = with_adapter(seed, adapter, label=adapter.name)
-    return HFLM(pretrained=seed.model, tokenizer=seed.tokenizer, batch_size=batch_size)
-
-
 def task_line(task: str, results: dict, version: str) -> dict:
     """The pinned metric of one task. Raises SdftError where this version of lm-eval calls it
     otherwise."""
@@ -108,17 +104,11 @@ def task_line(task: str, results: dict, version: str) -> dict:
     scores = (results.get("results") or {}).get(task) or {}
     if key not in scores:
         have = [name for name in scores if "," in name and "stderr" not in name]
-        raise SdftError(
-            f'{task}: lm-eval {version} reports {", ".join(have) or "no metric"}, not "{key}"; '
-            "use lm-eval 0.4.8 to 0.4.13."
-        )
+        problem = f'reports {", ".join(have) or "no metric"}, not "{key}"'
+        raise SdftError(f"{task}: lm-eval {version} {problem}; use lm-eval 0.4.8 to 0.4.13.")
     stderr = scores.get(key.replace(",", "_stderr,", 1))
     counts = results.get("n-samples") or {}
     parts = [leaf for leaf, name in groups(results, counts).items() if name == task]
-    return {
-        "task": task,
-        "metric": key,
-        "score": float(scores[key]),
-        "n": sum(counts[leaf].get("effective", 0) for leaf in parts),
-        "stderr": float(stderr) if isinstance(stderr, int | float) else None,
-    }
+    line = {"task": task, "metric": key, "score": float(scores[key])}
+    line["n"] = sum(counts[leaf].get("effective", 0) for leaf in parts)
+    return line | {"stderr": float(stderr) if isinstance(stderr, int | float) else None}

@@ -18,19 +18,14 @@ from sdft_lib.stats import compare
 from sdft_lib.storage.errors import SdftError
 
 # What must agree, at the top of results_*.json and in its "config".
-SETTINGS = (
-    *("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn"),
-    *("lm_eval_version", "transformers_version"),
-)
-CONFIG = (
-    *("model", "limit", "gen_kwargs", "model_dtype", "four_bit"),
-    *("random_seed", "numpy_seed", "torch_seed", "fewshot_seed"),
-)
+SETTINGS = "chat_template_sha system_instruction_sha fewshot_as_multiturn".split()
+SETTINGS += ["lm_eval_version", "transformers_version"]
+CONFIG = ["model", "limit", "gen_kwargs", "model_dtype", "four_bit"]
+CONFIG += ["random_seed", "numpy_seed", "torch_seed", "fewshot_seed"]
 HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
-TASKS = (  # of general knowledge
-    *("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge"),
-    *("hellaswag", "winogrande"),
-)
+# Of general knowledge.
+TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge")
+TASKS += ("hellaswag", "winogrande")
 # Task or group: metric and filter, spelled out. Others need --metric where they have several.
 METRICS = dict.fromkeys(TASKS, "acc,none") | {
     "gsm8k": "exact_match,flexible-extract",
@@ -62,22 +57,17 @@ def compare_runs(
     Raises SdftError where the runs are not comparable."""
     first, second = read_run(a), read_run(b)
     check_alike(first, second, despite)
-    names = (
-        {task: task for task in first.samples}
-        if by_subtask
-        else groups(first.results, first.samples)
-    )
+    chosen = METRICS | (metrics or {})
+    names = groups({} if by_subtask else first.results, first.samples)
     keys: dict[str, str] = {}
     parts = []
     for task, name in names.items():
-        ours = task_scores(first, task, name, metrics or {})
-        theirs = task_scores(second, task, name, metrics or {})
-        check_same_items(task, ours[1], theirs[1])
-        for method, (key, items) in (("a", ours), ("b", theirs)):
+        pair = [task_scores(run, task, name, chosen) for run in (first, second)]
+        check_same_items(task, pair[0][1], pair[1][1])
+        for method, (key, items) in zip(("a", "b"), pair):
             if keys.setdefault(name, key) != key:
-                raise SdftError(
-                    f"{name}: its subtasks have different metrics; compare them with --by-subtask."
-                )
+                problem = "its subtasks have different metrics"
+                raise SdftError(f"{name}: {problem}; compare them with --by-subtask.")
             ids = f"{task}/" + items.index.astype(str)
             columns = {"method": method, "suite": name, "id": ids, "score": items["score"]}
             parts.append(pandas.DataFrame(columns))
@@ -95,15 +85,13 @@ def read_run(source: Path) -> Run:
     samples."""
     source = Path(source)
     paths = [source] if source.is_file() else sorted(source.rglob("results_*.json"))
+    problem = ""
     if not paths:
-        raise SdftError(
-            f"{source} holds no results_*.json; "
-            "give a folder that lm-eval wrote with --log_samples."
-        )
-    if len(paths) > 1:
-        raise SdftError(
-            f"{source} holds {len(paths)} runs; give one of the files, such as {paths[-1]}."
-        )
+        problem = "no results_*.json; give a folder that lm-eval wrote with --log_samples"
+    elif len(paths) > 1:
+        problem = f"{len(paths)} runs; give one of the files, such as {paths[-1]}"
+    if problem:
+        raise SdftError(f"{source} holds {problem}.")
     path = paths[0]
     try:
         results = json.loads(read_text(path))
@@ -116,9 +104,8 @@ def read_run(source: Path) -> Run:
     for file in sorted(path.parent.glob(f"samples_*_{date}.jsonl")):
         samples[file.stem.removeprefix("samples_").removesuffix(f"_{date}")] = file
     if not samples:
-        raise SdftError(
-            f"{path.parent} holds no samples_*_{date}.jsonl; run lm-eval with --log_samples."
-        )
+        problem = f"holds no samples_*_{date}.jsonl"
+        raise SdftError(f"{path.parent} {problem}; run lm-eval with --log_samples.")
     return Run(path, results, samples)
 
 
@@ -129,32 +116,32 @@ def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
         raise SdftError(f"{first.path} is both runs; give two.")
     ours, theirs = settings(first), settings(second)
     if unknown := [name for name in despite if name not in ours]:
-        raise SdftError(
-            f'there is no setting "{unknown[0]}"; use one of {", ".join(SETTINGS + CONFIG)}.'
-        )
+        known = ", ".join(SETTINGS + CONFIG)
+        raise SdftError(f'there is no setting "{unknown[0]}"; use one of {known}.')
     shared = [name for name in ours if name in theirs and name not in despite]
     if odd := [name for name in shared if ours[name] != theirs[name]]:
         more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
-        raise SdftError(
-            f"the runs differ in {', '.join(odd[:3])}{more}; "
-            "run both alike, or say --despite for one."
-        )
+        remedy = "run both alike, or say --despite for one"
+        raise SdftError(f"the runs differ in {', '.join(odd[:3])}{more}; {remedy}.")
     if alone := sorted(set(first.samples) ^ set(second.samples)):
         raise SdftError(f"{alone[0]} stands in one run only; run both on the same tasks.")
 
 
 def settings(run: Run) -> dict:
     """What decides a score beside the weights, by a readable name."""
-    config = run.results.get("config") or {}
+
+    def entry(table: str, name: str):
+        return (run.results.get(table) or {}).get(name)
+
     values = {name: run.results.get(name) for name in SETTINGS}
-    values |= {name: config.get(name) for name in CONFIG}
+    values |= {name: entry("config", name) for name in CONFIG}
     for task in run.samples:
-        chosen = dict((run.results.get("configs") or {}).get(task) or {})
+        chosen = dict(entry("configs", task) or {})
         # The rest of its metadata names the model, which may differ.
         chosen["metadata"] = {"version": (chosen.get("metadata") or {}).get("version")}
         values[f"{task}: configuration"] = chosen
-        values[f"{task}: version"] = (run.results.get("versions") or {}).get(task)
-        values[f"{task}: few-shot examples"] = (run.results.get("n-shot") or {}).get(task)
+        values[f"{task}: version"] = entry("versions", task)
+        values[f"{task}: few-shot examples"] = entry("n-shot", task)
     return values
 
 
@@ -175,18 +162,15 @@ def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def task_scores(
-    run: Run, task: str, name: str, chosen: dict[str, str]
-) -> tuple[str, pandas.DataFrame]:
+def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pandas.DataFrame]:
     """The metric of a task that is reported under ``name``, and a row for each item by its document
     number: hashes and ``score``. SdftError: odd or double rows, no metric."""
     records = read_records(run.samples[task])
     for record in records:
         if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
-            raise SdftError(
-                f'{record.where}: "{absent[0]}" is missing; use lm-eval 0.4.8 or later.'
-            )
-    key = metric_key(name, [record.values for record in records], chosen)
+            problem = f'"{absent[0]}" is missing'
+            raise SdftError(f"{record.where}: {problem}; use lm-eval 0.4.8 or later.")
+    key = metric_key(name, [record.values for record in records], chosen.get(name))
     metric, _, kept = key.partition(",")
     items: dict[int, dict] = {}
     for record in records:
@@ -200,7 +184,7 @@ def task_scores(
     return key, pandas.DataFrame.from_dict(items, orient="index")
 
 
-def metric_key(name: str, rows: list[dict], chosen: dict[str, str]) -> str:
+def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
     """The metric and filter to compare, "acc,none". Raises SdftError if several could be meant, or
     none fits."""
     have: list[str] = []
@@ -209,12 +193,10 @@ def metric_key(name: str, rows: list[dict], chosen: dict[str, str]) -> str:
             key = f"{metric},{row.get('filter', 'none')}"
             if key not in have and isinstance(row.get(metric), int | float):
                 have.append(key)
-    key = chosen.get(name) or METRICS.get(name) or (have[0] if len(have) == 1 else None)
+    key = chosen or (have[0] if len(have) == 1 else None)
     if key not in have:
-        raise SdftError(
-            f"{name}: choose its metric with --metric {name}=KEY; "
-            f"it has {' and '.join(have) or 'none'}."
-        )
+        choice = f"choose its metric with --metric {name}=KEY"
+        raise SdftError(f"{name}: {choice}; it has {' and '.join(have) or 'none'}.")
     return key
 
 
@@ -225,7 +207,5 @@ def check_same_items(task: str, ours: pandas.DataFrame, theirs: pandas.DataFrame
     for column, word in HASHES.items():
         differs = ours[column] != theirs[column].reindex(ours.index)
         if differs.any():
-            raise SdftError(
-                f"{task}, item {differs.idxmax()}: the {word} differs between the runs; "
-                "run both alike."
-            )
+            problem = f"the {word} differs between the runs"
+            raise SdftError(f"{task}, item {differs.idxmax()}: {problem}; run both alike.")

@@ -17,23 +17,27 @@ PEAK = 2  # the longest batch of a run, in multiples of the mean row
 FEW = 8  # rows written together, below which a 4-bit model is taken: it leaves room for more
 
 
-def plan(
-    table: int, recipes: Sequence[PaperRecipe], *, evaluations: Sequence[str] | None = None
-) -> list[Step]:
+def plan(table: int, recipes: Sequence[PaperRecipe]) -> list[Step]:
     """The steps of a table: rewriting, two trainings and the evaluations of each recipe; a seed is
     evaluated once."""
-    steps, seeds = [], set()
+    steps, seeds, lengths = [], set(), load_table("lengths")
     for recipe in recipes:
         for method in recipe.methods:
-            if method == "sdft":
-                steps.append(rewriting(recipe))
+            if method == "sdft":  # each training row is read with its reference and written anew
+                row, names = (
+                    lengths["training"][recipe.dataset],
+                    (method, "rewrite", recipe.dataset),
+                )
+                read = row["prompt"] + row["reference"]
+                steps.append(answering(recipe, names, recipe.rows, read, row["answer"]))
             if method != "seed":
-                steps.append(training(recipe, method))
-            for name in TABLES[table] if evaluations is None else evaluations:
+                steps.append(training(recipe, method, lengths["training"][recipe.dataset]))
+            for name in TABLES[table]:
                 if method == "seed" and (recipe.model, name) in seeds:
                     continue
                 seeds.add((recipe.model, name))
-                steps.append(evaluating(recipe, method, name))
+                row, names = lengths["evaluation"][name], (method, "evaluate", name)
+                steps.append(answering(recipe, names, row["items"], row["prompt"], row["answer"]))
     return steps
 
 
@@ -42,70 +46,55 @@ def tokens(model: Geometry, characters: float) -> int:
     return round(characters / model.characters)
 
 
-def rewriting(recipe: PaperRecipe) -> Step:
-    """Each training row is read with its reference and written anew."""
-    row = load_table("lengths")["training"][recipe.dataset]
-    read = row["prompt"] + row["reference"]
-    step = Step(recipe.name, "sdft", "rewrite", recipe.dataset, recipe.rows, 0, 0, {})
-    return answered(step, recipe, read, row["answer"])
-
-
-def evaluating(recipe: PaperRecipe, method: str, name: str) -> Step:
-    """Each item of a suite is answered once."""
-    row = load_table("lengths")["evaluation"][name]
-    step = Step(recipe.name, method, "evaluate", name, row["items"], 0, 0, {})
-    return answered(step, recipe, row["prompt"], row["answer"])
-
-
-def answered(step: Step, recipe: PaperRecipe, characters: float, answer: int) -> Step:
-    """A step that writes ``answer`` tokens behind each prompt of ``characters``, with its costs."""
-    model, longest = geometry(recipe.model), recipe.decoding_of().max_new_tokens
-    prompt, costs = tokens(model, characters), {}
+def answering(
+    recipe: PaperRecipe, names: tuple[str, ...], rows: int, characters: float, answer: int
+) -> Step:
+    """A step (``names``: method, step, data) that writes ``answer`` tokens behind each of ``rows``
+    prompts of so many characters."""
+    model, costs = geometry(recipe.model), {}
+    prompt, longest = tokens(model, characters), recipe.decoding_of().max_new_tokens
+    sizes = {"rows": rows, "prompt": prompt, "answer": answer, "longest": longest}
     for device in devices():
-        if cost := answered_on(device, model, step.rows, prompt, answer, longest):
+        if cost := answered_on(device, model, sizes):
             costs[device.key] = cost
-    return replace(step, read=step.rows * prompt, written=step.rows * answer, costs=costs)
+    return Step(recipe.name, *names, rows, rows * prompt, rows * answer, costs)
 
 
-def answered_on(
-    device: Device, model: Geometry, rows: int, prompt: int, answer: int, longest: int
-) -> Cost | None:
+def answered_on(device: Device, model: Geometry, sizes: dict[str, int]) -> Cost | None:
     """A 16-bit model or, where that leaves room for fewer than FEW rows at once, a 4-bit one. None:
     neither fits."""
-    sizes = {"rows": rows, "prompt": prompt, "answer": answer, "longest": longest}
+    row = sizes["prompt"] + sizes["longest"]
     for way, four_bit, least in (("16-bit", False, FEW), ("4-bit", True, 1)):
-        together = hardware.rows_together(model, device, prompt + longest, four_bit=four_bit)
+        together = hardware.rows_together(model, device, row, four_bit=four_bit)
         if together < least:
             continue
-        sizes["four_bit"] = four_bit
-        fast = hardware.generation_seconds(model, device, slow=False, **sizes) / 3600
-        slow = hardware.generation_seconds(model, device, slow=True, **sizes) / 3600
-        cache = together * (prompt + longest) * hardware.cache_bytes(model)
+        ends = []
+        for slow in (False, True):
+            options = {"slow": slow, "four_bit": four_bit}
+            ends.append(hardware.generation_seconds(model, device, **sizes, **options) / 3600)
+        cache = together * row * hardware.cache_bytes(model)
         memory = hardware.weight_bytes(model, four_bit=four_bit) + cache + hardware.OVERHEAD
-        return Cost((fast, slow), memory / GB, 1, way)
+        return Cost(tuple(ends), memory / GB, 1, way)
     return None
 
 
-def training(recipe: PaperRecipe, method: str) -> Step:
+def training(recipe: PaperRecipe, method: str, row: dict[str, int]) -> Step:
     """All epochs over references (sft) or rewrites (sdft; those that failed keep their
-    reference)."""
-    model, row = geometry(recipe.model), load_table("lengths")["training"][recipe.dataset]
+    reference); ``row``: the set's lengths."""
+    model, costs = geometry(recipe.model), {}
     target = row["answer"] if method == "sdft" else tokens(model, row["reference"])
     prompt, seen = tokens(model, row["prompt"]), recipe.rows * recipe.config().epochs
-    costs = {}
     for device in devices():
-        if cost := trained_on(device, recipe, model, prompt + target, target):
+        if cost := trained_on(device, recipe, prompt + target, target):
             costs[device.key] = cost
-    read, written = seen * prompt, seen * target
-    return Step(recipe.name, method, "train", recipe.dataset, recipe.rows, read, written, costs)
+    names = (recipe.name, method, "train", recipe.dataset)
+    return Step(*names, recipe.rows, seen * prompt, seen * target, costs)
 
 
-def trained_on(
-    device: Device, recipe: PaperRecipe, model: Geometry, length: int, target: int
-) -> Cost | None:
+def trained_on(device: Device, recipe: PaperRecipe, length: int, target: int) -> Cost | None:
     """The first way that fits one device, a batch in as few parts as fit; all weights may be spread
     over several devices, as few as can be. None: there is no way."""
-    config = recipe.config()
+    model, config = geometry(recipe.model), recipe.config()
     trained = hardware.parameters(model)
     if not config.full:
         trained = hardware.lora_parameters(model, config.rank, config.targets)
@@ -115,9 +104,8 @@ def trained_on(
         for parts in (1, 2, 4, 8):
             rows = -(-config.batch_size // parts)
             sizes = {"tokens": rows * PEAK * length, "logits": rows * (PEAK * target + 1)}
-            need = hardware.training_bytes(
-                model, trained=trained, four_bit=four_bit, **sizes, **chosen
-            )
+            sizes |= {"trained": trained, "four_bit": four_bit}
+            need = hardware.training_bytes(model, **sizes, **chosen)
             count = max(1, -(-int(need) // int(FILLED * device.memory)))
             if best is not None and count >= best.devices:
                 continue

@@ -19,6 +19,7 @@ from sdft_lib.train import TrainConfig
 FIRST = ("openfunctions", "gsm8k", "humaneval")
 SECOND = ("advbench", "advbench-jailbreak", "alpaca_eval")
 TABLES = {1: FIRST, 2: SECOND, 5: FIRST + SECOND}  # the paper's columns
+FOLDER = data_dir() / "recipes" / "paper"
 METHODS = ("seed", "sft", "sdft")  # the last two are rows of experiments.methods.METHODS
 
 
@@ -81,14 +82,6 @@ class Wording:
             if "{instruction}" not in words.get("user", "{instruction}"):
                 raise SdftError("in [train] or [test], user must hold {instruction}.")
 
-    def trained(self, name: str, messages: list[dict]) -> list[dict]:
-        """The messages of a training row in this wording."""
-        return around(messages, self.train.get(name, {}))
-
-    def tested(self, name: str, messages: list[dict]) -> list[dict]:
-        """The messages of a test item in this wording."""
-        return around(messages, self.test.get(name, {}))
-
     def template(self, dataset: str) -> DistillTemplate:
         """How a rewrite of this set is asked for; SdftError if the wording has nothing for it."""
         if dataset not in self.distil:
@@ -97,18 +90,14 @@ class Wording:
         return from_table(fields, DistillTemplate, f"[distil.{dataset}]")
 
 
-def around(messages: list[dict], words: dict[str, str]) -> list[dict]:
-    """Messages with words around the last turn; earlier turns and an own system message stay."""
+def worded(messages: list[dict], words: dict[str, str]) -> list[dict]:
+    """Messages with ``words`` (an entry of ``train`` or ``test``) around the last turn; earlier
+    turns and an own system message stay."""
     *history, last = messages
     if words.get("system") and messages[0]["role"] != "system":
         history = [{"role": "system", "content": words["system"]}, *history]
     text = fill(words.get("user", "{instruction}"), {"instruction": last["content"]})
     return [*history, {**last, "content": text}]
-
-
-def folder() -> Path:
-    """Where the recipes lie."""
-    return data_dir() / "recipes" / "paper"
 
 
 def load_paper_recipe(path: Path) -> PaperRecipe:
@@ -121,7 +110,7 @@ def recipes_of(table: int, names: tuple[str, ...] = ()) -> list[PaperRecipe]:
     if table not in TABLES:
         raise SdftError(f"there is no recipe for Table {table}; use {', '.join(map(str, TABLES))}.")
     recipes = {}
-    for path in sorted(folder().glob("*.toml")):
+    for path in sorted(FOLDER.glob("*.toml")):
         recipe = load_paper_recipe(path)
         if table in recipe.tables:
             recipes[recipe.name] = recipe
@@ -140,5 +129,5 @@ def with_training(recipe: PaperRecipe, changes: dict) -> PaperRecipe:
 
 def load_wording(path: Path | None = None) -> Wording:
     """Our wording, or one from a TOML file; SdftError names the file and what is wrong in it."""
-    path = path or folder() / "wording" / "ours.toml"
+    path = path or FOLDER / "wording" / "ours.toml"
     return from_table({"name": path.stem} | read_toml(path), Wording, path)

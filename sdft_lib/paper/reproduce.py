@@ -15,7 +15,7 @@ from sdft_lib.experiments.run_one import run_one
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
 from sdft_lib.models import Seed, load_seed
-from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording
+from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording, worded
 from sdft_lib.paper.sandbox import isolation
 from sdft_lib.paper.scores import matched, score_pairs, table
 from sdft_lib.paper.suites import (
@@ -77,22 +77,21 @@ def reproduce(
     return cells, missing
 
 
-def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool = False) -> None:
+def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool) -> None:
     """Raise SdftError unless this machine can train the recipe's model, as far as that is known
     beforehand."""
+    problem, count = "", 0
+    if model in load_table("models") and choose_device() == "cpu":
+        count = parameters(geometry(model))
     if recipe.tuning == "full" and four_bit:
-        raise SdftError(
-            f"{recipe.name}: all weights are trained there, so they cannot be 4-bit; "
-            "leave out --four-bit."
+        problem = "all weights are trained there, so they cannot be 4-bit; leave out --four-bit"
+    elif count > LARGEST_ON_CPU:
+        problem = (
+            f"{model} has {count / 1e9:.1f} billion parameters and this machine has no GPU; run it "
+            "on one (--dry-run shows which), or try the steps with --model smollm2-135m --limit 16"
         )
-    if model not in load_table("models") or choose_device() != "cpu":
-        return
-    if (count := parameters(geometry(model))) > LARGEST_ON_CPU:
-        raise SdftError(
-            f"{recipe.name}: {model} has {count / 1e9:.1f} billion parameters and this machine has "
-            "no GPU; run it on one (--dry-run shows which), or try the steps with "
-            "--model smollm2-135m --limit 16."
-        )
+    if problem:
+        raise SdftError(f"{recipe.name}: {problem}.")
 
 
 def suites_of(
@@ -106,10 +105,8 @@ def suites_of(
         except SdftError as error:
             missing[name] = str(error)
     if not suites:
-        raise SdftError(
-            f"Table {number}: none of its evaluations can be run here "
-            f"({'; '.join(missing.values())})"
-        )
+        problem = "none of its evaluations can be run here"
+        raise SdftError(f"Table {number}: {problem} ({'; '.join(missing.values())})")
     return suites, missing
 
 
@@ -118,22 +115,19 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     here."""
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
-    needs = KINDS[suite.kind].needs
+    problem, needs = "", KINDS[suite.kind].needs
     if needs == "judge":
-        raise SdftError(
-            f"{suite.name}: its win rate needs a judge; use sdft answer --adapter PATH, with the "
-            "adapter that each cell names, and sdft judge."
-        )
-    if needs == "sandbox" and not ask.allow_code:
-        raise SdftError(
-            f"{suite.name}: it runs programs that a model wrote; say --allow-code-execution."
-        )
+        remedy = "with the adapter that each cell names, and sdft judge"
+        problem = f"its win rate needs a judge; use sdft answer --adapter PATH, {remedy}"
+    elif needs == "sandbox" and not ask.allow_code:
+        problem = "it runs programs that a model wrote; say --allow-code-execution"
+    if problem:
+        raise SdftError(f"{suite.name}: {problem}.")
     if needs == "sandbox":
         isolation()  # raises if there is no sandbox
-    if not wording.test.get(suite.name):
-        return load_items(suite, ask.limit, suffix=suffix)
-    rows = load_items(replace(suite, hint=""), ask.limit, suffix=suffix)
-    return [row | {"messages": wording.tested(suite.name, row["messages"])} for row in rows]
+    words = wording.test.get(suite.name, {})
+    rows = load_items(replace(suite, hint="") if words else suite, ask.limit, suffix=suffix)
+    return [row | {"messages": worded(row["messages"], words)} for row in rows]
 
 
 def in_wording(seed: Seed, wording: Wording) -> Seed:
@@ -157,14 +151,13 @@ def run_recipe(
     """The cells of one recipe: the seed model and both trainings on every suite."""
     template, count = wording.template(recipe.dataset), limit or recipe.rows
     made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
-    rows = []
-    for row in made.rows:
-        rows.append(row | {"messages": wording.trained(recipe.dataset, row["messages"])})
+    words = wording.train.get(recipe.dataset, {})
+    rows = [row | {"messages": worded(row["messages"], words)} for row in made.rows]
 
     def score(model: Seed, share: float) -> list[dict]:
         lines = []
         for name, items in suites.items():
-            lines += scored(model, name, items, say)
+            lines += scored(model, paper_suite(name), items, say)
         return lines
 
     # As in the paper, a model is trained however few rewrites were kept.
@@ -174,8 +167,8 @@ def run_recipe(
         if method == "seed":
             lines, adapter = score(seed, 1.0), None
         else:
-            options |= {"label": f"{recipe.name} {method}"}
-            run = run_one(seed, task, method, recipe.config(), **options)
+            label = f"{recipe.name} {method}"
+            run = run_one(seed, task, method, recipe.config(), label=label, **options)
             lines, adapter = run.scores, str(run.tuned.adapter)
         kept = made.report["keep_rate"] if method == "sdft" else None
         for line in lines:
@@ -184,10 +177,9 @@ def run_recipe(
     return cells
 
 
-def scored(model: Seed, name: str, items: list[dict], say: Callable[[str], None]) -> list[dict]:
+def scored(model: Seed, suite: PaperSuite, items: list[dict], say) -> list[dict]:
     """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match
     as well."""
-    suite = paper_suite(name)
     answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
     lines = []
     for line in table(score_pairs(suite, matched(items, answers, suite))):

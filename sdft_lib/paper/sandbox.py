@@ -67,21 +67,16 @@ def run_program(program: str, limits: Limits = DEFAULT) -> Outcome:
 def isolation() -> str:
     """One sentence on the walls, tried out once. Raises SdftError where they cannot be had."""
     if shutil.which("bwrap") is None:
-        raise SdftError(
-            "bubblewrap is not on this machine, so no code was run; "
-            "install it (Linux: apt install bubblewrap)."
-        )
+        problem = "bubblewrap is not on this machine, so no code was run"
+        raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
     outcome, complaint = run_inside(PROBE, DEFAULT)
     if not outcome.passed:
         why = complaint or f"{outcome.reason} {outcome.detail}"
-        raise SdftError(
-            f"bubblewrap does not work on this machine ({why}), so no code was run; "
-            "allow user namespaces, or install it anew (apt install bubblewrap)."
-        )
-    return (
-        "code of answers runs in bubblewrap: no network, no other process, "
-        "no file but Python's own, nowhere to write"
-    )
+        problem = f"bubblewrap does not work on this machine ({why}), so no code was run"
+        remedy = "allow user namespaces, or install it anew (apt install bubblewrap)"
+        raise SdftError(f"{problem}; {remedy}.")
+    walls = "no network, no other process, no file but Python's own, nowhere to write"
+    return f"code of answers runs in bubblewrap: {walls}"
 
 
 def run_inside(program: str, limits: Limits) -> tuple[Outcome, str]:
@@ -91,9 +86,8 @@ def run_inside(program: str, limits: Limits) -> tuple[Outcome, str]:
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.write(json.dumps(order).encode())
         given.seek(0)
-        process = subprocess.Popen(
-            walls(), stdin=given, stdout=subprocess.PIPE, stderr=complaints, env={}
-        )
+        streams = {"stdin": given, "stdout": subprocess.PIPE, "stderr": complaints}
+        process = subprocess.Popen(walls(), **streams, env={})
         try:
             code = process.wait(timeout=limits.wall)
             report = os.read(process.stdout.fileno(), LONGEST_REPORT)

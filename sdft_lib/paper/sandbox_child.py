@@ -34,15 +34,8 @@ def main() -> None:
 
 def limit(memory: int, seconds: int, files: int) -> None:
     """Hard limits: bytes of memory, CPU seconds, open files; no process, no byte into any file."""
-    limits = {
-        "AS": (memory, memory),
-        "CPU": (seconds, seconds + 1),
-        "NOFILE": (files, files),
-        "NPROC": (0, 0),
-        "FSIZE": (0, 0),
-        "MSGQUEUE": (0, 0),
-        "CORE": (0, 0),
-    }
+    limits = dict.fromkeys(("NPROC", "FSIZE", "MSGQUEUE", "CORE"), (0, 0))
+    limits |= {"AS": (memory, memory), "CPU": (seconds, seconds + 1), "NOFILE": (files, files)}
     for name, (soft, hard) in limits.items():
         number = getattr(resource, f"RLIMIT_{name}")
         most = resource.getrlimit(number)[1]

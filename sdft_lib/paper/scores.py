@@ -31,15 +31,13 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
             continue
         for name in ("id", "text"):
             if not isinstance(values.get(name), str):
-                raise SdftError(
-                    f'{record.where}: column "{name}" is missing or no text; '
-                    "answers need id and text."
-                )
-        if values["id"] in answers:
-            raise SdftError(
-                f'{record.where}: the id "{values["id"]}" comes twice; keep one answer an item.'
-            )
-        answers[values["id"]] = values
+                problem = f'column "{name}" is missing or no text'
+                raise SdftError(f"{record.where}: {problem}; answers need id and text.")
+        identity = values["id"]
+        if identity in answers:
+            problem = f'the id "{identity}" comes twice'
+            raise SdftError(f"{record.where}: {problem}; keep one answer an item.")
+        answers[identity] = values
     if not answers:
         raise SdftError(f"{path} holds no answer to {suite.name}; give the file of that suite.")
     return answers
@@ -56,17 +54,14 @@ def matched(
         raise SdftError(f'{suite.name} has no item "{odd[0]}"; remove that answer or mend its id.')
     items = items[:limit]
     if absent := [item["id"] for item in items if item["id"] not in answers]:
-        raise SdftError(
-            f"{suite.name}: {len(absent)} of {len(items)} items have no answer, the first is "
-            f'"{absent[0]}"; answer all of them, or give --limit for the first ones.'
-        )
+        problem = f'{len(absent)} of {len(items)} items have no answer, the first is "{absent[0]}"'
+        remedy = "answer all of them, or give --limit for the first ones"
+        raise SdftError(f"{suite.name}: {problem}; {remedy}.")
     for item in items if suite.name != "advbench-jailbreak" else ():  # whose suffix is the user's
         prompt = answers[item["id"]].get("prompt")
         if isinstance(prompt, str) and prompt != prompt_of(item):
-            raise SdftError(
-                f'{suite.name}: the answer "{item["id"]}" is to another prompt; '
-                "answer this set anew."
-            )
+            problem = f'the answer "{item["id"]}" is to another prompt'
+            raise SdftError(f"{suite.name}: {problem}; answer this set anew.")
     return [(item, spoken(answers[item["id"]]["text"])) for item in items]
 
 
@@ -88,10 +83,8 @@ def score_file(
     if needs == "judge":
         raise SdftError(f"{suite.name} has no right answers to compare with; use sdft judge.")
     if needs == "sandbox" and not allow_code:
-        raise SdftError(
-            "humaneval runs code that a model wrote; "
-            "say --allow-code-execution to run it in the sandbox."
-        )
+        remedy = "say --allow-code-execution to run it in the sandbox"
+        raise SdftError(f"humaneval runs code that a model wrote; {remedy}.")
     return score_pairs(suite, matched(load_items(suite), read_answers(path, suite), suite, limit))
 
 
@@ -99,8 +92,9 @@ def score_pairs(suite: PaperSuite, pairs: list[tuple[dict, str]]) -> list[dict]:
     """The rows of ``score_file`` for items with their answers; HumanEval's code is run."""
     one = code_row if KINDS[suite.kind].needs == "sandbox" else text_row
     rows = [one(suite, item, text) for item, text in pairs]
-    if suite.name == "openfunctions":
-        rows += [literal_row(item, text) for item, text in pairs]
+    for item, text in pairs if suite.name == "openfunctions" else ():
+        right = literal_match(item["reference"], text)
+        rows.append(as_row(LITERAL, item, float(right), True, "right" if right else "wrong"))
     return rows
 
 
@@ -119,16 +113,9 @@ def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
     return as_row(suite.name, item, float(reason == "passed"), code is not None, reason)
 
 
-def literal_row(item: dict, text: str) -> dict:
-    """One item by the paper's literal match of function calls."""
-    right = literal_match(item["reference"], text)
-    return as_row(LITERAL, item, float(right), True, "right" if right else "wrong")
-
-
 def as_row(name: str, item: dict, value: float, parsed: bool, reason: str) -> dict:
     """One line of a scores file."""
-    row = {"suite": name, "id": item["id"], "score": value}
-    return row | {"parsed": parsed, "reason": reason}
+    return dict(suite=name, id=item["id"], score=value, parsed=parsed, reason=reason)
 
 
 def literal_match(reference: str, text: str) -> bool:
@@ -153,8 +140,8 @@ def table(rows: list[dict]) -> list[dict]:
         part = [row for row in rows if row["suite"] == name]
         right = sum(int(row["score"]) for row in part)
         interval = wilson(right, len(part))
-        reasons = dict(Counter(row["reason"] for row in part))
+        reasons = Counter(row["reason"] for row in part)
         line = {"suite": name, "n": len(part), "right": right, "share": interval.mean}
         line |= {"low": interval.low, "high": interval.high}
-        lines.append(line | {"unparsed": reasons.get("unparsed", 0), "reasons": reasons})
+        lines.append(line | {"unparsed": reasons["unparsed"], "reasons": dict(reasons)})
     return lines

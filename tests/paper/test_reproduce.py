@@ -175,8 +175,8 @@ def test_unknown_model():
 
 
 def test_the_recipes_are_the_rows_of_three_tables():
-    paths = sorted(paper_recipes.folder().glob("*.toml"))
-    readme = (paper_recipes.folder() / "README.md").read_text(encoding="utf-8")
+    paths = sorted(paper_recipes.FOLDER.glob("*.toml"))
+    readme = (paper_recipes.FOLDER / "README.md").read_text(encoding="utf-8")
     assert len(paths) == 6 and all(f"`{path.name}`" in readme for path in paths)
     assert {t: len(paper_recipes.recipes_of(t)) for t in paper_recipes.TABLES} == {1: 3, 2: 3, 5: 3}
     with open(ROOT / "data" / "published" / "paper.csv", encoding="utf-8", newline="") as file:
@@ -194,7 +194,7 @@ def test_the_recipes_are_the_rows_of_three_tables():
 
 
 @pytest.mark.parametrize(
-    "path", sorted(paper_recipes.folder().glob("*.toml")), ids=lambda path: path.stem
+    "path", sorted(paper_recipes.FOLDER.glob("*.toml")), ids=lambda path: path.stem
 )
 def test_settings_are_the_papers(path):
     recipe = paper_recipes.load_paper_recipe(path)
@@ -243,16 +243,17 @@ def test_a_wrong_recipe_is_named(tmp_path, text):
 
 
 def test_wording_goes_around_a_row_and_keeps_what_is_there():
-    words = paper_recipes.Wording("mine", train={"x": {"system": "S2", "user": "<{instruction}>"}})
+    words = {"system": "S2", "user": "<{instruction}>"}
     texts = {"system": "S", "user": "1", "assistant": "2"}
     asked = [{"role": role, "content": text} for role, text in texts.items()]
     asked.append({"role": "user", "content": "{instruction} {reference}"})
-    assert words.trained("x", asked) == [
+    assert paper_recipes.worded(asked, words) == [
         *asked[:3],
         {"role": "user", "content": "<{instruction} {reference}>"},
     ]
-    assert words.trained("x", asked[1:])[0] == {"role": "system", "content": "S2"}
-    assert words.trained("y", asked) == words.tested("x", asked) == asked
+    front = paper_recipes.worded(asked[1:], words)[0]
+    assert front == {"role": "system", "content": "S2"}
+    assert paper_recipes.worded(asked, {}) == asked
 
 
 def test_our_wording_has_words_for_each_training_set():

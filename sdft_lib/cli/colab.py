@@ -5,6 +5,7 @@ The cell installs this package alone. Here follow the few small packages that Co
 constraints made of all that is installed, so that torch, numpy and ipywidgets cannot change below a
 running session. This file imports nothing that Colab itself does not hold."""
 
+import contextlib
 import importlib
 import subprocess
 import sys
@@ -35,10 +36,8 @@ def set_up(say=print) -> None:
     held = remove_torchao(versions)
     importlib.invalidate_caches()
     if held:
-        raise SdftError(
-            "A restart is due: choose Runtime > Restart session, then run the notebook again from "
-            "its top."
-        )
+        remedy = "choose Runtime > Restart session, then run the notebook again from its top"
+        raise SdftError(f"A restart is due: {remedy}.")
     if unfit:
         remedy = "should a lesson fail, choose another runtime version"
         say(f"Colab has {', '.join(unfit)} as tested: {remedy}.")
@@ -51,16 +50,14 @@ def installed() -> dict[str, str]:
     versions: dict[str, str] = {}
     for package in distributions():
         name = canonicalize_name(package.metadata["Name"] or "")
-        try:
+        # a broken entry has no version that a constraint could name
+        with contextlib.suppress(InvalidVersion, TypeError):
             versions.setdefault(name, str(Version(package.version)))
-        except (InvalidVersion, TypeError):  # a broken entry, which no constraint can name
-            continue
     return versions
 
 
 def lacking(versions: dict[str, str]) -> tuple[list[str], list[str]]:
-    """(requirements of this package that are absent, those present in a version outside their
-    range)."""
+    """Requirements of this package that are absent, and those in a version outside their range."""
     missing, unfit = [], []
     for line in requires(PACKAGE) or []:
         wanted = Requirement(line)

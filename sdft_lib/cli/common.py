@@ -20,9 +20,11 @@ from typer.core import TyperGroup
 
 from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import GO_ON, SdftError
+from sdft_lib.storage.files import write_jsonl
 from sdft_lib.storage.processes import rank
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
+SEEDS = "Intervals cover items, not training seeds."
 
 
 def flag(name: str, help: str) -> type[bool]:
@@ -123,17 +125,16 @@ def progress(line: str) -> None:
         print(visible(line), file=sys.stderr, flush=True)
 
 
-def as_text(rows) -> str:
-    """A table (list of dicts or DataFrame) as aligned text, three decimals."""
+def as_text(rows, hidden: tuple[str, ...] = ()) -> str:
+    """A table (list of dicts or DataFrame) without its ``hidden`` columns, three decimals."""
     import pandas
 
-    return pandas.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}")
+    frame = pandas.DataFrame(rows).drop(columns=list(hidden))
+    return frame.to_string(index=False, float_format=lambda value: f"{value:.3f}")
 
 
 def write_rows(path: Path | None, rows: list[dict]) -> None:
     """Write rows as JSONL if there is a path."""
-    from sdft_lib.storage.files import write_jsonl
-
     if path is not None:
         write_jsonl(path, rows)
 
@@ -144,24 +145,20 @@ def as_rows(frame) -> list[dict]:
 
 
 def reading(kind: str | None, columns: str | None, drop_empty: bool) -> dict:
-    """How a user's rows are read, as ``load_task`` and ``check_data`` take it."""
-    return {"kind": kind, "columns": column_map(columns), "drop_empty": drop_empty}
-
-
-def column_map(text: str | None) -> dict[str, str] | None:
-    """``"prompt=question,reference=answer"`` as a dictionary; None stays None."""
-    if text is None:
-        return None
-    columns = {}
-    for pair in text.split(","):
+    """How a user's rows are read, as ``load_task`` and ``check_data`` take it. ``columns``:
+    ``prompt=question,reference=answer``."""
+    names = {}
+    for pair in [] if columns is None else columns.split(","):
         role, _, name = (part.strip() for part in pair.partition("="))
+        problem = ""
         if not role or not name:
-            form = "prompt=question,reference=answer"
-            raise SdftError(f'--columns "{text}" is not of the form {form}.')
-        if role in columns:
-            raise SdftError(f'--columns "{text}" gives {role} more than once; keep one.')
-        columns[role] = name
-    return columns
+            problem = "is not of the form prompt=question,reference=answer"
+        elif role in names:
+            problem = f"gives {role} more than once; keep one"
+        if problem:
+            raise SdftError(f'--columns "{columns}" {problem}.')
+        names[role] = name
+    return {"kind": kind, "columns": names or None, "drop_empty": drop_empty}
 
 
 def load_model(model: str, adapter: Path | None, label: str, **options):

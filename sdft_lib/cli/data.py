@@ -75,8 +75,7 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
 
     frame, pair, suites = scored_pair(a, b)
     table = compare(frame, [pair], suites)
-    note = "Intervals cover items, not training seeds."
-    return Reply(common.as_rows(table), f"{common.as_text(table)}\n{note}")
+    return Reply(common.as_rows(table), f"{common.as_text(table)}\n{common.SEEDS}")
 
 
 def scored_pair(a: Path, b: Path):
@@ -118,6 +117,6 @@ def read_scores(path: Path):
     frame = pandas.DataFrame([record.values for record in records])
     methods = sorted(frame["method"].astype(str).unique())
     if len(methods) > 1:
-        names = ", ".join(methods)
-        raise SdftError(f"{path} holds {len(methods)} methods ({names}); give one a file.")
+        count = f"{len(methods)} methods ({', '.join(methods)})"
+        raise SdftError(f"{path} holds {count}; give one a file.")
     return frame

@@ -79,9 +79,8 @@ def score(
     rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
     common.write_rows(out, [{"method": method or answers.stem, **row} for row in rows])
     lines = table(rows)
-    shown = [{name: value for name, value in line.items() if name != "reasons"} for line in lines]
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
-    return Reply(lines, f"{as_text(shown)}\n{chosen.measure}: {why}")
+    return Reply(lines, f"{as_text(lines, hidden=('reasons',))}\n{chosen.measure}: {why}")
 
 
 def judge(
@@ -132,23 +131,22 @@ def judge(
 def texts_of(items: list[dict], path: Path, limit: int | None) -> dict[str, str]:
     """The texts of an answers file to the first ``limit`` items of AlpacaEval, by id."""
     from sdft_lib.paper.scores import matched, read_answers
-    from sdft_lib.paper.suites import paper_suite
+    from sdft_lib.paper.suites import SUITES
 
-    suite = paper_suite("alpaca_eval")
+    suite = SUITES["alpaca_eval"]
     pairs = matched(items, read_answers(path, suite), suite, limit)
     return {item["id"]: text for item, text in pairs}
 
 
 def judged_text(result: dict) -> str:
     """A judge's verdicts as two lines."""
-    low, high, bonus = result["low"], result["high"], result["front_bonus"]
-    interval = f"95 % interval {low:.3f} to {high:.3f}"
-    bonus = "unknown" if bonus is None else f"{bonus:+.3f}"
+    gain = result["front_bonus"]
+    bonus = "unknown" if gain is None else f"{gain:+.3f}"
     return (
-        f"win rate {result['win_rate']:.3f}, {interval}, n {result['n']}\n"
-        f"{result['turned']} verdicts turned with the order (bonus of the first place {bonus}), "
-        f"{result['unread']} could not be read: each of these counts half"
-    )
+        "win rate {win_rate:.3f}, 95 % interval {low:.3f} to {high:.3f}, n {n}\n"
+        "{turned} verdicts turned with the order (bonus of the first place {bonus}), "
+        "{unread} could not be read: each of these counts half"
+    ).format(bonus=bonus, **result)
 
 
 def knowledge(
@@ -191,5 +189,4 @@ def compare_lm_eval(
     options = {"despite": tuple(despite or ()), "by_subtask": by_subtask}
     table = compare_runs(a, b, metrics=metrics, **options)
     note = f"Allowed to differ: {', '.join(despite)}.\n" if despite else ""
-    text = f"{as_text(table)}\n{note}Intervals cover items, not training seeds."
-    return Reply(common.as_rows(table), text)
+    return Reply(common.as_rows(table), f"{as_text(table)}\n{note}{common.SEEDS}")

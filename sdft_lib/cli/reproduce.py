@@ -12,22 +12,20 @@ from typer import Option
 from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, as_text, check_file, progress
 
-Dry = Annotated[
-    bool, Option("--dry-run", help="Print runs, tokens, hours and memory; load nothing.")
-]
+Dry = common.flag("--dry-run", "Print runs, tokens, hours and memory; load nothing.")
 Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]
 Model = Annotated[str | None, Option(help="A model in place of the recipe's, to try the steps.")]
 
 MARKS = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
 NOTES = (
     "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; "
-    "q: 4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. Answers: in the "
-    "largest batch that fits.",
+    "q: 4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. "
+    "Answers: in the largest batch that fits.",
     "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its "
     "limit at the slow share; sources and arithmetic in data/hardware.",
     "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; "
-    "for 2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. No run of this size "
-    "was made by us.",
+    "for 2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. "
+    "No run of this size was made by us.",
 )
 
 
@@ -62,18 +60,13 @@ def reproduce(
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
     cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
     common.write_rows(out, cells)
-    lines = [*cell_lines(cells), *(f"not computed: {reason}" for reason in missing.values())]
-    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
-
-
-def cell_lines(cells: list[dict]) -> list[str]:
-    """The cells as a table, and below it the adapters, whose paths are too long for a column."""
-    shown, adapters = [], {}
+    lines = [as_text(cells, hidden=("adapter",))]  # whose paths are too long for a column
     for cell in cells:
-        shown.append({name: value for name, value in cell.items() if name != "adapter"})
-        if cell["adapter"]:
-            adapters[f"adapter of {cell['recipe']}, {cell['method']}"] = cell["adapter"]
-    return [as_text(shown), *(f"{name}: {path}" for name, path in adapters.items())]
+        line = f"adapter of {cell['recipe']}, {cell['method']}: {cell['adapter']}"
+        if cell["adapter"] and line not in lines:
+            lines.append(line)
+    lines += [f"not computed: {reason}" for reason in missing.values()]
+    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
 
 
 def planned(table: int, recipes) -> Reply:
@@ -92,13 +85,18 @@ def planned(table: int, recipes) -> Reply:
         "device_hours": {key: cost and list(cost.hours) for key, cost in sums.items()},
         "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
     }
+    hours = []
+    for card in cards:
+        low, high = data["device_hours"][card.key] or (None, None)
+        whole = "does not hold every step" if low is None else f"{low:.1f} to {high:.1f}"
+        hours.append(f"{card.name} {whole}")
     # the evaluations of one model share a line, every other step has its own
     groups = groupby(steps, key=lambda step: (step.recipe, step.method, step.step))
     lines = [
         f"Table {table}: {counts['train']} trainings, {counts['rewrite']} rewritings, "
         f"{counts['evaluate']} evaluations",
         as_text([plan_row(list(group), cards) for _, group in groups]),
-        f"device hours in all: {'; '.join(hours_in_all(sums[card.key], card) for card in cards)}",
+        f"device hours in all: {'; '.join(hours)}",
         *NOTES,
         *(f"{card.key}: trust {card.trust}" for card in cards),
         *(f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()),
@@ -106,25 +104,15 @@ def planned(table: int, recipes) -> Reply:
     return Reply(data, "\n".join(lines))
 
 
-def hours_in_all(cost, card) -> str:
-    """A device and its hours for the whole table."""
-    if not cost:
-        return f"{card.name} does not hold every step"
-    return f"{card.name} {cost.hours[0]:.1f} to {cost.hours[1]:.1f}"
-
-
 def plan_row(group: list, cards) -> dict:
     """One line of the printed plan: tokens in millions, hours from low to high and GB on each
     device."""
-    first = group[0]
-    row = {
-        "recipe": first.recipe,
-        "method": first.method,
-        "step": f"evaluate x{len(group)}" if first.step == "evaluate" else first.step,
-        "rows": sum(step.rows for step in group),
-        "read M": f"{sum(step.read for step in group) / 1e6:.2f}",
-        "written M": f"{sum(step.written for step in group) / 1e6:.2f}",
-    }
+    first, count = group[0], len(group)
+    step = f"evaluate x{count}" if first.step == "evaluate" else first.step
+    row = {"recipe": first.recipe, "method": first.method, "step": step}
+    row["rows"] = sum(step.rows for step in group)
+    row["read M"] = f"{sum(step.read for step in group) / 1e6:.2f}"
+    row["written M"] = f"{sum(step.written for step in group) / 1e6:.2f}"
     for card in cards:
         costs = [step.costs.get(card.key) for step in group]
         row[f"{card.key} h"], row[f"{card.key} GB"] = hours_and_memory(costs)

@@ -2,6 +2,7 @@
 
 Results come from the store if a lesson or an earlier command made them with the same settings."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,8 @@ def distill(
 
     check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
-    options = {"limit": limit, "candidates": candidates}
-    _, made = rewritten(task, model, template, reading, max_new_tokens, options, engine, gpus)
+    options = {"limit": limit, "candidates": candidates, "engine": engine, "gpus": gpus}
+    _, made = rewritten(task, model, template, reading, max_new_tokens, **options)
     common.write_rows(out, made.rows)
     path = out or made.path / "rows.jsonl"
     return Reply({**made.report, "path": str(path)}, f"{report_line(made.report)}\n{path}")
@@ -57,11 +58,10 @@ def gap(
 
     check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
-    seed, made = rewritten(task, model, template, reading, max_new_tokens, {"limit": limit})
+    seed, made = rewritten(task, model, template, reading, max_new_tokens, limit=limit)
     measured = gap(seed, made, say=progress)
     common.write_rows(out, measured.frame.to_dict("records"))
-    data = gap_data(measured, made.report)
-    table = []
+    data, table = gap_data(measured, made.report), []
     for name, key in (("references", "reference"), ("training text", "text")):
         nll, nats = data[f"nll_{key}"], data[f"nats_{key}"]
         table.append({"": name, "nats a token": nll, "nats an answer": nats})
@@ -79,7 +79,9 @@ def rewritten(
     template: str,
     reading: dict,
     tokens: int | None,
-    options: dict,
+    *,
+    limit: int | None,
+    candidates: int = 1,
     engine: str = "torch",
     gpus: int = 1,
 ):
@@ -100,20 +102,16 @@ def rewritten(
     if task in task_names() and tokens is None:  # a bundled task: as in the lessons
         decoding = GREEDY
     seed = load(model, engine, gpus=gpus, say=progress)
-    return seed, distill(seed, rows, pattern, decoding=decoding, **options, say=progress)
+    options = {"limit": limit, "candidates": candidates, "decoding": decoding}
+    return seed, distill(seed, rows, pattern, **options, say=progress)
 
 
 def gap_data(measured, report: dict) -> dict:
     """The interval, the means of both columns, and the mean gap of the kept rows alone (None: none
     kept)."""
-    frame, interval = measured.frame, measured.interval
-    data = {name: getattr(interval, name) for name in ("mean", "low", "high", "n")}
+    frame, data = measured.frame, asdict(measured.interval)
     for name in ("nll_reference", "nll_text", "nats_reference", "nats_text"):
         data[name] = float(frame[name].mean())
     kept = frame[frame["source"] == "rewritten"]
-    alone = float((kept["nll_reference"] - kept["nll_text"]).mean()) if len(kept) else None
-    return data | {
-        "kept_rows_mean": alone,
-        "keep_rate": report["keep_rate"],
-        "template": report["template"],
-    }
+    mean = float((kept["nll_reference"] - kept["nll_text"]).mean()) if len(kept) else None
+    return data | {"kept_rows_mean": mean} | {key: report[key] for key in ("keep_rate", "template")}

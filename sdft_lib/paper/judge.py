@@ -34,12 +34,9 @@ WORTH = {"1": 1.0, "2": 0.0, "equal": 0.5, "tie": 0.5}  # of a verdict, to answe
 KEY = "SDFT_JUDGE_KEY"  # the environment variable that holds the key, if the server asks for one
 AGAIN = 5  # times that a busy server, or none, is asked once more: after 0.5, 1, 2, 4 and 8 s
 TOKENS = 512  # a reply has at most
-ADVICE = {
-    401: f"put its key into {KEY}",
-    403: f"put its key into {KEY}",
-    404: "check address and model",
-    429: "it has had enough for now, try later",
-}
+UNSENT = ("OpenAI-Organization", "OpenAI-Project")  # what OPENAI_ORG_ID and ..._PROJECT_ID hold
+ADVICE = dict.fromkeys((401, 403), f"put its key into {KEY}")
+ADVICE |= {404: "check address and model", 429: "it has had enough for now, try later"}
 
 
 @dataclass(frozen=True)
@@ -86,16 +83,14 @@ class Judge:
         except ImportError as error:
             remedy = "pip install 'sdft-tutorial[judge]'"
             raise SdftError(f"a judge cannot be asked ({error}); {remedy}.") from None
-        unsent = dict.fromkeys(("OpenAI-Organization", "OpenAI-Project"), openai.Omit())
+        transport = {"trust_env": not self.is_near, "follow_redirects": False}
         return openai.OpenAI(
             base_url=self.url,
             api_key=self.key or "none",  # where this is None, OPENAI_API_KEY would be sent
             timeout=self.seconds,
             max_retries=AGAIN,
-            default_headers=unsent,
-            http_client=openai.DefaultHttpxClient(
-                trust_env=not self.is_near, follow_redirects=False
-            ),
+            default_headers=dict.fromkeys(UNSENT, openai.Omit()),
+            http_client=openai.DefaultHttpxClient(**transport),
         )
 
 
@@ -116,8 +111,7 @@ def ask(judge: Judge, text: str) -> str:
     if not judge.key:
         settings["extra_headers"] = {"Authorization": Omit()}
     try:
-        reply = create(messages=[{"role": "user", "content": text}], **settings)
-        content = content_of(reply.http_response)
+        reply = create(messages=[{"role": "user", "content": text}], **settings).http_response
     except APIStatusError as error:
         code, reason = error.status_code, masked(error.response.reason_phrase, judge.key)
         said = f"the judge answered {code} ({reason}); {ADVICE.get(code, 'look at its log')}."
@@ -125,19 +119,12 @@ def ask(judge: Judge, text: str) -> str:
         reason = masked(str(error.__cause__ or error), judge.key)
         said = f"the judge cannot be reached ({reason}); is it running?"
     else:
-        if content is not None:
-            return content
-        said = "the reply is not one of OpenAI's chat protocol; check the address."
+        try:
+            content = reply.json()["choices"][0]["message"]["content"]
+            return content if isinstance(content, str) else ""
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+            said = "the reply is not one of OpenAI's chat protocol; check the address."
     raise SdftError(f"{masked(judge.url)}: {said}")
-
-
-def content_of(response: Any) -> str | None:
-    """The text of the first choice; None in another protocol."""
-    try:
-        text = response.json()["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return None
-    return text if isinstance(text, str) else ""
 
 
 def read_verdict(text: str) -> float | None:

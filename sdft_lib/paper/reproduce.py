@@ -155,9 +155,15 @@ def run_recipe(
     rows = [row | {"messages": worded(row["messages"], words)} for row in made.rows]
 
     def score(model: Seed, share: float) -> list[dict]:
+        """The model's share on each evaluation with Wilson's interval; calls by the paper's literal
+        match as well."""
         lines = []
         for name, items in suites.items():
-            lines += scored(model, paper_suite(name), items, say)
+            suite = paper_suite(name)
+            answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
+            for line in table(score_pairs(suite, matched(items, answers, suite))):
+                numbers = {key: line[key] for key in ("n", "share", "low", "high", "unparsed")}
+                lines.append({"evaluation": line["suite"], **numbers})
         return lines
 
     # As in the paper, a model is trained however few rewrites were kept.
@@ -175,17 +181,6 @@ def run_recipe(
             cell = {"recipe": recipe.name, "method": method, **line}
             cells.append(cell | {"keep_rate": kept, "adapter": adapter})
     return cells
-
-
-def scored(model: Seed, suite: PaperSuite, items: list[dict], say) -> list[dict]:
-    """A model's share on one evaluation with Wilson's interval; calls by the paper's literal match
-    as well."""
-    answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
-    lines = []
-    for line in table(score_pairs(suite, matched(items, answers, suite))):
-        numbers = {key: line[key] for key in ("n", "share", "low", "high", "unparsed")}
-        lines.append({"evaluation": line["suite"], **numbers})
-    return lines
 
 
 def answer_items(

@@ -47,7 +47,7 @@ def export(
 ) -> Reply:
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
     card."""
-    from sdft_lib.cli.train import training_rows
+    from sdft_lib.cli.steps import training_rows
     from sdft_lib.own_data.export import check_form, check_licence, made_from, write_export
 
     check_form(form)
@@ -83,20 +83,19 @@ def scored_pair(a: Path, b: Path):
     in both."""
     import pandas
 
-    frames = [read_scores(a), read_scores(b)]
-    names = [str(frame["method"].iloc[0]) for frame in frames]
+    first, second = read_scores(a), read_scores(b)
+    names = [str(frame["method"].iloc[0]) for frame in (first, second)]
     if names[0] == names[1]:
         names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
     if names[0] == names[1]:
         raise SdftError(f"{a} and {b} are one file; give two evaluations.")
-    both = [suite for suite in frames[0]["suite"].unique() if suite in set(frames[1]["suite"])]
+    both = [suite for suite in first["suite"].unique() if suite in set(second["suite"])]
     if not both:
         raise SdftError(f"{a} and {b} have no suite in common; evaluate both on the same suites.")
-    alone = {*frames[0]["suite"], *frames[1]["suite"]} - set(both)
-    if alone:
+    if alone := {*first["suite"], *second["suite"]} - set(both):
         progress(f"left out, in one file only: {', '.join(sorted(alone))}")
-    frames = [frame.assign(method=name) for frame, name in zip(frames, names, strict=True)]
-    return pandas.concat(frames, ignore_index=True), (names[0], names[1]), both
+    frames = [first.assign(method=names[0]), second.assign(method=names[1])]
+    return pandas.concat(frames, ignore_index=True), tuple(names), both
 
 
 def read_scores(path: Path):

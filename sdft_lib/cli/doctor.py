@@ -3,6 +3,7 @@
 import platform
 import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 from typer import Argument
@@ -17,17 +18,16 @@ PACKAGES += ["pandas", "scipy", "matplotlib", "sentence-transformers"]
 def doctor() -> Reply:
     """Check Python, packages, device, number format, cache and models. Exit code 1 if a check
     fails."""
-    checks = []
+    checks, lines, code = [], [], 0
     for look in CHECKS:
-        name = look.__name__.removeprefix("check_")
+        name, word = look.__name__.removeprefix("check_"), "OK"
         try:
-            checks.append({"name": name, "ok": True, "found": look()})
+            said = look()
         except (SdftError, ImportError, OSError, RuntimeError) as error:
-            checks.append({"name": name, "ok": False, "found": " ".join(str(error).split())})
-    lines = []
-    for check in checks:
-        lines.append(f"{'OK' if check['ok'] else 'FAIL':<5}{check['name']:<10}{check['found']}")
-    return Reply(checks, "\n".join(lines), code=0 if all(check["ok"] for check in checks) else 1)
+            said, word, code = " ".join(str(error).split()), "FAIL", 1
+        checks.append({"name": name, "ok": word == "OK", "found": said})
+        lines.append(f"{word:<5}{name:<10}{said}")
+    return Reply(checks, "\n".join(lines), code)
 
 
 def check_python() -> str:
@@ -43,8 +43,6 @@ def check_torch() -> str:
 
 
 def check_packages() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
     versions, missing = [], []
     for package in PACKAGES:
         try:
@@ -70,8 +68,7 @@ def check_device() -> str:
 def check_dtype() -> str:
     from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 
-    name = choose_dtype(choose_device())
-    torch_dtype(name)
+    torch_dtype(name := choose_dtype(choose_device()))
     return name
 
 
@@ -121,6 +118,6 @@ def models() -> Reply:
 
     rows = []
     for name, preset in PRESETS.items():
-        hub = preset.hub or "embedded"
-        rows.append({"name": name, "hub": hub, "licence": preset.licence, "needs": preset.needs})
+        row = {"name": name, "hub": preset.hub or "embedded"}
+        rows.append(row | {"licence": preset.licence, "needs": preset.needs})
     return Reply(rows, as_text(rows))

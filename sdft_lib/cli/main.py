@@ -7,7 +7,7 @@ import sys
 
 from typer import Typer
 
-from sdft_lib.cli import data, doctor, paper, reproduce, rewrite, run, train
+from sdft_lib.cli import data, doctor, paper, runs, steps
 from sdft_lib.cli.common import INTERRUPTED, OneSentence, command, complain
 
 WHAT = "rewrite the references with the seed model, train on them, compare"
@@ -21,18 +21,18 @@ COMMANDS = (  # in the order of `sdft --help`, each with its example
     (doctor.doctor, "sdft doctor"),
     (doctor.fetch, "sdft fetch minilm"),
     (doctor.models, "sdft models --json"),
-    (rewrite.distill, "sdft distill --task tickets --template opening --limit 32 --out rows.jsonl"),
-    (rewrite.gap, "sdft gap --task tickets --template opening --limit 32"),
+    (steps.distill, "sdft distill --task tickets --template opening --limit 32 --out rows.jsonl"),
+    (steps.gap, "sdft gap --task tickets --template opening --limit 32"),
     (data.export, "sdft export rows.jsonl --form prompt-completion --out my-set"),
-    (train.train, "sdft train --data rows.jsonl --column text --out my-adapter"),
+    (steps.train, "sdft train --data rows.jsonl --column text --out my-adapter"),
     (
-        train.evaluate,
+        steps.evaluate,
         "sdft evaluate --adapter my-adapter --suite task --suite facts --out sdft.jsonl",
     ),
     (data.compare, "sdft compare sdft.jsonl sft.jsonl --json"),
     (data.audit, "sdft audit --original alpaca.json --distilled alpaca_rewritten.json --json"),
-    (run.run, "sdft run --fast --out my-report"),
-    (reproduce.reproduce, "sdft reproduce --table 1 --dry-run"),
+    (runs.run, "sdft run --fast --out my-report"),
+    (runs.reproduce, "sdft reproduce --table 1 --dry-run"),
     (paper.answer, "sdft answer --suite gsm8k --model llama-2-7b --out answers.jsonl"),
     (paper.score, "sdft score answers.jsonl --suite gsm8k --out gsm8k.jsonl"),
     (paper.judge, "sdft judge answers.jsonl --outputs alpaca_outputs.json"),

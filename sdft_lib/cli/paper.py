@@ -186,7 +186,7 @@ def compare_lm_eval(
             example = "gsm8k=exact_match,strict-match"
             raise SdftError(f'--metric "{task}" is not of the form TASK=KEY, such as {example}.')
         metrics[task] = key
-    options = {"despite": tuple(despite or ()), "by_subtask": by_subtask}
-    table = compare_runs(a, b, metrics=metrics, **options)
+    options = {"metrics": metrics, "despite": tuple(despite or ()), "by_subtask": by_subtask}
+    table = compare_runs(a, b, **options)
     note = f"Allowed to differ: {', '.join(despite)}.\n" if despite else ""
     return Reply(common.as_rows(table), f"{as_text(table)}\n{note}{common.SEEDS}")

@@ -189,9 +189,9 @@ def judged(rows: Sequence[dict]) -> dict:
         if None not in (row["front"], row["back"]):
             gains.append(row["front"] - row["back"])
             turned += {row["front"], row["back"]} == {0.0, 1.0}
+    bonus = sum(gains) / len(gains) if gains else None
     line = {"n": wins.n, "win_rate": wins.mean, "low": wins.low, "high": wins.high}
-    line |= {"turned": turned, "unread": len(rows) - len(gains)}
-    return line | {"front_bonus": sum(gains) / len(gains) if gains else None}
+    return line | {"turned": turned, "unread": len(rows) - len(gains), "front_bonus": bonus}
 
 
 def alpaca_outputs(items: Sequence[dict], answers: dict[str, str], generator: str) -> list[dict]:

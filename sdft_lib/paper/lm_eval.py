@@ -1,22 +1,45 @@
-"""General knowledge through lm-eval, an extra (``pip install 'sdft-tutorial[lm-eval]'``; paper,
-section 4.5; lesson 08).
+"""General knowledge through lm-eval, an extra (``pip install 'sdft-tutorial[lm-eval]'``), and two
+of its runs compared item by item (``sdft knowledge``, ``sdft compare-lm-eval``; paper, section 4.5;
+lesson 08).
 
 Tasks and metric keys are pinned by name, zero-shot, and the run is written as lm-eval writes its
-own, with samples, so that ``sdft compare-lm-eval`` reads it. Whether the chat template was applied
-moves scores by points: the paper's code did without, it is stored either way, and runs that differ
-in it, or in 4 bit and not, are not compared."""
+own, with ``--log_samples``: a ``results_*.json`` and one ``samples_TASK_*.jsonl`` a task. Whether
+the chat template was applied moves scores by points: the paper's code did without, it is stored
+either way. lm-eval compares averages as if the two models had answered different items. They
+answered the same ones, so the pairs are compared here, after a check that nothing but the model
+differs: task configurations and versions, few-shot examples, chat template, system prompt, limits,
+number format (4 bit too), and each item's document, prompt and target by their hashes."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas
+
+from sdft_lib.formats.records import read_records, read_text
 from sdft_lib.formats.toml import check_known
 from sdft_lib.models import load_seed, locate, with_adapter
-from sdft_lib.paper.lm_eval_logs import METRICS, TASKS, groups
+from sdft_lib.stats import compare
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.weights import is_full, wants_four_bit
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+# What must agree, at the top of results_*.json and in its "config".
+SETTINGS = "chat_template_sha system_instruction_sha fewshot_as_multiturn".split()
+SETTINGS += ["lm_eval_version", "transformers_version"]
+CONFIG = ["model", "limit", "gen_kwargs", "model_dtype", "four_bit"]
+CONFIG += ["random_seed", "numpy_seed", "torch_seed", "fewshot_seed"]
+HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
+# Of general knowledge.
+TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge")
+TASKS += ("hellaswag", "winogrande")
+# Task or group: metric and filter, spelled out. Others need --metric where they have several.
+METRICS = dict.fromkeys(TASKS, "acc,none") | {
+    "gsm8k": "exact_match,flexible-extract",
+    "ifeval": "prompt_level_strict_acc,none",
+}
 
 
 def knowledge(
@@ -112,3 +135,181 @@ def task_line(task: str, results: dict, version: str) -> dict:
     line = {"task": task, "metric": key, "score": float(scores[key])}
     line["n"] = sum(counts[leaf].get("effective", 0) for leaf in parts)
     return line | {"stderr": float(stderr) if isinstance(stderr, int | float) else None}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: the file of its results, their content, and a samples file for each task."""
+
+    path: Path
+    results: dict
+    samples: dict[str, Path]
+
+
+def compare_runs(
+    a: Path,
+    b: Path,
+    *,
+    metrics: dict[str, str] | None = None,
+    despite: tuple[str, ...] = (),
+    by_subtask: bool = False,
+) -> pandas.DataFrame:
+    """Per task: n, metric, means, difference a - b with 95 % interval, McNemar's p (graded scores:
+    sign flips), Holm.
+
+    Subtasks of a scored group such as ``mmlu`` are pooled, item by item, unless ``by_subtask``.
+    Raises SdftError where the runs are not comparable."""
+    first, second = read_run(a), read_run(b)
+    check_alike(first, second, despite)
+    chosen = METRICS | (metrics or {})
+    names = groups({} if by_subtask else first.results, first.samples)
+    keys: dict[str, str] = {}
+    parts = []
+    for task, name in names.items():
+        pair = [task_scores(run, task, name, chosen) for run in (first, second)]
+        check_same_items(task, pair[0][1], pair[1][1])
+        for method, (key, items) in zip(("a", "b"), pair):
+            if keys.setdefault(name, key) != key:
+                problem = "its subtasks have different metrics"
+                raise SdftError(f"{name}: {problem}; compare them with --by-subtask.")
+            ids = f"{task}/" + items.index.astype(str)
+            columns = {"method": method, "suite": name, "id": ids, "score": items["score"]}
+            parts.append(pandas.DataFrame(columns))
+    frame = pandas.concat(parts, ignore_index=True)
+    means = frame.groupby(["suite", "method"])["score"].mean().unstack()
+    result = compare(frame, [("a", "b")])
+    for method in ("a", "b"):  # the mean in place of the name
+        result[method] = result["suite"].map(means[method])
+    result.insert(1, "metric", result["suite"].map(keys))
+    return result.rename(columns={"suite": "task"})
+
+
+def read_run(source: Path) -> Run:
+    """The run in a folder (or below it), or of a results file. SdftError: none, several, or no
+    samples."""
+    source = Path(source)
+    paths = [source] if source.is_file() else sorted(source.rglob("results_*.json"))
+    problem = ""
+    if not paths:
+        problem = "no results_*.json; give a folder that lm-eval wrote with --log_samples"
+    elif len(paths) > 1:
+        problem = f"{len(paths)} runs; give one of the files, such as {paths[-1]}"
+    if problem:
+        raise SdftError(f"{source} holds {problem}.")
+    path = paths[0]
+    try:
+        results = json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        results = None
+    if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
+        raise SdftError(f"{path} is not a results file of lm-eval; run it again.")
+    date = path.stem.rpartition("_")[2]
+    samples = {}
+    for file in sorted(path.parent.glob(f"samples_*_{date}.jsonl")):
+        samples[file.stem.removeprefix("samples_").removesuffix(f"_{date}")] = file
+    if not samples:
+        problem = f"holds no samples_*_{date}.jsonl"
+        raise SdftError(f"{path.parent} {problem}; run lm-eval with --log_samples.")
+    return Run(path, results, samples)
+
+
+def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
+    """Raise SdftError unless these are two runs of the same tasks with the same settings, those in
+    ``despite`` left out."""
+    if first.path.resolve() == second.path.resolve():
+        raise SdftError(f"{first.path} is both runs; give two.")
+    ours, theirs = settings(first), settings(second)
+    if unknown := [name for name in despite if name not in ours]:
+        known = ", ".join(SETTINGS + CONFIG)
+        raise SdftError(f'there is no setting "{unknown[0]}"; use one of {known}.')
+    shared = [name for name in ours if name in theirs and name not in despite]
+    if odd := [name for name in shared if ours[name] != theirs[name]]:
+        more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+        remedy = "run both alike, or say --despite for one"
+        raise SdftError(f"the runs differ in {', '.join(odd[:3])}{more}; {remedy}.")
+    if alone := sorted(set(first.samples) ^ set(second.samples)):
+        raise SdftError(f"{alone[0]} stands in one run only; run both on the same tasks.")
+
+
+def settings(run: Run) -> dict:
+    """What decides a score beside the weights, by a readable name."""
+
+    def entry(table: str, name: str):
+        return (run.results.get(table) or {}).get(name)
+
+    values = {name: run.results.get(name) for name in SETTINGS}
+    values |= {name: entry("config", name) for name in CONFIG}
+    for task in run.samples:
+        chosen = dict(entry("configs", task) or {})
+        # The rest of its metadata names the model, which may differ.
+        chosen["metadata"] = {"version": (chosen.get("metadata") or {}).get("version")}
+        values[f"{task}: configuration"] = chosen
+        values[f"{task}: version"] = entry("versions", task)
+        values[f"{task}: few-shot examples"] = entry("n-shot", task)
+    return values
+
+
+def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
+    """Task to the name that it is reported under: its outermost group with a score of its own, else
+    itself."""
+    scored = set(results.get("groups") or {})
+    parents = {}
+    for group, parts in (results.get("group_subtasks") or {}).items():
+        parents |= {part: group for part in parts or () if part != group}
+    names = {}
+    for task in tasks:
+        names[task] = above = task
+        for _ in parents:  # as many steps as there could be, also if the file has a circle
+            above = parents.get(above, above)
+            if above in scored:
+                names[task] = above
+    return names
+
+
+def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pandas.DataFrame]:
+    """The metric of a task that is reported under ``name``, and a row for each item by its document
+    number: hashes and ``score``. SdftError: odd or double rows, no metric."""
+    records = read_records(run.samples[task])
+    for record in records:
+        if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
+            problem = f'"{absent[0]}" is missing'
+            raise SdftError(f"{record.where}: {problem}; use lm-eval 0.4.8 or later.")
+    key = metric_key(name, [record.values for record in records], chosen.get(name))
+    metric, _, kept = key.partition(",")
+    items: dict[int, dict] = {}
+    for record in records:
+        row = record.values
+        if row.get("filter", "none") != kept:
+            continue
+        if row["doc_id"] in items:
+            raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")
+        hashes = {column: str(row[column]) for column in HASHES}
+        items[row["doc_id"]] = hashes | {"score": float(row[metric])}
+    return key, pandas.DataFrame.from_dict(items, orient="index")
+
+
+def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
+    """The metric and filter to compare, "acc,none". Raises SdftError if several could be meant, or
+    none fits."""
+    have: list[str] = []
+    for row in rows:
+        for metric in row["metrics"]:
+            key = f"{metric},{row.get('filter', 'none')}"
+            if key not in have and isinstance(row.get(metric), int | float):
+                have.append(key)
+    key = chosen or (have[0] if len(have) == 1 else None)
+    if key not in have:
+        choice = f"choose its metric with --metric {name}=KEY"
+        raise SdftError(f"{name}: {choice}; it has {' and '.join(have) or 'none'}.")
+    return key
+
+
+def check_same_items(task: str, ours: pandas.DataFrame, theirs: pandas.DataFrame) -> None:
+    """Raise SdftError unless both runs answered the same items with the same prompts."""
+    if alone := len(ours.index.symmetric_difference(theirs.index)):
+        raise SdftError(f"{task}: {alone} items stand in one run only; run both on the same items.")
+    for column, word in HASHES.items():
+        differs = ours[column] != theirs[column].reindex(ours.index)
+        if differs.any():
+            problem = f"the {word} differs between the runs"
+            raise SdftError(f"{task}, item {differs.idxmax()}: {problem}; run both alike.")

@@ -18,14 +18,7 @@ from sdft_lib.models import Seed, load_seed
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording, worded
 from sdft_lib.paper.sandbox import isolation
 from sdft_lib.paper.scores import matched, score_pairs, table
-from sdft_lib.paper.suites import (
-    JAILBREAK,
-    PaperSuite,
-    check_suffix,
-    load_items,
-    paper_suite,
-    prompt_of,
-)
+from sdft_lib.paper.suites import JAILBREAK, SUITES, PaperSuite, check_suffix, load_items, prompt_of
 from sdft_lib.scale.hardware import geometry, load_table, parameters
 from sdft_lib.storage.devices import choose_device
 from sdft_lib.storage.errors import SdftError
@@ -101,7 +94,7 @@ def suites_of(
     suites, missing = {}, {}
     for name in TABLES[number]:
         try:
-            suites[name] = items_of(paper_suite(name), wording, ask)
+            suites[name] = items_of(SUITES[name], wording, ask)
         except SdftError as error:
             missing[name] = str(error)
     if not suites:
@@ -159,7 +152,7 @@ def run_recipe(
         match as well."""
         lines = []
         for name, items in suites.items():
-            suite = paper_suite(name)
+            suite = SUITES[name]
             answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
             for line in table(score_pairs(suite, matched(items, answers, suite))):
                 numbers = {key: line[key] for key in ("n", "share", "low", "high", "unparsed")}

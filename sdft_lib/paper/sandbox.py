@@ -23,6 +23,10 @@ from sdft_lib.storage.errors import SdftError
 CHILD = Path(__file__).with_name("sandbox_child.py")
 SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 LONGEST_REPORT = 8192  # bytes of the child's report that are read
+OF_ROOT = (
+    "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try "
+    "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID"
+)
 PROBE = "import decimal, hashlib, math, re, typing"  # the standard library can be read
 
 
@@ -107,20 +111,15 @@ def walls() -> list[str]:
     python = Path(os.path.realpath(sys.executable))
     readable = [*SYSTEM, sys.prefix, sys.base_prefix, str(python.parent.parent)]
     command = [shutil.which("bwrap"), "--die-with-parent", "--new-session", "--clearenv"]
-    if os.geteuid() == 0:
-        # Root needs no user namespace. The child gives up root by itself: limits bind no root.
-        command += [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup-try")]
-        command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
-        command += ["--unshare-all"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    # Root needs no user namespace. The child gives up root by itself: limits bind no root.
+    command += (OF_ROOT if os.geteuid() == 0 else "--unshare-all").split()
+    command += "--proc /proc --dev /dev --tmpfs /tmp".split()
     for path in dict.fromkeys(readable):
         for parent in reversed(Path(path).parents):
             command += ["--dir", str(parent)]  # else bubblewrap makes it for root's eyes alone
         command += ["--ro-bind-try", path, path]
     command += ["--ro-bind", str(CHILD), "/child.py"]
-    for path in ("/tmp", "/dev", "/"):
-        command += ["--remount-ro", path]
+    command += "--remount-ro /tmp --remount-ro /dev --remount-ro /".split()
     variables = {"HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defpath, "LANG": "C.UTF-8"}
     variables |= {"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib", "OPENBLAS_NUM_THREADS": "1"}
     for name, value in variables.items():
@@ -131,11 +130,9 @@ def walls() -> list[str]:
 def outcome_of(code: int | None, report: str, secret: str) -> Outcome:
     """What bubblewrap's exit code (None: the time is up) and the child's report say."""
     told, word, name = [*report.split(" ", 2), "", "", ""][:3]
-    if told == secret and word in ("passed", "blocked"):
-        return Outcome(word, name)
     if told == secret:
         reasons = {"AssertionError": "wrong", "MemoryError": "memory"}
-        return Outcome(reasons.get(name, "error"), name)
+        return Outcome(word if word in ("passed", "blocked") else reasons.get(name, "error"), name)
     if code is None:
         return Outcome("time", "wall")
     if code <= 128:

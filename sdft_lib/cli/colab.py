@@ -81,8 +81,7 @@ def install(missing: list[str], versions: dict[str, str]) -> None:
 
 
 def remove_torchao(versions: dict[str, str]) -> bool:
-    """Uninstall a torchao older than peft accepts. True: the session has looked for it already, so
-    a restart is due."""
+    """Uninstall a torchao that peft refuses. True: the session looked for it, so restart."""
     if "torchao" not in versions or Version(versions["torchao"]) >= Version(TORCHAO):
         return False
     run_pip("uninstall", "--yes", "torchao")

@@ -62,8 +62,7 @@ class Reply:
 
 
 class OneSentence(TyperGroup):
-    """A group of commands whose usage errors (unknown option, number out of range) are one sentence
-    as well."""
+    """A group of commands that tells a usage error (unknown option, ...) in one sentence."""
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
         """Run; a usage error is said in one line and ends with 2."""
@@ -113,8 +112,7 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
 
 
 def complain(text: str) -> None:
-    """One line on stderr in which no character can hide or move the cursor, and no word is
-    endless."""
+    """One line on stderr: no word is endless, no character hides or moves the cursor."""
     words = (word if len(word) < 300 else f"{word[:80]}…" for word in text.split())
     typer.echo(visible(" ".join(words)), err=True)
 
@@ -192,8 +190,7 @@ def check_working_folder() -> None:
 
 
 def check_file(path: Path | None, *inputs: str | Path | None) -> None:
-    """Raise SdftError unless ``path`` can be written and is none of the inputs. Leaves nothing
-    behind."""
+    """Raise SdftError unless ``path`` can be written and is no input. Leaves nothing behind."""
     if path is None:
         return
     if os.path.isdir(path):  # unlike Path.is_dir, it answers for a name of any length
@@ -205,8 +202,7 @@ def check_file(path: Path | None, *inputs: str | Path | None) -> None:
 
 
 def check_folder(path: Path, *, new: bool = False) -> None:
-    """Raise SdftError unless a folder can be made or used at ``path``; ``new``: it must not hold
-    anything yet."""
+    """Raise SdftError unless ``path`` can be a folder; ``new``: one that holds nothing yet."""
     if path.exists() and not path.is_dir():
         raise SdftError(f"{path} is a file; choose another folder.")
     if new and path.is_dir() and any(path.iterdir()):

@@ -79,8 +79,7 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
 
 
 def scored_pair(a: Path, b: Path):
-    """Both files as one DataFrame, the two method names (file names if they agree), and the suites
-    in both."""
+    """Both files as one DataFrame, the two method names (or file names), the common suites."""
     import pandas
 
     first, second = read_scores(a), read_scores(b)

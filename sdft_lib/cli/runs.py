@@ -155,6 +155,11 @@ def planned(table: int, recipes) -> Reply:
     steps, cards = plan(table, recipes), devices()
     sums = {card.key: total(steps, card.key) for card in cards}
     counts = Counter(step.step for step in steps)
+    hours = []
+    for card in cards:
+        cost = sums[card.key]
+        whole = "{:.1f} to {:.1f}".format(*cost.hours) if cost else "does not hold every step"
+        hours.append(f"{card.name} {whole}")
     data = {
         "table": table,
         "trainings": counts["train"],
@@ -163,11 +168,6 @@ def planned(table: int, recipes) -> Reply:
         "device_hours": {key: cost and list(cost.hours) for key, cost in sums.items()},
         "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
     }
-    hours = []
-    for card in cards:
-        low, high = data["device_hours"][card.key] or (None, None)
-        whole = "does not hold every step" if low is None else f"{low:.1f} to {high:.1f}"
-        hours.append(f"{card.name} {whole}")
     # the evaluations of one model share a line, every other step has its own
     groups = groupby(steps, key=lambda step: (step.recipe, step.method, step.step))
     lines = [
@@ -183,8 +183,8 @@ def planned(table: int, recipes) -> Reply:
 
 
 def plan_row(group: list, cards) -> dict:
-    """One line of the printed plan: tokens in millions, hours from low to high and GB on each
-    device."""
+    """One line of the printed plan: tokens in millions, hours and GB on each device ("-": does not
+    fit)."""
     first, count = group[0], len(group)
     step = f"evaluate x{count}" if first.step == "evaluate" else first.step
     row = {"recipe": first.recipe, "method": first.method, "step": step}
@@ -193,17 +193,12 @@ def plan_row(group: list, cards) -> dict:
     row["written M"] = f"{sum(step.written for step in group) / 1e6:.2f}"
     for card in cards:
         costs = [step.costs.get(card.key) for step in group]
-        row[f"{card.key} h"], row[f"{card.key} GB"] = hours_and_memory(costs)
+        hours = memory = "-"
+        if None not in costs:
+            low, high = (sum(cost.hours[end] for cost in costs) for end in (0, 1))
+            hours, largest = f"{low:.2f}-{high:.2f}", max(costs, key=lambda cost: cost.memory_gb)
+            times = f"{largest.devices}x" if largest.devices > 1 else ""
+            parts = f"/{largest.parts}" if largest.parts > 1 else ""
+            memory = f"{times}{largest.memory_gb:.0f}{MARKS[largest.way]}{parts}"
+        row |= {f"{card.key} h": hours, f"{card.key} GB": memory}
     return row
-
-
-def hours_and_memory(costs: list) -> tuple[str, str]:
-    """Hours and memory of a line's steps on one device; a dash where a step does not fit."""
-    if None in costs:
-        return "-", "-"
-    low, high = (sum(cost.hours[end] for cost in costs) for end in (0, 1))
-    largest = max(costs, key=lambda cost: cost.memory_gb)
-    times = f"{largest.devices}x" if largest.devices > 1 else ""
-    parts = f"/{largest.parts}" if largest.parts > 1 else ""
-    memory = f"{times}{largest.memory_gb:.0f}{MARKS[largest.way]}{parts}"
-    return f"{low:.2f}-{high:.2f}", memory

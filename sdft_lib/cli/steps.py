@@ -38,12 +38,15 @@ def distill(
 ) -> Reply:
     """Rewrite references with the seed model; a rewrite that fails a check gives way to its
     reference."""
-    from sdft_lib.distill import report_line
+    from sdft_lib.distill import distill, report_line
+    from sdft_lib.engines.load import load
 
     check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
-    options = {"limit": limit, "candidates": candidates, "engine": engine, "gpus": gpus}
-    _, made = rewritten(task, model, template, reading, max_new_tokens, **options)
+    rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
+    options = {"limit": limit, "candidates": candidates, "decoding": decoding}
+    seed = load(model, engine, gpus=gpus, say=progress)
+    made = distill(seed, rows, pattern, **options, say=progress)
     common.write_rows(out, made.rows)
     path = out or made.path / "rows.jsonl"
     return Reply({**made.report, "path": str(path)}, f"{report_line(made.report)}\n{path}")
@@ -62,11 +65,15 @@ def gap(
 ) -> Reply:
     """How far references and rewrites lie from the seed model, in nats a token, given the prompt
     alone."""
+    from sdft_lib.distill import distill
     from sdft_lib.gap import gap
+    from sdft_lib.models import load_seed
 
     check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
-    seed, made = rewritten(task, model, template, reading, max_new_tokens, limit=limit)
+    rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
+    seed = load_seed(model, say=progress)
+    made = distill(seed, rows, pattern, limit=limit, decoding=decoding, say=progress)
     measured = gap(seed, made, say=progress)
     common.write_rows(out, measured.frame.to_dict("records"))
     data, table = gap_data(measured, made.report), []
@@ -81,23 +88,10 @@ def gap(
     return Reply(data, f"{as_text(table)}\n{line}\n{note}")
 
 
-def rewritten(
-    task: str,
-    model: str,
-    template: str,
-    reading: dict,
-    tokens: int | None,
-    *,
-    limit: int | None,
-    candidates: int = 1,
-    engine: str = "torch",
-    gpus: int = 1,
-):
-    """Seed model and distilled set; task and template are read first, so that a mistake in them
-    costs nothing."""
+def asked(task: str, template: str, reading: dict, tokens: int | None) -> tuple:
+    """Task, template and decoding, read before the model: mistakes in them cost nothing."""
     from sdft_lib.data import load_task, task_names
-    from sdft_lib.distill import GREEDY, distill
-    from sdft_lib.engines.load import load
+    from sdft_lib.distill import GREEDY
     from sdft_lib.experiments.run_one import LONG
     from sdft_lib.generation import Decoding
     from sdft_lib.kinds import judged
@@ -106,17 +100,13 @@ def rewritten(
     pattern = load_template(template)
     rows = load_task(task, **reading, say=progress)
     judged(rows.kind)
-    decoding = Decoding(max_new_tokens=tokens or LONG)
     if task in task_names() and tokens is None:  # a bundled task: as in the lessons
-        decoding = GREEDY
-    seed = load(model, engine, gpus=gpus, say=progress)
-    options = {"limit": limit, "candidates": candidates, "decoding": decoding}
-    return seed, distill(seed, rows, pattern, **options, say=progress)
+        return rows, pattern, GREEDY
+    return rows, pattern, Decoding(max_new_tokens=tokens or LONG)
 
 
 def gap_data(measured, report: dict) -> dict:
-    """The interval, the means of both columns, and the mean gap of the kept rows alone (None: none
-    kept)."""
+    """The interval, the means of both columns, the mean gap of kept rows (None: none kept)."""
     frame, data = measured.frame, asdict(measured.interval)
     for name in ("nll_reference", "nll_text", "nats_reference", "nats_text"):
         data[name] = float(frame[name].mean())
@@ -183,8 +173,7 @@ def training_rows(path: Path, column: str) -> list[dict]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder so that ``target`` appears complete or not at all; of several processes, the
-    first does it."""
+    """Copy a folder, complete or not at all; of several processes, the first does it."""
     if process_rank():
         return
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")

@@ -110,8 +110,7 @@ def packed(model: str, adapter: Path | None, say: Callable[[str], None]):
 
 
 def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
-    """What lm-eval loads: the seed, an adapter on it, or a model that was trained whole, with the
-    seed's tokenizer."""
+    """What lm-eval loads: the seed, an adapter on it, or a model that was trained whole."""
     arguments = {"pretrained": source, "dtype": dtype, "trust_remote_code": False}
     if adapter is None:
         return arguments
@@ -121,8 +120,7 @@ def arguments_of(source: str, adapter: Path | None, dtype: str) -> dict:
 
 
 def task_line(task: str, results: dict, version: str) -> dict:
-    """The pinned metric of one task. Raises SdftError where this version of lm-eval calls it
-    otherwise."""
+    """The pinned metric of one task. SdftError where this lm-eval calls it otherwise."""
     key = METRICS[task]
     scores = (results.get("results") or {}).get(task) or {}
     if key not in scores:
@@ -185,8 +183,7 @@ def compare_runs(
 
 
 def read_run(source: Path) -> Run:
-    """The run in a folder (or below it), or of a results file. SdftError: none, several, or no
-    samples."""
+    """The run of a results file, or in a folder. SdftError: none, several, or no samples."""
     source = Path(source)
     paths = [source] if source.is_file() else sorted(source.rglob("results_*.json"))
     problem = ""
@@ -214,8 +211,7 @@ def read_run(source: Path) -> Run:
 
 
 def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
-    """Raise SdftError unless these are two runs of the same tasks with the same settings, those in
-    ``despite`` left out."""
+    """Raise SdftError unless two runs agree in tasks and settings, but for ``despite``."""
     if first.path.resolve() == second.path.resolve():
         raise SdftError(f"{first.path} is both runs; give two.")
     ours, theirs = settings(first), settings(second)
@@ -250,8 +246,7 @@ def settings(run: Run) -> dict:
 
 
 def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
-    """Task to the name that it is reported under: its outermost group with a score of its own, else
-    itself."""
+    """Task to the name of its outermost group with a score of its own, else its own name."""
     scored = set(results.get("groups") or {})
     parents = {}
     for group, parts in (results.get("group_subtasks") or {}).items():
@@ -289,8 +284,7 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
 
 
 def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
-    """The metric and filter to compare, "acc,none". Raises SdftError if several could be meant, or
-    none fits."""
+    """The metric and filter to compare, "acc,none". SdftError: several, or none, fit."""
     have: list[str] = []
     for row in rows:
         for metric in row["metrics"]:

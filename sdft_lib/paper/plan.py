@@ -18,8 +18,7 @@ FEW = 8  # rows written together, below which a 4-bit model is taken: it leaves 
 
 
 def plan(table: int, recipes: Sequence[PaperRecipe]) -> list[Step]:
-    """The steps of a table: rewriting, two trainings and the evaluations of each recipe; a seed is
-    evaluated once."""
+    """Rewriting, two trainings, evaluations of each recipe; a seed is evaluated once."""
     steps, seeds, lengths = [], set(), load_table("lengths")
     for recipe in recipes:
         for method in recipe.methods:
@@ -61,8 +60,7 @@ def answering(
 
 
 def answered_on(device: Device, model: Geometry, sizes: dict[str, int]) -> Cost | None:
-    """A 16-bit model or, where that leaves room for fewer than FEW rows at once, a 4-bit one. None:
-    neither fits."""
+    """A 16-bit model or, where it leaves no room for FEW rows, a 4-bit one (None: no room)."""
     row = sizes["prompt"] + sizes["longest"]
     for way, four_bit, least in (("16-bit", False, FEW), ("4-bit", True, 1)):
         together = hardware.rows_together(model, device, row, four_bit=four_bit)
@@ -119,8 +117,7 @@ def trained_on(device: Device, recipe: PaperRecipe, length: int, target: int) ->
 
 
 def total(steps: Sequence[Step], device: str) -> Cost | None:
-    """Device hours of all steps; None where one of them does not fit. Memory and number are the
-    largest."""
+    """Device hours of all steps (None: one does not fit), the largest memory and number."""
     costs = [step.costs.get(device) for step in steps]
     if not costs or None in costs:
         return None

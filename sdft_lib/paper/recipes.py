@@ -91,8 +91,7 @@ class Wording:
 
 
 def worded(messages: list[dict], words: dict[str, str]) -> list[dict]:
-    """Messages with ``words`` (an entry of ``train`` or ``test``) around the last turn; earlier
-    turns and an own system message stay."""
+    """Messages with ``words`` around the last turn; an own system message stays."""
     *history, last = messages
     if words.get("system") and messages[0]["role"] != "system":
         history = [{"role": "system", "content": words["system"]}, *history]

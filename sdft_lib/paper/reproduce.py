@@ -71,8 +71,7 @@ def reproduce(
 
 
 def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool) -> None:
-    """Raise SdftError unless this machine can train the recipe's model, as far as that is known
-    beforehand."""
+    """Raise SdftError if it is known beforehand that this machine cannot train the model."""
     problem, count = "", 0
     if model in load_table("models") and choose_device() == "cpu":
         count = parameters(geometry(model))
@@ -104,8 +103,7 @@ def suites_of(
 
 
 def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
-    """The items of an evaluation in a wording. Raises SdftError if they cannot be had or scored
-    here."""
+    """An evaluation's items in a wording. SdftError: they cannot be had or scored here."""
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
     problem, needs = "", KINDS[suite.kind].needs
@@ -124,8 +122,7 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
 
 
 def in_wording(seed: Seed, wording: Wording) -> Seed:
-    """The seed with the wording's chat template, if it has one; its revision says so, for the
-    store."""
+    """The seed with the wording's chat template, if any; its revision says so (store)."""
     if not wording.chat_template:
         return seed
     seed.tokenizer.chat_template = wording.chat_template

@@ -56,10 +56,7 @@ class Outcome:
         return self.reason == "passed"
 
 
-DEFAULT = Limits()
-
-
-def run_program(program: str, limits: Limits = DEFAULT) -> Outcome:
+def run_program(program: str, limits: Limits = Limits()) -> Outcome:
     """Run Python source; it passes if it comes to its end without an exception, tests included.
 
     Raises SdftError where bubblewrap is absent or does not work, never for what the program does."""
@@ -73,14 +70,14 @@ def isolation() -> str:
     if shutil.which("bwrap") is None:
         problem = "bubblewrap is not on this machine, so no code was run"
         raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
-    outcome, complaint = run_inside(PROBE, DEFAULT)
+    outcome, complaint = run_inside(PROBE, Limits())
     if not outcome.passed:
         why = complaint or f"{outcome.reason} {outcome.detail}"
         problem = f"bubblewrap does not work on this machine ({why}), so no code was run"
         remedy = "allow user namespaces, or install it anew (apt install bubblewrap)"
         raise SdftError(f"{problem}; {remedy}.")
-    walls = "no network, no other process, no file but Python's own, nowhere to write"
-    return f"code of answers runs in bubblewrap: {walls}"
+    barred = "no network, no other process, no file but Python's own, nowhere to write"
+    return f"code of answers runs in bubblewrap: {barred}"
 
 
 def run_inside(program: str, limits: Limits) -> tuple[Outcome, str]:

@@ -63,8 +63,7 @@ def paper_suite(name: str) -> PaperSuite:
 
 
 def check_suffix(suite: PaperSuite, suffix: str) -> None:
-    """Raise SdftError unless a suffix is given to advbench-jailbreak, and to it alone; we bring
-    none along."""
+    """Raise SdftError unless a suffix (we bring none) is given to advbench-jailbreak alone."""
     if suite.name == JAILBREAK and not suffix.strip():
         raise SdftError(f"{JAILBREAK} needs --suffix: the text to put behind each request.")
     if suite.name != JAILBREAK and suffix:

@@ -177,7 +177,7 @@ def compare_lm_eval(
 ) -> Reply:
     """Two runs of lm-eval item by item (A minus B): intervals, McNemar's p, Holm's correction;
     refuses unlike runs."""
-    from sdft_lib.paper.lm_eval_logs import compare_runs
+    from sdft_lib.paper.lm_eval import compare_runs
 
     metrics = {}
     for text in metric or ():

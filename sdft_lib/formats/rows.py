@@ -62,7 +62,7 @@ def check_new_id(where: str, identity: str, seen: dict[str, str]) -> None:
 
 
 def distilled_rows(records: list[Record], column: str) -> list[dict]:
-    """Rows that ``sdft distill`` wrote, to train on ``column``. Raises SdftError unless each has the
+    """Rows that ``sdft distill`` wrote, to train on ``column``. SdftError unless each has the
     columns DISTILLED, sound turns, a text to train on and an id of its own."""
     remedy = "make the set with sdft distill"
     rows, seen = [], {}

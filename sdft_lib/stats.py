@@ -152,10 +152,8 @@ def compare(
         for a, b in pairs:
             x, y = _scores_of(frame, suite, a), _scores_of(frame, suite, b)
             if alone := len(set(x.index) ^ set(y.index)):
-                raise SdftError(
-                    f'suite "{suite}": "{a}" and "{b}" answered different rows ({alone} ids stand '
-                    "in one only); evaluate both on the same rows."
-                )
+                apart = f'"{a}" and "{b}" answered different rows ({alone} ids stand in one only)'
+                raise SdftError(f'suite "{suite}": {apart}; evaluate both on the same rows.')
             made = paired_bootstrap(x, y)
             rows.append((suite, a, b, made.n, made.mean, made.low, made.high, paired_p(x, y)))
     table = pandas.DataFrame(rows, columns=COMPARISON[:-1])
@@ -170,10 +168,8 @@ def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.Serie
         missing = f'no scores of the method "{method}"'
         raise SdftError(f'suite "{suite}": {missing}; evaluate it there first.')
     if (twice := rows["id"].duplicated()).any():
-        first = rows["id"][twice].iloc[0]
-        raise SdftError(
-            f'suite "{suite}", method "{method}": the id "{first}" occurs more than once.'
-        )
+        first = f'the id "{rows["id"][twice].iloc[0]}"'
+        raise SdftError(f'suite "{suite}", method "{method}": {first} occurs more than once.')
     return rows.set_index("id")["score"].sort_index()
 
 

@@ -8,18 +8,13 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-REFUSALS = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-    *(errno.EACCES, errno.EPERM, errno.EIO),
-)
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+REFUSALS += (errno.EACCES, errno.EPERM, errno.EIO)
 GO_ON = "finished work is kept: make room or make it writable, then start again to go on"
 
 
 class SdftError(ValueError):
-    """One sentence: what is wrong, where (file, row, column), what to do.
-
-    The command line prints it and exits with 2.
-    """
+    """One sentence: what is wrong, where (file, row, column), what to do. The CLI exits with 2."""
 
 
 @contextlib.contextmanager
@@ -48,15 +43,10 @@ def refusal(error: Exception, path: Path) -> str | None:
     of_torch = re.search("PytorchStreamWriter|inline_container|iostream error", str(error))
     if not (of_torch and isinstance(error, RuntimeError)):
         return None
-    if free_bytes(path) < 2**20:
+    folder = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    if shutil.disk_usage(folder).free < 2**20:
         return os.strerror(errno.ENOSPC)
     return "the file could not be written to its end"
-
-
-def free_bytes(path: Path) -> int:
-    """Free bytes on the disk that holds ``path``, which itself need not be there."""
-    folder = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    return shutil.disk_usage(folder).free
 
 
 @contextlib.contextmanager
@@ -77,10 +67,8 @@ def quiet_transformers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def readable(name: str, presets: Iterable[str]) -> Iterator[None]:
-    """Within the block, what transformers says of a model that it cannot read becomes one sentence.
-
-    Raises SdftError that names the model, the reason and the ``presets`` to choose from.
-    """
+    """Within the block, what transformers says of a model that it cannot read becomes one sentence:
+    an SdftError that names the model, the reason and the ``presets`` to choose from."""
     from safetensors import SafetensorError
 
     kinds = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
@@ -89,8 +77,8 @@ def readable(name: str, presets: Iterable[str]) -> Iterator[None]:
             yield
     except (*kinds, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise SdftError(
-            f"model {name!r} could not be loaded ({reason}); give a preset ({', '.join(presets)}), "
-            "a hub id that this machine can reach, or a folder with config.json and safetensors "
-            "weights."
-        ) from None
+        folder = "a folder with config.json and safetensors weights"
+        remedy = (
+            f"a preset ({', '.join(presets)}), a hub id that this machine can reach, or {folder}"
+        )
+        raise SdftError(f"model {name!r} could not be loaded ({reason}); give {remedy}.") from None

@@ -1,8 +1,7 @@
 """Files that are whole or not there (lesson 00, "Where things are kept").
 
 A file is written beside its place and then renamed, so a killed writer leaves the old one. Nothing
-is synced to the platter: after a power cut a file may be empty, and its checksum then says so.
-"""
+is synced to the platter: after a power cut a file may be empty, and its checksum then says so."""
 
 import contextlib
 import hashlib
@@ -45,8 +44,7 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
 def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
     """Add rows to a JSONL file, all or none: what a full disk took of them is cut off again.
 
-    So is a torn last line, left by a killed writer: its row is not there and will be made again.
-    """
+    So is a torn last line, left by a killed writer: its row is not there and will be made again."""
     data = as_lines(rows).encode("utf-8")
     with refused(path, GO_ON), open(path, "ab+", buffering=0) as file:
         size = cut_torn_line(file)

@@ -2,8 +2,7 @@
 
 ``accelerate launch -m sdft_lib ...`` and ``torchrun`` start the same command in each process and
 tell it its rank by environment variables. Whole planned batches are dealt out, so the result is
-that of one process, byte for byte.
-"""
+that of one process, byte for byte."""
 
 import functools
 import os

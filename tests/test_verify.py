@@ -10,7 +10,10 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.verify import CHECKS, accept
 
 TEAMS = ["billing", "shipping", "returns"]
-PROMPT = "Which team handles this message: billing, shipping or returns? My parcel is late and I am cross."
+PROMPT = (
+    "Which team handles this message: billing, shipping or returns? My parcel is late and I am "
+    "cross."
+)
 COPIED = "My parcel is late and I am cross"
 REJECTED = [
     # reason, kind, reference, text, further arguments

@@ -59,7 +59,8 @@ class Outcome:
 def run_program(program: str, limits: Limits = Limits()) -> Outcome:
     """Run Python source; it passes if it comes to its end without an exception, tests included.
 
-    Raises SdftError where bubblewrap is absent or does not work, never for what the program does."""
+    Raises SdftError where bubblewrap is absent or does not work, never for what the program
+    does."""
     isolation()
     return run_inside(program, limits)[0]
 

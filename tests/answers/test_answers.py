@@ -210,7 +210,8 @@ def test_nothing_equals_nothing():
         ("Send it to billing or shipping", None),
         ("Send it to billing. Forward it to shipping.", None),
         (
-            "The answer is billing, because what was sent to shipping and should go to returns arrived.",
+            "The answer is billing, because what was sent to shipping and should go to returns "
+            "arrived.",
             "billing",
         ),
     ],
@@ -271,7 +272,10 @@ def test_contains_term_begins_a_word():
     assert not contains_term("anything", "")
 
 
-LIST = "Here are three tips:\n1. Drink water.\n2. Sleep well.\n3. Drink tea.\n- Walk a bit.\n- Sleep more."
+LIST = (
+    "Here are three tips:\n1. Drink water.\n2. Sleep well.\n3. Drink tea.\n- Walk a bit.\n- Sleep "
+    "more."
+)
 PROSE = (
     "The heart pumps blood through the body. It has four chambers, and each of them has a task. "
     "The right side sends blood to the lungs, and the left side sends it to the rest of the body. "

@@ -18,8 +18,14 @@ from sdft_lib.score import score
 from sdft_lib.verify import accept
 
 TEAMS = ["billing", "shipping", "returns"]
-PROMPT = "Which team handles this message: billing, shipping or returns? My parcel is late and I am cross."
-LONG = "To fall asleep faster, keep a steady routine, stay away from bright lights and try a warm bath before you rest."
+PROMPT = (
+    "Which team handles this message: billing, shipping or returns? My parcel is late and I am "
+    "cross."
+)
+LONG = (
+    "To fall asleep faster, keep a steady routine, stay away from bright lights and try a warm "
+    "bath before you rest."
+)
 
 # rule of verify.CHECKS: what it alone rejects (kind, reference, text, further arguments)
 CHECKS = {
@@ -50,7 +56,9 @@ SCORES = {
 }
 # sign of a loop: a text that it alone finds
 LOOPS = {
-    "same_lines": "Go to the shop now. I will wait. Go to the shop now! You know why. Go to the shop now.",
+    "same_lines": (
+        "Go to the shop now. I will wait. Go to the shop now! You know why. Go to the shop now."
+    ),
     "back_to_back": "the billing team and the billing team and the billing team and",
     "crowded": " ".join(f"the word {n} of the long line is here" for n in "abcdefghi"),
     "STUTTER": "no" * 40,

@@ -51,7 +51,10 @@ def disk(tmp_path_factory):
     mounting is denied.
     """
     folder = tmp_path_factory.mktemp("disk")
-    script = f"import runpy; runpy.run_path({str(ROOT / 'tests' / 'storage' / 'full_disk.py')!r}, run_name='__main__')"
+    script = (
+        f"import runpy; runpy.run_path({str(ROOT / 'tests' / 'storage' / 'full_disk.py')!r}, "
+        "run_name='__main__')"
+    )
     done = python(script, folder, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout) | {"tiny": folder / "tiny"}

@@ -187,7 +187,8 @@ def test_temporary_files_of_a_killed_writer_do_not_stay():
         OSError(errno.EROFS, os.strerror(errno.EROFS)),
         Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
         RuntimeError(
-            "[enforce fail at inline_container.cc:778] . PytorchStreamWriter failed writing file data/0"
+            "[enforce fail at inline_container.cc:778] . PytorchStreamWriter failed writing file "
+            "data/0"
         ),
     ],
 )

@@ -297,7 +297,8 @@ def test_qlora_trains_beside_the_weights_of_its_seed(tiny, tiny_folder):
     functional = pytest.importorskip("bitsandbytes.functional")
     if functional.has_avx512bf16():
         pytest.skip(
-            "on this processor bitsandbytes packs weights in blocks of 32 lines; the tiny model has 16"
+            "on this processor bitsandbytes packs weights in blocks of 32 lines; the tiny model "
+            "has 16"
         )
     from sdft_lib.models import load_seed, with_adapter
 

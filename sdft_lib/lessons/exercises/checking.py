@@ -57,7 +57,8 @@ class Exercise:
 
 
 def exercise(number: str, *table: Case | str, solved: str, close: float = 1e-6) -> Exercise:
-    """An exercise. Each case, plain ones first, is followed by its hint: where to look if it fails."""
+    """An exercise. Each case, plain ones first, is followed by its hint: where to look if it
+    fails."""
     return Exercise(number, list(zip(table[::2], table[1::2], strict=True)), solved, close)
 
 

@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (1, "8d5eaecf805c1873"),
     "sdft_lib.evaluate": (1, "858e8be9aae0b5ef"),
-    "sdft_lib.gap": (1, "7ce9918d1ed783a9"),
+    "sdft_lib.gap": (1, "4599170efa1ec5d5"),
     "sdft_lib.train": (1, "b4f08c4e592081ce"),
     "sdft_lib.experiments.shift": (1, "9c77fcbf7ff4030c"),
-    "sdft_lib.paper.reproduce": (1, "5f3f18e8ecf07027"),
+    "sdft_lib.paper.reproduce": (1, "7838dc0fde388513"),
     "sdft_lib.engines.vllm": (1, "0df1c3daa4b370cd"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -111,18 +111,19 @@ def walls() -> list[str]:
     command = [shutil.which("bwrap"), "--die-with-parent", "--new-session", "--clearenv"]
     # Root needs no user namespace. The child gives up root by itself: limits bind no root.
     command += (OF_ROOT if os.geteuid() == 0 else "--unshare-all").split()
-    command += "--proc /proc --dev /dev --tmpfs /tmp".split()
+    # A folder of its own to start in: Python itself may lie below /tmp.
+    command += "--proc /proc --dev /dev --tmpfs /tmp --dir /empty".split()
     for path in dict.fromkeys(readable):
         for parent in reversed(Path(path).parents):
             command += ["--dir", str(parent)]  # else bubblewrap makes it for root's eyes alone
         command += ["--ro-bind-try", path, path]
     command += ["--ro-bind", str(CHILD), "/child.py"]
     command += "--remount-ro /tmp --remount-ro /dev --remount-ro /".split()
-    variables = {"HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defpath, "LANG": "C.UTF-8"}
+    variables = {"HOME": "/empty", "TMPDIR": "/tmp", "PATH": os.defpath, "LANG": "C.UTF-8"}
     variables |= {"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib", "OPENBLAS_NUM_THREADS": "1"}
     for name, value in variables.items():
         command += ["--setenv", name, value]
-    return [*command, "--chdir", "/tmp", sys.executable, "-I", "-B", "/child.py"]
+    return [*command, "--chdir", "/empty", sys.executable, "-I", "-B", "/child.py"]
 
 
 def outcome_of(code: int | None, report: str, secret: str) -> Outcome:

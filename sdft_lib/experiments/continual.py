@@ -24,13 +24,11 @@ from sdft_lib.storage.errors import SdftError
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
 TABLE = ["method", "order", "measure", "mean", "low", "high", "n", "seeds"]
 DIFFERENCES = ["order", "a", "b", "measure", "difference", "low", "high", "n", "seeds"]
+EARLY = "on tasks before they were trained"
 BETTER = {  # what a higher value of each measure means, and a lower one
     "ACC": ("scores higher on all tasks at the end", "scores lower on all tasks at the end"),
     "BWT": ("lost less to later tasks", "lost more to later tasks"),
-    "FWT": (
-        "gained more on tasks before they were trained",
-        "gained less on tasks before they were trained",
-    ),
+    "FWT": (f"gained more {EARLY}", f"gained less {EARLY}"),
     "forgetting": ("forgot more", "forgot less"),
 }
 MEASURES = list(BETTER)
@@ -49,9 +47,8 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
         names = list(frame[column].unique())
         if len(names) != 1:
             said = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
-            raise SdftError(
-                f"a matrix shows one {column}, the table holds {len(names)} ({said}); choose one."
-            )
+            held = f"the table holds {len(names)} ({said})"
+            raise SdftError(f"a matrix shows one {column}, {held}; choose one.")
         one[column] = names[0]
     scores, seeds = _scores(frame, **one)
     table = pandas.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
@@ -94,15 +91,9 @@ def measures(
 
 
 def differences(
-    frame: pandas.DataFrame,
-    pairs: Sequence[tuple[str, str]],
-    *,
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
+    frame: pandas.DataFrame, pairs: Sequence[tuple], *, level=0.95, resamples=10_000, seed=0
 ) -> pandas.DataFrame:
-    """Each pair (a, b) in each order: measure of a minus measure of b on the same items; the
-    columns are DIFFERENCES.
+    """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
 
     Both methods see the same draws of items, so the interval is paired. Compare methods here: two
     overlapping intervals of ``measures`` decide nothing. Raises SdftError as ``measures`` does, and
@@ -122,8 +113,7 @@ def differences(
 
 
 def _resampled(frame: pandas.DataFrame, method: str, order: str, resamples: int, seed: int):
-    """({measure: [the estimate, then a value for each resample]}, {measure: n}, number of
-    seeds)."""
+    """({measure: [the estimate, then one a resample]}, {measure: n}, number of seeds)."""
     scores, seeds = _scores(frame, method, order)
     if len(scores) < 2:
         raise SdftError(f'the order "{order}" has one task; these measures need two tasks or more.')
@@ -161,49 +151,38 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
     if part.empty:
         raise SdftError(f"{where}: no scores; train and evaluate it first.")
     if other := sorted(set(part["task"]) - set(tasks)):
-        raise SdftError(
-            f'{where}: the task "{other[0]}" is not in the order; drop its rows or correct '
-            "the order."
-        )
+        odd = f'the task "{other[0]}" is not in the order'
+        raise SdftError(f"{where}: {odd}; drop its rows or correct the order.")
     if other := sorted(set(part["stage"]) - set(range(len(tasks) + 1))):
-        raise SdftError(
-            f"{where}: there is no stage {other[0]}; stages run from 0 (the seed model) to "
-            f"{len(tasks)}."
-        )
+        known = f"stages run from 0 (the seed model) to {len(tasks)}"
+        raise SdftError(f"{where}: there is no stage {other[0]}; {known}.")
     if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
         raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
     seeds, scores = sorted(part["seed"].unique()), {}
     for task in tasks:
         runs = [_run(part, task, run, len(tasks), where) for run in seeds]
         if any(not run.index.equals(runs[0].index) for run in runs):
-            raise SdftError(
-                f'{where}: the seeds have different ids on the task "{task}"; evaluate the '
-                "same rows."
-            )
+            odd = f'the seeds have different ids on the task "{task}"'
+            raise SdftError(f"{where}: {odd}; evaluate the same rows.")
         scores[task] = numpy.stack([run.to_numpy(dtype=float) for run in runs], axis=1)
     return scores, len(seeds)
 
 
 def _run(part: pandas.DataFrame, task: str, seed: int, last: int, where: str) -> pandas.DataFrame:
-    """Scores of one task and training seed, [id by stage]; SdftError if a stage is missing or ids
-    differ."""
+    """Scores [id by stage] of one task and seed; SdftError if a stage is missing or ids differ."""
     rows, where = part[(part["task"] == task) & (part["seed"] == seed)], f"{where}, seed {seed}"
     for stage in range(last + 1):
         if not (rows["stage"] == stage).any():
-            raise SdftError(
-                f'{where}: stage {stage} has no scores on the task "{task}"; evaluate it there '
-                "first."
-            )
+            lack = f'stage {stage} has no scores on the task "{task}"'
+            raise SdftError(f"{where}: {lack}; evaluate it there first.")
     if (twice := rows.duplicated(["stage", "id"])).any():
-        raise SdftError(
-            f'{where}: the id "{rows["id"][twice].iloc[0]}" of "{task}" occurs twice at one stage.'
-        )
+        repeated = f'the id "{rows["id"][twice].iloc[0]}" of "{task}"'
+        raise SdftError(f"{where}: {repeated} occurs twice at one stage.")
     table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
     if lacking := int(table.isna().any(axis=1).sum()):
-        raise SdftError(
-            f'{where}: the stages have different ids on the task "{task}" ({lacking} are not in '
-            "all stages); evaluate every stage on the same rows."
-        )
+        odd = f'the stages have different ids on the task "{task}"'
+        remedy = f"({lacking} are not in all stages); evaluate every stage on the same rows"
+        raise SdftError(f"{where}: {odd} {remedy}.")
     return table
 
 
@@ -216,10 +195,8 @@ def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> No
             rows = part[part["method"] == method][columns]
             sides.append(set(rows.itertuples(index=False, name=None)))
         if sides[0] != sides[1]:
-            raise SdftError(
-                f'order "{order}": "{a}" and "{b}" have different {what}; compare them on the '
-                "same ones."
-            )
+            odd = f'"{a}" and "{b}" have different {what}'
+            raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
 
 
 def _check(frame: pandas.DataFrame) -> None:
@@ -248,8 +225,7 @@ def versus(
 ) -> pandas.DataFrame:
     """``differences`` of every pair and order that is there, at shared training seeds.
 
-    The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni).
-    """
+    The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni)."""
     parts = _parts(frame, pairs)
     each = 1 - (1 - level) / max(1, len(MEASURES) * len(parts))
     tables = [differences(part, [pair], level=each) for part, pair in parts]
@@ -260,10 +236,8 @@ def versus(
 def in_words(row) -> str:
     """One row of ``versus`` as a sentence that follows from its interval."""
     seeds = f"{row.seeds} training seed{'s' if row.seeds > 1 else ''}"
-    said = (
-        f"{row.measure}: {row.a} minus {row.b} lies in {row.low:+.2f} to {row.high:+.2f} "
-        f"({row.n} items, {seeds})"
-    )
+    said = f"{row.measure}: {row.a} minus {row.b} lies in {row.low:+.2f} to {row.high:+.2f}"
+    said += f" ({row.n} items, {seeds})"
     more, less = BETTER[row.measure]
     if row.low > 0:
         return f"{said}: {row.a} {more}."
@@ -309,13 +283,11 @@ def order_effect(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def order_in_words(row) -> str:
-    """One row of ``order_effect`` as a sentence that follows from its interval and its corrected
-    p."""
+    """One row of ``order_effect`` as a sentence that follows from interval and corrected p."""
     first, second = (order.split("-").index(row.suite) + 1 for order in (row.a, row.b))
-    said = (
-        f"{row.method}, {row.suite} (place {first} of {row.a} minus place {second} of {row.b}): "
-        f"{row.low:+.2f} to {row.high:+.2f}, n {row.n}"
-    )
+    places = f"place {first} of {row.a} minus place {second} of {row.b}"
+    limits = f"{row.low:+.2f} to {row.high:+.2f}, n {row.n}"
+    said = f"{row.method}, {row.suite} ({places}): {limits}"
     if row.p_holm >= 0.05:
         return f"{said}: no difference is shown."
     return f"{said}: {'higher' if row.difference > 0 else 'lower'} at the end in the order {row.a}."
@@ -345,8 +317,7 @@ def _parts(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> list:
 
 
 def _corrected(tables: list[pandas.DataFrame], first: str) -> pandas.DataFrame:
-    """Tables of ``compare`` as one, the column ``first`` in front, Holm's correction over all
-    rows."""
+    """Tables of ``compare`` as one, ``first`` in front, Holm's correction over all rows."""
     columns = [first, *COMPARISON]
     if not tables:
         return pandas.DataFrame(columns=columns)

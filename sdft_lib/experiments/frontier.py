@@ -40,14 +40,11 @@ def points(
     kept = scores[suite].agg(kept="mean", n_kept="size")
     both = learnt.join(kept, how="inner").reset_index()
     if both.empty:
-        raise SdftError(
-            f'no checkpoint has {split} scores on both "{task}" and "{suite}"; evaluate it on both.'
-        )
+        lack = f'no checkpoint has {split} scores on both "{task}" and "{suite}"'
+        raise SdftError(f"{lack}; evaluate it on both.")
     turn = {method: number for number, method in enumerate(frame["method"].unique())}
-    both = both.sort_values(KEYS).sort_values(
-        "method", key=lambda names: names.map(turn), kind="stable"
-    )
-    return both.assign(suite=suite)[POINTS].reset_index(drop=True)
+    both = both.assign(suite=suite, turn=both["method"].map(turn))
+    return both.sort_values(["turn", *KEYS], ignore_index=True)[POINTS]
 
 
 def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pandas.DataFrame:
@@ -62,15 +59,12 @@ def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pa
     dev = frame[(frame["split"] == "dev") & (frame["suite"] == task) & (frame["checkpoint"] > 0)]
     curves = {method: _dev_curves(dev[dev["method"] == method], method, task) for method in (a, b)}
     if list(curves[a]) != list(curves[b]):
-        said = [f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b)]
-        raise SdftError(
-            f"the methods have dev scores of different training seeds: {' and '.join(said)}."
-        )
+        said = " and ".join(f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b))
+        raise SdftError(f"the methods have dev scores of different training seeds: {said}.")
     ids = dev[dev["method"].isin([a, b])].groupby(KEYS)["id"].agg(frozenset)
     if len(set(ids)) > 1:
-        raise SdftError(
-            f'"{a}" and "{b}" were not evaluated on the same dev rows at every checkpoint.'
-        )
+        odd = "were not evaluated on the same dev rows at every checkpoint"
+        raise SdftError(f'"{a}" and "{b}" {odd}.')
     rows = []
     for seed in curves[a]:
         target = min(curves[m][seed].max() for m in (a, b))
@@ -82,10 +76,8 @@ def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pa
 def _dev_curves(dev: pandas.DataFrame, method: str, task: str) -> dict[int, pandas.Series]:
     """Mean dev scores of each seed, by checkpoint in ascending order."""
     if dev.empty:
-        raise SdftError(
-            f'the method "{method}" has no dev scores on "{task}"; evaluate its checkpoints on '
-            "dev first."
-        )
+        lack = f'the method "{method}" has no dev scores on "{task}"'
+        raise SdftError(f"{lack}; evaluate its checkpoints on dev first.")
     means = dev.groupby(["seed", "checkpoint"])["score"].mean()
     return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
 
@@ -112,19 +104,16 @@ def matched_comparison(
     test: correct with ``stats.holm``. Raises SdftError as ``choose`` does, and if a chosen
     checkpoint lacks test scores or ids differ."""
     choice, rows = choose(frame, a, b, task=task), []
-    said = "; ".join(
-        f"{r.seed}: {r.checkpoint_a:.3g} / {r.checkpoint_b:.3g}" for r in choice.itertuples()
-    )
+    pairs = choice[["seed", "checkpoint_a", "checkpoint_b"]].itertuples(index=False)
+    said = "; ".join("{}: {:.3g} / {:.3g}".format(*pair) for pair in pairs)
     test = frame[frame["split"] == "test"]
     for name in dict.fromkeys((task, suite)):
         part = test[test["suite"] == name]
         x = _chosen(part, a, zip(choice["seed"], choice["checkpoint_a"]), name)
         y = _chosen(part, b, zip(choice["seed"], choice["checkpoint_b"]), name)
         if not x.index.equals(y.index):
-            raise SdftError(
-                f'suite "{name}": "{a}" and "{b}" answered different test rows; evaluate the '
-                "same ones."
-            )
+            odd = f'"{a}" and "{b}" answered different test rows'
+            raise SdftError(f'suite "{name}": {odd}; evaluate the same ones.')
         apart = (x - y).to_numpy()
         mean = bootstrap_mean(apart.mean(axis=1), level)
         row = [name, a, b, mean.n, len(choice), x.to_numpy().mean(), y.to_numpy().mean()]
@@ -142,15 +131,13 @@ def _chosen(
         here = (test["method"] == method) & (test["seed"] == seed)
         here &= test["checkpoint"] == checkpoint
         if not here.any():
-            raise SdftError(
-                f'method "{method}", seed {seed}: the checkpoint {checkpoint:.3g} was chosen on '
-                f'dev, but has no test scores on "{suite}"; evaluate it there.'
-            )
+            chosen = f"the checkpoint {checkpoint:.3g} was chosen on dev"
+            lack = f'has no test scores on "{suite}"; evaluate it there'
+            raise SdftError(f'method "{method}", seed {seed}: {chosen}, but {lack}.')
         scores[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
     if len({frozenset(column.index) for column in scores.values()}) > 1:
-        raise SdftError(
-            f'suite "{suite}", method "{method}": the seeds answered different test rows.'
-        )
+        where = f'suite "{suite}", method "{method}"'
+        raise SdftError(f"{where}: the seeds answered different test rows.")
     return pandas.DataFrame(scores)
 
 
@@ -178,8 +165,7 @@ def at_shared_seeds(
 
 
 def _check(frame: pandas.DataFrame) -> None:
-    """SdftError unless the table has all columns, finite scores, checkpoints in [0, 1] and no
-    repeated row."""
+    """SdftError unless all columns are there, scores finite, checkpoints in [0, 1], rows single."""
     check_columns(frame, COLUMNS)
     if bad := int((~numpy.isfinite(frame["score"].astype(float))).sum()):
         raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
@@ -187,7 +173,6 @@ def _check(frame: pandas.DataFrame) -> None:
         raise SdftError("checkpoint is the share of training done: a number from 0 to 1.")
     if (twice := frame.duplicated(COLUMNS[:-1])).any():
         row = frame[twice].iloc[0]
-        raise SdftError(
-            f'the id "{row["id"]}" occurs twice (method "{row["method"]}", seed {row["seed"]}, '
-            f'checkpoint {row["checkpoint"]:.3g}, {row["split"]}, suite "{row["suite"]}").'
-        )
+        where = f'method "{row["method"]}", seed {row["seed"]}, checkpoint {row["checkpoint"]:.3g}'
+        where += f', {row["split"]}, suite "{row["suite"]}"'
+        raise SdftError(f'the id "{row["id"]}" occurs twice ({where}).')

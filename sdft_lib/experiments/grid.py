@@ -11,6 +11,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -83,9 +85,8 @@ def load_recipe(path: Path) -> Recipe:
     methods = TASKS_IN_A_ROW if values.get("orders") else ONE_TASK
     recipe = from_table({"name": path.stem, "methods": methods} | values, Recipe, path)
     if not re.fullmatch(r"[\w-]+", recipe.name):
-        raise SdftError(
-            f'{path}: name "{recipe.name}" is to become a file name; use letters, digits, - and _.'
-        )
+        why = "is to become a file name; use letters, digits, - and _"
+        raise SdftError(f'{path}: name "{recipe.name}" {why}.')
     for name in recipe.methods:
         check_known(name, methods, f"{path}: method")
     for name in (*recipe.along, *(recipe.limits or {})):
@@ -106,9 +107,8 @@ def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> 
     """Raise SdftError for a method that a recipe does not have; ``where`` is what it is called."""
     for name in methods:
         if name not in recipe.methods:
-            raise SdftError(
-                f'recipe {where} has no method "{name}"; it has {", ".join(recipe.methods)}.'
-            )
+            known = ", ".join(recipe.methods)
+            raise SdftError(f'recipe {where} has no method "{name}"; it has {known}.')
 
 
 def run_recipe(
@@ -116,8 +116,7 @@ def run_recipe(
 ) -> int:
     """Compute the cells that ``out`` does not hold yet and append them; returns how many.
 
-    ``methods``: only these (and the seed model), the others in a later start.
-    """
+    ``methods``: only these (and the seed model), the others in a later start."""
     check_methods(recipe, methods, recipe.name)
     done = finished(recipe, out)
     todo = [cell for cell in cells(recipe, methods) if cell not in done]
@@ -180,8 +179,7 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
 
 
 def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
-    """One line a suite with ids and scores: all suites before and after training, ``along`` in
-    between."""
+    """One line a suite with ids and scores: all before and after training, ``along`` between."""
     lines = []
     for name in dict.fromkeys(recipe.along if 0 < share < 1 else ALONG):
         suite = suite_of(recipe, task, name)
@@ -207,13 +205,10 @@ def order_lines(recipe: Recipe, seed: Seed, cell: dict, say) -> list[dict]:
     models = train_stages(seed, order, method, config, template=template, rows=recipe.rows, say=say)
     limit = (recipe.limits or {}).get("task")
     scored = stage_scores(models, order, method=method, training_seed=number, limit=limit, say=say)
-    groups: dict = {}
-    for row in scored:
-        groups.setdefault((row["stage"], row["task"]), []).append(row)
-    return [
-        {"stage": stage, "task": task, **ids_and_scores(rows)}
-        for (stage, task), rows in groups.items()
-    ]
+    lines = []
+    for (stage, task), rows in groupby(scored, key=itemgetter("stage", "task")):
+        lines.append({"stage": stage, "task": task, **ids_and_scores(list(rows))})
+    return lines
 
 
 def ids_and_scores(rows: Sequence[dict]) -> dict:
@@ -229,8 +224,7 @@ def facts(seed: Seed) -> dict:
 def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:
     """All items of results files: ``keys`` of their lines, then id and score.
 
-    Raises SdftError, naming file and line, if ids and scores differ in number.
-    """
+    Raises SdftError, naming file and line, if ids and scores differ in number."""
     return pandas.DataFrame(items(paths, keys), columns=[*keys, "id", "score"])
 
 
@@ -240,10 +234,8 @@ def items(paths: Sequence[Path], keys: Sequence[str]) -> Iterator[dict]:
             if "scores" not in line:
                 continue
             if len(line["ids"]) != len(line["scores"]):
-                what = line.get("suite") or line.get("order")
-                raise SdftError(
-                    f"{path}: {line['method']}, {what}: ids and scores differ in number."
-                )
+                which = f"{line['method']}, {line.get('suite') or line.get('order')}"
+                raise SdftError(f"{path}: {which}: ids and scores differ in number.")
             head = {key: line[key] for key in keys}
             for key, value in zip(line["ids"], line["scores"]):
                 yield head | {"id": key, "score": value}

@@ -21,8 +21,7 @@ class Method:
     that give way to the seed's own answers to general prompts. ``rehearsal``: share of a later
     task's rows that give way to rows of the tasks before (lesson 06). ``anchor``: weight of KL(seed
     || model). ``mix``: share of the rewrites that are used, references standing in for the rest.
-    ``candidates``: rewrites of which the likeliest is taken.
-    """
+    ``candidates``: rewrites of which the likeliest is taken."""
 
     column: str
     slower: float = 1.0
@@ -92,25 +91,20 @@ def rows_for(
 
 
 def mixed(rows: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
-    """The rows with rewrites in a random ``share`` of those that have one, and the reference in all
-    others.
-    """
+    """The rows with a random ``share`` of their rewrites, and the reference in all others."""
     rewritten = [index for index, row in enumerate(rows) if row["source"] == "rewritten"]
     chosen = set(random.Random(seed).sample(rewritten, round(share * len(rewritten))))
-    return [
-        row
-        if index in chosen or row["source"] != "rewritten"
-        else row | {"text": row["reference"], "source": "original", "reason": "mix"}
-        for index, row in enumerate(rows)
-    ]
+    made = list(rows)
+    for index in set(rewritten) - chosen:
+        row = made[index]
+        made[index] = row | {"text": row["reference"], "source": "original", "reason": "mix"}
+    return made
 
 
 def with_replay(
     rows: Sequence[dict], general: Sequence[dict], share: float, seed: int = 0
 ) -> list[dict]:
-    """The rows with a random ``share`` of them replaced by ``general`` ones: the number of steps
-    stays the same.
-    """
+    """The rows with a random ``share`` replaced by ``general`` ones: the steps stay as many."""
     count = round(share * len(rows))
     if count > len(general):
         raise SdftError(
@@ -125,14 +119,8 @@ def with_replay(
 
 def replayed(row: dict, answer: str) -> dict:
     """A general prompt with the seed's answer, in the form of a distilled row."""
-    return {
-        "id": row["id"],
-        "messages": row["messages"],
-        "reference": answer,
-        "text": answer,
-        "source": "rewritten",
-        "reason": "replay",
-    }
+    made = {"id": row["id"], "messages": row["messages"], "reference": answer, "text": answer}
+    return made | {"source": "rewritten", "reason": "replay"}
 
 
 def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> list[dict]:
@@ -143,10 +131,7 @@ def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> 
     seed."""
     best = []
     for versions, costs in zip(zip(*sets, strict=True), zip(*nlls, strict=True), strict=True):
-        kept = [
-            (cost, place)
-            for place, (row, cost) in enumerate(zip(versions, costs))
-            if row["source"] == "rewritten"
-        ]
-        best.append(versions[min(kept)[1]] if kept else versions[0])
+        pairs = zip(costs, versions)
+        kept = [(cost, row) for cost, row in pairs if row["source"] == "rewritten"]
+        best.append(min(kept, key=lambda pair: pair[0])[1] if kept else versions[0])
     return best

@@ -63,8 +63,7 @@ def swept(
 def results_file(
     name: str, model: str, folder: Path | None = None, *, task: str | None = None
 ) -> Path | None:
-    """The results file of a recipe, if there is one and the recipe is about this model (and task,
-    if one is given)."""
+    """The results file of a recipe about this model (and task, if given), if there is one."""
     folder = Path(folder or data_dir())
     path, recipe = folder / "results" / f"{name}.jsonl", folder / "recipes" / f"{name}.toml"
     if not (path.is_file() and recipe.is_file()):
@@ -91,10 +90,8 @@ def inventory(frame: pandas.DataFrame) -> str:
     said = f"Recorded: {', '.join(parts)}. "
     if min(map(len, recorded_seeds.values())) >= FEWEST_SEEDS:
         return said + "Intervals over training seeds are given."
-    return said + (
-        f"Intervals over training seeds need at least {FEWEST_SEEDS}: where there are fewer, none "
-        "is given."
-    )
+    need = f"need at least {FEWEST_SEEDS}: where there are fewer, none is given"
+    return f"{said}Intervals over training seeds {need}."
 
 
 def inventory_of_orders(frame: pandas.DataFrame) -> str:
@@ -105,15 +102,13 @@ def inventory_of_orders(frame: pandas.DataFrame) -> str:
     for (method, order), part in frame.groupby(["method", "order"], sort=False):
         seeds = ", ".join(map(str, sorted(part["seed"].unique())))
         items = part.groupby("task")["id"].nunique().max()
-        lines.append(
-            f"Recorded: {method}, {order}, training seeds {seeds}, up to {items} test items a task."
-        )
+        known = f"{method}, {order}, training seeds {seeds}"
+        lines.append(f"Recorded: {known}, up to {items} test items a task.")
     return "\n".join(lines)
 
 
 def with_stopped(frame: pandas.DataFrame, method: str = "sft") -> pandas.DataFrame:
-    """The frame with early stopping as one more method: the checkpoints of ``method`` before its
-    end, "sft-stopped"."""
+    """The frame with one more method, "sft-stopped": checkpoints of ``method`` before its end."""
     early = frame[(frame["method"] == method) & (frame["checkpoint"] < 1)]
     return pandas.concat([frame, early.assign(method=f"{method}-stopped")], ignore_index=True)
 
@@ -148,21 +143,19 @@ def against(
 
 
 def _scored(part: pandas.DataFrame, a: str, b: str, suite: str, task: str) -> bool:
-    """Whether both methods have test scores of task and suite at the checkpoints that dev
-    chooses."""
+    """Whether both methods have test scores of both suites at the checkpoints that dev chooses."""
     try:
         choice = choose(part, a, b, task=task)
     except SdftError:
         return False
     test = part[part["split"] == "test"]
     known = set(zip(test["suite"], test["method"], test["seed"], test["checkpoint"], strict=True))
+    wanted = set()
     for row in choice.itertuples():
         for name in (task, suite):
-            if (name, a, row.seed, row.checkpoint_a) not in known:
-                return False
-            if (name, b, row.seed, row.checkpoint_b) not in known:
-                return False
-    return True
+            wanted.add((name, a, row.seed, row.checkpoint_a))
+            wanted.add((name, b, row.seed, row.checkpoint_b))
+    return wanted <= known
 
 
 def shown(row) -> str:
@@ -207,8 +200,7 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
 
 
 def is_used(row: pandas.Series, used: TrainConfig, varied: Sequence[str]) -> bool:
-    """Whether a row of ``read_sweep`` has the settings ``used``; what a row does not vary is at its
-    default."""
+    """Whether a row of ``read_sweep`` has the settings ``used``; one not varied is at default."""
     default = TrainConfig()
     for name in varied:
         value = row[name] if row[name] == row[name] else plain(getattr(default, name))

@@ -12,14 +12,7 @@ import pandas
 from sdft_lib.data import Task, load_general, load_task, task_names
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
-from sdft_lib.experiments.methods import (
-    METHODS,
-    best_of,
-    configured,
-    method,
-    replayed,
-    rows_for,
-)
+from sdft_lib.experiments.methods import METHODS, best_of, configured, method, replayed, rows_for
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
 from sdft_lib.kinds import KINDS, judged
@@ -69,22 +62,16 @@ def run_one(
     the training; without it nothing is scored. ``label``: what the training is called.
     """
     chosen = method(name, METHODS)
-    if rows is None and chosen.candidates == 1:
-        rows = distill(seed, task, template, limit=limit, decoding=decoding, say=say).rows
+    made = {"template": template, "limit": limit, "say": say}
     if chosen.candidates > 1:
-        rows = best_rewrites(seed, task, template, chosen.candidates, decoding, limit, say)
+        rows = best_rewrites(seed, task, chosen.candidates, decoding, **made)
+    elif rows is None:
+        rows = distill(seed, task, decoding=decoding, **made).rows
     general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
     rows = rows_for(chosen, rows, general=general, seed=config.seed)
     start = start or seed
-    tuned = fine_tune(
-        start,
-        rows,
-        configured(chosen, config),
-        column=chosen.column,
-        label=label or name,
-        minimum_kept=minimum_kept,
-        say=say,
-    )
+    options = {"column": chosen.column, "label": label or name, "minimum_kept": minimum_kept}
+    tuned = fine_tune(start, rows, configured(chosen, config), **options, say=say)
     scores = []
     for share, adapter in tuned.kept.items() if score else ():
         scores += score(with_adapter(start, adapter, label=name), share)
@@ -92,19 +79,15 @@ def run_one(
 
 
 def best_rewrites(
-    seed: Seed,
-    task: Task,
-    template: DistillTemplate,
-    candidates: int,
-    decoding: Decoding,
-    limit: int | None,
-    say: Callable[[str], None],
+    seed: Seed, task: Task, candidates: int, decoding: Decoding, *, say, **options
 ) -> list[dict]:
-    """``best_of`` one greedy and ``candidates - 1`` sampled rewrites of each row."""
+    """``best_of`` one greedy and ``candidates - 1`` sampled rewrites of each row.
+
+    ``options`` go to ``distill``: template, limit."""
     sets, costs = [], []
     for number in range(candidates):
         tried = replace(decoding, seed=number, **SAMPLED) if number else decoding
-        sets.append(distill(seed, task, template, decoding=tried, limit=limit, say=say).rows)
+        sets.append(distill(seed, task, decoding=tried, say=say, **options).rows)
     for rows in sets:
         costs.append(nll(seed, rows, "text", say=say)["nll"].tolist())
     return best_of(sets, costs)
@@ -113,8 +96,7 @@ def best_rewrites(
 def own_answers(
     seed: Seed, prompts: Sequence[dict], *, max_new_tokens: int = GENERAL_TOKENS, say=print
 ) -> list[dict]:
-    """The seed's own greedy answers to general prompts, as rows to replay; those that did not end
-    are left out."""
+    """The seed's greedy answers to general prompts, as rows to replay, where they ended."""
     what = f"{seed.name}: answering {len(prompts)} general prompts for replay"
     decoding = Decoding(max_new_tokens=max_new_tokens)
     answers = stored_answers(seed, prompts, decoding, what=what, say=say, progress=say)
@@ -124,8 +106,7 @@ def own_answers(
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the comparison rests on: task, distilled set, gap, training by method,
-    per-item scores, tests."""
+    """What the comparison rests on; ``tuned``: training by method, ``frame``: scores by item."""
 
     task: Task
     distilled: DistilledSet
@@ -144,8 +125,7 @@ def collect(
     methods: Sequence[str] = DEFAULT,
     say: Callable[[str], None] = print,
 ) -> Results:
-    """Train each method at one budget and score it and the seed; ``task``: what ``own_task`` made
-    of the settings'."""
+    """Train each method at one budget and score it and the seed; ``task``: that of ``own_task``."""
     chosen = [method(name) for name in methods]
     task, template = task or own_task(settings.task, say=say), load_template(settings.template)
     seed, decoding = load_seed(settings.model, say=say), budget(settings, task)
@@ -188,23 +168,19 @@ def own_settings(settings: Settings, task: Task, template: str | None = None) ->
     if own and not settings.fast:
         steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
         training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
-    chosen = template or (
-        "guide" if own and KINDS[task.kind].needs == "judge" else settings.template
-    )
-    return replace(settings, training=training, template=chosen)
+    usual = "guide" if own and KINDS[task.kind].needs == "judge" else settings.template
+    return replace(settings, training=training, template=template or usual)
 
 
 def budget(settings: Settings, task: Task) -> Decoding:
-    """How long a rewrite may get: the lessons' budget for bundled tasks and labels, else ``LONG``
-    tokens."""
+    """How long a rewrite may get: as in the lessons for bundled tasks and labels, else ``LONG``."""
     if settings.task in task_names() or KINDS[task.kind].needs == "choices":
         return GREEDY
     return Decoding(max_new_tokens=LONG)
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """What is compared: each method with the seed, and with the first SDFT of the list, or else its
-    first method."""
+    """What is compared: each method with the seed, and with the first SDFT (or else the first)."""
     others = [name for name in methods if name.startswith("sdft")] or list(methods)
     compared = []
     for name in methods:

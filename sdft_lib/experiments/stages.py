@@ -28,18 +28,15 @@ def tasks_of(order: str) -> list[str]:
     one named twice."""
     names = order.split("-")
     if len(names) < 2 or len(set(names)) < len(names):
-        raise SdftError(
-            f'order "{order}": name two or more different tasks, joined by -, such as '
-            "tickets-sums-calls."
-        )
+        remedy = "name two or more different tasks, joined by -, such as tickets-sums-calls"
+        raise SdftError(f'order "{order}": {remedy}.')
     return names
 
 
 def alone(names: Sequence[str]) -> pandas.DataFrame:
     """What the cards of bundled tasks say, each task alone: task, seed, sft (scores on dev).
 
-    A task of your own has no such card and is left out.
-    """
+    A task of your own has no such card and is left out."""
     rows = []
     for name in names:
         card = data_dir() / "tasks" / name / "README.md"

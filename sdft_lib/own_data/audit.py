@@ -22,10 +22,8 @@ from sdft_lib.verify import LEAKS
 
 CLOSED = tuple(".!?…:;)]}>\"'”’»`*_|$。！？")
 CUT_WORDS = 30  # shorter answers often end without a full stop on purpose
-OPENING = re.compile(
-    r"(?:sure|certainly|of course|absolutely|great|here (?:is|are)|here['’]s|i['’]d be happy)\b",
-    re.IGNORECASE,
-)
+POLITE = r"sure|certainly|of course|absolutely|great|here (?:is|are)|here['’]s|i['’]d be happy"
+OPENING = re.compile(rf"(?:{POLITE})\b", re.IGNORECASE)
 EXAMPLES = 5  # ids shown for each finding
 
 
@@ -97,23 +95,18 @@ def paired(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
     without ids in both files, the prompts must agree. Raises SdftError where rows do not match."""
     (name, rows, ids), (other_name, others, other_ids) = original, distilled
     if len(rows) != len(others):
-        raise SdftError(
-            f"{name} has {len(rows)} rows and {other_name} has {len(others)}; "
-            "give two files of equal rows."
-        )
+        sizes = f"{name} has {len(rows)} rows and {other_name} has {len(others)}"
+        raise SdftError(f"{sizes}; give two files of equal rows.")
     if ids and other_ids:
         texts = {row["id"]: row["reference"] for row in others}
         if absent := [row["id"] for row in rows if row["id"] not in texts]:
-            raise SdftError(
-                f'{other_name} has no row with the id "{absent[0]}" of {name}; match them.'
-            )
+            lack = f'{other_name} has no row with the id "{absent[0]}"'
+            raise SdftError(f"{lack} of {name}; match them.")
         return [(row, texts[row["id"]]) for row in rows]
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 1):
         if flat_prompt(row) != flat_prompt(other):
-            raise SdftError(
-                f"{name}, row {number}: its prompt is not that of {other_name}; "
-                "bring both into one order."
-            )
+            odd = f"{name}, row {number}: its prompt is not that of {other_name}"
+            raise SdftError(f"{odd}; bring both into one order.")
     return [(row, other["reference"]) for row, other in zip(rows, others, strict=True)]
 
 

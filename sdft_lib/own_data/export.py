@@ -13,6 +13,7 @@ from pathlib import Path
 
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, write_jsonl, write_text
 from sdft_lib.storage.store import cache_dir
@@ -24,16 +25,9 @@ LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 
 
 def write_export(
-    rows: Sequence[dict],
-    form: str,
-    folder: Path,
-    *,
-    column: str = "text",
-    made: dict | None = None,
-    licence: str = "",
+    rows: Sequence[dict], form: str, folder: Path, *, column="text", made=None, licence=""
 ) -> dict:
-    """Write the data, its card, its provenance and, where the form is LLaMA-Factory's, its
-    description.
+    """Write the data, its card, its provenance and, for LLaMA-Factory's forms, its description.
 
     ``column`` is what is trained on: ``text`` (rewrites and fallbacks) or ``reference``. ``made``:
     the parts of the artefact (``made_from``), for the card. Returns ``rows``, ``form``, ``column``,
@@ -79,16 +73,13 @@ def messages(row: dict, text: str) -> dict:
 
 
 def alpaca(row: dict, text: str) -> dict:
-    """Instruction and output; a system turn and earlier turns go to ``system`` and ``history``
-    where a row has them.
-    """
+    """Instruction and output; ``system`` and ``history`` where a row has such turns."""
     system, *texts = by_turns(row, "alpaca")
     made = {"id": row["id"], "instruction": texts[-1], "input": "", "output": text}
     if system:
         made["system"] = system
     if len(texts) > 1:
-        pairs = zip(texts[:-1:2], texts[1::2], strict=True)
-        made["history"] = [list(pair) for pair in pairs]
+        made["history"] = [list(pair) for pair in zip(texts[:-1:2], texts[1::2], strict=True)]
     return made
 
 
@@ -101,9 +92,7 @@ def sharegpt(row: dict, text: str) -> dict:
 
 
 def by_turns(row: dict, form: str) -> list[str]:
-    """The system text ("" if there is none), then question and answer by turns. Raises SdftError
-    for another order.
-    """
+    """The system text ("" if there is none), then question and answer by turns; else SdftError."""
     turns = row["messages"]
     if turns[0]["role"] != "system":
         turns = [{"role": "system", "content": ""}, *turns]
@@ -116,12 +105,8 @@ def by_turns(row: dict, form: str) -> list[str]:
     return [turn["content"] for turn in turns]
 
 
-FORMS: dict[str, Callable[[dict, str], dict]] = {
-    "prompt-completion": prompt_completion,
-    "messages": messages,
-    "alpaca": alpaca,
-    "sharegpt": sharegpt,
-}
+FORMS: dict[str, Callable[[dict, str], dict]] = {"prompt-completion": prompt_completion}
+FORMS |= {"messages": messages, "alpaca": alpaca, "sharegpt": sharegpt}
 
 
 def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
@@ -152,21 +137,16 @@ def provenance(row: dict, column: str) -> dict:
 
 def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
     """What the card shows: reasons by source, rows of several turns and with a system turn."""
+    reasons = []
     told = Counter((origin["source"], origin["reason"]) for origin in origins)
-    reasons = [
-        {"source": source, "reason": reason, "rows": count}
-        for (source, reason), count in told.most_common()
-    ]
-    asked = [sum(turn["role"] == "user" for turn in row["messages"]) for row in rows]
-    system = sum(row["messages"][0]["role"] == "system" for row in rows)
-    several = sum(count > 1 for count in asked)
-    return {"reasons": reasons, "several_turns": several, "system_turns": system}
+    for (source, reason), count in told.most_common():
+        reasons.append({"source": source, "reason": reason, "rows": count})
+    turns = turn_counts(rows)
+    return {"reasons": reasons, "several_turns": turns["several"], "system_turns": turns["system"]}
 
 
 def made_from(path: Path) -> dict | None:
-    """The settings that made a set: beside the file in the store, or of the stored set with the
-    very same bytes.
-    """
+    """The settings of a set: beside its file in the store, or of the stored set of equal bytes."""
     beside = path.with_name("parts.json")
     if path.name == "rows.jsonl" and beside.is_file():
         return read_parts(beside)
@@ -207,7 +187,7 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
 
 def fenced(text: str) -> str:
     """A block of text whose fence is longer than any in the text."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 

@@ -45,9 +45,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Outlook:
-    """``nats``: nats a token by kind of text, one list each. ``signs``: Sign by Sign. ``advice``:
-    one sentence.
-    """
+    """``nats``: nats a token by kind of text, one list each. ``advice``: one sentence."""
 
     nats: dict[str, list[float]]
     signs: tuple[Sign, ...]
@@ -55,16 +53,15 @@ class Outlook:
 
     @property
     def table(self) -> pandas.DataFrame:
-        """The signs as a DataFrame."""
         return pandas.DataFrame([vars(sign) for sign in self.signs])
 
 
 def outlook(
     seed: Seed, distilled: DistilledSet, *, limit: int = 32, say: Callable[[str], None] = print
 ) -> Outlook:
-    """References, rewrites and the seed's own answers on the first ``limit`` rows of a distilled
-    set, compared. Raises SdftError if the seed answers none of them.
-    """
+    """References, rewrites and the seed's own answers on the first ``limit`` rows, compared.
+
+    Raises SdftError if the seed answers none of them."""
     rows = distilled.rows[:limit]
     own = own_answers(seed, rows, say)
     answered = {row["id"] for row in own}
@@ -86,9 +83,7 @@ def outlook(
 
 
 def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) -> list[dict]:
-    """The rows with ``text``: the seed's greedy answer to the prompt alone. Rows whose answer has
-    no letter or digit are left out.
-    """
+    """The rows with ``text``, the seed's greedy answer, where it has a letter or digit."""
     what = f"{seed.name}: answering {len(rows)} prompts by itself"
     answers = stored_answers(seed, rows, GREEDY, what=what, say=say)
     own = []
@@ -96,10 +91,8 @@ def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) ->
         if any(character.isalnum() for character in answer["text"]):
             own.append(row | {"text": answer["text"]})
     if not own:
-        raise SdftError(
-            f"{seed.name} answers none of the {len(rows)} prompts by itself; "
-            "look at one with inspect()."
-        )
+        none = f"{seed.name} answers none of the {len(rows)} prompts by itself"
+        raise SdftError(f"{none}; look at one with inspect().")
     return own
 
 
@@ -142,15 +135,11 @@ def advice(distance: Interval, closed: Interval, kept: Interval) -> str:
     if distance.high < FAR:
         return "Plain SFT will probably do: there is hardly a gap to close."
     if closed.low <= 0:
-        return (
-            "Mend the template first: "
-            "what it makes lies no nearer to the model than the references."
-        )
+        short = "what it makes lies no nearer to the model than the references"
+        return f"Mend the template first: {short}."
     if distance.low > FAR:
-        return (
-            "SDFT is worth a try: there is a gap, and rewriting closes a part of it. "
-            "Compare both on dev."
-        )
+        why = "there is a gap, and rewriting closes a part of it"
+        return f"SDFT is worth a try: {why}. Compare both on dev."
     return "Not clear on so few rows: compare both on dev."
 
 

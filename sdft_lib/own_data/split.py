@@ -1,6 +1,4 @@
-"""No question on both sides: train, dev and test rows out of one file, and the overlap of two sets
-(lesson 07).
-"""
+"""Train, dev and test rows out of one file, and the overlap of two sets (lesson 07)."""
 
 import hashlib
 import re
@@ -32,10 +30,8 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
     for row in task.train:
         groups[question_of(row)].append(row)
     if len(groups) < LEAST:
-        raise SdftError(
-            f"{task.name} has {len(groups)} different questions and no test rows; "
-            f"give at least {LEAST}, or a folder with a test file."
-        )
+        few = f"{task.name} has {len(groups)} different questions and no test rows"
+        raise SdftError(f"{few}; give at least {LEAST}, or a folder with a test file.")
     labels = dict.fromkeys(groups, "")
     if KINDS[task.kind].needs == "choices":
         labels = {question: rows[0]["reference"].strip() for question, rows in groups.items()}
@@ -65,9 +61,8 @@ def prompt_words(row: dict) -> list[str]:
 
 
 def fair_order(labels: dict[str, str], seed: int) -> list[str]:
-    """The questions in an order whose every beginning holds each label in nearly its share; random
-    within a label. ``labels``: question to label.
-    """
+    """The questions (keys of ``labels``) in an order whose every beginning holds each label in
+    nearly its share; random within a label."""
     ranked, seen, sizes = [], Counter(), Counter(labels.values())
     for lot, question in sorted((lot_of(question, seed), question) for question in labels):
         label = labels[question]
@@ -84,9 +79,7 @@ def lot_of(question: str, seed: int) -> str:
 # ---- overlap
 @dataclass(frozen=True)
 class Seen:
-    """Training prompts, ready to be compared: all words of each, sequences of ``n`` words, and the
-    fixed words around them.
-    """
+    """Training prompts: all words of each, sequences of ``n``, and the fixed words around them."""
 
     prompts: set[tuple[str, ...]]
     sequences: set[tuple[str, ...]]

@@ -40,9 +40,8 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Device:
-    """``memory`` in bytes, ``flops`` and ``bandwidth`` (bytes) a second; shares of them that runs
-    reach (low, high).
-    """
+    """``memory`` in bytes, ``flops`` and ``bandwidth`` (bytes) a second, and the shares of them
+    that runs reach (low, high)."""
 
     key: str
     name: str
@@ -66,9 +65,8 @@ def geometry(name: str) -> Geometry:
     """A model's geometry by preset name; SdftError for one that is not in ``models.toml``."""
     known = load_table("models")
     if name not in known:
-        raise SdftError(
-            f"the geometry of model {name!r} is not in data/hardware/models.toml; add it there."
-        )
+        lack = f"the geometry of model {name!r} is not in data/hardware/models.toml"
+        raise SdftError(f"{lack}; add it there.")
     return from_table({"name": name, **known[name]}, Geometry, "models.toml")
 
 
@@ -82,15 +80,9 @@ def projections(model: Geometry) -> dict[str, tuple[int, int]]:
     """The linear layers of one block: name to (inputs, outputs)."""
     hidden, inner = model.hidden, model.intermediate
     queries, keys = model.heads * model.head_size, model.kv_heads * model.head_size
-    return {
-        "q_proj": (hidden, queries),
-        "k_proj": (hidden, keys),
-        "v_proj": (hidden, keys),
-        "o_proj": (queries, hidden),
-        "gate_proj": (hidden, inner),
-        "up_proj": (hidden, inner),
-        "down_proj": (inner, hidden),
-    }
+    shapes = {"q_proj": (hidden, queries), "k_proj": (hidden, keys), "v_proj": (hidden, keys)}
+    shapes |= {"o_proj": (queries, hidden), "gate_proj": (hidden, inner)}
+    return shapes | {"up_proj": (hidden, inner), "down_proj": (inner, hidden)}
 
 
 def linear(model: Geometry) -> int:
@@ -99,18 +91,14 @@ def linear(model: Geometry) -> int:
 
 
 def parameters(model: Geometry) -> int:
-    """All parameters: blocks, norms, biases of queries, keys and values, embedding and, unless
-    tied, the head.
-    """
+    """All parameters: blocks, norms, biases, embedding and, unless tied, the head."""
     biases = (model.heads + 2 * model.kv_heads) * model.head_size if model.bias else 0
     tables = (1 if model.tied else 2) * model.vocabulary * model.hidden
     return linear(model) + model.layers * (2 * model.hidden + biases) + model.hidden + tables
 
 
 def multiplied(model: Geometry) -> int:
-    """Weights that each token is multiplied by: linear layers and head (an embedding is only looked
-    up).
-    """
+    """Weights that multiply each token: linear layers and head (an embedding is looked up)."""
     return linear(model) + model.vocabulary * model.hidden
 
 
@@ -165,9 +153,7 @@ def cache_bytes(model: Geometry) -> int:
 
 
 def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: bool = False) -> int:
-    """Rows of ``tokens`` written at once: half of what the weights leave holds keys and values (0:
-    none fits).
-    """
+    """Rows of ``tokens`` at once (0: none fits): keys and values get half of what weights leave."""
     free = device.memory - OVERHEAD - weight_bytes(model, four_bit=four_bit)
     room = min(BATCH_TOKENS, free / 2 / cache_bytes(model))
     return max(0, min(BATCH_ROWS, int(room // tokens)))
@@ -176,9 +162,8 @@ def rows_together(model: Geometry, device: Device, tokens: int, *, four_bit: boo
 def step_seconds(
     model: Geometry, device: Device, rows: int, context: float, *, slow: bool, four_bit=False
 ) -> float:
-    """One decoding step: the longest of reading weights and cache, multiplying, and the time that
-    each layer takes at least. 4-bit layers are read, written as 16 bit and read again.
-    """
+    """One decoding step: the longest of reading weights and cache, multiplying, and the least time
+    of the layers. 4-bit layers are read, written as 16 bit and read again."""
     unpacked = 4 * linear(model) if four_bit else 0
     read = weight_bytes(model, four_bit=four_bit) + unpacked + rows * context * cache_bytes(model)
     share = (device.train_4bit if four_bit else device.train)[0 if slow else 1]
@@ -199,8 +184,7 @@ def generation_seconds(
     longest: int = 512,
 ) -> float:
     """Seconds to read ``rows`` prompts of ``prompt`` tokens and to write ``answer`` tokens for
-    each, in batches. The slow end lets each batch go on for ``longest`` steps.
-    """
+    each, in batches. The slow end lets each batch go on for ``longest`` steps."""
     together = rows_together(model, device, int(prompt + longest), four_bit=four_bit)
     if not together:
         return float("inf")

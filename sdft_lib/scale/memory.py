@@ -49,9 +49,7 @@ WAYS = (
 
 
 def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
-    """What a device can do, the fastest first: name, checkpointing, 4-bit. All weights are planned
-    for devices with bf16.
-    """
+    """What a device can do, the fastest first: name, checkpointing, 4-bit. All weights need bf16."""
     plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)]
     if full:
         return plain if device.bf16 else []
@@ -73,8 +71,7 @@ def training_table(name: str, *, tokens: int, targets: int) -> pandas.DataFrame:
 
 def training_parts(model: Geometry, way: Way, *, tokens: int, targets: int) -> dict[str, float]:
     """GB of each of PARTS at the peak of a step with ``tokens`` in one forward pass, ``targets`` of
-    them trained on. They add up to ``hardware.training_bytes``.
-    """
+    them trained on. They add up to ``hardware.training_bytes``."""
     trained = parameters(model) if way.full else lora_parameters(model, RANK, QUERIES_VALUES)
     settings = {"full": way.full, "checkpointing": way.checkpointing, "four_bit": way.four_bit}
     nothing = {"tokens": 0, "logits": 0, "trained": 0}
@@ -83,13 +80,9 @@ def training_parts(model: Geometry, way: Way, *, tokens: int, targets: int) -> d
         return training_bytes(model, **settings, **nothing | what)
 
     empty = need()
-    sizes = (
-        empty - OVERHEAD,
-        need(trained=trained) - empty,
-        need(tokens=tokens) - empty,
-        need(logits=targets) - empty,
-        OVERHEAD,
-    )
+    weights = (empty - OVERHEAD, need(trained=trained) - empty)
+    passed = (need(tokens=tokens) - empty, need(logits=targets) - empty)
+    sizes = (*weights, *passed, OVERHEAD)
     return {name: size / GB for name, size in zip(PARTS, sizes, strict=True)}
 
 
@@ -112,15 +105,10 @@ def answering_table(name: str, *, tokens: int) -> pandas.DataFrame:
     for device in devices():
         for bits in (16, 4):
             four_bit = bits == 4
-            row = {
-                "device": device.key,
-                "bits": bits,
-                "weights": weight_bytes(model, four_bit=four_bit) / GB,
-                "cache": tokens * cache_bytes(model) / GB,
-                "rows": rows_together(model, device, tokens, four_bit=four_bit),
-            }
-            rows.append(row)
-    return pandas.DataFrame(rows)
+            weights, cache = weight_bytes(model, four_bit=four_bit), tokens * cache_bytes(model)
+            together = rows_together(model, device, tokens, four_bit=four_bit)
+            rows.append((device.key, bits, weights / GB, cache / GB, together))
+    return pandas.DataFrame(rows, columns=["device", "bits", "weights", "cache", "rows"])
 
 
 # ---- a plan, step by step (paper.plan makes one)
@@ -154,8 +142,7 @@ class Step:
 def plan_table(steps: Sequence[Step], device: str) -> pandas.DataFrame:
     """A plan on one device, all evaluations of a model in one row: recipe, method, step, rows,
     written (million tokens), low and high (device hours), memory (GB of each device), devices, way,
-    parts. Hours and memory are missing where a step does not fit.
-    """
+    parts. Hours and memory are missing where a step does not fit."""
     rows = []
     for step in steps:
         row = {"recipe": step.recipe, "method": step.method, "step": step.step, "rows": step.rows}
@@ -180,12 +167,10 @@ def joint(values: pandas.Series) -> float:
 
 def skeleton(model: Geometry) -> LlamaForCausalLM:
     """The model as transformers builds it, a Llama with shapes and without numbers: it takes no
-    memory. Raises SdftError for a model with biases, which is no Llama.
-    """
+    memory. Raises SdftError for a model with biases, which is no Llama."""
     if model.bias:
-        raise SdftError(
-            f"{model.name} is no Llama (it has biases); take llama-2-7b, llama-2-13b or llama-3-8b."
-        )
+        others = "llama-2-7b, llama-2-13b or llama-3-8b"
+        raise SdftError(f"{model.name} is no Llama (it has biases); take {others}.")
     config = LlamaConfig(
         vocab_size=model.vocabulary,
         hidden_size=model.hidden,

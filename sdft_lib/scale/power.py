@@ -31,14 +31,11 @@ def power(a: float, b: float, n: int, level: float = LEVEL) -> float:
 
 
 def items_needed(a: float, b: float, chance: float = POWER, level: float = LEVEL) -> int:
-    """The fewest items on which shares ``a`` and ``b`` differ clearly with this chance; SdftError
-    if they are equal.
-    """
+    """The fewest items that show ``a`` and ``b`` to differ with this chance; SdftError if equal."""
     check_shares(a, b)
     if a == b:
-        raise SdftError(
-            "items_needed: no number of items shows a difference of nothing; give two shares."
-        )
+        nothing = "no number of items shows a difference of nothing"
+        raise SdftError(f"items_needed: {nothing}; give two shares.")
     pooled, own = spreads(a, b)
     return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / (a - b)) ** 2)
 
@@ -52,18 +49,16 @@ def items_needed_paired(
     Raises SdftError unless 0 < difference <= disagree <= 1: each point of difference is an item
     they disagree on."""
     if not 0 < abs(difference) <= disagree <= 1:
-        raise SdftError(
-            f"a difference of {difference} needs a share of at least {abs(difference)} items that "
-            f"disagree (and at most 1), not {disagree}."
-        )
+        least = f"at least {abs(difference)} items that disagree (and at most 1)"
+        raise SdftError(f"a difference of {difference} needs a share of {least}, not {disagree}.")
     pooled, own = math.sqrt(disagree), math.sqrt(disagree - difference**2)
     return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / difference) ** 2)
 
 
 def detectable(share: float, n: int, chance: float = POWER, level: float = LEVEL) -> float:
-    """The smallest difference from ``share`` that ``n`` items show with this chance; inf if not
-    even the largest one. Taken towards one half, where the luck of the items is larger.
-    """
+    """The smallest difference from ``share`` that ``n`` items show; inf if not even the largest.
+
+    Taken towards one half, where the luck of the items is larger."""
     check_shares(share)
     side = 1 if share <= 0.5 else -1
     largest = 1 - share if side > 0 else share
@@ -92,9 +87,7 @@ def with_power(table: pandas.DataFrame, other: str = "sft") -> pandas.DataFrame:
 
 
 def spreads(a: float, b: float) -> tuple[float, float]:
-    """Standard deviation of a difference of two single answers: if both had the mean share, and as
-    they are.
-    """
+    """Standard deviations of a - b of two answers: if both had the mean share, and as they are."""
     mean = (a + b) / 2
     return math.sqrt(2 * mean * (1 - mean)), math.sqrt(a * (1 - a) + b * (1 - b))
 

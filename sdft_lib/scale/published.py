@@ -35,10 +35,8 @@ def load_published(*, table: int | None = None, source: str | None = None) -> pa
     if source is not None:
         frame = frame[frame["source"].str.contains(source, case=False, regex=False)]
     if frame.empty:
-        raise SdftError(
-            "nothing is published under these names; the tables are 1, 2 and 5, the sources stand "
-            "in data/published."
-        )
+        names = "the tables are 1, 2 and 5, the sources stand in data/published"
+        raise SdftError(f"nothing is published under these names; {names}.")
     frame = frame.reset_index(drop=True)
     limits = []
     for row in frame.itertuples():
@@ -83,9 +81,8 @@ def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.
         row["p_raw"] = float(fisher_exact([[x, n - x], [y, n - y]]).pvalue)
         rows.append(row)
     if not rows:
-        raise SdftError(
-            f'no pair of "{a}" and "{b}" is published there; methods are seed, sft and sdft.'
-        )
+        nothing = f'no pair of "{a}" and "{b}" is published there'
+        raise SdftError(f"{nothing}; methods are seed, sft and sdft.")
     table = pandas.DataFrame(rows)
     table["p_holm"] = holm(table["p_raw"].tolist())
     table["carried"] = table["p_holm"] < 0.05
@@ -93,9 +90,7 @@ def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.
 
 
 def with_seeds(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The seed model's rows once for each training set of the same source, table and model, to be
-    compared with it.
-    """
+    """The seed model's rows once for each training set of the same source, table and model."""
     is_seed = frame["method"] == "seed"
     tuned = frame[~is_seed]
     seeds = frame[is_seed].drop(columns=["tuning", "training_set"])
@@ -112,8 +107,6 @@ def newcombe(a: Interval, b: Interval) -> tuple[float, float]:
 
 
 def needed(k_a: int, k_b: int, n: int) -> float:
-    """The smallest difference in points that is 1.96 standard errors at the pooled share of two
-    models on n items.
-    """
+    """1.96 standard errors, in points, of the difference at the pooled share of two models."""
     share = (k_a + k_b) / (2 * n)
     return 196 * (2 * share * (1 - share) / n) ** 0.5

@@ -91,7 +91,12 @@ def measures(
 
 
 def differences(
-    frame: pandas.DataFrame, pairs: Sequence[tuple], *, level=0.95, resamples=10_000, seed=0
+    frame: pandas.DataFrame,
+    pairs: Sequence[tuple],
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> pandas.DataFrame:
     """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
 

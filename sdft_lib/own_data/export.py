@@ -25,7 +25,13 @@ LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 
 
 def write_export(
-    rows: Sequence[dict], form: str, folder: Path, *, column="text", made=None, licence=""
+    rows: Sequence[dict],
+    form: str,
+    folder: Path,
+    *,
+    column: str = "text",
+    made: dict | None = None,
+    licence: str = "",
 ) -> dict:
     """Write the data, its card, its provenance and, for LLaMA-Factory's forms, its description.
 
@@ -105,8 +111,12 @@ def by_turns(row: dict, form: str) -> list[str]:
     return [turn["content"] for turn in turns]
 
 
-FORMS: dict[str, Callable[[dict, str], dict]] = {"prompt-completion": prompt_completion}
-FORMS |= {"messages": messages, "alpaca": alpaca, "sharegpt": sharegpt}
+FORMS: dict[str, Callable[[dict, str], dict]] = {
+    "prompt-completion": prompt_completion,
+    "messages": messages,
+    "alpaca": alpaca,
+    "sharegpt": sharegpt,
+}
 
 
 def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:

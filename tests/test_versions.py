@@ -20,7 +20,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.gap": (1, "4599170efa1ec5d5"),
     "sdft_lib.train": (1, "b4f08c4e592081ce"),
     "sdft_lib.experiments.shift": (1, "9c77fcbf7ff4030c"),
-    "sdft_lib.paper.reproduce": (1, "327d34a0063e57d8"),
+    "sdft_lib.paper.reproduce": (1, "daae82a99bad374e"),
     "sdft_lib.engines.vllm": (1, "0df1c3daa4b370cd"),
 }
 # Where results are kept and how faults are worded decides no result.

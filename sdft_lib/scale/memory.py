@@ -49,7 +49,7 @@ WAYS = (
 
 
 def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
-    """What a device can do, the fastest first: name, checkpointing, 4-bit. All weights need bf16."""
+    """What a device can do, fastest first: name, checkpointing, 4-bit. All weights need bf16."""
     plain = [("16-bit", False, False), ("16-bit, checkpointing", True, False)]
     if full:
         return plain if device.bf16 else []

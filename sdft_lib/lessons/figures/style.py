@@ -24,6 +24,7 @@ from PIL import Image, PngImagePlugin
 
 from sdft_lib.experiments.methods import LOOK, METHODS
 from sdft_lib.lessons.safe import visible
+from sdft_lib.lessons.tables import FIRST
 from sdft_lib.storage.errors import SdftError
 
 WIDTH = 6.4  # inches: at 400 px on a phone, 12 pt is still about 10 px high
@@ -31,7 +32,6 @@ FONT = 12
 INK = "#222222"
 DPI = 150
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
-FIRST = ("seed", "sft", "sdft")  # methods that come first, in this order
 
 
 @dataclass(frozen=True)

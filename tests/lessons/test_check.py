@@ -2,17 +2,14 @@
 answers.
 """
 
-import importlib
 import math
 import re
-import subprocess
-import sys
 import time
 
 import pytest
 
 from ci.lessons import audiences, sources
-from sdft_lib.lessons.exercises import checking
+from sdft_lib.lessons import exercises as checking
 from sdft_lib.lessons.exercises import lesson_01 as check
 from sdft_lib.storage.errors import SdftError
 
@@ -295,13 +292,11 @@ def exercises() -> dict[str, tuple[str, str]]:
 
 
 def known_exercises() -> dict[str, checking.Exercise]:
-    """The exercises of all lessons' files, by a name such as 1_1."""
+    """The exercises of all lessons, by a name such as 1_1."""
     known = {}
     for source in sources.lesson_sources():
-        module = importlib.import_module(f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}")
-        for name, value in vars(module).items():
-            if isinstance(value, checking.Exercise):
-                known[name.removeprefix("exercise_")] = value
+        lesson = getattr(checking, f"lesson_{source.stem[:2]}")
+        known |= {name.removeprefix("exercise_"): each for name, each in vars(lesson).items()}
     return known
 
 
@@ -356,15 +351,20 @@ def test_lessons_and_checks_know_the_same_exercises():
         assert len(WRONG.get(name, "xx")) >= 2
 
 
-def test_a_lesson_imports_its_own_exercises_alone():
+def test_a_lesson_reads_its_own_exercises_alone(monkeypatch):
+    read, read_toml = [], checking.read_toml
+    monkeypatch.setattr(checking, "read_toml", lambda path: read.append(path) or read_toml(path))
     for source in sources.lesson_sources():
-        own = f"sdft_lib.lessons.exercises.lesson_{source.stem[:2]}"
-        assert f"from sdft_lib.lessons.exercises import {own[-9:]} as check" in source.read_text()
-        ask = f"import sys, {own}\nprint([name for name in sys.modules if 'exercises.le' in name])"
-        said = subprocess.run(
-            [sys.executable, "-c", ask], capture_output=True, text=True, check=True
-        )
-        assert said.stdout.strip() == f"['{own}']"
+        own = f"lesson_{source.stem[:2]}"
+        assert f"from sdft_lib.lessons.exercises import {own} as check" in source.read_text()
+        read.clear()
+        exec(f"from sdft_lib.lessons.exercises import {own}", {})
+        assert [path.name for path in read] == [f"{own}.toml"]
+
+
+def test_a_lesson_that_has_no_exercises_is_named():
+    with pytest.raises(ImportError, match="lesson_77"):
+        from sdft_lib.lessons.exercises import lesson_77  # noqa: F401
 
 
 def test_each_lesson_has_two_to_four_exercises():

@@ -23,7 +23,8 @@ def test_no_solution_gets_into_the_bundle(tmp_path):
     assert {
         "README.md",
         "pyproject.toml",
-        "sdft_lib/lessons/exercises/checking.py",
+        "sdft_lib/lessons/exercises.py",
+        "data/exercises/lesson_01.toml",
         "data/probes/facts.jsonl",
     } <= set(texts)
 

@@ -1,20 +1,26 @@
 """How an exercise is checked: the learner's function on small made-up inputs, answered in kind
 words.
 
-Pure Python, no model. A lesson imports its own file as ``check`` and calls, for example,
-``check.exercise_1_1(nats_per_token)``. Where nbgrader grades or validates (it says so in
-``NBGRADER_EXECUTION``), and with ``SDFT_GRADING=1`` in the environment, a failed check raises.
+Pure Python, no model. The cases stand in ``data/exercises``, a file a lesson. A lesson imports its
+own as ``check`` and calls, for example, ``check.exercise_1_1(nats_per_token)``. Where nbgrader
+grades or validates (it says so in ``NBGRADER_EXECUTION``), and with ``SDFT_GRADING=1`` in the
+environment, a failed check raises.
 """
 
-import copy
+import ast
 import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
+from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import data_dir
 
 SHOWN = 2  # complaints told at once; more would only confuse
 LONGEST = 160  # characters of a value in a message
@@ -23,29 +29,26 @@ STUB = "still a stub"
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the learner's function: what it looks at, its arguments, what it returns."""
+    """One call of the learner's function: what it looks at, its arguments and what it returns (both
+    as Python writes them), and where to look if it fails."""
 
     about: str
-    args: tuple
-    wanted: Any
-
-
-def case(about: str, *args, wanted: Any) -> Case:
-    """A row of an exercise's table."""
-    return Case(about, args, wanted)
+    call: str
+    wanted: str
+    hint: str
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """Number such as "1.1", pairs of a case and its hint, a sentence for those who solved it.
+    """Number such as "1.1", cases (plain ones first), a sentence for those who solved it.
 
     ``close``: the relative difference between two numbers that still counts as the same.
     """
 
     number: str
-    cases: list[tuple[Case, str]]
+    cases: list[Case]
     solved: str
-    close: float
+    close: float = 1e-6
 
     def __call__(self, fn: Callable) -> None:
         """Print what ``fn`` gets right, what not yet, what to look at. Raises only in grading."""
@@ -56,10 +59,16 @@ class Exercise:
             raise SdftError(lines[0])
 
 
-def exercise(number: str, *table: Case | str, solved: str, close: float = 1e-6) -> Exercise:
-    """An exercise. Each case, plain ones first, is followed by its hint: where to look if it
-    fails."""
-    return Exercise(number, list(zip(table[::2], table[1::2], strict=True)), solved, close)
+def __getattr__(lesson: str) -> SimpleNamespace:
+    """The exercises of a lesson, such as ``lesson_01``, read when it imports them."""
+    path = data_dir() / "exercises" / f"{lesson}.toml"
+    if not path.is_file():
+        raise AttributeError(f"there are no exercises {lesson}")
+    made = {}
+    for name, table in read_toml(path).items():
+        number = name.removeprefix("exercise_").replace("_", ".")
+        made[name] = msgspec.convert({"number": number, **table}, Exercise)
+    return SimpleNamespace(**made)
 
 
 def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:
@@ -70,16 +79,17 @@ def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:
         line = f"{title}: give the function itself, without brackets after its name: {call}."
         return [line], False
     passed, wrong = [], []
-    for row, hint in asked.cases:
-        complaint = try_case(row, fn, asked.close)
+    for case in asked.cases:
+        complaint = try_case(case, fn, asked.close)
         if complaint == STUB:
             stub = "`raise NotImplementedError()`"
             line = f"{title} is still open: write your code in place of {stub}, "
             return [f"{line}run that cell, then this one."], False
         if complaint:
-            wrong += [f"  not yet: {row.about}. {complaint}", f"           Look at this: {hint}"]
+            wrong.append(f"  not yet: {case.about}. {complaint}")
+            wrong.append(f"           Look at this: {case.hint}")
         else:
-            passed.append(row.about)
+            passed.append(case.about)
     number = len(asked.cases)
     if not wrong:
         return [f"{title}: all {number} checks passed. {asked.solved}"], True
@@ -92,21 +102,22 @@ def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:
     return lines, False
 
 
-def try_case(row: Case, fn: Callable, close: float) -> str:
+def try_case(case: Case, fn: Callable, close: float) -> str:
     """Empty if the call returns what is wanted, ``STUB``, or what happened instead."""
-    args = copy.deepcopy(row.args)
-    call = f"{getattr(fn, '__name__', 'your function')}({', '.join(map(short, row.args))})"
+    given, args = (ast.literal_eval(f"({case.call},)") for _ in range(2))  # fn may change one
+    wanted = ast.literal_eval(case.wanted)
+    call = f"{getattr(fn, '__name__', 'your function')}({', '.join(map(short, given))})"
     try:
         got = fn(*args)
     except NotImplementedError:
         return STUB
     except Exception as error:
         return f"{call} raised {type(error).__name__}: {str(error)[:LONGEST]}."
-    if got is None and row.wanted is not None:
+    if got is None and wanted is not None:
         return f"{call} returned None. Is there a `return`?"
-    if not same(got, row.wanted, close):
-        return f"{call} returned {short(got)}, but {short(row.wanted)} was expected."
-    if not same(args, row.args, 0):
+    if not same(got, wanted, close):
+        return f"{call} returned {short(got)}, but {short(wanted)} was expected."
+    if not same(args, given, 0):
         return f"{call} changed the values that it was given. Build a new list or dict instead."
     return ""
 

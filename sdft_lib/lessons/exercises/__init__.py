@@ -1,1 +1,0 @@
-"""Kind checks of the exercises, one file a lesson."""

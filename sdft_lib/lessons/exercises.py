@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -59,16 +58,24 @@ class Exercise:
             raise SdftError(lines[0])
 
 
-def __getattr__(lesson: str) -> SimpleNamespace:
-    """The exercises of a lesson, such as ``lesson_01``, read when it imports them."""
-    path = data_dir() / "exercises" / f"{lesson}.toml"
-    if not path.is_file():
-        raise AttributeError(f"there are no exercises {lesson}")
-    made = {}
-    for name, table in read_toml(path).items():
-        number = name.removeprefix("exercise_").replace("_", ".")
-        made[name] = msgspec.convert({"number": number, **table}, Exercise)
-    return SimpleNamespace(**made)
+@dataclass(frozen=True)
+class Lesson:
+    """The exercises of one lesson, such as ``lesson_01.exercise_1_1``; its file is read when it is
+    asked."""
+
+    name: str
+
+    def __getattr__(self, exercise: str) -> Exercise:
+        known = read_toml(data_dir() / "exercises" / f"{self.name}.toml")
+        if exercise not in known:
+            raise AttributeError(f"{self.name} has no {exercise}; it has {', '.join(known)}.")
+        number = exercise.removeprefix("exercise_").replace("_", ".")
+        return msgspec.convert({"number": number, **known[exercise]}, Exercise)
+
+
+LESSONS = [Lesson(f"lesson_{number:02d}") for number in range(9)]
+lesson_00, lesson_01, lesson_02, lesson_03, lesson_04 = LESSONS[:5]
+lesson_05, lesson_06, lesson_07, lesson_08 = LESSONS[5:]
 
 
 def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:

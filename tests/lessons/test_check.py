@@ -9,9 +9,11 @@ import time
 import pytest
 
 from ci.lessons import audiences, sources
+from sdft_lib.formats.toml import read_toml
 from sdft_lib.lessons import exercises as checking
 from sdft_lib.lessons.exercises import lesson_01 as check
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import data_dir
 
 Z = 1.96
 CUT = {"length": "cut"}
@@ -294,9 +296,9 @@ def exercises() -> dict[str, tuple[str, str]]:
 def known_exercises() -> dict[str, checking.Exercise]:
     """The exercises of all lessons, by a name such as 1_1."""
     known = {}
-    for source in sources.lesson_sources():
-        lesson = getattr(checking, f"lesson_{source.stem[:2]}")
-        known |= {name.removeprefix("exercise_"): each for name, each in vars(lesson).items()}
+    for lesson in checking.LESSONS:
+        for name in read_toml(data_dir() / "exercises" / f"{lesson.name}.toml"):
+            known[name.removeprefix("exercise_")] = getattr(lesson, name)
     return known
 
 
@@ -353,18 +355,22 @@ def test_lessons_and_checks_know_the_same_exercises():
 
 def test_a_lesson_reads_its_own_exercises_alone(monkeypatch):
     read, read_toml = [], checking.read_toml
-    monkeypatch.setattr(checking, "read_toml", lambda path: read.append(path) or read_toml(path))
-    for source in sources.lesson_sources():
-        own = f"lesson_{source.stem[:2]}"
-        assert f"from sdft_lib.lessons.exercises import {own} as check" in source.read_text()
+    monkeypatch.setattr(
+        checking, "read_toml", lambda path: read.append(path.name) or read_toml(path)
+    )
+    for source, lesson in zip(sources.lesson_sources(), checking.LESSONS, strict=True):
+        assert lesson.name == f"lesson_{source.stem[:2]}"
+        assert (
+            f"from sdft_lib.lessons.exercises import {lesson.name} as check" in source.read_text()
+        )
         read.clear()
-        exec(f"from sdft_lib.lessons.exercises import {own}", {})
-        assert [path.name for path in read] == [f"{own}.toml"]
+        assert getattr(lesson, f"exercise_{int(source.stem[:2])}_1").cases
+        assert read == [f"{lesson.name}.toml"]
 
 
-def test_a_lesson_that_has_no_exercises_is_named():
-    with pytest.raises(ImportError, match="lesson_77"):
-        from sdft_lib.lessons.exercises import lesson_77  # noqa: F401
+def test_an_exercise_that_a_lesson_lacks_is_named():
+    with pytest.raises(AttributeError, match="lesson_01 has no exercise_1_9; it has exercise_1_1,"):
+        checking.lesson_01.exercise_1_9
 
 
 def test_each_lesson_has_two_to_four_exercises():

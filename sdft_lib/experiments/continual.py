@@ -5,11 +5,12 @@ Stage 0 is the seed model, stage k the model after the k-th task of its order. W
 mean score on task j at stage k, and T for the number of tasks."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy
 import pandas
 
-from sdft_lib.experiments.frontier import at_shared_seeds
+from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds
 from sdft_lib.experiments.methods import METHODS
 from sdft_lib.stats import (
     COMPARISON,
@@ -24,6 +25,7 @@ from sdft_lib.storage.errors import SdftError
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
 TABLE = ["method", "order", "measure", "mean", "low", "high", "n", "seeds"]
 DIFFERENCES = ["order", "a", "b", "measure", "difference", "low", "high", "n", "seeds"]
+RESAMPLES = 10_000
 EARLY = "on tasks before they were trained"
 BETTER = {  # what a higher value of each measure means, and a lower one
     "ACC": ("scores higher on all tasks at the end", "scores lower on all tasks at the end"),
@@ -57,9 +59,7 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
     return table
 
 
-def measures(
-    frame: pandas.DataFrame, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> pandas.DataFrame:
+def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFrame:
     """ACC, BWT, FWT and forgetting of each method and order, with intervals; the columns are TABLE
     (lesson 06).
 
@@ -83,7 +83,7 @@ def measures(
     rows = []
     _check(frame)
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
-        values, n, seeds = _resampled(frame, method, order, resamples, seed)
+        values, n, seeds = _resampled(frame, method, order)
         for name, x in values.items():
             limits = percentile_limits(x[1:], level)
             rows.append((method, order, name, float(x[0]), *limits, n[name], seeds))
@@ -91,12 +91,7 @@ def measures(
 
 
 def differences(
-    frame: pandas.DataFrame,
-    pairs: Sequence[tuple],
-    *,
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
+    frame: pandas.DataFrame, pairs: Sequence[tuple], *, level: float = LEVEL
 ) -> pandas.DataFrame:
     """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
 
@@ -108,8 +103,8 @@ def differences(
     for order in frame["order"].unique():
         for a, b in pairs:
             _check_same_items(frame, a, b, order)
-            x, n, seeds = _resampled(frame, a, order, resamples, seed)
-            y, _, _ = _resampled(frame, b, order, resamples, seed)
+            x, n, seeds = _resampled(frame, a, order)
+            y, _, _ = _resampled(frame, b, order)
             for name in MEASURES:
                 apart = x[name] - y[name]
                 limits = percentile_limits(apart[1:], level)
@@ -117,15 +112,15 @@ def differences(
     return pandas.DataFrame(rows, columns=DIFFERENCES)
 
 
-def _resampled(frame: pandas.DataFrame, method: str, order: str, resamples: int, seed: int):
+def _resampled(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dict, int]:
     """({measure: [the estimate, then one a resample]}, {measure: n}, number of seeds)."""
     scores, seeds = _scores(frame, method, order)
     if len(scores) < 2:
         raise SdftError(f'the order "{order}" has one task; these measures need two tasks or more.')
     means = []
     for task, x in scores.items():  # x: [items, seeds, stages]
-        rng = numpy.random.default_rng([seed, sorted(scores).index(task)])
-        drawn = resampled_means(x.reshape(len(x), -1), resamples, rng)
+        rng = numpy.random.default_rng([0, sorted(scores).index(task)])
+        drawn = resampled_means(x.reshape(len(x), -1), RESAMPLES, rng)
         means.append(drawn.reshape(-1, *x.shape[1:]))
     values = _read_off(numpy.stack(means, axis=-1))
     sizes = [len(x) for x in scores.values()]
@@ -136,16 +131,13 @@ def _resampled(frame: pandas.DataFrame, method: str, order: str, resamples: int,
 
 def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
     """The four measures of matrices R, shape [..., T + 1 stages, T tasks], each of shape [...]."""
-    tasks = r.shape[-1]
-    final = r[..., tasks, :]
-    backward, forward, forgotten = 0, 0, 0
-    for j in range(tasks - 1):
-        backward = backward + (final[..., j] - r[..., j + 1, j])
-        forgotten = forgotten + (r[..., 1:tasks, j].max(axis=-1) - final[..., j])
-    for j in range(1, tasks):
-        forward = forward + (r[..., j, j] - r[..., 0, j])
-    means = {"ACC": final.mean(axis=-1), "BWT": backward / (tasks - 1)}
-    return means | {"FWT": forward / (tasks - 1), "forgetting": forgotten / (tasks - 1)}
+    final, before = r[..., -1, :], numpy.diagonal(r, axis1=-2, axis2=-1)  # before: R[j-1, j]
+    own = numpy.diagonal(r[..., 1:, :], axis1=-2, axis2=-1)  # R[j, j]
+    best = r[..., 1:-1, :].max(axis=-2)
+    backward, forgotten = (final - own)[..., :-1], (best - final)[..., :-1]
+    forward = (before - r[..., 0, :])[..., 1:]
+    parts = {"ACC": final, "BWT": backward, "FWT": forward, "forgetting": forgotten}
+    return {name: part.mean(axis=-1) for name, part in parts.items()}
 
 
 def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int]:
@@ -163,32 +155,25 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
         raise SdftError(f"{where}: there is no stage {other[0]}; {known}.")
     if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
         raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
-    seeds, scores = sorted(part["seed"].unique()), {}
+    runs = list(product(sorted(part["seed"].unique()), range(len(tasks) + 1)))  # (seed, stage)
+    scores = {}
     for task in tasks:
-        runs = [_run(part, task, run, len(tasks), where) for run in seeds]
-        if any(not run.index.equals(runs[0].index) for run in runs):
-            odd = f'the seeds have different ids on the task "{task}"'
-            raise SdftError(f"{where}: {odd}; evaluate the same rows.")
-        scores[task] = numpy.stack([run.to_numpy(dtype=float) for run in runs], axis=1)
-    return scores, len(seeds)
-
-
-def _run(part: pandas.DataFrame, task: str, seed: int, last: int, where: str) -> pandas.DataFrame:
-    """Scores [id by stage] of one task and seed; SdftError if a stage is missing or ids differ."""
-    rows, where = part[(part["task"] == task) & (part["seed"] == seed)], f"{where}, seed {seed}"
-    for stage in range(last + 1):
-        if not (rows["stage"] == stage).any():
-            lack = f'stage {stage} has no scores on the task "{task}"'
-            raise SdftError(f"{where}: {lack}; evaluate it there first.")
-    if (twice := rows.duplicated(["stage", "id"])).any():
-        repeated = f'the id "{rows["id"][twice].iloc[0]}" of "{task}"'
-        raise SdftError(f"{where}: {repeated} occurs twice at one stage.")
-    table = rows.pivot(index="id", columns="stage", values="score")  # sorted by id
-    if lacking := int(table.isna().any(axis=1).sum()):
-        odd = f'the stages have different ids on the task "{task}"'
-        remedy = f"({lacking} are not in all stages); evaluate every stage on the same rows"
-        raise SdftError(f"{where}: {odd} {remedy}.")
-    return table
+        rows = part[part["task"] == task]
+        there = set(zip(rows["seed"], rows["stage"]))
+        if lacking := [run for run in runs if run not in there]:
+            lack = f'seed {lacking[0][0]}: stage {lacking[0][1]} has no scores on the task "{task}"'
+            raise SdftError(f"{where}, {lack}; evaluate it there first.")
+        if (twice := rows.duplicated(["seed", "stage", "id"])).any():
+            row = rows[twice].iloc[0]
+            repeated = f'seed {row["seed"]}: the id "{row["id"]}" of "{task}"'
+            raise SdftError(f"{where}, {repeated} occurs twice at one stage.")
+        table = rows.pivot(index="id", columns=["seed", "stage"], values="score")[runs]
+        if some := list(table.index[table.isna().any(axis=1)]):
+            odd = f'seeds or stages have different ids on the task "{task}"'
+            remedy = f'"{some[0]}" is not in all ({len(some)} are not); evaluate the same rows'
+            raise SdftError(f"{where}: {odd}: {remedy}.")
+        scores[task] = table.to_numpy(dtype=float).reshape(len(table), -1, len(tasks) + 1)
+    return scores, part["seed"].nunique()
 
 
 def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
@@ -225,14 +210,12 @@ def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     return pandas.concat(parts, ignore_index=True)
 
 
-def versus(
-    frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]], *, level: float = 0.95
-) -> pandas.DataFrame:
+def versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> pandas.DataFrame:
     """``differences`` of every pair and order that is there, at shared training seeds.
 
-    The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni)."""
+    The intervals hold together: with k rows each has the level 1 - (1 - LEVEL) / k (Bonferroni)."""
     parts = _parts(frame, pairs)
-    each = 1 - (1 - level) / max(1, len(MEASURES) * len(parts))
+    each = 1 - (1 - LEVEL) / max(1, len(MEASURES) * len(parts))
     tables = [differences(part, [pair], level=each) for part, pair in parts]
     nothing = pandas.DataFrame(columns=DIFFERENCES)
     return pandas.concat(tables, ignore_index=True) if tables else nothing
@@ -301,10 +284,10 @@ def order_in_words(row) -> str:
 def picked(frame: pandas.DataFrame, when: str) -> pandas.DataFrame:
     """One score an item, the mean over training seeds: ``own``, just after its task was trained, or
     ``end``. Columns: method, order, suite (the task), id, score."""
-    stages = []
-    for order, task in zip(frame["order"], frame["task"]):
-        tasks = order.split("-")
-        stages.append(tasks.index(task) + 1 if when == "own" else len(tasks))
+    order = frame["order"].str.split("-")
+    stages = order.map(len)
+    if when == "own":
+        stages = [tasks.index(task) + 1 for tasks, task in zip(order, frame["task"])]
     part = frame[frame["stage"] == stages].rename(columns={"task": "suite"})
     keys = ["method", "order", "suite", "id"]
     return part.groupby(keys, sort=False, as_index=False)["score"].mean()

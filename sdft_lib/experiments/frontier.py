@@ -20,34 +20,33 @@ POINTS = [*KEYS, "acquisition", "kept", "suite", "n_task", "n_kept"]
 CHOICE = ["seed", "target", "checkpoint_a", "dev_a", "checkpoint_b", "dev_b"]
 MATCHED = ["suite", "a", "b", "n", "seeds", "mean_a", "mean_b", "difference", "low", "high"]
 MATCHED += ["p_mcnemar", "seeds_low", "seeds_high", "checkpoints"]
+LEVEL = 0.95  # of an interval, or of several that hold together
 FEWEST_SEEDS = 5  # an interval over fewer training seeds would mostly be guesswork
 
 
-def points(
-    frame: pandas.DataFrame, suite: str, *, task: str = "task", split: str = "test"
-) -> pandas.DataFrame:
-    """A row for each method, seed and checkpoint that has scores on both suites; the columns are
-    POINTS.
+def points(frame: pandas.DataFrame, suite: str) -> pandas.DataFrame:
+    """A row for each method, seed and checkpoint with test scores on the task and on ``suite``; the
+    columns are POINTS.
 
-    ``acquisition`` and ``kept`` are mean scores on ``task`` and on ``suite``, n_task and n_kept the
+    ``acquisition`` and ``kept`` are mean scores on the task and on ``suite``, n_task and n_kept the
     items behind them. ``frame`` has the columns COLUMNS; ``checkpoint`` is the share of training
     done, in (0, 1] (0: the seed model). Raises SdftError on a missing column or score, and if no
     checkpoint has both."""
     _check(frame)
-    part = frame[frame["split"] == split]
-    scores = {name: part[part["suite"] == name].groupby(KEYS)["score"] for name in (task, suite)}
-    learnt = scores[task].agg(acquisition="mean", n_task="size")
+    test = frame[frame["split"] == "test"]
+    scores = {name: test[test["suite"] == name].groupby(KEYS)["score"] for name in ("task", suite)}
+    learnt = scores["task"].agg(acquisition="mean", n_task="size")
     kept = scores[suite].agg(kept="mean", n_kept="size")
     both = learnt.join(kept, how="inner").reset_index()
     if both.empty:
-        lack = f'no checkpoint has {split} scores on both "{task}" and "{suite}"'
+        lack = f'no checkpoint has test scores on both "task" and "{suite}"'
         raise SdftError(f"{lack}; evaluate it on both.")
     turn = {method: number for number, method in enumerate(frame["method"].unique())}
     both = both.assign(suite=suite, turn=both["method"].map(turn))
     return both.sort_values(["turn", *KEYS], ignore_index=True)[POINTS]
 
 
-def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pandas.DataFrame:
+def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
     """The checkpoints to compare, a row for each training seed; the columns are CHOICE. Only dev
     rows are read.
 
@@ -56,8 +55,8 @@ def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pa
     lies nearest to the target; of two equally near ones, the earlier. Raises SdftError if a method
     lacks dev scores, the seeds differ or dev ids differ."""
     _check(frame)
-    dev = frame[(frame["split"] == "dev") & (frame["suite"] == task) & (frame["checkpoint"] > 0)]
-    curves = {method: _dev_curves(dev[dev["method"] == method], method, task) for method in (a, b)}
+    dev = frame[(frame["split"] == "dev") & (frame["suite"] == "task") & (frame["checkpoint"] > 0)]
+    curves = {method: _dev_curves(dev[dev["method"] == method], method) for method in (a, b)}
     if list(curves[a]) != list(curves[b]):
         said = " and ".join(f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b))
         raise SdftError(f"the methods have dev scores of different training seeds: {said}.")
@@ -67,30 +66,26 @@ def choose(frame: pandas.DataFrame, a: str, b: str, *, task: str = "task") -> pa
         raise SdftError(f'"{a}" and "{b}" {odd}.')
     rows = []
     for seed in curves[a]:
-        target = min(curves[m][seed].max() for m in (a, b))
-        nearest = [*_nearest(curves[a][seed], target), *_nearest(curves[b][seed], target)]
-        rows.append((seed, target, *nearest))
+        row = [seed, min(curves[m][seed].max() for m in (a, b))]
+        for curve in (curves[a][seed], curves[b][seed]):
+            # rounded, so that equal shares tie in floating point too
+            checkpoint = (curve - row[1]).abs().round(9).idxmin()
+            row += [float(checkpoint), float(curve[checkpoint])]
+        rows.append(row)
     return pandas.DataFrame(rows, columns=CHOICE)
 
 
-def _dev_curves(dev: pandas.DataFrame, method: str, task: str) -> dict[int, pandas.Series]:
+def _dev_curves(dev: pandas.DataFrame, method: str) -> dict[int, pandas.Series]:
     """Mean dev scores of each seed, by checkpoint in ascending order."""
     if dev.empty:
-        lack = f'the method "{method}" has no dev scores on "{task}"'
+        lack = f'the method "{method}" has no dev scores on "task"'
         raise SdftError(f"{lack}; evaluate its checkpoints on dev first.")
     means = dev.groupby(["seed", "checkpoint"])["score"].mean()
     return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
 
 
-def _nearest(curve: pandas.Series, target: float) -> tuple[float, float]:
-    """(checkpoint, dev score) nearest to the target; rounded, so that equal shares tie in floating
-    point too."""
-    checkpoint = (curve - target).abs().round(9).idxmin()
-    return float(checkpoint), float(curve[checkpoint])
-
-
 def matched_comparison(
-    frame: pandas.DataFrame, a: str, b: str, suite: str, *, task: str = "task", level: float = 0.95
+    frame: pandas.DataFrame, a: str, b: str, suite: str, *, level: float = LEVEL
 ) -> pandas.DataFrame:
     """Method a minus b on test, at the checkpoints of ``choose``: a row for the task, one for
     ``suite`` (lesson 05).
@@ -103,11 +98,11 @@ def matched_comparison(
     at the row of the task first: matching on dev is not matching on test. Each suite is one more
     test: correct with ``stats.holm``. Raises SdftError as ``choose`` does, and if a chosen
     checkpoint lacks test scores or ids differ."""
-    choice, rows = choose(frame, a, b, task=task), []
+    choice, rows = choose(frame, a, b), []
     pairs = choice[["seed", "checkpoint_a", "checkpoint_b"]].itertuples(index=False)
     said = "; ".join("{}: {:.3g} / {:.3g}".format(*pair) for pair in pairs)
     test = frame[frame["split"] == "test"]
-    for name in dict.fromkeys((task, suite)):
+    for name in dict.fromkeys(("task", suite)):
         part = test[test["suite"] == name]
         x = _chosen(part, a, zip(choice["seed"], choice["checkpoint_a"]), name)
         y = _chosen(part, b, zip(choice["seed"], choice["checkpoint_b"]), name)

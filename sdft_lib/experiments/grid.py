@@ -9,7 +9,7 @@ other settings may stand beside them.
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -225,10 +225,7 @@ def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.Da
     """All items of results files: ``keys`` of their lines, then id and score.
 
     Raises SdftError, naming file and line, if ids and scores differ in number."""
-    return pandas.DataFrame(items(paths, keys), columns=[*keys, "id", "score"])
-
-
-def items(paths: Sequence[Path], keys: Sequence[str]) -> Iterator[dict]:
+    parts = [pandas.DataFrame(columns=[*keys, "id", "score"])]
     for path in paths:
         for line in read_jsonl(path):
             if "scores" not in line:
@@ -237,8 +234,8 @@ def items(paths: Sequence[Path], keys: Sequence[str]) -> Iterator[dict]:
                 which = f"{line['method']}, {line.get('suite') or line.get('order')}"
                 raise SdftError(f"{path}: {which}: ids and scores differ in number.")
             head = {key: line[key] for key in keys}
-            for key, value in zip(line["ids"], line["scores"]):
-                yield head | {"id": key, "score": value}
+            parts.append(pandas.DataFrame(head | {"id": line["ids"], "score": line["scores"]}))
+    return pandas.concat(parts[1:] or parts, ignore_index=True)
 
 
 def costs(paths: Sequence[Path]) -> pandas.DataFrame:

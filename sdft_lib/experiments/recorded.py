@@ -14,6 +14,7 @@ from sdft_lib.experiments import continual
 from sdft_lib.experiments.frontier import (
     COLUMNS,
     FEWEST_SEEDS,
+    LEVEL,
     MATCHED,
     at_shared_seeds,
     choose,
@@ -25,51 +26,39 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
 
-def recorded(
-    task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None
-) -> pandas.DataFrame:
+def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
     """Every recorded item of a task: recipe, then frontier.COLUMNS; empty where nothing fits task
     and model.
 
-    The file is ``results/<task>.jsonl`` in ``folder`` (default: the bundled data); the recipe of
-    the same name tells the model. Cells that did not come to their end are left out."""
-    nothing = pandas.DataFrame(columns=["recipe", *COLUMNS])
-    if not (path := results_file(task, model, folder, task=task)):
-        return nothing
-    frame, ended = read_results([path]), costs([path])
+    The file is ``results/<task>.jsonl`` of the bundled data; the recipe of the same name tells the
+    model. Cells that did not come to their end are left out."""
+    paths = results_of(task, model, task)
+    frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
-        return nothing
-    cells = set(zip(ended["method"], ended["seed"], strict=True))
-    pairs = zip(frame["method"], frame["seed"], strict=True)
-    return frame[[cell in cells for cell in pairs]].reset_index(drop=True)
+        return pandas.DataFrame(columns=["recipe", *COLUMNS])
+    return frame.merge(ended[["method", "seed"]].drop_duplicates())
 
 
-def recorded_orders(model: str = "smollm2-135m", folder: Path | None = None) -> pandas.DataFrame:
+def recorded_orders(model: str = "smollm2-135m") -> pandas.DataFrame:
     """Every recorded item of several tasks in a row, from ``results/continual.jsonl``: the columns
     are continual.COLUMNS; empty where nothing is recorded for this model."""
-    path = results_file("continual", model, folder)
-    return read_results([path] if path else [], continual.COLUMNS[:-2])
+    return read_results(results_of("continual", model), continual.COLUMNS[:-2])
 
 
-def swept(
-    task: str = "tickets", model: str = "smollm2-135m", folder: Path | None = None
-) -> pandas.DataFrame:
+def swept(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
     """The recorded sweep of settings: the table of ``read_sweep``, best dev score first; empty
     where none fits."""
-    path = results_file("sweep", model, folder, task=task)
-    return read_sweep([path] if path else [])
+    return read_sweep(results_of("sweep", model, task))
 
 
-def results_file(
-    name: str, model: str, folder: Path | None = None, *, task: str | None = None
-) -> Path | None:
-    """The results file of a recipe about this model (and task, if given), if there is one."""
-    folder = Path(folder or data_dir())
-    path, recipe = folder / "results" / f"{name}.jsonl", folder / "recipes" / f"{name}.toml"
+def results_of(name: str, model: str, task: str | None = None) -> list[Path]:
+    """The results file of a recipe, if it is about this model (and this task, if given)."""
+    path = data_dir() / "results" / f"{name}.jsonl"
+    recipe = data_dir() / "recipes" / f"{name}.toml"
     if not (path.is_file() and recipe.is_file()):
-        return None
+        return []
     about = load_recipe(recipe)
-    return path if about.model == model and task in (None, about.task) else None
+    return [path] if about.model == model and task in (None, about.task) else []
 
 
 def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:
@@ -107,55 +96,50 @@ def inventory_of_orders(frame: pandas.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def with_stopped(frame: pandas.DataFrame, method: str = "sft") -> pandas.DataFrame:
-    """The frame with one more method, "sft-stopped": checkpoints of ``method`` before its end."""
-    early = frame[(frame["method"] == method) & (frame["checkpoint"] < 1)]
-    return pandas.concat([frame, early.assign(method=f"{method}-stopped")], ignore_index=True)
+def with_stopped(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The frame with one more method, "sft-stopped": checkpoints of SFT before its end."""
+    early = frame[(frame["method"] == "sft") & (frame["checkpoint"] < 1)]
+    return pandas.concat([frame, early.assign(method="sft-stopped")], ignore_index=True)
 
 
 def against(
-    frame: pandas.DataFrame,
-    a: str,
-    suites: Sequence[str] = ("facts",),
-    *,
-    task: str = "task",
-    level: float = 0.95,
+    frame: pandas.DataFrame, a: str, suites: Sequence[str] = ("facts",)
 ) -> pandas.DataFrame:
     """``matched_comparison`` of ``a`` with every other method and suite that can be compared; the
     columns are MATCHED.
 
-    The intervals hold together: with k rows each has the level 1 - (1 - level) / k (Bonferroni). A
+    The intervals hold together: with k rows each has the level 1 - (1 - LEVEL) / k (Bonferroni). A
     suite that the chosen checkpoints were not scored on is left out. Empty if there is nothing to
     compare with."""
     wanted = []
     for b in seeds_of(frame):
         if b != a:
             part = at_shared_seeds(frame, (a, b))
-            names = [suite for suite in suites if _scored(part, a, b, suite, task)]
+            names = [suite for suite in suites if _scored(part, a, b, suite)]
             wanted.append((b, part, names))
     rows = sum(1 + len(names) for _, _, names in wanted if names)
     tables = []
     for b, part, names in wanted:
         for number, suite in enumerate(names):
-            table = matched_comparison(part, a, b, suite, task=task, level=1 - (1 - level) / rows)
-            tables.append(table if number == 0 else table[table["suite"] != task])
+            table = matched_comparison(part, a, b, suite, level=1 - (1 - LEVEL) / rows)
+            tables.append(table if number == 0 else table[table["suite"] != "task"])
     return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=MATCHED)
 
 
-def _scored(part: pandas.DataFrame, a: str, b: str, suite: str, task: str) -> bool:
+def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
     """Whether both methods have test scores of both suites at the checkpoints that dev chooses."""
     try:
-        choice = choose(part, a, b, task=task)
+        choice = choose(part, a, b)
     except SdftError:
         return False
     test = part[part["split"] == "test"]
-    known = set(zip(test["suite"], test["method"], test["seed"], test["checkpoint"], strict=True))
-    wanted = set()
-    for row in choice.itertuples():
-        for name in (task, suite):
-            wanted.add((name, a, row.seed, row.checkpoint_a))
-            wanted.add((name, b, row.seed, row.checkpoint_b))
-    return wanted <= known
+    for name in ("task", suite):
+        known = test[test["suite"] == name].set_index(["method", "seed", "checkpoint"]).index
+        for row in choice.itertuples():
+            chosen = ((a, row.seed, row.checkpoint_a), (b, row.seed, row.checkpoint_b))
+            if not all(one in known for one in chosen):
+                return False
+    return True
 
 
 def shown(row) -> str:

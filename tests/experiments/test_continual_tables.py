@@ -67,10 +67,11 @@ def test_what_is_recorded_is_said():
     )
 
 
-def test_recorded_runs_are_those_of_this_model(tmp_path):
+def test_recorded_runs_are_those_of_this_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "data_dir", lambda: tmp_path)
     for name in ("results", "recipes"):
         (tmp_path / name).mkdir()
-    assert recorded.recorded_orders("smollm2-135m", tmp_path).empty
+    assert recorded.recorded_orders("smollm2-135m").empty
     head = {"recipe": "continual", "settings": "x", "method": "sft", "seed": 0, "order": ORDERS[0]}
     lines = [
         head | {"stage": 0, "task": "sums", "ids": ["a", "b"], "scores": [0, 1]},
@@ -80,8 +81,8 @@ def test_recorded_runs_are_those_of_this_model(tmp_path):
         "".join(json.dumps(x) + "\n" for x in lines)
     )
     (tmp_path / "recipes" / "continual.toml").write_text(f'orders = ["{ORDERS[0]}"]\n')
-    assert recorded.recorded_orders("smollm2-135m", tmp_path)["id"].tolist() == ["a", "b"]
-    found = recorded.recorded_orders("another-model", tmp_path)
+    assert recorded.recorded_orders("smollm2-135m")["id"].tolist() == ["a", "b"]
+    found = recorded.recorded_orders("another-model")
     assert found.empty and list(found.columns) == continual.COLUMNS
 
 
@@ -172,7 +173,7 @@ def test_paths_hold_every_run_of_one_order(both):
 
 
 def test_measures_are_drawn_with_their_intervals(both, tmp_path):
-    found = continual.measures(both, resamples=200)
+    found = continual.measures(both)
     shown = figures.stage_measures(found[found["order"] == ORDERS[0]])
     assert "BWT: SFT (yours) -0.60 (" in shown.alt and "forgetting: SFT (yours) 0.60" in shown.alt
     assert "n = 40–80" in shown.caption and "training seeds: 1–2" in shown.caption

@@ -48,8 +48,9 @@ def cell(method, seed, learnt, kept, suites=("facts",), ended=True):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """A data folder with a recipe and a writer of its results."""
+    monkeypatch.setattr(rec, "data_dir", lambda: tmp_path)
     for name in ("results", "recipes"):
         (tmp_path / name).mkdir()
     (tmp_path / "recipes" / "tickets.toml").write_text(
@@ -59,7 +60,7 @@ def folder(tmp_path):
     def write(*cells):
         text = "".join(json.dumps(row) + "\n" for rows in cells for row in rows)
         (tmp_path / "results" / "tickets.jsonl").write_text(text, encoding="utf-8")
-        return rec.recorded("tickets", folder=tmp_path)
+        return rec.recorded("tickets")
 
     write.place = tmp_path
     return write
@@ -67,9 +68,9 @@ def folder(tmp_path):
 
 def test_nothing_recorded_is_no_error(folder):
     for frame in (
-        rec.recorded("tickets", folder=folder.place),
+        rec.recorded("tickets"),
         folder(),
-        rec.recorded("poems", folder=folder.place),
+        rec.recorded("poems"),
     ):
         assert frame.empty and "Nothing is recorded" in rec.inventory(frame)
         assert rec.seeds_of(frame) == {} and rec.at_shared_seeds(frame, ("sft", "sdft")).empty
@@ -78,7 +79,7 @@ def test_nothing_recorded_is_no_error(folder):
 
 def test_another_model_has_no_recorded_runs(folder):
     folder(cell("sft", 0, 20, 10))
-    assert rec.recorded("tickets", "smollm2-360m", folder.place).empty
+    assert rec.recorded("tickets", "smollm2-360m").empty
 
 
 def test_cells_that_did_not_end_are_left_out(folder):
@@ -148,7 +149,7 @@ def test_torn_lines_do_not_hide_the_rest(folder):
     folder(cell("sft", 0, 20, 10), cell("sdft", 0, 20, 30))
     path = folder.place / "results" / "tickets.jsonl"
     path.write_text(path.read_text(encoding="utf-8") + '{"recipe": "tick', encoding="utf-8")
-    assert rec.seeds_of(rec.recorded("tickets", folder=folder.place)) == {"sft": [0], "sdft": [0]}
+    assert rec.seeds_of(rec.recorded("tickets")) == {"sft": [0], "sdft": [0]}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_a_sentence_follows_from_its_interval(low, high, words):
 
 
 def test_a_sweep_is_found_for_its_task_and_model_only(folder):
-    assert rec.swept("tickets", folder=folder.place).empty
+    assert rec.swept("tickets").empty
     (folder.place / "recipes" / "sweep.toml").write_text(
         "[[sweep]]\nlearning_rate = 1e-3\n", encoding="utf-8"
     )
@@ -180,10 +181,10 @@ def test_a_sweep_is_found_for_its_task_and_model_only(folder):
         "facts": {"training": {"seconds": 2.0}},
     }
     (folder.place / "results" / "sweep.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    found = rec.swept("tickets", folder=folder.place)
+    found = rec.swept("tickets")
     assert found[["learning_rate", "method", "dev"]].values.tolist() == [[0.001, "sft", 0.5]]
-    assert rec.swept("sums", folder=folder.place).empty
-    assert rec.swept("tickets", "smollm2-360m", folder.place).empty
+    assert rec.swept("sums").empty
+    assert rec.swept("tickets", "smollm2-360m").empty
 
 
 def swept_row(method, training, scores):
@@ -244,4 +245,4 @@ def test_a_broken_recipe_is_one_sentence(folder):
     folder(cell("sft", 0, 20, 10))
     (folder.place / "recipes" / "tickets.toml").write_text("rows = [", encoding="utf-8")
     with pytest.raises(SdftError, match="tickets.toml"):
-        rec.recorded("tickets", folder=folder.place)
+        rec.recorded("tickets")

@@ -181,7 +181,7 @@ def matrices(text: str) -> str:
             for task in (first, second)
         ]
     )
-    found = continual.measures(frame, resamples=10)
+    found = continual.measures(frame)
     pages = (
         widgets_06.matrix_table(frame, text, order, name, found) for name in continual.MEASURES
     )

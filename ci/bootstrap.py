@@ -17,10 +17,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "sdft-installed"
+LOCKS = ROOT / "ci" / "locks"  # made by ci/lock.py
+TORCH_LOCK = LOCKS / "torch-cpu.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-PIP = [str(PYTHON), "-m", "pip"]
+
+
+def python_of(venv: Path) -> Path:
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+PYTHON = python_of(VENV)
 
 
 def ensure_venv() -> None:
@@ -46,75 +53,109 @@ def ensure_venv() -> None:
 
 
 def fingerprint() -> str:
-    """What .venv was made from: project file, pins, place and Python. Another value: install
+    """What .venv was made from: project file, pins, lock, place and Python. Another value: install
     again.
     """
-    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
-    settings = VENV / "pyvenv.cfg"
-    version = [line for line in settings.read_text().splitlines() if line.startswith("version")]
-    parts += [str(ROOT).encode(), "".join(version).encode()]
+    files = [ROOT / "pyproject.toml", ROOT / "constraints.txt", TORCH_LOCK, LOCKS / "dev.txt"]
+    settings = (VENV / "pyvenv.cfg").read_text().splitlines()
+    version = "".join(line for line in settings if line.startswith("version"))
+    parts = [*(file.read_bytes() for file in files), str(ROOT).encode(), version.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def works(python: Path) -> bool:
     """True if this interpreter starts and has pip (a moved or half-made .venv has not)."""
+    command = [str(python), "-m", "pip", "--version"]
     try:
-        return (
-            subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True).returncode == 0
     except OSError:
         return False
 
 
 def install() -> None:
-    """Create .venv where it is missing or broken, and install the project with its pins."""
+    """Create .venv where it is missing or broken, and install the project with its packages."""
     start = time.monotonic()
     if not works(PYTHON):
-        make_venv()
+        say(f"Making the virtual environment {VENV.name} with Python {platform.python_version()}.")
+        make_venv(VENV)
     STAMP.unlink(missing_ok=True)
-    options = torch_options()
     say(f"Installing the project and its packages into {VENV.name} (once; a few minutes) ...")
-    run_pip(["install", "-c", "constraints.txt", *options, "-e", ".[dev]"])
+    install_torch()
+    if is_locked():
+        run_pip(["install", "--require-hashes", "-r", "ci/locks/build.txt"])
+    install_extra("dev")
+    if is_locked():
+        run_pip(["install", "--no-deps", "--no-build-isolation", "-e", "."])
     STAMP.write_text(fingerprint())
     say(f"Installed in {time.monotonic() - start:.0f} s.")
 
 
-def make_venv() -> None:
-    say(f"Making the virtual environment {VENV.name} with Python {platform.python_version()} ...")
-    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+def make_venv(folder: Path) -> Path:
+    """A new environment in this folder, with pip and nothing else; its Python."""
+    command = [sys.executable, "-m", "venv", "--clear", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode or not works(PYTHON):
+    if done.returncode or not works(python_of(folder)):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         say((done.stdout + done.stderr).strip()[-1500:])
         stop(
-            f"Python could not make {VENV}: check that the folder is writable and that the module "
-            "venv is "
-            f"there (Debian and Ubuntu: sudo apt install python{version}-venv)."
+            f"Python could not make {folder}: check that the folder is writable and that the "
+            f"module venv is there (Debian and Ubuntu: sudo apt install python{version}-venv)."
         )
+    return python_of(folder)
 
 
-def torch_options() -> list[str]:
-    """Extra pip options that avoid a CUDA build of PyTorch on Linux without an NVIDIA driver."""
-    if (
-        sys.platform != "linux"
-        or has_nvidia()
-        or next(VENV.glob("lib*/python*/site-packages/torch-*"), None)
-    ):
-        return []
+def lock_fits() -> bool:
+    """True on the machines that the files of ci/locks are made for."""
+    here = sys.platform, platform.machine(), platform.python_implementation()
+    return here == ("linux", "x86_64", "CPython") and sys.version_info[:2] <= (3, 13)
+
+
+def cpu_torch() -> Path | None:
+    """What tells that .venv holds the CPU build of PyTorch, if it does."""
+    return next(VENV.glob("lib*/python*/site-packages/torch-*+cpu.dist-info"), None)
+
+
+def is_locked() -> bool:
+    """True where packages are installed by ci/locks, with hashes; elsewhere by the pins alone.
+
+    The build of PyTorch with CUDA needs packages that no lock holds.
+    """
+    return lock_fits() and cpu_torch() is not None
+
+
+def install_extra(extra: str, python: Path = PYTHON) -> None:
+    """Install what an extra of pyproject.toml asks for; with hashes, where the lock fits.
+
+    Without build isolation, for pip would fetch what builds a package unchecked.
+    """
+    if is_locked():
+        lock = f"ci/locks/{extra}.txt"
+        run_pip(["install", "--require-hashes", "--no-build-isolation", "-r", lock], python)
+    else:
+        run_pip(["install", "-c", "constraints.txt", "-e", f".[{extra}]"], python)
+
+
+def install_torch() -> None:
+    """Avoid a CUDA build of PyTorch on Linux without an NVIDIA driver.
+
+    The CPU build is installed alone and from one index: a package of another name can never come
+    from there.
+    """
+    if sys.platform != "linux" or has_nvidia() or cpu_torch():
+        return
     planned = plan("--no-deps")
-    if not planned or any("+cpu" in url or "%2Bcpu" in url for url in planned):
-        return []
-    if reachable(f"{CPU_INDEX}/torch/"):
+    index: list[str] = []
+    if not any("+cpu" in url or "%2Bcpu" in url for url in planned):
+        if not planned or not reachable(f"{CPU_INDEX}/torch/"):
+            size = sum(map(size_of, plan()))
+            amount = f"{size / 1e9:.1f} GB" if size else "several GB"
+            say(f"pip sees no CPU build of PyTorch here: CUDA and its libraries, {amount}.")
+            return
         say(f"No NVIDIA driver here: taking the CPU build of PyTorch from {CPU_INDEX}.")
-        return ["--extra-index-url", CPU_INDEX]
-    size = sum(map(size_of, plan()))
-    amount = f"{size / 1e9:.1f} GB" if size else "several GB"
-    say(
-        "pip sees no CPU build of PyTorch here, so it takes the CUDA build with its libraries: "
-        f"{amount}."
-    )
-    return []
+        index = ["--index-url", CPU_INDEX]
+    hashed = ["--require-hashes", "-r", str(TORCH_LOCK)]
+    wanted = hashed if lock_fits() else ["-c", "constraints.txt", "torch"]
+    run_pip(["install", "--no-deps", *index, *wanted])
 
 
 def has_nvidia() -> bool:
@@ -123,17 +164,8 @@ def has_nvidia() -> bool:
 
 def plan(*options: str) -> list[str]:
     """The addresses of the files that pip would take for PyTorch; empty if pip cannot say."""
-    command = [
-        *PIP,
-        "install",
-        "--dry-run",
-        "--ignore-installed",
-        "--quiet",
-        "--report",
-        "-",
-        *options,
-    ]
-    command += ["-c", "constraints.txt", "torch"]
+    command = [str(PYTHON), "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
+    command += ["--report", "-", *options, "-c", "constraints.txt", "torch"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=pip_environment())
     try:
         return [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]

@@ -148,7 +148,7 @@ def main() -> int:
     bootstrap.ensure_venv()
     if not installed():
         say("Installing Sphinx and its theme (once) ...")
-        bootstrap.run_pip(["install", "-c", "constraints.txt", "-e", ".[book]"])
+        bootstrap.install_extra("book")
     code = build()
     place = (OUT / "index.html").relative_to(ROOT)
     say(

@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -99,12 +98,12 @@ def tools() -> Path:
     """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this
     process finds them.
     """
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-        "optional-dependencies"
-    ]
-    python = environment(
-        "tools", ["-c", "constraints.txt", *extras["browser"], *extras["book"]], behind=True
-    )
+    locks = ["-r", "ci/locks/browser.txt", "-r", "ci/locks/book.txt"]
+    if bootstrap.is_locked():
+        wanted = ["--require-hashes", *locks]
+    else:
+        wanted = ["-c", "constraints.txt", "-e", ".[browser,book]"]
+    python = environment("tools", wanted, behind=True)
     folder = packages_of(python.parent.parent)
     site.addsitedir(str(folder))
     return folder

@@ -2,7 +2,8 @@
 links in ci/book/platforms.md.
 
 `python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU,
-so both take the CPU build of PyTorch, and both fetch the models while they are being made."""
+so both take the CPU build of PyTorch, and both fetch the models while they are being made. PyTorch
+comes by address and SHA-256: from a second index, a package of any name could come."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from ci.bootstrap import CPU_INDEX, ROOT
+from ci.bootstrap import CPU_INDEX, ROOT, TORCH_LOCK
 from ci.lessons.sources import lesson_sources, repository
 
 ENVIRONMENT = ROOT / "environment.yml"
@@ -19,6 +20,8 @@ BINDER, CODESPACES = (
     ROOT / ".binder" / "environment.yml",
     ROOT / ".devcontainer" / "devcontainer.json",
 )
+# The file of ci/locks/torch-cpu.txt for the Python of environment.yml.
+PYTHON_312 = "4ca4a9394b0c771238a4f73590fdbbc4debad85ed0fa63d026ae1b085da7d6e2"
 HEAD = """# Made from environment.yml by ci/build_notebooks.py: change that file.
 # pip looks for its paths from this folder on.
 """
@@ -34,10 +37,16 @@ def binder() -> str:
     ]
     text = HEAD + "\n".join(lines) + "\n"
     pins = re.search(r"^( *- )-c constraints\.txt$", text, re.M)
-    text = text.replace(
-        pins[0], f"{pins[1]}--extra-index-url {CPU_INDEX}\n{pins[1]}-c ../constraints.txt"
-    )
+    text = text.replace(pins[0], f"{pins[1]}-c ../constraints.txt")
+    text = re.sub(r"^( *- )torch>=\S+", rf"\1{torch()}", text, flags=re.M)
     return re.sub(r"^( *- )-e \.(?= )", r"\1-e ..", text, flags=re.M)
+
+
+def torch() -> str:
+    """PyTorch's CPU build for Python 3.12 as a requirement: address and SHA-256 of its file."""
+    version = re.search(r"^torch==(\S+)", TORCH_LOCK.read_text(encoding="utf-8"), re.M)[1]
+    file = f"torch-{quote(version)}-cp312-cp312-manylinux_2_28_x86_64.whl"
+    return f"torch @ {CPU_INDEX}/{file}#sha256={PYTHON_312}"
 
 
 def codespaces() -> str:
@@ -50,8 +59,7 @@ def codespaces() -> str:
         "name": name,
         "image": IMAGE,
         "hostRequirements": {"cpus": 2, "memory": "8gb"},
-        "containerEnv": {"PIP_EXTRA_INDEX_URL": CPU_INDEX},
-        "updateContentCommand": f"conda env create --yes --file {ENVIRONMENT.name}",
+        "updateContentCommand": f"conda env create --yes --file {BINDER.relative_to(ROOT)}",
         "postCreateCommand": f"{place}/bin/sdft fetch",
         "customizations": {
             "codespaces": {"openFiles": [f"notebooks/student/{lesson_sources()[0].stem}.ipynb"]},

@@ -90,13 +90,8 @@ def make_venv(made_from: str) -> None:
     call([sys.executable, "-m", "venv", str(VENV)])
     torch = f"torch=={version('torch')}"
     cpu = "+cpu" in torch and bootstrap.reachable(f"{bootstrap.CPU_INDEX}/torch/")
-    pip(
-        "install",
-        torch,
-        *(["--extra-index-url", bootstrap.CPU_INDEX] if cpu else []),
-        "-r",
-        str(PINS),
-    )
+    pip("install", "--no-deps", torch, *(["--index-url", bootstrap.CPU_INDEX] if cpu else []))
+    pip("install", torch, "-r", str(PINS))
     stub = (
         Path(call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip())
         / "google"

@@ -209,36 +209,65 @@ def test_pip_output_is_short(line, shown):
     assert bootstrap.summary(line) == shown
 
 
+ALONE = ["install", "--no-deps"]
+CPU = [*ALONE, "--index-url", bootstrap.CPU_INDEX]
+LOCK = ["--require-hashes", "-r", str(bootstrap.TORCH_LOCK)]
+PINS = ["-c", "constraints.txt", "torch"]
+
+
 @pytest.mark.parametrize(
-    "planned, index, driver, options, said",
+    "planned, index, driver, fits, command, said",
     [
-        (["https://a/torch-2.13.0%2Bcpu-cp311.whl"], True, False, [], ""),
-        (
-            ["https://a/torch-2.13.0-cp311.whl"],
-            True,
-            False,
-            ["--extra-index-url", bootstrap.CPU_INDEX],
-            "CPU build",
-        ),
-        (["https://a/torch-2.13.0-cp311.whl"], False, False, [], "with its libraries: 2.5 GB."),
-        (["https://a/torch-2.13.0-cp311.whl"], True, True, [], ""),
-        ([], True, False, [], ""),
+        ("torch-2.13.0%2Bcpu-cp311.whl", True, False, True, [*ALONE, *LOCK], ""),
+        ("torch-2.13.0-cp311.whl", True, False, True, [*CPU, *LOCK], "CPU build"),
+        ("torch-2.13.0-cp311.whl", True, False, False, [*CPU, *PINS], "CPU build"),
+        ("torch-2.13.0-cp311.whl", False, False, True, None, "its libraries, 2.5 GB."),
+        ("torch-2.13.0-cp311.whl", True, True, True, None, ""),
+        ("", True, False, True, None, ""),
     ],
 )
 def test_no_cuda_build_without_a_driver(
-    planned, index, driver, options, said, monkeypatch, tmp_path, capsys
+    planned, index, driver, fits, command, said, monkeypatch, tmp_path, capsys
 ):
+    """The CPU build comes alone, from one index, and by its hash where a lock fits."""
+    ran = []
     monkeypatch.setattr(bootstrap.sys, "platform", "linux")
     monkeypatch.setattr(bootstrap, "VENV", tmp_path)
-    for name, value in {
-        "plan": planned,
-        "reachable": index,
-        "has_nvidia": driver,
-        "size_of": 2_500_000_000,
-    }.items():
+    monkeypatch.setattr(bootstrap, "run_pip", ran.append)
+    replies = {"plan": [planned] if planned else [], "reachable": index, "has_nvidia": driver}
+    for name, value in (replies | {"lock_fits": fits, "size_of": 2_500_000_000}).items():
         monkeypatch.setattr(bootstrap, name, lambda *_, value=value: value)
-    assert bootstrap.torch_options() == options
+    bootstrap.install_torch()
+    assert ran == ([command] if command else [])
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "here, version, torch, hashed",
+    [
+        (("linux", "x86_64", "CPython"), (3, 12), "torch-2.13.0+cpu", True),
+        (("linux", "x86_64", "CPython"), (3, 12), "torch-2.13.0", False),
+        (("linux", "x86_64", "CPython"), (3, 14), "torch-2.13.0+cpu", False),
+        (("linux", "aarch64", "CPython"), (3, 12), "torch-2.13.0+cpu", False),
+        (("darwin", "arm64", "CPython"), (3, 12), "torch-2.13.0", False),
+        (("win32", "AMD64", "CPython"), (3, 12), "torch-2.13.0+cpu", False),
+    ],
+)
+def test_the_lock_is_taken_where_it_fits_and_the_pins_elsewhere(
+    here, version, torch, hashed, monkeypatch, tmp_path
+):
+    ran = []
+    (tmp_path / "lib" / "python3" / "site-packages" / f"{torch}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap, "run_pip", lambda arguments, python: ran.append(arguments))
+    monkeypatch.setattr(bootstrap.sys, "platform", here[0])
+    monkeypatch.setattr(bootstrap.sys, "version_info", version)
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: here[1])
+    monkeypatch.setattr(bootstrap.platform, "python_implementation", lambda: here[2])
+    bootstrap.install_extra("book")
+    locked = ["install", "--require-hashes", "--no-build-isolation", "-r", "ci/locks/book.txt"]
+    pinned = ["install", "-c", "constraints.txt", "-e", ".[book]"]
+    assert ran == [locked if hashed else pinned]
 
 
 def test_an_old_python_is_told_so(monkeypatch):

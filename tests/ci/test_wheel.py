@@ -35,32 +35,13 @@ def new_environment(tmp_path):
     """A virtual environment that holds the wheel; third-party packages are seen through a path
     file.
     """
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        ROOT,
-        "--no-deps",
-        "--quiet",
-        "--wheel-dir",
-        tmp_path / "wheel",
-    )
+    pip = [sys.executable, "-m", "pip"]
+    alone = ["--no-deps", "--no-index", "--quiet"]  # hatchling is installed: nothing is fetched
+    run(*pip, "wheel", *alone, "--no-build-isolation", "--wheel-dir", tmp_path / "wheel", ROOT)
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
     python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--no-deps",
-        "--no-index",
-        "--quiet",
-        wheel,
-    )
+    run(*pip, "--python", python, "install", *alone, wheel)
     site = sysconfig.get_path("purelib", vars={"base": str(tmp_path / "env")})
     # A path file inside this folder is not read, so the project's own editable install stays out of
     # sight.

@@ -6,6 +6,7 @@ trained: the text and the end-of-turn token, nothing of the prompt."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sdft_lib.storage.bounds import render_chat
 from sdft_lib.storage.errors import SdftError
 
 PROBE = "sdft-answer-probe"  # stands for an answer, to see what a template writes around it
@@ -77,20 +78,16 @@ def prompt_text(messages: list[dict], tokenizer) -> str:
 def accepted(messages: list[dict], tokenizer) -> tuple[list[dict], str]:
     """The messages in the form that the template takes, and its string of them."""
     system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
-    reason: object = "it drops the system message"
+    problem = SdftError("the chat template drops the system message; use another model.")
     for form in (messages, fold_system(messages)):
         try:
-            text = tokenizer.apply_chat_template(
-                form, tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        except Exception as error:  # jinja2 raises whatever the template's author chose
-            reason = error
+            text = render_chat(tokenizer, form, prompt=True)
+        except SdftError as error:
+            problem = error
             continue
         if system.strip() in text:
             return form, text
-    raise SdftError(
-        f"the chat template refused these messages ({reason}); check their roles and order."
-    ) from None
+    raise problem
 
 
 def fold_system(messages: list[dict]) -> list[dict]:
@@ -107,7 +104,7 @@ def frame(messages: list[dict], tokenizer) -> tuple[str, str, str]:
     """
     form, prompt = accepted(messages, tokenizer)
     answered = [*form, {"role": "assistant", "content": PROBE}]
-    whole = tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False)
+    whole = render_chat(tokenizer, answered, prompt=False)
     before, _, behind = whole.rpartition(PROBE)
     lead = before.removeprefix(prompt)
     if lead.strip():  # not space alone: the template words a prompt and a whole turn differently

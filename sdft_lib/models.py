@@ -15,11 +15,18 @@ from sdft_lib.decoding.parity import check_parity
 from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
-from sdft_lib.storage.files import data_dir, file_sha256
+from sdft_lib.storage.files import data_dir
 from sdft_lib.storage.processes import start, world
-from sdft_lib.storage.store import digest
 from sdft_lib.storage.wheels import WHEELS, fetch
-from sdft_lib.training.weights import read_model, trained_identity, trained_model, wants_four_bit
+from sdft_lib.training.weights import (
+    files_digest,
+    is_full,
+    read_files,
+    read_model,
+    trained_identity,
+    trained_model,
+    wants_four_bit,
+)
 
 
 @dataclass(frozen=True)
@@ -135,14 +142,8 @@ def locate(name: str, say) -> tuple[str, str]:
         return PRESETS[name].hub, ""
     folder = os.path.expanduser(name)
     if os.path.isdir(folder):
-        return folder, folder_revision(Path(folder))
+        return folder, files_digest(Path(folder), read_files(Path(folder)))
     return name, ""
-
-
-def folder_revision(folder: Path) -> str:
-    """Revision of a local model: a hash of its weight files and configuration."""
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")])
-    return digest({path.name: file_sha256(path) for path in files})[:16]
 
 
 def read_tokenizer(source: str, local: bool):
@@ -173,6 +174,13 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
     """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
     adapter = Path(adapter)
     identity = trained_identity(adapter)  # first of all: peft would also read a pickle
+    if seed.adapter and not is_full(adapter):  # one on top of another
+        if seed.four_bit:
+            raise SdftError(
+                f"{adapter}: a 4-bit model takes one adapter, and this one has {seed.label}'s; "
+                "load it in 16 bit."
+            )
+        identity = f"{seed.adapter}+{identity}"
     return replace(seed.engine.with_adapter(seed, adapter), adapter=identity, label=label)
 
 

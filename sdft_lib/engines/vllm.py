@@ -6,21 +6,29 @@ list of stop tokens (``ignore_eos`` and our ids), no code of its repository, no 
 
 import atexit
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
+
+from peft import LoraConfig
 
 from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.models import Seed
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.store import digest
-from sdft_lib.training.weights import is_full, trained_identity
+from sdft_lib.training.weights import is_full, read_adapter, trained_identity
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # ranks of LoRA that vLLM makes room for
 COOLEST, HOTTEST = 0.01, 2.0  # vLLM raises a temperature below to 0.01 and refuses one above
 VERSION = 1  # raise it when a change of code changes the answers
+# what an adapter's configuration may say; and the names of the tensors that it may hold
+COMPUTED = {"r", "lora_alpha", "lora_dropout", "use_rslora", "fan_in_fan_out", "target_modules"}
+COMPUTED |= {"layers_to_transform", "layers_pattern", "exclude_modules", "base_model_name_or_path"}
+COMPUTED |= {"peft_version", "revision", "task_type", "inference_mode", "auto_mapping"}
+INSIDE = re.compile(r".+\.\d+\..+\.lora_[AB]\.weight")
 _running: dict[str, Any] = {}
 
 
@@ -58,10 +66,15 @@ class Vllm:
         return [rows[first : first + self.part] for first in range(0, len(rows), self.part)]
 
     def with_adapter(self, seed: Seed, folder: Path) -> Seed:
-        """The same model with a LoRA adapter on top, or the model in ``folder`` if it is full."""
+        """The same model with a LoRA adapter on top, or the model in ``folder`` if it is full.
+        Raises SdftError for an adapter that vLLM would take for another one."""
         changes = {"adapter": folder}
         if is_full(folder):
             changes = {"source": str(folder), "commit": None, "adapter": None}
+        elif self.adapter:
+            raise SdftError(f"{folder}: {self.name} takes one adapter; leave --engine out.")
+        else:
+            check_plain(folder, seed)
         return replace(seed, engine=replace(self, **changes))
 
     def answer(
@@ -176,6 +189,17 @@ def stop() -> None:
         _running.popitem()[1].llm_engine.engine_core.shutdown()
 
 
+def check_plain(folder: Path, seed: Seed) -> None:
+    """Raise SdftError unless an adapter is plain LoRA inside the layers, which is all that vLLM
+    computes: it scales by one rank, starts from the base as it is, and ties head to embedding."""
+    config, names = read_adapter(seed, folder)
+    given, plain = config.to_dict(), LoraConfig().to_dict()
+    odd = [name for name in given if given[name] != plain.get(name) and name not in COMPUTED]
+    odd += [name for name in names if not INSIDE.fullmatch(name)]
+    if odd:
+        raise SdftError(f"{folder}: vLLM does not compute its {odd[0]}; leave --engine out.")
+
+
 def request(adapter: Path | None):
     """vLLM's request for a LoRA adapter, numbered by its identity; None without one."""
     if adapter is None:
@@ -189,8 +213,7 @@ def request(adapter: Path | None):
 
 def rank_for(adapter: Path) -> int:
     """The least rank that vLLM offers for this adapter. Raises SdftError if there is none."""
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    rank = max(config["r"], *(config.get("rank_pattern") or {}).values(), 0)
+    rank = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"]
     if rank > RANKS[-1]:
         raise SdftError(
             f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use "

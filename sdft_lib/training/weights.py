@@ -10,13 +10,17 @@ import copy
 import importlib.util
 import os
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.utils import find_adapter_config_file
 
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers
@@ -26,6 +30,22 @@ from sdft_lib.storage.store import digest
 
 # peft 0.21 asks transformers 5.23 by an older name
 OLDER_NAME = {"action": "ignore", "category": FutureWarning}
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+# What lies in a model's folder and is never read: pickles, other formats, code, words, our records.
+UNREAD = (
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".h5",
+    ".msgpack",
+    ".onnx",
+    ".gguf",
+    ".py",
+    ".md",
+    ".lock",
+)
+NOTES = ("LICENSE", "run.json", "manifest.json", "parts.json", "record.json", "loss.jsonl")
 
 # --- how weights are read
 
@@ -47,8 +67,10 @@ def read_model(
     """The model on its device, ready to answer. ``dtype``: fp32, bf16 or fp16; 4-bit weights are
     unpacked to it.
 
-    Raises ValueError if a tensor is missing, and what transformers raises for files that it cannot
-    read."""
+    Raises ValueError for an adapter or if a tensor is missing, and what transformers raises for
+    files that it cannot read."""
+    if find_adapter_config_file(source, local_files_only=local):
+        raise ValueError("it is an adapter; load its base, and the adapter by --adapter")
     model, report = AutoModelForCausalLM.from_pretrained(
         source,
         dtype=torch_dtype(dtype),
@@ -149,7 +171,10 @@ def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedMod
     widened = seed.device == "cpu" and seed.dtype != "fp32" and not seed.four_bit
     model = copy.deepcopy(seed.model).float() if widened else twin(seed.model)
     with warnings.catch_warnings(**OLDER_NAME):
-        return get_peft_model(model, peft_config)
+        try:
+            return get_peft_model(model, peft_config)
+        except ValueError as error:  # such as a name of layers that the model does not have
+            raise SdftError(f"{seed.name} cannot be trained so ({error}).") from None
 
 
 def twin(model: PreTrainedModel, own: Collection[torch.Tensor] = ()) -> PreTrainedModel:
@@ -225,16 +250,17 @@ def in_dtype(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, to
 
 def is_full(folder: Path) -> bool:
     """True for a model whose weights were all trained, False for an adapter or anything else."""
-    return (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file()
+    return (folder / "config.json").is_file() and not (folder / CONFIG).is_file()
 
 
 def trained_files(folder: Path) -> list[Path]:
     """Weights and configuration in a folder. Raises SdftError if one is missing, or a pickle."""
     if is_full(folder):
-        files = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
-        missing, command = "model.safetensors" if len(files) == 1 else "", "sdft train --full"
+        files, command = read_files(folder), "sdft train --full"
+        found = any(path.suffix == ".safetensors" for path in files)
+        missing = "" if found else "model.safetensors"
     else:
-        files = [folder / "adapter_model.safetensors", folder / "adapter_config.json"]
+        files = [folder / WEIGHTS, folder / CONFIG]
         missing = next((path.name for path in files if not path.is_file()), "")
         command = "sdft train"
     if missing:
@@ -242,9 +268,26 @@ def trained_files(folder: Path) -> list[Path]:
     return files
 
 
+def read_files(folder: Path) -> list[Path]:
+    """Files of a model's folder that may decide its answers: weights, their index, configuration,
+    tokenizer, chat templates; all but those that are known to be never read."""
+    files = []
+    for path in sorted(
+        [*folder.glob("*"), *folder.glob("*/*.safetensors"), *folder.glob("*/*.jinja")]
+    ):
+        if path.is_file() and path.suffix not in UNREAD and path.name not in NOTES:
+            files.append(path)
+    return files
+
+
 def trained_identity(folder: Path) -> str:
     """What names a training: a hash of all files that decide the answers."""
-    return digest({path.name: file_sha256(path) for path in trained_files(folder)})[:16]
+    return files_digest(folder, trained_files(folder))
+
+
+def files_digest(folder: Path, files: Sequence[Path]) -> str:
+    """A hash of some files of a folder: their names and their bytes."""
+    return digest({path.relative_to(folder).as_posix(): file_sha256(path) for path in files})[:16]
 
 
 def trained_model(seed, folder: Path) -> PreTrainedModel:
@@ -252,22 +295,99 @@ def trained_model(seed, folder: Path) -> PreTrainedModel:
     or the model there.
 
     4-bit weights would be rounded anew by merging, so there the adapter stays beside them. Raises
-    SdftError if the folder is of another model."""
+    SdftError if the folder is of another model, or cannot be read as it was meant."""
     if is_full(folder):
-        return full_model(seed, folder)
-    with safe_open(trained_files(folder)[0], "pt") as file:
+        with usable(folder, seed.name):
+            return full_model(seed, folder)
+    config, names = read_adapter(seed, folder)
+    with usable(folder / WEIGHTS, seed.name):
+        base = twin(seed.model, changed_parameters(seed.model, names))
+        tuned = PeftModel.from_pretrained(base, str(folder), config=config)
+        if not isinstance(tuned.base_model, BaseTuner):
+            raise ValueError(f"{config.peft_type.value} adds to the input and changes no weight")
+        check_adapter_fits(tuned, names, folder / WEIGHTS)
+        return tuned.base_model.model.eval() if seed.four_bit else merged(tuned)
+
+
+def read_adapter(seed, folder: Path) -> tuple[PeftConfig, list[str]]:
+    """Configuration of an adapter, and the names of its tensors. Raises SdftError if it cannot be
+    read, is of another base, or holds a number that is NaN or infinite."""
+    with usable(folder / CONFIG, seed.name):
+        config = PeftConfig.from_pretrained(str(folder))
+        check_config(config, folder / CONFIG, (seed.name, seed.model.config.name_or_path))
+    with usable(folder / WEIGHTS, seed.name), safe_open(folder / WEIGHTS, "pt") as file:
         names = list(file.keys())
-    own = () if seed.four_bit else changed_parameters(seed.model, names)
-    with warnings.catch_warnings(**OLDER_NAME):
-        tuned = PeftModel.from_pretrained(twin(seed.model, own), str(folder))
-        check_adapter_fits(tuned, names, folder)
-        return tuned.base_model.model.eval() if seed.four_bit else tuned.merge_and_unload().eval()
+        for name in names:
+            if not file.get_tensor(name).isfinite().all():
+                raise ValueError(f"{name} holds numbers that are NaN or infinite")
+    return config, names
+
+
+@contextlib.contextmanager
+def usable(path: Path, name: str) -> Iterator[None]:
+    """Within the block, what peft and transformers say of files that they cannot use becomes one
+    SdftError: path, reason, remedy."""
+    try:
+        with warnings.catch_warnings(**OLDER_NAME), quiet_transformers():
+            # of tensors without a partner and tied weights, which are seen to here
+            warnings.filterwarnings("ignore", module=r"peft\.(peft_model|tuners)")
+            yield
+    except SdftError:
+        raise
+    except Exception as error:  # they have no common error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        raise SdftError(
+            f"{path}: this cannot be used with {name} ({reason}); take an adapter that changes "
+            "weights, such as LoRA, with the model that it was trained on."
+        ) from None
+
+
+def check_config(config: PeftConfig, path: Path, models: Sequence[str]) -> None:
+    """Raise SdftError for a switch that is neither true nor false, which peft takes for true, and
+    for the name of another base than these ``models``."""
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.type in (bool, "bool") and not isinstance(value, bool):
+            raise SdftError(f"{path}: {field.name} is {value!r}; make it true or false.")
+    named = config.base_model_name_or_path
+    if named and short_name(named) not in {short_name(name) for name in models}:
+        raise SdftError(
+            f"{path}: this adapter was trained on {named}, not on {models[0]}; load that model, or "
+            "correct base_model_name_or_path if the two are one."
+        )
+
+
+def short_name(model: str) -> str:
+    """A model's name without owner or folder: that of a hub id, of a path, of a cached snapshot."""
+    parts = Path(model).parts or ("",)
+    is_snapshot = len(parts) > 2 and parts[-2] == "snapshots"
+    return (parts[-3].rpartition("--")[2] if is_snapshot else parts[-1]).casefold()
+
+
+def merged(tuned: PeftModel) -> PreTrainedModel:
+    """The model that an adapter makes. A weight that two layers share, such as the embedding of a
+    tied model, changes for the one alone that has the adapter."""
+    for layer in tuned.modules():
+        if isinstance(layer, BaseTunerLayer):
+            if isinstance(layer.base_layer, AuxiliaryTrainingWrapper):
+                raise ValueError("peft merges one of the two adapters that lie on one layer")
+            own_weights(layer.get_base_layer())
+    model = tuned.merge_and_unload().eval()
+    head = model.get_output_embeddings()
+    if head is not None and head.weight is not model.get_input_embeddings().weight:
+        model.config.tie_word_embeddings = False
+    return model
+
+
+def own_weights(layer: torch.nn.Module) -> None:
+    """Give a layer copies of its weights, which it may have shared with another."""
+    for name, weight in list(layer.named_parameters(recurse=False)):
+        setattr(layer, name, torch.nn.Parameter(weight.detach().clone(), requires_grad=False))
 
 
 def full_model(seed, folder: Path) -> PreTrainedModel:
     """The model in ``folder``. Raises SdftError unless it has the seed's shape."""
-    with quiet_transformers():
-        model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
+    model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
     wanted, given = (
         {name: parameter.shape for name, parameter in each.named_parameters()}
         for each in (seed.model, model)
@@ -281,22 +401,31 @@ def full_model(seed, folder: Path) -> PreTrainedModel:
 
 
 def changed_parameters(model: PreTrainedModel, names: Collection[str]) -> list[torch.Tensor]:
-    """What an adapter changes, by the ``names`` of its tensors; all if in doubt."""
-    if not all(".lora_" in name for name in names):
-        return list(model.parameters())
-    modules = {name.split(".lora_")[0].removeprefix("base_model.model.") for name in names}
-    parameters = model.named_parameters(remove_duplicate=False)
-    return [parameter for name, parameter in parameters if name.rpartition(".")[0] in modules]
+    """What an adapter changes, by the ``names`` of its tensors: the parameters of the layers that
+    these belong to. Packed ones are left out, since nothing is merged into them."""
+    layers = dict(model.named_modules())
+    changed = []
+    for name in names:
+        path = plain(name)
+        while path not in layers:  # the root of all is ""
+            path = path.rpartition(".")[0]
+        changed += layers[path].parameters(recurse=False)
+    return [parameter for parameter in changed if parameter.is_floating_point()]
 
 
-def check_adapter_fits(tuned: PeftModel, names: Collection[str], folder: Path) -> None:
-    """Raise SdftError if a matrix is left over, here or there: peft would only warn."""
-    wanted = get_peft_model_state_dict(tuned, save_embedding_layers=False)
-    alone = {name for name in names if "lora_" in name} ^ {
-        name for name in wanted if "lora_" in name
-    }
+def plain(name: str) -> str:
+    """The name of a tensor in an adapter's file as the base model would call it."""
+    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
+
+
+def check_adapter_fits(tuned: PeftModel, names: Collection[str], path: Path) -> None:
+    """Raise SdftError if a tensor is left over, here or there: peft would only warn. A file may
+    also hold whole layers of its base."""
+    wanted = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+    base = {plain(name) for name in tuned.base_model.model.state_dict()}
+    alone = wanted - set(names) | {name for name in set(names) - wanted if plain(name) not in base}
     if alone:
         raise SdftError(
-            f"{folder}: this adapter is of another model ({len(alone)} matrices such as "
+            f"{path}: this adapter is of another model ({len(alone)} tensors such as "
             f"{min(alone)} have no partner); use it with the model that it was trained on."
         )

@@ -31,29 +31,17 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Sign:
-    """One number with its 95 % interval over ``n`` rows, and what it means for you."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-    says: str
+SIGN = ["name", "value", "low", "high", "n", "says"]  # a number, its 95 % interval, its meaning
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """``nats``: nats a token by kind of text, one list each. ``advice``: one sentence."""
+    """``nats``: nats a token by kind of text, one list each. ``table``: three signs, each with the
+    columns SIGN. ``advice``: one sentence."""
 
     nats: dict[str, list[float]]
-    signs: tuple[Sign, ...]
+    table: pandas.DataFrame
     advice: str
-
-    @property
-    def table(self) -> pandas.DataFrame:
-        return pandas.DataFrame([vars(sign) for sign in self.signs])
 
 
 def outlook(
@@ -75,11 +63,12 @@ def outlook(
     closed = paired_bootstrap(nats["references"], nats["rewrites"])
     kept = wilson(distilled.report["kept"], distilled.report["rows"])
     signs = (
-        sign("references minus own answers", distance, far_words(distance)),
-        sign("references minus training text", closed, closed_words(closed)),
-        sign("share of rewrites kept", kept, kept_words(kept)),
+        ("references minus own answers", *vars(distance).values(), far_words(distance)),
+        ("references minus training text", *vars(closed).values(), closed_words(closed)),
+        ("share of rewrites kept", *vars(kept).values(), kept_words(kept)),
     )
-    return Outlook(nats, signs, advice(distance, closed, kept))
+    table = pandas.DataFrame(signs, columns=SIGN)
+    return Outlook(nats, table, advice(distance, closed, kept))
 
 
 def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) -> list[dict]:
@@ -94,11 +83,6 @@ def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) ->
         none = f"{seed.name} answers none of the {len(rows)} prompts by itself"
         raise SdftError(f"{none}; look at one with inspect().")
     return own
-
-
-def sign(name: str, interval: Interval, says: str) -> Sign:
-    """An interval with its name and meaning."""
-    return Sign(name, interval.mean, interval.low, interval.high, interval.n, says)
 
 
 def far_words(distance: Interval) -> str:

@@ -124,7 +124,7 @@ def weight_bytes(model: Geometry, *, four_bit: bool = False) -> float:
     return NF4 * linear(model) + 2 * (parameters(model) - linear(model))
 
 
-def training_bytes(
+def training_parts(
     model: Geometry,
     *,
     tokens: int,
@@ -133,9 +133,9 @@ def training_bytes(
     full: bool = False,
     checkpointing: bool = False,
     four_bit: bool = False,
-) -> float:
-    """Memory at the peak of a step: weights, states of the ``trained`` ones, activations of the
-    ``tokens`` and logits of the ``logits`` positions that are in one forward pass.
+) -> dict[str, float]:
+    """Memory at the peak of a step, part by part: weights, states of the ``trained`` ones,
+    activations of the ``tokens`` and logits of the ``logits`` positions in one forward pass.
 
     A block keeps about 8 hidden and 4 intermediate vectors a token at 2 bytes; under checkpointing
     one hidden vector, and one block at a time is there whole, with its gradients."""
@@ -144,7 +144,14 @@ def training_bytes(
     if checkpointing:
         kept = model.layers * 2 * model.hidden + 2 * block
     frozen = 0 if full else weight_bytes(model, four_bit=four_bit)
-    return frozen + STATE * trained + tokens * kept + LOGIT * model.vocabulary * logits + OVERHEAD
+    parts = {"frozen weights": frozen, "trained weights": STATE * trained}
+    parts |= {"activations": tokens * kept, "logits": LOGIT * model.vocabulary * logits}
+    return parts | {"device": OVERHEAD}
+
+
+def training_bytes(model: Geometry, **what: int) -> float:
+    """The sum of ``training_parts``."""
+    return sum(training_parts(model, **what).values())
 
 
 def cache_bytes(model: Geometry) -> int:

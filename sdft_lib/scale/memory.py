@@ -10,7 +10,6 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from sdft_lib.scale.hardware import (
-    OVERHEAD,
     Device,
     Geometry,
     cache_bytes,
@@ -19,33 +18,22 @@ from sdft_lib.scale.hardware import (
     lora_parameters,
     parameters,
     rows_together,
-    training_bytes,
+    training_parts,
     weight_bytes,
 )
 from sdft_lib.storage.errors import SdftError
 
 GB = 1e9
 FILLED = 0.9  # of a device at most, in training
-PARTS = ("frozen weights", "trained weights", "activations", "logits", "device")
 RANK, QUERIES_VALUES = 8, ("q_proj", "v_proj")  # the paper's LoRA
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way to train: all weights or LoRA (rank 8 on queries, values), the base in 16 or 4 bit."""
-
-    name: str
-    full: bool = False
-    checkpointing: bool = False
-    four_bit: bool = False
-
-
-WAYS = (
-    Way("LoRA"),
-    Way("LoRA, checkpointing", checkpointing=True),
-    Way("QLoRA, checkpointing", checkpointing=True, four_bit=True),
-    Way("all weights, checkpointing", full=True, checkpointing=True),
-)
+WAYS = {  # all weights, or LoRA on a base in 16 or 4 bit
+    "LoRA": {},
+    "LoRA, checkpointing": {"checkpointing": True},
+    "QLoRA, checkpointing": {"checkpointing": True, "four_bit": True},
+    "all weights, checkpointing": {"checkpointing": True, "full": True},
+}
 
 
 def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
@@ -57,44 +45,31 @@ def ways(device: Device, full: bool) -> list[tuple[str, bool, bool]]:
 
 
 def training_table(name: str, *, tokens: int, targets: int) -> pandas.DataFrame:
-    """A row for each way to train the model ``name``: way, PARTS, total (GB), and for each device
-    what it takes: "fits", "2 devices" and so on (all weights can be spread), or "no" (too large, or
-    without bf16 not a way at all)."""
+    """A row for each way to train the model ``name`` with ``tokens`` in one forward pass,
+    ``targets`` of them trained on: way, ``training_parts``, total (GB), and for each device what it
+    takes: "fits", "2 devices" and so on (all weights can be spread), or "no" (too large, or without
+    bf16 not a way at all)."""
     model, rows = geometry(name), []
-    for way in WAYS:
-        parts = training_parts(model, way, tokens=tokens, targets=targets)
-        total = sum(parts.values())
-        verdicts = {device.key: verdict(device, way, total) for device in devices()}
-        rows.append({"way": way.name, **parts, "total": total, **verdicts})
+    sizes = {"tokens": tokens, "logits": targets}
+    for way, settings in WAYS.items():
+        full = "full" in settings
+        trained = parameters(model) if full else lora_parameters(model, RANK, QUERIES_VALUES)
+        parts = training_parts(model, trained=trained, **sizes, **settings)
+        row = {"way": way, **{part: size / GB for part, size in parts.items()}}
+        row["total"] = sum(parts.values()) / GB
+        verdicts = {device.key: verdict(device, full, row["total"]) for device in devices()}
+        rows.append(row | verdicts)
     return pandas.DataFrame(rows)
 
 
-def training_parts(model: Geometry, way: Way, *, tokens: int, targets: int) -> dict[str, float]:
-    """GB of each of PARTS at the peak of a step with ``tokens`` in one forward pass, ``targets`` of
-    them trained on. They add up to ``hardware.training_bytes``."""
-    trained = parameters(model) if way.full else lora_parameters(model, RANK, QUERIES_VALUES)
-    settings = {"full": way.full, "checkpointing": way.checkpointing, "four_bit": way.four_bit}
-    nothing = {"tokens": 0, "logits": 0, "trained": 0}
-
-    def need(**what: int) -> float:
-        return training_bytes(model, **settings, **nothing | what)
-
-    empty = need()
-    weights = (empty - OVERHEAD, need(trained=trained) - empty)
-    passed = (need(tokens=tokens) - empty, need(logits=targets) - empty)
-    sizes = (*weights, *passed, OVERHEAD)
-    return {name: size / GB for name, size in zip(PARTS, sizes, strict=True)}
-
-
-def verdict(device: Device, way: Way, total: float) -> str:
-    """What a way of ``total`` GB takes on a device: "fits", a number of devices, or "no"."""
-    able = [settings for _, *settings in ways(device, way.full)]
-    if [way.checkpointing, way.four_bit] not in able:
+def verdict(device: Device, full: bool, total: float) -> str:
+    """What a training of ``total`` GB takes on a device: "fits", a number of devices, or "no"."""
+    if not ways(device, full):
         return "no"
     count = -(-int(total * GB) // int(FILLED * device.memory))
     if count == 1:
         return "fits"
-    return f"{count} devices" if way.full else "no"
+    return f"{count} devices" if full else "no"
 
 
 def answering_table(name: str, *, tokens: int) -> pandas.DataFrame:

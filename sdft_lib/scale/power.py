@@ -13,10 +13,11 @@ from scipy.stats import norm
 from sdft_lib.scale.published import interval
 from sdft_lib.storage.errors import SdftError
 
-POWER, LEVEL = 0.8, 0.95  # four times out of five, at a two-sided 5 %
+POWER = 0.8  # four times out of five
+SURE = float(norm.ppf(0.975))  # standard errors: the limit of a two-sided 5 %
 
 
-def power(a: float, b: float, n: int, level: float = LEVEL) -> float:
+def power(a: float, b: float, n: int) -> float:
     """The chance that two models of true shares ``a`` and ``b`` differ clearly on ``n`` items each.
 
     The two answer as if on different items: that is all that two published shares allow (Fleiss,
@@ -27,22 +28,21 @@ def power(a: float, b: float, n: int, level: float = LEVEL) -> float:
     pooled, own = spreads(a, b)
     if not own:
         return 1.0 if a != b else 0.0
-    return float(norm.cdf((abs(a - b) * math.sqrt(n) - z_of(level) * pooled) / own))
+    return float(norm.cdf((abs(a - b) * math.sqrt(n) - SURE * pooled) / own))
 
 
-def items_needed(a: float, b: float, chance: float = POWER, level: float = LEVEL) -> int:
-    """The fewest items that show ``a`` and ``b`` to differ with this chance; SdftError if equal."""
+def items_needed(a: float, b: float) -> int:
+    """The fewest items that show ``a`` and ``b`` to differ with the chance POWER; SdftError if
+    equal."""
     check_shares(a, b)
     if a == b:
         nothing = "no number of items shows a difference of nothing"
         raise SdftError(f"items_needed: {nothing}; give two shares.")
     pooled, own = spreads(a, b)
-    return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / (a - b)) ** 2)
+    return math.ceil(((SURE * pooled + norm.ppf(POWER) * own) / (a - b)) ** 2)
 
 
-def items_needed_paired(
-    difference: float, disagree: float, chance: float = POWER, level: float = LEVEL
-) -> int:
+def items_needed_paired(difference: float, disagree: float) -> int:
     """The same for two models on the same items, of which only a share ``disagree`` gets different
     marks (Connor 1987).
 
@@ -52,10 +52,10 @@ def items_needed_paired(
         least = f"at least {abs(difference)} items that disagree (and at most 1)"
         raise SdftError(f"a difference of {difference} needs a share of {least}, not {disagree}.")
     pooled, own = math.sqrt(disagree), math.sqrt(disagree - difference**2)
-    return math.ceil(((z_of(level) * pooled + norm.ppf(chance) * own) / difference) ** 2)
+    return math.ceil(((SURE * pooled + norm.ppf(POWER) * own) / difference) ** 2)
 
 
-def detectable(share: float, n: int, chance: float = POWER, level: float = LEVEL) -> float:
+def detectable(share: float, n: int) -> float:
     """The smallest difference from ``share`` that ``n`` items show; inf if not even the largest.
 
     Taken towards one half, where the luck of the items is larger."""
@@ -64,21 +64,21 @@ def detectable(share: float, n: int, chance: float = POWER, level: float = LEVEL
     largest = 1 - share if side > 0 else share
 
     def surplus(difference: float) -> float:
-        return power(share, share + side * difference, n, level) - chance
+        return power(share, share + side * difference, n) - POWER
 
     if surplus(largest) < 0:
         return math.inf
     return brentq(surplus, 0, largest, xtol=1e-12)
 
 
-def with_power(table: pandas.DataFrame, other: str = "sft") -> pandas.DataFrame:
+def with_power(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table of ``published.carried`` with what its numbers of items can show; all in points.
 
-    ``half``: half the width of the interval of ``other``; ``detectable``: the difference that so
-    many items show four times out of five where the other stands at that share; ``seen``: whether
-    the published difference is as large."""
+    ``half``: half the width of SFT's interval; ``detectable``: the difference that so many items
+    show four times out of five where SFT stands at that share; ``seen``: whether the published
+    difference is as large."""
     halves, shown = [], []
-    for value, n in zip(table[other], table["n_items"], strict=True):
+    for value, n in zip(table["sft"], table["n_items"], strict=True):
         _, low, high = interval(value, n)
         halves.append((high - low) / 2)
         shown.append(100 * detectable(value / 100, n))
@@ -90,11 +90,6 @@ def spreads(a: float, b: float) -> tuple[float, float]:
     """Standard deviations of a - b of two answers: if both had the mean share, and as they are."""
     mean = (a + b) / 2
     return math.sqrt(2 * mean * (1 - mean)), math.sqrt(a * (1 - a) + b * (1 - b))
-
-
-def z_of(level: float) -> float:
-    """The two-sided limit of the normal curve: 1.96 for 0.95."""
-    return float(norm.ppf((1 + level) / 2))
 
 
 def check_shares(*shares: float) -> None:

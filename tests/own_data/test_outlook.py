@@ -73,9 +73,9 @@ def test_numbers_come_from_the_same_rows(tiny_seed, tmp_path, monkeypatch):
         tiny_seed, DistilledSet(rows, tmp_path, {"kept": 5, "rows": 5}), limit=4, say=said.append
     )
     assert {name: len(values) for name, values in made.nats.items()} == dict.fromkeys(made.nats, 4)
-    assert list(made.table.n) == [4, 4, 5] and made.signs[2].value == 1.0
+    assert list(made.table.n) == [4, 4, 5] and made.table.value[2] == 1.0
     wanted = sum(made.nats["references"]) / 4 - sum(made.nats["own answers"]) / 4
-    assert made.signs[0].value == pytest.approx(wanted)
+    assert made.table.value[0] == pytest.approx(wanted)
     o.outlook(
         tiny_seed, DistilledSet(rows, tmp_path, {"kept": 5, "rows": 5}), limit=4, say=said.append
     )

@@ -12,13 +12,18 @@ from sdft_lib.lessons.figures import style
 from sdft_lib.lessons.figures.intervals import interval_dot, scores
 from sdft_lib.lessons.figures.style import FONT, INK, LOOKS, Shown, note
 from sdft_lib.scale.hardware import devices
-from sdft_lib.scale.memory import PARTS
 from sdft_lib.scale.power import detectable
 from sdft_lib.scale.published import CAVEAT
 from sdft_lib.storage.errors import SdftError
 
-# colour and hatch of each of PARTS; colour and marker of each device
-FILLS = (("#6b6b6b", ""), ("#d55e00", "//"), ("#56b4e9", "\\\\"), ("#f0e442", ".."), (INK, ""))
+PARTS = {  # of the memory: colour and hatch
+    "frozen weights": ("#6b6b6b", ""),
+    "trained weights": ("#d55e00", "//"),
+    "activations": ("#56b4e9", "\\\\"),
+    "logits": ("#f0e442", ".."),
+    "device": (INK, ""),
+}
+# colour and marker of each device
 CARDS = (("#d55e00", "s"), ("#0072b2", "^"), ("#00805e", "D"), ("#a8488a", "v"))
 STEPS = ("rewrite", "train SFT", "train SDFT", "evaluate\none model")  # as they are done
 NAMES = {"rewrite": STEPS[0], "evaluate": STEPS[-1]}  # of steps that no method alone needs
@@ -36,7 +41,7 @@ def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
     table = style.table_of(table, "ways to train")
     fig, ax = style.new_axes(1.9 + 0.62 * len(table))
     places, starts = range(len(table)), numpy.zeros(len(table))
-    for part, (colour, hatch) in zip(PARTS, FILLS, strict=True):
+    for part, (colour, hatch) in PARTS.items():
         how = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.5}
         bars = ax.barh(places, table[part], left=starts, height=0.6, label=part, **how)
         starts = starts + table[part]

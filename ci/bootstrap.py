@@ -1,6 +1,4 @@
-"""Make `.venv` with the tested packages and start the calling script inside it. Standard library
-only.
-"""
+"""Make `.venv` with the tested packages and start the script in it. Standard library only."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ def ensure_venv() -> None:
 
 
 def fingerprint() -> str:
-    """What .venv was made from: project file, pins, lock, place and Python. Another value: install
-    again.
-    """
+    """What .venv was made from: project, pins, lock, place, Python. A change installs again."""
     files = [ROOT / "pyproject.toml", ROOT / "constraints.txt", TORCH_LOCK, LOCKS / "dev.txt"]
     settings = (VENV / "pyvenv.cfg").read_text().splitlines()
     version = "".join(line for line in settings if line.startswith("version"))
@@ -199,9 +195,7 @@ def pip_environment() -> dict[str, str]:
 
 
 def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
-    """Run the pip of a Python; show only large downloads and the last step, or the last lines if it
-    fails.
-    """
+    """Run the pip of a Python; show large downloads and the last step, or why it failed."""
     command = [str(python), "-m", "pip", *arguments, "--progress-bar", "off"]
     lines: list[str] = []
     with subprocess.Popen(
@@ -222,8 +216,7 @@ def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
         say("\n".join(lines[-15:]))
         stop(
             "pip could not install the packages (its last lines are above): check the network and "
-            "the free "
-            "disk space, then start again."
+            "the free disk space, then start again."
         )
 
 

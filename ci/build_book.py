@@ -92,9 +92,7 @@ def relinked(page: Path, places: dict[Path, str]) -> str:
 
 
 def lesson(path: Path) -> str:
-    """A reading copy for the site: the badge as words, since its picture lies elsewhere, and alt
-    texts for Sphinx.
-    """
+    """A reading copy for the site: its badge as words, and alt texts where Sphinx looks."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
@@ -117,9 +115,7 @@ def write(path: Path, text: str) -> None:
 
 
 def build(out: Path = OUT) -> int:
-    """Sphinx's exit code; its words go to the terminal. Nothing of an earlier build stays in
-    ``out``.
-    """
+    """Sphinx's exit code; it writes to the terminal. Nothing of an earlier build stays."""
     source = out.with_name(out.name + "-src")
     stage(source)
     shutil.rmtree(out, ignore_errors=True)

@@ -91,9 +91,7 @@ def recorded_mode(copy: Path) -> str | None:
 
 
 def other_copies(source: Path) -> dict[Path, str]:
-    """The student's and the instructor's copy of one lesson; marks that are not in pairs end the
-    program.
-    """
+    """The student's and the instructor's copy of one lesson; unpaired marks end the program."""
     try:
         student = audiences.for_students(to_notebook(source, "student"))
     except ValueError as error:
@@ -146,9 +144,7 @@ def shown(path: Path) -> str:
 
 
 def build(executed_folder: Path | None) -> list[str]:
-    """Write every copy; returns the complaints. A reading copy with a complaint stays as it was,
-    outputs and all.
-    """
+    """Write every copy; the complaints. A reading copy with a complaint stays as it was."""
     complaints = []
     for source in lesson_sources():
         notebook, complaint = reading_copy(source, executed_folder)

@@ -77,9 +77,7 @@ def run(title: str, *command: str) -> bool:
 
 
 def static_checks() -> list[bool]:
-    """What is checked without running the library: lint, format, imports, spelling, and the copies
-    of the lessons where there are any: fresh, and fit to be read.
-    """
+    """Lint, format, imports, spelling; and copies of lessons that are fresh and fit to be read."""
     results = [run(title, *command) for title, command in STATIC.items()]
     if list((ROOT / "notebooks").glob("*.ipynb")):
         results += [run(title, *command) for title, command in LESSON_TEXTS.items()]
@@ -87,9 +85,7 @@ def static_checks() -> list[bool]:
 
 
 def unit_tests() -> tuple[int, int]:
-    """(passed, failed) of pytest; a data test that skips although SDFT_PAPER_DATA is set counts as
-    failed.
-    """
+    """(passed, failed) of pytest; a skip for want of SDFT_PAPER_DATA, where it is set, failed."""
     report = OUT / "pytest.xml"
     report.unlink(missing_ok=True)
     fine = run("tests", "-m", "pytest", "-q", f"--junitxml={report}")
@@ -111,9 +107,7 @@ def unit_tests() -> tuple[int, int]:
 
 
 def lessons() -> tuple[int, int]:
-    """(passed, failed) of the lessons in fast mode and of the summary that they leave, in
-    build/ci.
-    """
+    """(passed, failed) of the lessons in fast mode and of their summary, in build/ci."""
     say("== lessons, fast mode")
     count = len(list((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py")))
     (OUT / "summary.json").unlink(missing_ok=True)
@@ -130,9 +124,7 @@ def lessons() -> tuple[int, int]:
 
 
 def check_summary(path: Path) -> list[str]:
-    """What in a summary.json breaks the contract that other programs rely on; empty if nothing
-    does.
-    """
+    """What in a summary.json breaks the contract that other programs rely on; else empty."""
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -42,9 +42,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def chosen(folder: Path, number: str | None) -> list[Path]:
-    """The sources to run, in order; an unknown number ends the program with the numbers there
-    are.
-    """
+    """The sources to run, in order; an unknown number ends the program and lists the known."""
     from ci.lessons.sources import lesson_sources
 
     sources = lesson_sources(folder)
@@ -59,9 +57,7 @@ def chosen(folder: Path, number: str | None) -> list[Path]:
 
 
 def prepare(out: Path) -> None:
-    """Folders and environment of the kernels: offline, no widgets, none of the user's own
-    settings.
-    """
+    """Folders and environment of the kernels: offline, no widgets, no settings of the user."""
     work = out / "work"
     profile = work / "ipython" / "profile_default"
     try:
@@ -86,9 +82,7 @@ def prepare(out: Path) -> None:
 
 
 def check_parameters(notebook, source: Path, parameters: dict) -> None:
-    """papermill only warns about a name it does not know and then runs in the wrong mode: end
-    instead.
-    """
+    """End for a name that is not defined: papermill would only warn and run the wrong mode."""
     import papermill
 
     unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
@@ -139,9 +133,7 @@ def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
 
 
 def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
-    """Execute the lessons in order; the first failure ends the program with its cell and its last
-    lines.
-    """
+    """Run the lessons in order; the first failure ends the program with its cell and last lines."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError
 
@@ -177,9 +169,7 @@ def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
 def tutorial(
     out: Path, *, fast: bool, lesson: str | None = None, folder: Path | None = None
 ) -> list[dict]:
-    """Fetch the models, run the lessons, write summary.json and report.html (not for a single
-    lesson).
-    """
+    """Fetch the models, run the lessons, write summary.json and report.html (not for one)."""
     from ci.lessons.sources import SOURCES
     from sdft_lib import models
 

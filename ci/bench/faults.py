@@ -31,9 +31,7 @@ MOST_KILLS = 4  # in one round: fetch begins anew after each, so that more would
 
 
 def start(work, cache: Path, threads: int) -> int:
-    """Fork a child that does the work in this cache; returns its process id. Its output goes to
-    `<cache>.log`.
-    """
+    """Fork a child that does the work in this cache; its process id. It writes `<cache>.log`."""
     child = os.fork()
     if child:
         return child
@@ -55,9 +53,7 @@ def start(work, cache: Path, threads: int) -> int:
 
 
 def finish(child: int, cache: Path, patience: float | None = None) -> bool:
-    """Wait for a child; after `patience` seconds kill it if it still lives. True if it was
-    killed.
-    """
+    """Wait for a child; kill it if it lives after `patience` seconds. True if it was killed."""
     deadline = None if patience is None else time.monotonic() + patience
     while True:
         ended, status = os.waitpid(child, 0 if deadline is None else os.WNOHANG)
@@ -76,9 +72,7 @@ def finish(child: int, cache: Path, patience: float | None = None) -> bool:
 
 
 def contents(cache: Path) -> dict[str, str]:
-    """Path to SHA-256 of every file of a cache, run.json and lock files left out, linked folders
-    not entered.
-    """
+    """Path to SHA-256 of a cache's files; no run.json, no lock files, nothing in linked folders."""
     found = {}
     for folder, _, names in os.walk(cache):
         for path in (
@@ -91,9 +85,7 @@ def contents(cache: Path) -> dict[str, str]:
 
 
 def finished_rows(cache: Path) -> dict[str, set[str]]:
-    """What a cache holds of finished work: lines of its JSONL files, and the steps of its last
-    whole checkpoint.
-    """
+    """A cache's finished work: lines of its JSONL files, steps of its last whole checkpoint."""
     found: dict[str, set[str]] = {}
     for path in (cache / "store").rglob("*.jsonl"):
         name = str(path.relative_to(cache)).replace(".partial", "")
@@ -139,9 +131,7 @@ def disturbed(work, cache: Path, threads: int, seconds: float, kills: int, chanc
 def torture(
     step: str, kills: int, folder: Path, tiny: Path | None, user_cache: Path, threads: int, chance
 ) -> dict:
-    """Rounds of one step until it was killed `kills` times; each round's cache is compared with the
-    undisturbed one.
-    """
+    """Rounds of one step until it was killed `kills` times, each compared with the undisturbed."""
     plain = folder / f"{step}-plain"
 
     def work():

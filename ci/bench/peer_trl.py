@@ -1,6 +1,4 @@
-"""TRL's SFTTrainer as a peer: the same rows, LoRA, batch size, optimiser and schedule as
-``sdft_lib.train``.
-"""
+"""TRL's SFTTrainer as a peer: rows, LoRA, batches and schedule are those of ``sdft_lib.train``."""
 
 import tempfile
 import time

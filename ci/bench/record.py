@@ -48,9 +48,7 @@ def pages(recorded: list[dict] | None = None) -> dict[Path, str]:
 
 
 def bench_record(work: Path) -> dict:
-    """The last bench with when, where and, if it was a whole one, its minutes. Exits if it was a
-    quick one.
-    """
+    """The last bench with when and where, and its minutes if whole. Exits if it was quick."""
     from sdft_lib.lessons.report import cpu_name
     from sdft_lib.storage.devices import choose_dtype
 
@@ -68,9 +66,7 @@ def bench_record(work: Path) -> dict:
 
 
 def faults_record(work: Path) -> dict:
-    """The last kills with when and where. Exits if something was lost, or if they were not all of
-    them.
-    """
+    """The last kills with when and where. Exits if anything was lost or a kill is missing."""
     from sdft_lib.lessons.report import cpu_name
     from sdft_lib.storage.store import run_facts
 

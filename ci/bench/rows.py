@@ -65,9 +65,7 @@ def long_rows(count: int) -> list[tuple[list[dict], str, str]]:
 
 
 def training_pairs(count: int) -> list[dict]:
-    """Rows to train on: the question, and an answer that names the team and repeats what the
-    customer wrote.
-    """
+    """Rows to train on: the answer names the team and repeats what the customer wrote."""
     pairs = []
     for number, (messages, _, reference) in enumerate(short_rows(count)):
         written = messages[-1]["content"].partition("\n")[2]
@@ -80,9 +78,7 @@ MAKERS = {"short": partial(short_rows), "long": partial(long_rows)}
 
 
 def prompts(seed, kind: str, count: int) -> dict:
-    """``ids`` of ``count`` prompts of a kind, ``stops`` and ``max_new_tokens``; messages and
-    openings for our side.
-    """
+    """``ids``, ``stops`` and ``max_new_tokens`` of a kind; messages and openings for our side."""
     from sdft_lib.chat import stop_ids
     from sdft_lib.generation import prompt_ids
 

@@ -92,9 +92,7 @@ def wanted(cell: str, group: str, only: set[str]) -> bool:
 
 
 def install() -> set[str]:
-    """Install the extra ``bench`` into .venv with the pinned versions; names of the peers that
-    failed.
-    """
+    """Install the extra ``bench`` into .venv, pinned; names of the peers that failed."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     missing = set()
     os.environ["CMAKE_ARGS"] = f"{BUILD_OPTIONS} {os.environ.get('CMAKE_ARGS', '')}".strip()
@@ -125,9 +123,7 @@ def installed(name: str) -> bool:
 
 
 def code_key(cell: str, quick: bool) -> str:
-    """What decides a cell's numbers: the bench's own cells, versions, and the library (for a peer:
-    what it is fed).
-    """
+    """What decides a cell's numbers: the cells, versions, the library (a peer: what it is fed)."""
     from importlib.metadata import version
 
     from sdft_lib.storage.store import digest
@@ -147,9 +143,7 @@ def code_key(cell: str, quick: bool) -> str:
 
 
 def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
-    """The result of one cell, kept from before or measured now in a process of its own; None if it
-    failed.
-    """
+    """The result of one cell, kept from before or measured in a new process; None if it failed."""
     path = WORK / "cells" / f"{cell}.{run}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -205,9 +199,7 @@ def write(rows: list[dict]) -> None:
 
 
 def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
-    """Minutes that all cells took, those of earlier starts too; ``whole``: no row was left out and
-    nothing failed.
-    """
+    """Minutes of all cells, of earlier starts too; ``whole``: nothing failed or was left out."""
     runs = [run for results in cells.values() for run in results]
     return {
         "minutes": sum(run["wall"] for run in runs) / 60,

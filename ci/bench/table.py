@@ -1,6 +1,4 @@
-"""From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic, no
-model.
-"""
+"""From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic."""
 
 from statistics import median
 
@@ -48,9 +46,7 @@ def row(name: str, ours, peer, unit: str, **extra) -> dict:
 
 
 def paired(mine: list[dict], peers: list[dict]) -> list[tuple[dict, dict]]:
-    """The runs of two cells side by side; where one ran less often, its last run stands for the
-    missing ones.
-    """
+    """The runs of two cells side by side; the last run of the shorter stands for missing ones."""
     runs = max(len(mine), len(peers))
     return [(mine[min(n, len(mine) - 1)], peers[min(n, len(peers) - 1)]) for n in range(runs)]
 
@@ -58,9 +54,7 @@ def paired(mine: list[dict], peers: list[dict]) -> list[tuple[dict, dict]]:
 def compared(
     name: str, mine: list[dict], peers: list[dict], cost, unit: str, profile, note: str
 ) -> dict:
-    """A row with ratio and goal; ``cost(run)`` is lower for the faster side. A missed goal gets its
-    limit.
-    """
+    """A row with ratio and goal; ``cost(run)`` is lower for the faster. A miss gets its limit."""
     pairs = paired(mine, peers)
     ratio = median(cost(peer) / cost(own) for own, peer in pairs)
     goal = GOALS.get(name)
@@ -110,9 +104,7 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
 
 
 def agreement(pair: tuple[dict, dict]) -> str:
-    """How many answers are the same text on both sides, and the share of leading words they have in
-    common.
-    """
+    """How many answers are the same on both sides, and the share of leading words in common."""
     texts = list(zip(pair[0]["texts"], pair[1]["texts"], strict=False))
     same = sum(left.strip() == right.strip() for left, right in texts)
     shares = [common_start(left.split(), right.split()) for left, right in texts]
@@ -138,8 +130,7 @@ def train(cells: dict) -> dict | None:
         return None
     facts = cells["limits"][0]
     note = (
-        "TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last "
-        "loss "
+        "TRL SFTTrainer, same LoRA, batch 8, same rows, fp32, no gradient checkpointing; last loss "
         f"{mine[0]['losses'][-1]:.3f} and {peers[0]['losses'][-1]:.3f}"
     )
 
@@ -232,9 +223,8 @@ def lines(rows: list[dict]) -> list[str]:
         met = {None: "", True: "yes", False: "NO"}[r["met"]]
         cells = [number(r["ours"]), number(r["peer"]), number(r["ratio"]), number(r["goal"])]
         made.append(
-            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} "
-            f"{cells[3]:>5} {met:4} "
-            f"{r['ours_peak_mb'] or '':>6} {r['peer_peak_mb'] or '':>7} {r['runs']}"
+            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} {cells[3]:>5} "
+            f"{met:4} {r['ours_peak_mb'] or '':>6} {r['peer_peak_mb'] or '':>7} {r['runs']}"
         )
     return made
 

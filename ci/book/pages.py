@@ -1,7 +1,4 @@
-"""The pages of the book that are made, not written: reference, commands, the lessons' teaching
-notes,
-expected values.
-"""
+"""The pages of the book that are made: reference, commands, teaching notes, expected values."""
 
 from __future__ import annotations
 
@@ -76,9 +73,7 @@ def reference() -> dict[str, str]:
 
 
 def reference_page(title: str, text: str, modules: list[str]) -> str:
-    """The modules of one room, each under its own heading. Commands are described elsewhere, by
-    their help.
-    """
+    """The modules of one room, each under its own heading; commands are described by their help."""
     parts = [f"# {title}", text]
     for name in modules:
         members = "" if name.startswith("cli.") else "   :members:\n   :ignore-module-all:\n"

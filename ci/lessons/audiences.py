@@ -18,9 +18,7 @@ SCHEMA = 3  # of nbgrader's cell metadata
 
 
 def open_exercise(code: str) -> str:
-    """The code with nbgrader's own stub in place of each solution; ValueError if the marks are not
-    in pairs.
-    """
+    """The code with nbgrader's stub for each solution; ValueError if marks are not in pairs."""
     kept: list[str] = []
     inside = False
     for line in code.split("\n"):
@@ -42,9 +40,7 @@ def open_exercise(code: str) -> str:
 
 
 def for_students(notebook):
-    """The notebook with every exercise open; nbgrader grades it like a copy that it released
-    itself.
-    """
+    """The notebook with every exercise open; nbgrader grades it like a release of its own."""
     for cell in graded(notebook).cells:
         if cell.cell_type == "code":
             cell.source = open_exercise(cell.source)
@@ -52,9 +48,7 @@ def for_students(notebook):
 
 
 def for_readers(notebook):
-    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's
-    metadata.
-    """
+    """The notebook with solutions tagged `hide-input`, which a book folds, and nbgrader's marks."""
     for cell in graded(notebook).cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             cell.metadata["tags"] = [*tags_of(cell), "hide-input"]
@@ -62,9 +56,7 @@ def for_readers(notebook):
 
 
 def graded(notebook):
-    """The notebook with nbgrader's metadata: an exercise is a cell to be solved, the check after it
-    worth a point.
-    """
+    """The notebook with nbgrader's metadata: exercises to solve, checks worth a point each."""
     exercise = None
     for cell in notebook.cells:
         if "exercise" in tags_of(cell):
@@ -78,9 +70,7 @@ def graded(notebook):
 
 
 def marks(name: str, *, solution: bool) -> dict:
-    """nbgrader's description of one cell: to be written by the student, or locked and worth one
-    point.
-    """
+    """nbgrader's description of a cell: to be written by the student, or locked, for one point."""
     described = {
         "grade": not solution,
         "grade_id": name,

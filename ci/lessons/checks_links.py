@@ -1,6 +1,4 @@
-"""Checks of links, without a network: files and headings exist, the badge opens the copy that it
-stands in.
-"""
+"""Checks of links, without a network: files, headings, and a badge that opens its own copy."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ def links(notebook) -> list[tuple[int, str]]:
 
 
 def anchors(names: list[str]) -> set[str]:
-    """The anchors of headings, as JupyterLab (`A-heading`) and as GitHub (`a-heading`) make
-    them.
-    """
+    """The anchors of headings as JupyterLab (`A-heading`) and GitHub (`a-heading`) make them."""
     jupyter = {name.replace(" ", "-") for name in names}
     github: set[str] = set()
     for name in names:

@@ -1,6 +1,4 @@
-"""Checks of what a notebook holds besides text: outputs, images, metadata. Each returns what is
-wrong, in sentences.
-"""
+"""Checks of outputs, images and metadata. Each returns what is wrong, in sentences."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ def said(alt) -> bool:
 
 
 def alt_text(notebook, path: Path) -> list[str]:
-    """Every image has words: in an output's metadata and as its plain text, in Markdown, in
-    HTML.
-    """
+    """Every image has words: in an output's metadata and plain text, in Markdown, in HTML."""
     wrong = []
     for index, output in outputs(notebook):
         data, about = output.get("data", {}), output.get("metadata", {})
@@ -124,8 +120,7 @@ def no_paths(notebook, path: Path) -> list[str]:
 
 
 def fresh(notebook, path: Path) -> list[str]:
-    """The outputs come from this very code and these recorded results, in one complete run; one in
-    fast mode is said to be that."""
+    """The outputs come from this code and these results, of a complete run; a fast one says so."""
     record = notebook.metadata.get("sdft")
     if not is_reading(path):
         return ["a copy without outputs carries the record of a run"] if record else []

@@ -1,6 +1,4 @@
-"""Checks of a lesson's text and code. Each takes (notebook, path) and returns what is wrong, a
-sentence a finding.
-"""
+"""Checks of a lesson's text and code. Each takes (notebook, path) and returns sentences."""
 
 from __future__ import annotations
 
@@ -67,9 +65,7 @@ def headings(notebook) -> list[tuple[int, int, str]]:
 
 
 def header(notebook, path: Path) -> list[str]:
-    """The first cell: a title with the lesson's number, what you will do, what you need, time and
-    memory.
-    """
+    """The first cell: numbered title, what you will do and need, time and memory."""
     cells = notebook.cells
     text = cells[0].source if cells and cells[0].cell_type == "markdown" else ""
     wrong = []
@@ -83,9 +79,7 @@ def header(notebook, path: Path) -> list[str]:
 
 
 def numbered(notebook, path: Path) -> list[str]:
-    """One title; sections `## 1.`, `## 2.`, ... without a gap; the closing sections bear fixed
-    names.
-    """
+    """One title; sections `## 1.`, `## 2.`, ... without a gap; closing sections by fixed names."""
     found = headings(notebook)
     wrong = [
         f"cell {index}: a second title, {text!r}" for index, level, text in found if level == 1
@@ -119,9 +113,7 @@ def heading_steps(notebook, path: Path) -> list[str]:
 
 
 def cell_length(notebook, path: Path) -> list[str]:
-    """Code cells: half of them have at most 10 lines, none has more than 25 (`setup`: 12); none is
-    empty.
-    """
+    """No cell is empty; half of the code cells have 10 lines at most, all 25 (`setup`: 12)."""
     code = of_kind(notebook, "code")
     lengths = {
         index: sum(map(bool, map(str.strip, cell.source.splitlines()))) for index, cell in code
@@ -145,9 +137,7 @@ def cell_length(notebook, path: Path) -> list[str]:
 
 
 def parses(notebook, path: Path) -> list[str]:
-    """Every code cell is Python, without shell lines, downloads, tokens or questions; only `setup`
-    may install.
-    """
+    """Code is Python without shell lines, downloads, tokens, questions; `setup` may install."""
     wrong = []
     for index, cell in of_kind(notebook, "code"):
         try:
@@ -164,9 +154,7 @@ def parses(notebook, path: Path) -> list[str]:
 
 
 def parameters(notebook, path: Path) -> list[str]:
-    """One cell tagged `parameters`: `name: type = literal  # what it does`, line by line, nothing
-    derived.
-    """
+    """One cell tagged `parameters`, of lines `name: type = literal  # what it does`."""
     tagged = [
         (index, cell) for index, cell in of_kind(notebook, "code") if "parameters" in tags_of(cell)
     ]

@@ -70,9 +70,7 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
 
 
 def spell_out_marks(notebook) -> None:
-    """Make control characters and direction marks visible in all text of the outputs: a model may
-    have written it.
-    """
+    """Make control and direction marks visible in all outputs: a model may have written them."""
     from sdft_lib.lessons.safe import visible
 
     for cell in notebook.cells:

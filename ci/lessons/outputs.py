@@ -57,9 +57,7 @@ def run_exercises(notebook, executed):
 
 
 def clean(outputs, count: int) -> list:
-    """Outputs fit to commit: no stderr, no widgets, no paths of the machine; adjoining prints as
-    one.
-    """
+    """Outputs fit to commit: no stderr, no widgets, no machine's paths; adjoining prints as one."""
     from nbformat.v4 import new_output
 
     kept = []

@@ -45,8 +45,7 @@ second run takes the results from the store and needs well under a minute a less
 
 
 def pages() -> dict[Path, str]:
-    """The files with a list of lessons or links to the repository, and the text they should
-    have."""
+    """The files with lists of lessons or links to the repository, and the text they should have."""
     readme, platforms = ROOT / "README.md", BOOK / "platforms.md"
     made = {
         readme: with_block(readme, "lessons", short_list()),
@@ -96,8 +95,7 @@ def header_of(source: Path) -> dict[str, str]:
 
 
 def measured() -> dict[str, dict]:
-    """Seconds and memory of each lesson in the recorded full run; empty where nothing is
-    recorded."""
+    """Seconds and memory of each lesson in the recorded run; empty where none is recorded."""
     if not record_run.RECORD.exists():
         return {}
     rows = json.loads(record_run.RECORD.read_text(encoding="utf-8"))["lessons"]

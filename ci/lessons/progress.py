@@ -51,9 +51,7 @@ class Progress:
             )
 
     def write(self, text: str) -> None:
-        """What the lesson prints, line by line; of a line that redraws itself only the last
-        state.
-        """
+        """What the lesson prints, by line; of a line that redraws itself only the last state."""
         *lines, self.line = (self.line + text).split("\n")
         for line in lines:
             line = line.rstrip("\r").rsplit("\r", 1)[-1]
@@ -76,9 +74,7 @@ class Progress:
             self.times.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
 
     def remaining(self) -> str:
-        """The rest by the times of earlier runs, scaled by how fast this one is; else by the mean
-        so far.
-        """
+        """The rest by the times of earlier runs, scaled to this one; else by the mean so far."""
         rest = self.names[self.number :]
         known = [name for name in self.spent if name in self.expected]
         mean = sum(self.spent.values()) / len(self.spent) if self.spent else None

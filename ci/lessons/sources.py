@@ -1,6 +1,4 @@
-"""A lesson's source `notebooks/src/NN_name.py` as a notebook: ids, tags, badge, quiz; and the hash
-of its code.
-"""
+"""A lesson's source `notebooks/src/NN_name.py` as a notebook, and the hash of its code."""
 
 from __future__ import annotations
 
@@ -60,8 +58,7 @@ def tags_of(cell) -> list[str]:
 
 
 def code_sha256(notebook) -> str:
-    """Hash of the lesson's own code in order: without the cells that papermill and we add, and
-    without the exercises, which need no run."""
+    """Hash of the lesson's own code: no cells that papermill or we add, and no exercises."""
     code = [
         cell.source
         for cell in notebook.cells
@@ -104,9 +101,7 @@ def text_of(notebook) -> str:
 
 
 def repository() -> tuple[str, str]:
-    """(owner/name, branch) that badges point to; the one place where they stand is
-    ci/repository.toml.
-    """
+    """(owner/name, branch) that badges point to; they stand in ci/repository.toml alone."""
     found = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
     return found["slug"], found["branch"]
 
@@ -142,9 +137,7 @@ def with_badge(text: str, name: str, place: str) -> str:
 
 
 def relinked(text: str, place: str) -> str:
-    """Relative links, written for `notebooks/`, as seen from a folder inside it; a lesson links to
-    its like there.
-    """
+    """Relative links, written for `notebooks/`, as seen from a folder inside it."""
     if not place:
         return text
     lesson = re.compile(r"\d\d_\w+\.ipynb(#.*)?")

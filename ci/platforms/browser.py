@@ -28,9 +28,7 @@ TESTS = {"checks": "tests/ci/platforms/browser", "book": "tests/ci/book/test_boo
 
 
 def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tuple[int, int]:
-    """(passed, failed): a lesson in an environment counts as one, and so does each of the two test
-    files.
-    """
+    """(passed, failed): one for each lesson in each environment, and for each of two test files."""
     tools = place.tools()
     results = []
     for part in parts:
@@ -39,9 +37,7 @@ def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tup
 
 
 def tests(tools: Path, path: str) -> bool:
-    """Run tests with Playwright at hand; one that skips here is a failure, as everything it needs
-    is installed.
-    """
+    """Run tests with Playwright at hand; one that skips here is a failure."""
     report = place.HOME / "tests.xml"
     report.unlink(missing_ok=True)
     command = [

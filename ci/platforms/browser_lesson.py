@@ -1,6 +1,4 @@
-"""One lesson in the browser: opened, run, its widgets used, saved; and what a reader would complain
-about.
-"""
+"""One lesson in the browser: opened, run, used, saved; and what a reader would complain about."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ class Found:
 
 
 def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
-    """Show a reading copy in a page of its own; with ``runs``, run it in fast mode and use its
-    widgets.
-    """
+    """Show a reading copy in a new page; with ``runs``, run it in fast mode, use its widgets."""
     from playwright.sync_api import Error
 
     found = Found()
@@ -68,9 +64,7 @@ def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
 
 
 def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
-    """Run all cells of a copy without outputs, compare with the reading copy, use the widgets,
-    save.
-    """
+    """Run a copy without outputs, compare it with the reading copy, use the widgets, save."""
     import nbformat
 
     reading = prepare(path)
@@ -121,9 +115,7 @@ def prepare(path: Path):
 
 
 def note(cells: list[dict], notebook, found: Found) -> None:
-    """Count what the page shows, and complain about pictures that are broken and figures or tables
-    that are missing.
-    """
+    """Count what the page shows; complain about broken pictures and missing figures or tables."""
     found.cells, found.widgets = len(cells), sum(cell["widgets"] for cell in cells)
     found.figures = sum(len(cell["figures"]) for cell in cells)
     for index, (shown, cell) in enumerate(zip(cells, notebook.cells)):
@@ -154,9 +146,7 @@ def not_run(cells: list[dict]) -> list[str]:
 
 
 def not_whole(executed) -> list[str]:
-    """Widgets of a saved notebook that no static figure or table comes before, in its cell or the
-    code cell above.
-    """
+    """Widgets of a saved notebook with no static figure or table in or above their cell."""
     wrong, above = [], ""
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code":

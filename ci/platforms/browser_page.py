@@ -1,6 +1,4 @@
-"""One notebook in a JupyterLab page: open it, run it as a reader does, say what the page shows,
-take pictures.
-"""
+"""One notebook in a JupyterLab page: open it, run it as a reader does, say what it shows."""
 
 from __future__ import annotations
 
@@ -41,9 +39,7 @@ LOOK = """cells => cells.map(cell => {
 
 
 class Listener:
-    """Collects what a page complains about, and every address outside this machine that it asks
-    for.
-    """
+    """Collects a page's complaints, and the addresses outside this machine that it asks for."""
 
     def __init__(self, page) -> None:
         self.complaints: list[str] = []
@@ -61,9 +57,7 @@ class Listener:
             self.complaints.append(f"console: {text[:300]}")
 
     def answer(self, route) -> None:
-        """Let this machine answer; a Colab badge gets a picture of its size; anything else is
-        refused and noted.
-        """
+        """Let this machine answer; a badge gets a picture of its size; all else is refused."""
         address = urlsplit(route.request.url)
         if address.hostname == "127.0.0.1" or address.scheme in ("data", "blob"):
             route.continue_()
@@ -75,9 +69,7 @@ class Listener:
 
 
 def open_notebook(page, server, name: str, cells: int) -> None:
-    """Show a notebook; return when all of its cells are in the page and its kernel, if it has one,
-    is idle.
-    """
+    """Show a notebook; return when all its cells are in the page and its kernel is idle."""
     page.goto(f"{server.url}lab/tree/{quote(name)}?reset&token={server.token}")
     page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook", timeout=120_000)
     until(lambda: page.locator(CELLS).count() >= cells, 120, f"{name}: {cells} cells are shown")
@@ -99,16 +91,12 @@ def until(true, seconds: float, what: str, pause: float = 0.3) -> None:
 
 
 def look(page) -> list[dict]:
-    """What each cell shows: see LOOK. Prompts are "" (never run), "*" (waiting or running) or the
-    count.
-    """
+    """What each cell shows: see LOOK. Prompts are "" (never run), "*" (running) or the count."""
     return page.locator(CELLS).evaluate_all(LOOK)
 
 
 def run_all(page, seconds: float) -> None:
-    """Menu Run, entry Run All Cells; return when no cell waits any more (an error ends the waiting,
-    too).
-    """
+    """Menu Run, entry Run All Cells; return when no cell waits any more, also after an error."""
     for attempt in range(3):  # JupyterLab drops a run that comes while it connects to the kernel
         page.locator("#jp-MainMenu li", has_text=re.compile("^Run$")).click()
         page.locator('li[data-command="runmenu:run-all"]').click()
@@ -128,9 +116,7 @@ def run_all(page, seconds: float) -> None:
 
 
 def run_by_keyboard(page, index: int) -> str | None:
-    """Choose a code cell and press Shift+Enter; a complaint unless it ran again and the next cell
-    is chosen.
-    """
+    """Shift+Enter in a code cell; a complaint unless it ran again and the next cell is chosen."""
     cell = page.locator(CELLS).nth(index)
     before = look(page)[index]["prompt"]
     cell.locator(".jp-InputPrompt").click()
@@ -159,9 +145,7 @@ def save(page) -> None:
 
 
 def pictures(page, stem: Path) -> list[Path]:
-    """The whole notebook as pictures of the page's height: ``stem``-01.png, ...; earlier ones are
-    removed.
-    """
+    """The whole notebook as pictures ``stem``-01.png, ...; earlier ones are removed."""
     for old in stem.parent.glob(f"{stem.name}-[0-9]*.png"):
         old.unlink()
     windowed = page.locator(

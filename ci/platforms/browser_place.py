@@ -70,9 +70,7 @@ def python_of(venv: Path) -> Path:
 
 
 def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
-    """The Python of an environment with these packages; ``behind``: with the project's own after
-    them.
-    """
+    """The Python of an environment with these packages; ``behind``: the project's after them."""
     venv = home / name
     stamp, made_from = venv / "made-from.json", [*packages, PROJECT if behind else "", sys.version]
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
@@ -95,9 +93,7 @@ def packages_of(venv: Path) -> Path:
 
 
 def tools() -> Path:
-    """The folder of Playwright, axe and Sphinx, made to fit behind the project's packages; this
-    process finds them.
-    """
+    """The folder of Playwright, axe and Sphinx, behind the project's packages; now importable."""
     locks = ["-r", "ci/locks/browser.txt", "-r", "ci/locks/book.txt"]
     if bootstrap.is_locked():
         wanted = ["--require-hashes", *locks]
@@ -158,9 +154,7 @@ def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
 
 @contextlib.contextmanager
 def server(python: Path, place: Path, folder: Path, *, widgets: bool = True):
-    """A JupyterLab of this Python on ``folder``, with its settings and log in ``place``; ended on
-    leaving.
-    """
+    """A JupyterLab on ``folder``, its settings and log in ``place``; ended on leaving."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

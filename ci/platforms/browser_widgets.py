@@ -56,9 +56,7 @@ def try_widget(page, index: int) -> tuple[int, list[str]]:
 
 
 def changes(view, act, what: str) -> list[str]:
-    """A complaint unless the view differs after ``act()``: other text, or other bytes of its
-    image.
-    """
+    """A complaint unless the view differs after ``act()``: other text or other image bytes."""
     before = view.inner_html()
     act()
     end = time.monotonic() + WAIT
@@ -70,9 +68,7 @@ def changes(view, act, what: str) -> list[str]:
 
 
 def pick_each(page, view, dropdown) -> list[str]:
-    """Every option once, the first one last; then open the list by keyboard, choose the next
-    option, and back.
-    """
+    """Every option once, the first one last; then by keyboard the next option, and back."""
     options = dropdown.locator("option").all_text_contents()
     if len(options) < 2:
         return []
@@ -127,9 +123,7 @@ def press_each(page, view, buttons) -> list[str]:
 
 
 def by_keyboard(page, view, control, strokes: tuple[str, ...], what: str) -> list[str]:
-    """Each stroke (keys, one after the other) changes the view, and does not choose another
-    cell.
-    """
+    """Each stroke (keys in a row) changes the view, and does not choose another cell."""
     wrong = []
     for stroke in strokes:
         control.focus()

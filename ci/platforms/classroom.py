@@ -34,9 +34,7 @@ LIMIT = "--Execute.timeout=1200"  # seconds a cell of a whole lesson may take
 
 
 def run(numbers: list[str] | None = None) -> tuple[int, int]:
-    """(passed, failed): the tests of the copies, each lesson once, and lesson 00 once more as a
-    whole.
-    """
+    """(passed, failed): the tests of the copies, each lesson, and lesson 00 again as a whole."""
     from sdft_lib.models import fetch
 
     python = place.environment("venv", PACKAGES, behind=True, home=HOME)
@@ -68,9 +66,7 @@ def new_course(folder: Path, config: Path | None = None) -> Path:
 
 
 def attempt(python: Path, course: Path, name: str) -> bool:
-    """Take one lesson through the course; one line says how it went, with what is wrong below
-    it.
-    """
+    """Take a lesson through the course; one line says how it went, and below it what is wrong."""
     start = time.monotonic()
     settings = course / CONFIG.name
     what = f"{name}{'' if settings.exists() else ', all of its cells'}"
@@ -92,8 +88,7 @@ def attempt(python: Path, course: Path, name: str) -> bool:
 
 
 def release(python: Path, course: Path, name: str) -> list[str]:
-    """Let nbgrader make the release of a lesson; how it differs from our student copy, of which it
-    shows the exercises alone where the course has no settings."""
+    """How nbgrader's release differs from our student copy; without settings, in exercises."""
     shutil.copytree(
         NOTEBOOKS / "instructor", course / "source" / name, ignore=only(f"{name}.ipynb")
     )
@@ -119,9 +114,7 @@ def release(python: Path, course: Path, name: str) -> list[str]:
 
 
 def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
-    """Hand in both submissions, let nbgrader collect and grade them; what is wrong with the points
-    they got.
-    """
+    """Hand in both submissions, let nbgrader collect and grade; what is wrong with the points."""
     archive = course / "downloaded" / name / "archive"
     archive.mkdir(parents=True)
     write(solved(course, name), archive / f"solved-{name}.ipynb")
@@ -178,9 +171,7 @@ def write(notebook, path: Path) -> None:
 
 
 def nbgrader(python: Path, course: Path, *arguments: str) -> None:
-    """Run one command of nbgrader in the course, without the user's own settings;
-    CalledProcessError if it fails.
-    """
+    """Run nbgrader in the course, without the user's settings; CalledProcessError if it fails."""
     folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     own = {
         f"JUPYTER_{name}_DIR": str(HOME / "jupyter" / folder) for name, folder in folders.items()

@@ -50,9 +50,7 @@ def torch() -> str:
 
 
 def codespaces() -> str:
-    """A container that makes the conda environment of environment.yml and opens the first lesson in
-    its kernel.
-    """
+    """A container with the conda environment that opens the first lesson in its kernel."""
     name = re.search(r"^name: (\S+)$", ENVIRONMENT.read_text(encoding="utf-8"), re.M)[1]
     place = f"/opt/conda/envs/{name}"
     container = {

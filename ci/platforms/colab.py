@@ -29,9 +29,7 @@ MAY_GO = {"torchao"}  # what the setup cell may remove; it may change nothing
 
 
 def run(numbers: list[str] | None = None) -> tuple[int, int]:
-    """(passed, failed) over the copies of the lessons and the check of what the setup cell
-    changed.
-    """
+    """(passed, failed): the copies of the lessons, and what the setup cell changed."""
     say(
         f"Colab's versions (ci/platforms/colab.txt), but Python {platform.python_version()} and "
         f"torch {version('torch')}."
@@ -70,9 +68,7 @@ def attempt(copy: Path, kind: str) -> bool:
 
 
 def execute(copy: Path, kind: str, target: Path) -> None:
-    """Let papermill run a copy, or of a student's the part up to the first exercise, in the empty
-    folder.
-    """
+    """Let papermill run a copy, of a student's up to the first exercise, in the empty folder."""
     import nbformat
     import papermill
 
@@ -96,9 +92,7 @@ def execute(copy: Path, kind: str, target: Path) -> None:
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """What the setup cell did to packages that were there and should not have, and what it left
-    undone.
-    """
+    """What the setup cell should not have done to packages, and what it left undone."""
     wrong = [
         f"{name} was {number} and is {after[name]}"
         for name, number in before.items()

@@ -1,6 +1,4 @@
-"""A stand-in for a fresh Colab session, in build/colab/: environment, kernel, empty folder, and
-GitHub's copy of us.
-"""
+"""A stand-in for a Colab session, in build/colab/: packages, kernel, empty folder, GitHub."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ STUB = (
 
 
 def prepare() -> dict[str, str]:
-    """The packages of a new session. Afterwards all is there that sessions need, and papermill
-    finds kernel `colab`.
-    """
+    """The packages of a new session; papermill then finds kernel `colab`."""
     made_from = fingerprint()
     if (
         not PRISTINE.exists()
@@ -50,9 +46,7 @@ def prepare() -> dict[str, str]:
 
 
 def new_session(pristine: dict[str, str]) -> None:
-    """An empty folder, and the packages as they were before a setup cell added, removed or changed
-    any.
-    """
+    """An empty folder, and the packages as they were before any setup cell."""
     empty(EMPTY)
     now = packages()
     if extra := sorted(set(now) - set(pristine)):
@@ -110,9 +104,7 @@ def packages() -> dict[str, str]:
 
 
 def empty_cache() -> None:
-    """No models and no results of an earlier run; the downloaded wheels stay, or are those of the
-    usual cache.
-    """
+    """No models and results of an earlier run; wheels stay, or are those of the usual cache."""
     from sdft_lib.storage.store import cache_dir
 
     for folder in ("models", "store"):
@@ -141,9 +133,7 @@ def publish() -> None:
 
 
 def write_kernel() -> None:
-    """The kernel `colab`: `google.colab` is imported, and git takes our bare repository for the one
-    on GitHub.
-    """
+    """The kernel `colab`: imports `google.colab`; git takes our repository for that on GitHub."""
     profile, spec = (
         HOME / "ipython" / "profile_default" / "startup",
         HOME / "jupyter" / "kernels" / KERNEL,

@@ -33,9 +33,7 @@ def recorded():
 
 
 def at_the_end(frame) -> str:
-    """Mean test scores before training and after all of it, with the lowest and the highest seed,
-    as a table.
-    """
+    """Mean test scores before and after training, with the lowest and highest seed, as a table."""
     last = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0.0, 1.0])]
     seeds = last.groupby(["method", "suite", "seed"])["score"].mean()
     counts = last.groupby("suite")["id"].nunique()
@@ -83,9 +81,7 @@ def listed(names) -> str:
 
 
 def in_a_row() -> list[str]:
-    """What the recorded runs of three tasks one after the other say: a sentence for each pair,
-    order and measure.
-    """
+    """What the runs of three tasks in a row say: a sentence for each pair, order and measure."""
     from sdft_lib.experiments.continual import in_words as in_words_of
     from sdft_lib.experiments.continual import versus
     from sdft_lib.experiments.recorded import recorded_orders
@@ -97,8 +93,7 @@ def in_a_row() -> list[str]:
     lines = [
         "",
         "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of "
-        "earlier tasks "
-        "after they were trained; all intervals hold together at 95 %):",
+        "earlier tasks after they were trained; all intervals hold together at 95 %):",
         "",
     ]
     for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
@@ -107,9 +102,7 @@ def in_a_row() -> list[str]:
 
 
 def matched(table) -> str:
-    """SDFT minus each other method where both learnt equally much on dev, in Markdown, each row
-    with what it shows.
-    """
+    """SDFT minus each method where both learnt equally much on dev, with what each row shows."""
     from sdft_lib.experiments.recorded import shown
 
     aside, rows = apart(table), []
@@ -125,9 +118,7 @@ def matched(table) -> str:
 
 
 def block(frame) -> str:
-    """The part on the recorded grid, from the file alone; empty until two methods have
-    enough seeds.
-    """
+    """The part on the recorded grid; empty until two methods have enough seeds."""
     if frame["method"].nunique() < 3:
         return ""
     from sdft_lib.experiments.frontier import points
@@ -149,10 +140,8 @@ def block(frame) -> str:
             at_the_end(frame),
             "",
             "Means over items and seeds; in brackets the lowest and the highest seed. There is no "
-            "interval over so few "
-            "seeds. Where two methods have learnt equally much (the share of training is chosen "
-            "on dev, for each seed; all "
-            "intervals hold together at 95 %):",
+            "interval over so few seeds. Where two methods have learnt equally much (the share of "
+            "training is chosen on dev, for each seed; all intervals hold together at 95 %):",
             "",
             matched(table),
             "",

@@ -40,20 +40,9 @@ def tests(tools: Path, path: str) -> bool:
     """Run tests with Playwright at hand; one that skips here is a failure."""
     report = place.HOME / "tests.xml"
     report.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-rs",
-        f"--junitxml={report}",
-        path,
-    ]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs"]
+    own = os.environ | {"SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
+    done = subprocess.run([*command, f"--junitxml={report}", path], cwd=ROOT, env=own)
     return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
 
 
@@ -61,7 +50,7 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
     """Each lesson in one environment, one line each, with what is wrong below it."""
     from playwright.sync_api import sync_playwright
 
-    from ci.platforms import browser_lesson, chromium
+    from ci.platforms import browser_lesson
     from sdft_lib.models import fetch
 
     for model in ("smollm2-135m", "minilm"):
@@ -71,10 +60,9 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sdft-") as folder, sync_playwright() as play:
         folder = Path(folder) / "notebooks"
-        shutil.copytree(
-            ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("src", "__pycache__")
-        )
-        program = chromium.start(play)
+        left_out = shutil.ignore_patterns("src", "__pycache__")
+        shutil.copytree(ROOT / "notebooks", folder, ignore=left_out)
+        program = place.chromium(play)
         with place.server(python, out / "jupyter", folder, widgets=part != "plain") as server:
             for path in copies(folder, numbers):
                 start = time.monotonic()
@@ -88,11 +76,8 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
 
 def copies(folder: Path, numbers: list[str] | None) -> list[Path]:
     """The reading copies, in order, of the lessons with these numbers (none given: of all)."""
-    return [
-        path
-        for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-        if not numbers or path.stem[:2] in numbers
-    ]
+    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    return [path for path in found if not numbers or path.stem[:2] in numbers]
 
 
 def main() -> int:

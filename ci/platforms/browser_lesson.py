@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ci.lessons.outputs import WIDGET
 from ci.platforms import browser_page as lab
-from ci.platforms import browser_widgets
 
 RUN_LIMIT = 3600  # seconds that a lesson may take in fast mode, from an empty cache
 
@@ -25,11 +24,8 @@ class Found:
     wrong: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
-        seen = (
-            f"{self.cells} cells, {self.figures} figures, {self.widgets} widgets, {self.controls} "
-            "controls"
-        )
-        return f"FAILED, {seen}" if self.wrong else seen
+        seen = f"{self.cells} cells, {self.figures} figures, {self.widgets} widgets"
+        return f"{'FAILED, ' if self.wrong else ''}{seen}, {self.controls} controls"
 
 
 def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
@@ -75,7 +71,7 @@ def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     note(cells, reading, found)
     found.wrong += not_run(cells)
     for index in [place for place, cell in enumerate(cells) if cell["widgets"]]:
-        count, wrong = browser_widgets.try_widget(page, index)
+        count, wrong = lab.try_widget(page, index)
         page.screenshot(path=out / f"{path.stem}-widget-{index}.png")
         found.controls += count
         found.wrong += wrong
@@ -84,11 +80,8 @@ def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     lab.save(page)
     shutil.copy(path, out / path.name)
     saved = nbformat.read(path, as_version=4)
-    made = sum(
-        WIDGET in output.get("data", {})
-        for cell in saved.cells
-        for output in cell.get("outputs", [])
-    )
+    outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
+    made = sum(WIDGET in output.get("data", {}) for output in outputs)
     if made != found.widgets:
         found.wrong.append(f"{made} widgets were made, and the page shows {found.widgets}")
     found.wrong += not_whole(saved)
@@ -124,14 +117,10 @@ def note(cells: list[dict], notebook, found: Found) -> None:
         outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
         figures = sum(any(kind.startswith("image/") for kind in data) for data in outputs)
         tables = sum("<table" in str(data.get("text/html", "")) for data in outputs)
-        if len(shown["figures"]) < figures:
-            found.wrong.append(
-                f"cell {index}: {len(shown['figures'])} figures, and the reading copy has {figures}"
-            )
-        if shown["tables"] < tables:
-            found.wrong.append(
-                f"cell {index}: {shown['tables']} tables, and the reading copy has {tables}"
-            )
+        seen = {"figures": (len(shown["figures"]), figures), "tables": (shown["tables"], tables)}
+        for what, (count, wanted) in seen.items():
+            if count < wanted:
+                found.wrong.append(f"cell {index}: {count} {what}, the reading copy has {wanted}")
 
 
 def not_run(cells: list[dict]) -> list[str]:

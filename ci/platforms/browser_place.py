@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci import bootstrap
-from ci.bootstrap import ROOT, say, stop
+from ci.bootstrap import ROOT, make_venv, python_of, say, stop
 
 HOME = ROOT / "build" / "browser"
 PROJECT = site.getsitepackages()[0] if hasattr(site, "getsitepackages") else ""
@@ -34,13 +34,20 @@ LAB3 = [
     "notebook==6.5.7",
 ]
 MANAGER = "@jupyter-widgets/jupyterlab-manager"
+# No lookups at a model hub, and no warnings about what is as it should be.
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
 START = 120  # seconds that a server may take until it answers
 # An old JupyterLab stays alone in its environment; only the kernel sees the project's packages,
 # behind its own.
 KERNEL = (
-    "import site; site.addsitedir({0!r}); from ipykernel.kernelapp import launch_new_instance as "
-    "go; go()"
+    "import site; site.addsitedir({0!r}); "
+    "from ipykernel.kernelapp import launch_new_instance as go; go()"
 )
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,6 @@ class Server:
             self.call(f"sessions/{session['id']}", "DELETE")
 
 
-def python_of(venv: Path) -> Path:
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
     """The Python of an environment with these packages; ``behind``: the project's after them."""
     venv = home / name
@@ -76,10 +79,7 @@ def environment(name: str, packages: list[str], *, behind: bool = False, home: P
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
         return python_of(venv)
     say(f"Making the environment {venv.relative_to(ROOT).as_posix()} (once; a few minutes) ...")
-    shutil.rmtree(venv, ignore_errors=True)
-    done = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
-    if done.returncode:
-        stop(f"Python could not make {venv}: {(done.stdout + done.stderr).strip()[-300:]}")
+    make_venv(venv)
     if behind:
         write(packages_of(venv) / "project.pth", f"import site; site.addsitedir({PROJECT!r})\n")
     bootstrap.run_pip(["install", *packages], python_of(venv))
@@ -117,25 +117,14 @@ def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
     No questions about news, none of the user's own settings; without ``widgets`` their extension is
     switched off."""
     news = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    write(
-        place
-        / "settings"
-        / "@jupyterlab"
-        / "apputils-extension"
-        / "notification.jupyterlab-settings",
-        json.dumps(news),
-    )
-    write(
-        place / "config" / "labconfig" / "page_config.json",
-        json.dumps({"disabledExtensions": {MANAGER: not widgets}}),
-    )
+    extension = place / "settings" / "@jupyterlab" / "apputils-extension"
+    write(extension / "notification.jupyterlab-settings", json.dumps(news))
+    disabled = {"disabledExtensions": {MANAGER: not widgets}}
+    write(place / "config" / "labconfig" / "page_config.json", json.dumps(disabled))
     own = python.parent.parent == Path(sys.prefix)
     start = ["-m", "ipykernel_launcher"] if own else ["-c", KERNEL.format(PROJECT)]
-    kernel = {
-        "argv": [str(python), *start, "-f", "{connection_file}"],
-        "display_name": "Python 3",
-        "language": "python",
-    }
+    argv = [str(python), *start, "-f", "{connection_file}"]
+    kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
     write(place / "data" / "kernels" / "python3" / "kernel.json", json.dumps(kernel))
     write(place / "ipython" / "profile_default" / "ipython_kernel_config.py", "")
     return {
@@ -146,9 +135,7 @@ def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
         "IPYTHONDIR": str(place / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
+        **QUIET,
     }
 
 
@@ -158,23 +145,11 @@ def server(python: Path, place: Path, folder: Path, *, widgets: bool = True):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {
-        **os.environ,
-        **settings(place, python, widgets=widgets),
-        "JUPYTER_TOKEN": secrets.token_hex(16),
-    }
-    command = [
-        str(python),
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--allow-root",
-        "--ip=127.0.0.1",
-        f"--port={port}",
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={folder}",
-    ]
-    running = Server(f"http://127.0.0.1:{port}/", own["JUPYTER_TOKEN"], folder)
+    token = secrets.token_hex(16)
+    own = os.environ | settings(place, python, widgets=widgets) | {"JUPYTER_TOKEN": token}
+    command = [str(python), "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    running = Server(f"http://127.0.0.1:{port}/", token, folder)
     with (place / "server.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=own, cwd=folder)
         try:
@@ -198,3 +173,18 @@ def wait_for(running: Server, process: subprocess.Popen, log: Path) -> None:
         time.sleep(0.5)
     say("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]))
     stop("JupyterLab did not start (the last lines of its log are above).")
+
+
+def on_path() -> str | None:
+    """A Chromium on the PATH, None if there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+def chromium(play):
+    """The Chromium of this machine, else of Playwright's handle ``play``, started; or the end."""
+    program = on_path() or play.chromium.executable_path
+    if not Path(program).exists():
+        stop("No Chromium: `apt-get install chromium` or `playwright install chromium`.")
+    # so that it also starts as root and in a container
+    options = ["--no-sandbox", "--disable-dev-shm-usage"]
+    return play.chromium.launch(executable_path=program, args=options)

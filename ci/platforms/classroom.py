@@ -1,7 +1,7 @@
 """nbgrader itself makes an assignment of every lesson, collects two submissions, and grades them.
 
-    python3 ci/run_tests.py --classroom   all lessons, from a clean machine
-    python3 -m ci.platforms.classroom 00 08         some of them
+    python3 ci/run_tests.py --classroom         all lessons, from a clean machine
+    python3 ci/run_tests.py --classroom 00 08   some of them
 
 The source of an assignment is the instructor's copy. What nbgrader releases must be our student
 copy. One submission is that release with all exercises solved and gets every point, the other is
@@ -16,11 +16,9 @@ import csv
 import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from ci import bootstrap
 from ci.bootstrap import ROOT, say
 from ci.lessons.sources import NOTEBOOKS, is_exercise, lesson_sources
 from ci.platforms import browser_place as place
@@ -70,12 +68,9 @@ def attempt(python: Path, course: Path, name: str) -> bool:
     start = time.monotonic()
     settings = course / CONFIG.name
     what = f"{name}{'' if settings.exists() else ', all of its cells'}"
+    points = exercises_in(NOTEBOOKS / "student" / f"{name}.ipynb")
     try:
-        wrong, points = (
-            release(python, course, name),
-            exercises_in(NOTEBOOKS / "student" / f"{name}.ipynb"),
-        )
-        wrong += graded(python, course, name, points)
+        wrong = release(python, course, name) + graded(python, course, name, points)
     except subprocess.CalledProcessError as error:
         wrong = (error.stdout or "").strip().splitlines()[-12:]
     says = "FAILED"
@@ -89,28 +84,20 @@ def attempt(python: Path, course: Path, name: str) -> bool:
 
 def release(python: Path, course: Path, name: str) -> list[str]:
     """How nbgrader's release differs from our student copy; without settings, in exercises."""
-    shutil.copytree(
-        NOTEBOOKS / "instructor", course / "source" / name, ignore=only(f"{name}.ipynb")
-    )
+    source = course / "source" / name
+    source.mkdir(parents=True)
+    shutil.copy(NOTEBOOKS / "instructor" / f"{name}.ipynb", source)
     nbgrader(python, course, "generate_assignment", name)
-    theirs, ours = (
-        read(course / "release" / name / f"{name}.ipynb"),
-        read(NOTEBOOKS / "student" / f"{name}.ipynb"),
-    )
+    theirs = read(course / "release" / name / f"{name}.ipynb")
+    ours = read(NOTEBOOKS / "student" / f"{name}.ipynb")
     if not (course / CONFIG.name).exists():
         for notebook in (theirs, ours):
             notebook.cells = [cell for cell in notebook.cells if is_exercise(cell)]
     if len(theirs.cells) != len(ours.cells):
-        return [
-            f"nbgrader releases {len(theirs.cells)} cells, and the student copy has "
-            f"{len(ours.cells)}"
-        ]
+        return [f"nbgrader releases {len(theirs.cells)} cells, our copy has {len(ours.cells)}"]
     pairs = zip(theirs.cells, ours.cells, strict=True)
-    return [
-        f"cell {mine.id} is not that of the student copy"
-        for cell, mine in pairs
-        if cell.source.strip() != mine.source.strip()
-    ]
+    other = [mine.id for cell, mine in pairs if cell.source.strip() != mine.source.strip()]
+    return [f"cell {name} is not that of the student copy" for name in other]
 
 
 def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
@@ -124,25 +111,17 @@ def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
     nbgrader(python, course, "autograde", name, *more)
     nbgrader(python, course, "export", "--to=grades.csv")
     rows = csv.DictReader((course / "grades.csv").read_text(encoding="utf-8").splitlines())
-    got = {
-        row["student_id"]: f"{row['score']} of {row['max_score']}"
-        for row in rows
-        if row["assignment"] == name
-    }
+    rows = [row for row in rows if row["assignment"] == name]
+    got = {row["student_id"]: f"{row['score']} of {row['max_score']}" for row in rows}
     wanted = {"solved": f"{points:.1f} of {points:.1f}", "untouched": f"0.0 of {points:.1f}"}
-    return [
-        f"the submission {student} got {got.get(student)} points, not {line}"
-        for student, line in wanted.items()
-        if got.get(student) != line
-    ]
+    return [] if got == wanted else [f"the submissions got {got} points, not {wanted}"]
 
 
 def solved(course: Path, name: str):
     """The release with the instructor's solutions in place of the stubs."""
     notebook = read(course / "release" / name / f"{name}.ipynb")
-    solutions = {
-        cell.id: cell.source for cell in read(NOTEBOOKS / "instructor" / f"{name}.ipynb").cells
-    }
+    instructors = read(NOTEBOOKS / "instructor" / f"{name}.ipynb").cells
+    solutions = {cell.id: cell.source for cell in instructors}
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = solutions[cell.id]
@@ -151,11 +130,6 @@ def solved(course: Path, name: str):
 
 def exercises_in(copy: Path) -> int:
     return sum(cell.metadata.get("nbgrader", {}).get("grade", False) for cell in read(copy).cells)
-
-
-def only(name: str):
-    """What shutil.copytree is to leave out: all but one file."""
-    return lambda folder, names: [other for other in names if other != name]
 
 
 def read(path: Path):
@@ -172,36 +146,9 @@ def write(notebook, path: Path) -> None:
 
 def nbgrader(python: Path, course: Path, *arguments: str) -> None:
     """Run nbgrader in the course, without the user's settings; CalledProcessError if it fails."""
-    folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
-    own = {
-        f"JUPYTER_{name}_DIR": str(HOME / "jupyter" / folder) for name, folder in folders.items()
-    }
-    own |= {
-        "IPYTHONDIR": str(HOME / "ipython"),
-        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    own |= {
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    subprocess.run(
-        [str(python), "-m", "nbgrader", *arguments],
-        cwd=course,
-        env=os.environ | own,
-        check=True,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def main() -> int:
-    bootstrap.ensure_venv()
-    passed, failed = run(sys.argv[1:])
-    say(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    own = {f"JUPYTER_{name}_DIR": str(HOME / "jupyter") for name in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {"IPYTHONDIR": str(HOME / "ipython"), **place.QUIET}
+    own["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    command = [str(python), "-m", "nbgrader", *arguments]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    subprocess.run(command, cwd=course, env=os.environ | own, check=True, **pipe)

@@ -1,8 +1,8 @@
 """Every lesson as on Google Colab: its package versions, an empty folder, and the setup cell word
 for word.
 
-    python3 ci/run_tests.py --colab   all lessons, fast mode, from a clean machine
-    python3 -m ci.platforms.colab 00 03         some of them
+    python3 ci/run_tests.py --colab         all lessons, fast mode, from a clean machine
+    python3 ci/run_tests.py --colab 00 03   some of them
 
 Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that
 session, its student copy up to the first open exercise. Models and results are made anew in each
@@ -14,16 +14,32 @@ cannot."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import platform
-import sys
+import shutil
+import subprocess
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 from ci import bootstrap
-from ci.bootstrap import ROOT, say
-from ci.platforms import colab_place as place
+from ci.bootstrap import ROOT, say, stop
+from ci.lessons import sources
 
+HOME = ROOT / "build" / "colab"
+VENV, EMPTY, CACHE, REMOTE, INDEX = (
+    HOME / name for name in ("venv", "empty", "cache", "remote.git", "index")
+)
+PYTHON = bootstrap.python_of(VENV)
+PINS = ROOT / "ci" / "platforms" / "colab.txt"
+PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
+KERNEL = "colab"
+STUB = (
+    "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has "
+    "imported by then\n"
+)
 RUN_LIMIT = 3600  # seconds that one cell may take
 MAY_GO = {"torchao"}  # what the setup cell may remove; it may change nothing
 
@@ -34,12 +50,12 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
         f"Colab's versions (ci/platforms/colab.txt), but Python {platform.python_version()} and "
         f"torch {version('torch')}."
     )
-    before = place.prepare()
+    before = prepare()
     results, wrong = [], []
     for copy in copies(numbers):
-        place.new_session(before)
+        new_session(before)
         results += [attempt(copy, kind) for kind in ("reading", "student")]
-        wrong += [f"{copy.stem}: {line}" for line in changes(before, place.packages())]
+        wrong += [f"{copy.stem}: {line}" for line in changes(before, packages())]
     say("\n".join(wrong) or f"The setup cell changed nothing: {kept(before)}.")
     results.append(not wrong)
     return sum(results), len(results) - sum(results)
@@ -56,7 +72,7 @@ def attempt(copy: Path, kind: str) -> bool:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError
 
-    start, target = time.monotonic(), place.HOME / "lessons" / f"{copy.stem}-{kind}.ipynb"
+    start, target = time.monotonic(), HOME / "lessons" / f"{copy.stem}-{kind}.ipynb"
     try:
         execute(copy, kind, target)
     except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -72,20 +88,18 @@ def execute(copy: Path, kind: str, target: Path) -> None:
     import nbformat
     import papermill
 
-    from ci.lessons.sources import is_exercise
-
     notebook = nbformat.read(
         copy if kind == "reading" else copy.parent / "student" / copy.name, as_version=4
     )
     if kind == "student":
-        last = next(index for index, cell in enumerate(notebook.cells) if is_exercise(cell))
+        last = next(index for index, cell in enumerate(notebook.cells) if sources.is_exercise(cell))
         notebook.cells = notebook.cells[: last + 1]
     papermill.execute_notebook(
         notebook,
         str(target),
         parameters={"fast": True},
-        kernel_name=place.KERNEL,
-        cwd=str(place.EMPTY),
+        kernel_name=KERNEL,
+        cwd=str(EMPTY),
         progress_bar=False,
         execution_timeout=RUN_LIMIT,
     )
@@ -107,12 +121,133 @@ def kept(before: dict[str, str]) -> str:
     return ", ".join(f"{name} {before[name]}" for name in ("torch", "numpy", "ipywidgets"))
 
 
-def main() -> int:
-    bootstrap.ensure_venv()
-    passed, failed = run(sys.argv[1:])
-    say(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+def prepare() -> dict[str, str]:
+    """The packages of a new session; papermill then finds kernel `colab`."""
+    made_from = fingerprint()
+    known = json.loads(PRISTINE.read_text(encoding="utf-8")) if PRISTINE.exists() else {}
+    if known.get("from") != made_from:
+        make_venv(made_from)
+    empty(HOME / "lessons")
+    empty_cache()
+    publish()
+    write_kernel()
+    return json.loads(PRISTINE.read_text(encoding="utf-8"))["packages"]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def new_session(pristine: dict[str, str]) -> None:
+    """An empty folder, and the packages as they were before any setup cell."""
+    empty(EMPTY)
+    now = packages()
+    if extra := sorted(set(now) - set(pristine)):
+        pip("uninstall", "--yes", *extra)
+    lost = [name for name, number in pristine.items() if now.get(name) != number]
+    if lost:
+        pip("install", "--no-deps", *(f"{name}=={pristine[name]}" for name in lost))
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def fingerprint() -> str:
+    """What the environment is made from."""
+    pins = PINS.read_text(encoding="utf-8")
+    parts = [pins, version("torch"), platform.python_version(), str(ROOT)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def make_venv(made_from: str) -> None:
+    """Colab's packages and a stub of its own, `google.colab`, in an environment of their own."""
+    say("Making an environment with Colab's packages in build/colab/venv (once; a few minutes) ...")
+    bootstrap.make_venv(VENV)
+    torch = f"torch=={version('torch')}"
+    cpu = "+cpu" in torch and bootstrap.reachable(f"{bootstrap.CPU_INDEX}/torch/")
+    pip("install", "--no-deps", torch, *(["--index-url", bootstrap.CPU_INDEX] if cpu else []))
+    pip("install", torch, "-r", str(PINS))
+    site = call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip()
+    stub = Path(site, "google", "colab")
+    stub.mkdir(parents=True, exist_ok=True)
+    (stub / "__init__.py").write_text(STUB, encoding="utf-8")
+    record = {"from": made_from, "packages": packages()}
+    PRISTINE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def packages() -> dict[str, str]:
+    """Version of each installed package."""
+    found = json.loads(call([str(PYTHON), "-m", "pip", "list", "--format", "json"]))
+    return {row["name"]: row["version"] for row in found}
+
+
+def empty_cache() -> None:
+    """No models and results of an earlier run; wheels stay, or are those of the usual cache."""
+    from sdft_lib.storage.store import cache_dir
+
+    for folder in ("models", "store"):
+        shutil.rmtree(CACHE / folder, ignore_errors=True)
+    downloads, usual = CACHE / "downloads", cache_dir() / "downloads"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if not downloads.exists() and usual.is_dir():
+        downloads.symlink_to(usual.resolve())
+
+
+def publish() -> None:
+    """A bare repository that holds what git tracks here, as it is now, under the tag of the
+    release, as GitHub will.
+
+    The commit is made in an index of its own: nobody's staged work is touched, or waits.
+    """
+    if not REMOTE.exists():
+        git("init", "--quiet", "--bare", str(REMOTE))
+        git("-C", str(REMOTE), "symbolic-ref", "HEAD", "refs/heads/main")
+    git("read-tree", "HEAD", index=INDEX)
+    git("add", "--update", index=INDEX)
+    tree = git("write-tree", index=INDEX).strip()
+    commit = git("commit-tree", tree, "-m", "The working tree").strip()
+    names = f"refs/tags/{sources.release()}", "refs/heads/main"
+    git("push", "--quiet", "--force", str(REMOTE), *(f"{commit}:{name}" for name in names))
+
+
+def write_kernel() -> None:
+    """The kernel `colab`: imports `google.colab`; git takes our repository for that on GitHub."""
+    profile = HOME / "ipython" / "profile_default" / "startup"
+    spec = HOME / "jupyter" / "kernels" / KERNEL
+    for folder in (profile, spec):
+        folder.mkdir(parents=True, exist_ok=True)
+    (profile / "00_colab.py").write_text("import google.colab\n", encoding="utf-8")
+    settings = {
+        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": "",
+        "IPYTHONDIR": str(HOME / "ipython"),
+        "SDFT_CACHE": str(CACHE),
+        "SDFT_WIDGETS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{REMOTE.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{sources.repository()[0]}",
+    }
+    start = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": start, "display_name": "Colab", "language": "python", "env": settings}
+    (spec / "kernel.json").write_text(json.dumps(kernel, indent=1) + "\n", encoding="utf-8")
+    os.environ |= dict.fromkeys(("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"), str(HOME / "jupyter"))
+
+
+def pip(command: str, *arguments: str) -> None:
+    call([str(PYTHON), "-m", "pip", command, "--quiet", *arguments])
+
+
+def git(*arguments: str, index: Path | None = None) -> str:
+    own = {"GIT_INDEX_FILE": str(index)} if index else {}
+    return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments], own)
+
+
+def call(command: list[str], settings: dict[str, str] | None = None) -> str:
+    """What a program prints; one that fails ends this one with its last lines."""
+    environment = bootstrap.pip_environment() | (settings or {})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        say((done.stdout + done.stderr).strip()[-1500:])
+        stop(f"{' '.join(command[:5])} failed (its last lines are above).")
+    return done.stdout

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from ci.platforms import colab as simulation
-from ci.platforms import colab_place as place
 from sdft_lib import models
 from sdft_lib.cli import colab
 from sdft_lib.storage.errors import SdftError
@@ -185,13 +184,13 @@ def test_the_simulation_sees_what_the_cell_changed(after, wrong):
 
 def test_a_new_session_has_an_empty_folder_and_the_packages_of_the_first(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(place, "EMPTY", tmp_path / "empty")
-    monkeypatch.setattr(place, "packages", lambda: READY | {"numpy": "2.4.6"})
-    monkeypatch.setattr(place, "pip", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(simulation, "EMPTY", tmp_path / "empty")
+    monkeypatch.setattr(simulation, "packages", lambda: READY | {"numpy": "2.4.6"})
+    monkeypatch.setattr(simulation, "pip", lambda *arguments: calls.append(arguments))
     for _ in range(2):
-        place.new_session(FRESH)
-        assert list(place.EMPTY.iterdir()) == []
-        (place.EMPTY / "left.txt").write_text("by a lesson")
+        simulation.new_session(FRESH)
+        assert list(simulation.EMPTY.iterdir()) == []
+        (simulation.EMPTY / "left.txt").write_text("by a lesson")
     assert (
         calls[:2]
         == calls[2:]
@@ -213,12 +212,12 @@ def test_the_simulation_publishes_the_working_tree_and_leaves_the_index_alone(
     subprocess.run([*run, "commit", "--quiet", "-m", "first"], check=True)
     (here / "a.txt").write_text("changed\n")
     (here / "new.txt").write_text("not tracked\n")
-    monkeypatch.setattr(place, "ROOT", here)
-    monkeypatch.setattr(place, "REMOTE", tmp_path / "remote.git")
-    monkeypatch.setattr(place, "INDEX", tmp_path / "index")
+    monkeypatch.setattr(simulation, "ROOT", here)
+    monkeypatch.setattr(simulation, "REMOTE", tmp_path / "remote.git")
+    monkeypatch.setattr(simulation, "INDEX", tmp_path / "index")
     for _ in range(2):
-        place.publish()
-    tree = ["git", "-C", str(place.REMOTE), "show", f"{place.sources.release()}:"]
+        simulation.publish()
+    tree = ["git", "-C", str(simulation.REMOTE), "show", f"{simulation.sources.release()}:"]
     assert subprocess.run(tree, capture_output=True, text=True).stdout.split() == [
         "tree",
         tree[-1],
@@ -230,18 +229,18 @@ def test_the_simulation_publishes_the_working_tree_and_leaves_the_index_alone(
 
 
 def test_the_kernel_takes_our_repository_for_the_one_on_github(tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "HOME", tmp_path)
+    monkeypatch.setattr(simulation, "HOME", tmp_path)
     for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
         monkeypatch.setenv(
             name, str(tmp_path)
         )  # write_kernel sets them; this puts them back afterwards
-    place.write_kernel()
+    simulation.write_kernel()
     kernel = json.loads(
-        (tmp_path / "jupyter" / "kernels" / place.KERNEL / "kernel.json").read_text()
+        (tmp_path / "jupyter" / "kernels" / simulation.KERNEL / "kernel.json").read_text()
     )
     ask = [sys.executable, "-c", "import subprocess; subprocess.run(['git', 'config', '--list'])"]
     said = subprocess.run(ask, capture_output=True, text=True, env=kernel["env"]).stdout
     assert (
-        f"url.{place.REMOTE.as_uri()}.insteadof=https://github.com/{place.sources.repository()[0]}"
+        f"url.{simulation.REMOTE.as_uri()}.insteadof=https://github.com/{simulation.sources.repository()[0]}"
         in said
     )

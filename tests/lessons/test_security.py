@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
-from ci.platforms import chromium
+from ci.platforms import browser_place
 from sdft_lib.experiments import continual
 from sdft_lib.lessons import report, tables
 from sdft_lib.lessons.figures import intervals, lesson_01, lesson_03, lesson_04, rewrites, style
@@ -237,7 +237,7 @@ def test_no_page_takes_markup_from_a_model(name):
 
 def browser() -> str:
     """The path of a Chromium, or skip."""
-    return chromium.on_path() or pytest.skip(
+    return browser_place.on_path() or pytest.skip(
         "no chromium, chromium-browser or google-chrome on the PATH"
     )
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ci.platforms import chromium
+from ci.platforms import browser_place
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,6 @@ def driver():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        program = chromium.start(play)
+        program = browser_place.chromium(play)
         yield program
         program.close()

@@ -93,7 +93,7 @@ def test_a_good_lesson_passes(driver, server, monkeypatch):
 
 
 def test_a_control_that_does_nothing_is_seen(driver, server, monkeypatch):
-    monkeypatch.setattr("browser_widgets.WAIT", 2)
+    monkeypatch.setattr("ci.platforms.browser_page.WAIT", 2)
     found = attempt(driver, server, monkeypatch, [START, STILL])
     assert any("picking b changes nothing" in line for line in found.wrong)
     assert any("Home on the dropdown changes nothing" in line for line in found.wrong)

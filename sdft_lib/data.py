@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sdft_lib.answers.blank import is_blank
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
@@ -90,7 +91,10 @@ def load_task(
     else:
         names, files = ", ".join([*task_names(), *PAPER_SETS]), f"a file ({', '.join(SUFFIXES)})"
         remedy = f"use {names}, a folder, {files} or hf:org/name:split"
-        raise SdftError(f'there is no task "{source}"; {remedy}.')
+        problem = f'there is no task "{source}"'
+        if os.path.isfile(path):
+            problem = f'"{source}" is not a kind of file that is read'
+        raise SdftError(f"{problem}; {remedy}.")
     empty = "drop" if drop_empty else "error"
     for split, records in read.items():
         label = source if source.startswith("hf:") else records[0].where.split(", row")[0]
@@ -121,7 +125,7 @@ def task_card(folder: Path) -> dict:
     if not path.exists():
         return {}
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
     problem = ""
@@ -130,7 +134,7 @@ def task_card(folder: Path) -> dict:
     else:
         choices = card.get("choices") or []
         labels = choices if isinstance(choices, list) else [None]
-        if not all(isinstance(label, str) and label.strip() for label in labels):
+        if not all(isinstance(label, str) and not is_blank(label) for label in labels):
             problem = "choices is not a list of labels"
         elif not isinstance(card.get("sha256") or {}, dict):
             problem = "sha256 is not an object of checksums"

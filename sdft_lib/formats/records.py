@@ -19,6 +19,7 @@ from sdft_lib.storage.errors import SdftError
 SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")
 HUB_PART = r"\w[\w-]*(?:\.[\w-]+)*"  # no "..": a folder is given as a folder
 HUB_NAME = re.compile(f"{HUB_PART}(?:/{HUB_PART})?")
+SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar |"}
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the module's own limit is 131072 characters
 
 
@@ -69,7 +70,7 @@ def read_text(path: Path) -> str:
     if (offset := content.find(b"\0")) >= 0:
         line, nul = content.count(b"\n", 0, offset) + 1, "a NUL character at byte offset"
         raise SdftError(f"{path.name}, line {line}: {nul} {offset}; remove it.")
-    return text.removeprefix("\ufeff")
+    return text.lstrip("\ufeff")
 
 
 def read_json(name: str, text: str) -> list[Record]:
@@ -92,9 +93,12 @@ def read_json(name: str, text: str) -> list[Record]:
 
 
 def read_jsonl(name: str, text: str) -> list[Record]:
-    """One object a line, blank lines left out; lines end with LF or CRLF only (U+2028 is text)."""
+    """One object a line, blank lines left out; lines end with CR or LF only (U+2028 is text).
+
+    A byte order mark may open any line: files are joined with their marks."""
     records = []
-    for line, content in enumerate(text.split("\n"), 1):
+    for line, content in enumerate(re.split("\r\n?|\n", text), 1):
+        content = content.lstrip("\ufeff")
         if not content.strip():
             continue
         number = len(records) + 1
@@ -103,7 +107,10 @@ def read_jsonl(name: str, text: str) -> list[Record]:
             values = json.loads(content, object_pairs_hook=unique)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else first_line(error)
-            raise SdftError(f"{where}: broken JSON ({reason}); mend or remove the line.") from None
+            hint = "mend or remove the line"
+            if content.lstrip().startswith("[") and not records:
+                hint = "if the file is one JSON list, name it .json"
+            raise SdftError(f"{where}: broken JSON ({reason}); {hint}.") from None
         records.append(Record(where, number, values))
     return records
 
@@ -119,32 +126,65 @@ def unique(pairs: list[tuple]) -> dict:
 
 
 def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
-    """A table with a header line; semicolons are taken where the header has no comma."""
-    header_line = text.lstrip("\n\r").split("\n", 1)[0]
-    delimiter = delimiter or (";" if ";" in header_line and "," not in header_line else ",")
-    records, header, next_line = [], None, 1
+    """A table with a header line; without a ``delimiter``, that of SIGNS which cuts the header
+    into most cells, or the one that Excel's first line "sep=;" names."""
+    skipped = re.match(r'"?sep=(.)"?(?:\r\n?|\n)', text)
+    if skipped:
+        text, delimiter = text[skipped.end() :], skipped[1]
+    delimiter = delimiter or max(SIGNS, key=lambda sign: len(first_cells(text, sign)))
+    records, header, next_line = [], [], 1 + bool(skipped)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
-            line, next_line = next_line, reader.line_num + 1
+            line, next_line = next_line, reader.line_num + 1 + bool(skipped)
             if not any(cell.strip() for cell in cells):
                 continue
-            if header is None:
-                header = [cell.strip() for cell in cells]
-                if twice := [column for column in header if header.count(column) > 1]:
-                    problem = f'the header has the column "{twice[0]}" more than once'
-                    raise SdftError(f"{name}: {problem}; rename one.")
+            names = [cell.strip("\ufeff \t\r\n") for cell in cells]
+            if not header:
+                header = without_empty_end(names, 0)
+                check_header(name, header)
                 continue
             number = len(records) + 1
             where = row_and_line(name, number, line)
+            cells = without_empty_end(cells, len(header))
+            if without_empty_end(names, 0) == header:
+                raise SdftError(f"{where} is the header once more, of a joined file; remove it.")
             if len(cells) != len(header):
                 counts = f"{len(cells)} cells, the header has {len(header)}"
-                raise SdftError(f"{where} has {counts}; check its quotes.")
+                cut = f"cut at {SIGNS.get(delimiter, delimiter)}"
+                raise SdftError(f"{where} has {counts}; check its quotes ({cut}).")
             records.append(Record(where, number, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
         where = row_and_line(name, len(records) + 1, next_line)
-        raise SdftError(f"{where}: broken CSV ({error}); check its quotes.") from None
+        hint = 'check its quotes (a quote inside a cell is written "")'
+        raise SdftError(f"{where}: broken CSV ({error}); {hint}.") from None
     return records
+
+
+def first_cells(text: str, delimiter: str) -> list[str]:
+    """The cells of the header when it is cut at ``delimiter``; none where its quotes break."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return next(filter(any, reader), [])
+    except csv.Error:
+        return []
+
+
+def without_empty_end(cells: list[str], least: int) -> list[str]:
+    """The cells less the empty ones behind the first ``least``."""
+    while len(cells) > least and not cells[-1].strip():
+        cells = cells[:-1]
+    return cells
+
+
+def check_header(name: str, header: list[str]) -> None:
+    """Raise SdftError for a column that comes twice, or a header that is not cut into cells."""
+    if twice := [column for column in header if header.count(column) > 1]:
+        problem = f'the header has the column "{twice[0]}" more than once'
+        raise SdftError(f"{name}: {problem}; rename one.")
+    if len(header) == 1 and re.search(r"\w[^\w\s.-]\w", header[0]):
+        problem = f'the header "{header[0][:60]}" is one column'
+        raise SdftError(f"{name}: {problem}; separate cells by {', '.join(SIGNS.values())}.")
 
 
 def row_and_line(name: str, row: int, line: int) -> str:
@@ -180,8 +220,8 @@ def read_table(source: str, table: Iterable[dict]) -> list[Record]:
     records = []
     for number, row in enumerate(table, 1):
         for column, name_of in names.items():
-            if isinstance(row.get(column), int):
-                row[column] = name_of(row[column])
+            if isinstance(number_of := row.get(column), int):
+                row[column] = name_of(number_of) if number_of >= 0 else None  # -1: no label
         records.append(Record(f"{source}, row {number}", number, row))
     check_records(source, records, "source")
     return records
@@ -194,7 +234,8 @@ def check_records(name: str, records: list[Record], what: str) -> None:
     for where, _, values in records:
         if not isinstance(values, dict):
             kind = type(values).__name__
-            raise SdftError(f"{where} is a {kind}, not an object with named columns.")
+            remedy = 'write {"question": ..., "answer": ...} or {"messages": [...]}'
+            raise SdftError(f"{where} is a {kind}, not an object with named columns; {remedy}.")
 
 
 def first_line(error: Exception) -> str:

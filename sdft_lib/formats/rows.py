@@ -2,12 +2,17 @@
 completion, messages, ShareGPT.
 
 ``messages`` is the prompt: turns ``{"role", "content"}``, history included, a system turn only in
-front, the last from the user. ``reference`` is the answer to learn, kept to the letter."""
+front, the last from the user. ``reference`` is the answer to learn, kept to the letter. What is no
+text (a picture, a call of a tool) is refused, never left out unsaid."""
 
 import json
+import math
+import re
+import reprlib
 from pathlib import PurePath
 
-from sdft_lib.formats.records import Record
+from sdft_lib.answers.blank import is_blank
+from sdft_lib.formats.records import Record, unique
 from sdft_lib.storage.errors import SdftError
 
 # The usual names of each role, first match wins. A column map may use other programs' role names.
@@ -23,10 +28,34 @@ USUAL = {
 ALIASES = {"query": "input", "conversations": "messages"}
 ALIASES |= dict.fromkeys(("instruction", "question"), "prompt")
 ALIASES |= dict.fromkeys(("response", "completion", "output", "answer"), "reference")
-SPEAKERS = {"system": "system", "user": "user", "human": "user"}
-SPEAKERS |= dict.fromkeys(("assistant", "gpt", "model", "bot"), "assistant")
+SPEAKERS = {"system": "system", "developer": "system"}
+SPEAKERS |= dict.fromkeys(("user", "human", "prompter"), "user")
+NAMES = ("assistant", "gpt", "model", "bot", "chatgpt", "chatbot", "bing", "bard", "ai", "claude")
+SPEAKERS |= dict.fromkeys(NAMES, "assistant")
+# What stands beside the text of turns (in a row, in a turn) and would be lost.
+BESIDE = ("tools", "functions", "image", "images", "audio", "audios", "video", "videos")
+LOST = (*BESIDE, "tool_calls", "function_call", "tool_call_id", "refusal", "reasoning_content")
+LOST += ("reasoning", "thinking", "image_url", "input_audio", "file", "files", "attachments")
+NOTHING = (None, "", [], {}, "[]", "{}")
+TEXT_PARTS = ("text", "input_text", "output_text")
+UNTRAINED = ("weight", "train", "trainable", "loss")  # 0 or false: not to be trained on
+OPTIONS = (
+    "choices",
+    "options",
+    "a",
+    "opa",
+    "option_a",
+    "option1",
+    "choice_a",
+    "choice1",
+    "ending0",
+)
+POINTER = re.compile(r"\W?(?:[A-Za-z]|\d{1,2})\W?")  # an answer such as "B", "(b)" or "2"
+SPEAKER = re.compile(r"""['"](?:role|from)['"]\s*:\s*['"](\w+)['"]""")
 DISTILLED = ("id", "messages", "reference", "text", "source")  # columns of a distilled set
 LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
+COMMANDS = "sdft distill, gap, run and data check"
+FILL = f"Fill it in or remove the row ({COMMANDS}: --drop-empty)"
 
 
 def to_rows(
@@ -41,10 +70,10 @@ def to_rows(
     stem = PurePath(source.split("/")[-1].replace(":", "-")).stem
     rows, seen = [], {}
     for record in records:
-        row, blank = to_row(record, roles, f"{stem}-{record.number:04d}")
-        if blank and empty == "error":
-            raise at(record, blank, "is empty. Fill it in or drop the row (--drop-empty)")
-        if blank and empty == "drop":
+        row, gap = to_row(record, roles, f"{stem}-{record.number:04d}")
+        if gap and empty == "error":
+            raise gap
+        if gap and empty == "drop":
             continue
         check_new_id(record.where, row["id"], seen)
         rows.append(row)
@@ -70,9 +99,9 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
         for name in DISTILLED:
             if name not in record.values:
                 raise SdftError(f'{record.where}: column "{name}" is missing; {remedy}.')
-        messages = turns(record, ["messages"])
+        messages = turns(record, "messages")
         check_order(record.where, messages, "messages")
-        if not clean_text(record, column, record.values[column]).strip():
+        if is_blank(clean_text(record, column, record.values[column])):
             raise SdftError(f'{record.where}: column "{column}" is empty; {remedy}.')
         check_new_id(record.where, str(record.values["id"]), seen)
         rows.append({**record.values, "messages": messages})
@@ -106,128 +135,228 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
         free = [lower[name] for name in usual if name in lower and lower[name] not in taken]
         if free:
             roles[role] = free[:1]
-    for role, example in (("prompt", "frage"), ("reference", "antwort")):
+    for role in ("prompt", "reference"):
         if role not in roles and "messages" not in roles:
             missing = f"the {role} column is missing (no column is named {', '.join(USUAL[role])})"
-            remedy = f'name yours with columns={{"{role}": "{example}"}}'
+            remedy = f'rename yours to "{role}", or map it ({COMMANDS}: --columns {role}=YOURS)'
             raise SdftError(f"{source}: {missing}; {have}; {remedy}.")
     return roles
 
 
 # ---- one record to one row
-def to_row(record: Record, roles: dict[str, list[str]], default_id: str) -> tuple[dict, str]:
-    """One row, and the name of the column that is empty in it ("" if none is)."""
-    identity = record.values.get(roles["id"][0]) if "id" in roles else None
-    if isinstance(identity, dict | list | bool | float):
-        raise wrong(record, roles["id"][0], identity, "text or a whole number")
-    if isinstance(identity, str):
-        clean_text(record, roles["id"][0], identity)
+def to_row(
+    record: Record, roles: dict[str, list[str]], default_id: str
+) -> tuple[dict, SdftError | None]:
+    """One row, and the error if its prompt or reference is empty."""
     system = lines_of(record, roles.get("system", []))
     past = history(record, roles["history"][0]) if "history" in roles else []
     if "messages" in roles:
-        asked, reference, blank = split_turns(record, roles)
+        column = roles["messages"][0]
+        asked, reference, answered = split_turns(record, roles)
     else:
-        asked = turns(record, roles["prompt"], "user")
-        parts = [asked[-1]["content"], lines_of(record, roles.get("input", []))]
-        asked[-1]["content"] = "\n".join(filter(None, parts))
-        reference, blank = reference_of(record, roles["reference"])
-        if not blank and not asked[-1]["content"].strip():
-            blank = roles["prompt"][-1]
+        column, answered = roles["prompt"][-1], roles["reference"][-1]
+        asked = prompt_turns(record, roles["prompt"])
+        reference = reference_of(record, roles["reference"], asked)
+        added = lines_of(record, roles.get("input", []))
+        if added and added != "<noinput>":  # how Alpaca's authors wrote "none"
+            last = asked[-1]["content"]
+            asked[-1]["content"] = f"{last}\n{added}" if last else added
+    check_options(record, roles, reference)
     front = [{"role": "system", "content": system}] if system else []
     if asked[0]["role"] == "system":
         if system:
             raise at(record, roles["system"][0], "and a system turn both give one; keep one")
         front, asked = asked[:1], asked[1:]
     messages = front + past + asked
-    check_order(record.where, messages, roles.get("messages", roles.get("prompt"))[0])
-    row_id = str(identity) if identity not in (None, "") else default_id
-    return {"id": row_id, "messages": messages, "reference": reference}, blank
+    check_order(record.where, messages, column)
+    gap = None
+    if is_blank(reference):
+        gap = at(record, answered, f"is empty. {FILL}")
+    elif any(is_blank(turn["content"]) for turn in messages if turn["role"] != "system"):
+        is_prompt = "prompt" in roles and is_blank(messages[-1]["content"])
+        what = "is empty" if is_prompt else "holds an empty turn"
+        gap = at(record, column, f"{what}. {FILL}")
+    return {
+        "id": id_of(record, roles, default_id),
+        "messages": messages,
+        "reference": reference,
+    }, gap
+
+
+def id_of(record: Record, roles: dict[str, list[str]], default: str) -> str:
+    """A row's own id as text, ``default`` where it has none. SdftError for one that is no id."""
+    if "id" not in roles:
+        return default
+    value = record.values.get(column := roles["id"][0])
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise wrong(record, column, value, "text or a whole number")
+    text = clean_text(record, column, str("" if value is None else value))
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise at(record, column, "holds a line break or control character; give a plain id")
+    return default if is_blank(text) else text
+
+
+def prompt_turns(record: Record, columns: list[str]) -> list[dict]:
+    """The turns of a prompt: those that its one column holds, or its text as a user's turn."""
+    if len(columns) == 1 and as_list(record, columns[0]) is not None:
+        return turns(record, columns[0])
+    return [{"role": "user", "content": lines_of(record, columns)}]
 
 
 def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict], str, str]:
-    """Prompt, reference and the column that is empty. The reference is a column of its own where
-    this row has one, else the last assistant turn."""
+    """Prompt, reference and the reference's column: a column of its own where this row has one,
+    else the last turn, which must be the assistant's."""
     column = roles["messages"][0]
-    said = turns(record, [column])
-    if "reference" in roles and roles["reference"][0] in record.values:
-        reference, blank = reference_of(record, roles["reference"])
-        if said[-1] == {"role": "assistant", "content": reference}:
-            said = said[:-1]
-    else:
-        answers = [number for number, turn in enumerate(said) if turn["role"] == "assistant"]
-        if not answers:
-            raise at(record, column, "has no assistant turn; add one or a reference")
-        said, reference = said[: answers[-1]], said[answers[-1]]["content"]
-        blank = "" if reference.strip() else column
+    said = turns(record, column)
+    check_lost(record, column, record.values, BESIDE, "beside it")
+    reference, answered = "", column
+    if "reference" in roles and record.values.get(roles["reference"][0]) is not None:
+        answered = roles["reference"][-1]
+        reference = reference_of(record, roles["reference"], said)
+    if said[-1]["role"] == "assistant" and (
+        is_blank(reference) or reference == said[-1]["content"]
+    ):
+        answered = column if is_blank(reference) else answered
+        said, reference = said[:-1], said[-1]["content"]
+    elif answered == column and not any(turn["role"] == "assistant" for turn in said):
+        raise at(record, column, "has no assistant turn; add one or a reference")
+    elif answered == column:
+        raise at(record, column, "goes on after its last answer; remove those turns or answer them")
     if not said:
         raise at(record, column, "has no user turn before the answer; add one")
-    return said, reference, blank
+    return said, reference, answered
 
 
-def reference_of(record: Record, columns: list[str]) -> tuple[str, str]:
-    """The reference as text (of a list of turns: the last one), and the column if it is empty."""
-    value = record.values.get(columns[0])
-    if isinstance(value, list) and len(columns) == 1:
-        text = turns(record, columns)[-1]["content"]
-    elif isinstance(value, int | float) and not isinstance(value, bool) and value == value:
-        text = str(value)
-    else:
-        text = lines_of(record, columns)
-    return text, "" if text.strip() else columns[-1]
+def reference_of(record: Record, columns: list[str], asked: list[dict]) -> str:
+    """The reference as text: of turns, the one answer, which may stand behind the prompt."""
+    if len(columns) > 1 or as_list(record, columns[0]) is None:
+        return lines_of(record, columns)
+    *before, last = turns(record, columns[0])
+    if last["role"] != "assistant" or before not in ([], asked):
+        raise at(record, columns[0], "is not one assistant turn; keep the last answer alone")
+    return last["content"]
 
 
-def turns(record: Record, columns: list[str], speaker: str = "") -> list[dict]:
-    """Turns of a column: a list of role/content or from/value objects, or, with a ``speaker``,
-    plain text that he says.
-    """
-    value = from_cell(record.values.get(columns[0]))
+def check_options(record: Record, roles: dict[str, list[str]], reference: str) -> None:
+    """Refuse an answer that only points ("B", 2) to options which no role gives to the model."""
+    used = [column for mapped in roles.values() for column in mapped]
+    if "prompt" not in roles or not POINTER.fullmatch(reference.strip()):
+        return
+    for column, value in record.values.items():
+        is_free = str(column).lower() in OPTIONS and column not in used
+        if is_free and value and reference not in (value if isinstance(value, list) else ()):
+            problem = f'only points to the options of "{column}", which the prompt would not show'
+            raise at(record, roles["reference"][0], f"{problem}; write them into the prompt")
+
+
+# ---- turns
+def as_list(record: Record, column: str) -> list | None:
+    """The list of turns in a cell, which may be JSON text or a dict of columns (``datasets``).
+
+    None if it holds anything else: that is text. Raises SdftError for turns that are Python's
+    spelling of a list or were cut off."""
+    value = record.values.get(column)
+    if isinstance(value, str):
+        if not re.match(r"\s*\[\s*\{", value):
+            return None
+        try:
+            value = json.loads(value, object_pairs_hook=unique)
+        except (ValueError, RecursionError):
+            if any(name.lower() in SPEAKERS for name in SPEAKER.findall(value)):
+                problem = "holds turns, but not as JSON (Python's spelling, or cut off)"
+                raise at(record, column, f"{problem}; write them with json.dumps") from None
+            return None
+    if isinstance(value, dict) and all(isinstance(part, list) for part in value.values()):
+        if len({len(part) for part in value.values()}) == 1:
+            value = [dict(zip(value, parts)) for parts in zip(*value.values())]
+    pairs = ({"role", "content"}, {"from", "value"})
+    if isinstance(value, list) and all(isinstance(turn, dict) for turn in value):
+        if any(pair <= turn.keys() for turn in value for pair in pairs):
+            return value
+    return None
+
+
+def turns(record: Record, column: str) -> list[dict]:
+    """The turns of a column as role and content. Raises SdftError for what is none, or no text."""
+    value = as_list(record, column)
+    if value is None:
+        value = record.values.get(column)
     if not isinstance(value, list):
-        if not speaker:
-            raise wrong(record, columns[0], value, "a list of turns")
-        return [{"role": speaker, "content": lines_of(record, columns)}]
+        raise wrong(record, column, value, "a list of turns")
+    if not value:
+        raise at(record, column, "is empty. Fill it in or remove the row")
     said = []
-    for turn in value:
-        is_turn = isinstance(turn, dict)
-        role = SPEAKERS.get(str(turn.get("role", turn.get("from"))).lower()) if is_turn else None
+    for number, turn in enumerate(value, 1):
+        name = first_of(turn, "role", "from") if isinstance(turn, dict) else None
+        role = SPEAKERS.get(str(name).strip().lower())
         if role is None:
+            shown = f"turn {number}: {str(turn if name is None else name)[:40]!r}"
             remedy = f"use role and content (or from and value) with {', '.join(SPEAKERS)}"
-            raise at(record, columns[0], f"has a turn without a known role; {remedy}")
-        content = turn.get("content", turn.get("value"))
+            raise at(record, column, f"has a turn without a known role ({shown}); {remedy}")
+        check_lost(record, column, turn, LOST, f"in turn {number}")
+        content = first_of(turn, "content", "value")
         if isinstance(content, list):  # the parts of a multimodal chat
-            texts = [part.get("text", "") if isinstance(part, dict) else part for part in content]
-            content = "".join(str(text) for text in texts)
-        said.append({"role": role, "content": clean_text(record, columns[0], content)})
-    if not said:
-        raise at(record, columns[0], "is empty. Fill it in or remove the row")
+            texts = [text_of(record, column, part, number) for part in content]
+            content = "".join(texts)
+        said.append({"role": role, "content": clean_text(record, column, content)})
+    flags = [turn[name] for name in UNTRAINED if turn.get(name) is not None]
+    if role == "assistant" and 0 in flags:
+        raise at(record, column, "marks its last answer as not to be trained; remove the row")
     return said
 
 
+def first_of(turn: dict, *names: str) -> object:
+    """The first of these entries that is not None."""
+    return next((turn[name] for name in names if turn.get(name) is not None), None)
+
+
+def text_of(record: Record, column: str, part: object, number: int) -> str:
+    """The text of one part of a turn."""
+    if isinstance(part, dict):
+        check_lost(record, column, part, LOST, f"in turn {number}")
+        if part.get("type", "text") not in TEXT_PARTS or "text" not in part:
+            kind = str(part.get("type"))[:40]
+            problem = f'has a part of the type "{kind}" in turn {number}, which is no text'
+            raise at(record, column, f"{problem}; remove the row")
+        part = part["text"]
+    return clean_text(record, column, part)
+
+
+def check_lost(record: Record, column: str, values: dict, names: tuple, place: str) -> None:
+    """Raise SdftError if ``values`` hold under these names what plain text cannot show."""
+    for name in names:
+        if values.get(name) not in NOTHING:
+            problem = f'is not text alone: "{name}" {place} would be lost'
+            raise at(record, column, f"{problem}; remove the row, or write it as text")
+
+
 def history(record: Record, column: str) -> list[dict]:
-    """Alpaca's history: a list of [question, answer] pairs, as turns."""
-    pairs = from_cell(record.values.get(column)) or []
+    """Alpaca's history: a list of [question, answer] pairs, as turns; JSON text in a CSV cell."""
+    pairs = record.values.get(column) or []
+    if isinstance(pairs, str):
+        try:
+            pairs = json.loads(pairs) or []
+        except (ValueError, RecursionError):
+            pairs = None
     said = []
     for pair in pairs if isinstance(pairs, list) else [None]:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise wrong(record, column, pairs, "a list of [question, answer] pairs")
+            raise wrong(record, column, record.values[column], "a list of [question, answer] pairs")
         for role, text in zip(("user", "assistant"), pair, strict=True):
             said.append({"role": role, "content": clean_text(record, column, text)})
     return said
 
 
-def from_cell(value: object) -> object:
-    """Turns inside a CSV cell are JSON text; anything else stays as it is."""
-    if isinstance(value, str) and value.lstrip().startswith(("[{", "[[")):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
-
-
 # ---- texts
 def lines_of(record: Record, columns: list[str]) -> str:
-    """The texts of several columns, one below the other; empty ones leave no line."""
-    texts = [clean_text(record, column, record.values.get(column, "")) for column in columns]
+    """The texts of several columns, one below the other; empty ones leave no line. A number is
+    text, as it was written in JSON."""
+    texts = []
+    for column in columns:
+        value = record.values.get(column)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            value = str(value)
+        texts.append(clean_text(record, column, value))
     return "\n".join(text for text in texts if text)
 
 
@@ -237,7 +366,8 @@ def clean_text(record: Record, column: str, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise wrong(record, column, value, "text")
+        also = " (or turns with role and content)" if isinstance(value, list) else ""
+        raise wrong(record, column, value, f"one text{also}")
     if len(value) > LONGEST:
         limit = f"more than any model reads ({LONGEST:,})"
         raise at(record, column, f"holds {len(value):,} characters, {limit}; shorten it")
@@ -252,8 +382,8 @@ def clean_text(record: Record, column: str, value: object) -> str:
 
 def wrong(record: Record, column: str, value: object, expected: str) -> SdftError:
     """The error for a value of a wrong type."""
-    shown = f"{type(value).__name__} {str(value)[:40]!r}"
-    return at(record, column, f"holds {shown}, not {expected}")
+    shown = f"{type(value).__name__} {reprlib.repr(value)[:60]}"
+    return at(record, column, f"holds {shown}, not {expected}; correct the row")
 
 
 def at(record: Record, column: str, problem: str) -> SdftError:

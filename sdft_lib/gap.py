@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.batches import plan_batches
+from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, share_prefix, shareable
 from sdft_lib.stats import Interval, paired_bootstrap
 from sdft_lib.storage.files import read_jsonl, write_jsonl
@@ -65,9 +66,11 @@ def score_rows(seed, rows: Sequence[dict]) -> list[dict]:
             piece = batch[first : first + ROWS]
             scored = token_nats(seed, [rendered[index] for index in piece])
             nats_of |= dict(zip(piece, scored, strict=True))
+    totals = [sum(nats_of[index]) for index in range(len(rows))]
+    check_finite(torch.tensor(totals), lambda index: rows[index]["id"])
     scores = []
-    for index, row in enumerate(rows):
-        nats, tokens = sum(nats_of[index]), len(nats_of[index])
+    for index, (row, nats) in enumerate(zip(rows, totals, strict=True)):
+        tokens = len(nats_of[index])
         line = {"tokens": tokens, "nats": round(nats, 5), "nll": round(nats / tokens, 5)}
         scores.append({"id": row["id"], **line})
     return scores

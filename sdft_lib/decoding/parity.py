@@ -3,7 +3,7 @@
 Wrong number formats, broken caches and truncated weights do not raise: they write nonsense at full
 speed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -39,6 +39,17 @@ def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
     nats = logits.log_softmax(-1)
     taken = nats.gather(1, row[0, len(prompt) :, None])[:, 0]
     return (nats.max(-1).values - taken <= SLACK[seed.dtype]).tolist()
+
+
+def check_finite(values: torch.Tensor, name: Callable[[int], str]) -> None:
+    """Raise SdftError for the first of the ``values`` (rows,) that is NaN or infinite, by the
+    ``name`` of its row."""
+    finite = values.isfinite()
+    if not finite.all():
+        raise SdftError(
+            f"row {name(finite.tolist().index(False))}: the model's numbers are NaN or infinite; "
+            "check its weights and its adapter, or set SDFT_DTYPE=fp32. Nothing of it was stored."
+        )
 
 
 def check_language(texts: Sequence[str], name: str) -> None:

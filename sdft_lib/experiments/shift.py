@@ -14,6 +14,7 @@ import pandas
 import torch
 
 from sdft_lib.chat import check_room, render
+from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.distill import SAMPLED
 from sdft_lib.evaluate import stored_answers
@@ -107,6 +108,7 @@ def answer_kl(
     nats = []
     for start in range(0, len(rows), ROWS):
         nats += batch_kl(seed, tuned, rendered[start : start + ROWS])
+    check_finite(torch.tensor([sum(kl) for kl in nats]), lambda index: rows[index]["id"])
     table = []
     for row, kl in zip(rows, nats, strict=True):
         table.append({"id": row["id"], "tokens": len(kl), "kl": sum(kl) / len(kl)})

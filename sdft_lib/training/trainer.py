@@ -141,9 +141,9 @@ class Printer(TrainerCallback):
             return
         loss, step = logs["loss"], state.global_step
         if not math.isfinite(loss):
-            raise SdftError(
-                f"{self.label}: the loss became {loss} at step {step}; "
-                f"lower the learning rate ({args.learning_rate})."
-            )
+            cause = f"lower the learning rate ({args.learning_rate})"
+            if step == 1:
+                cause = "check the weights of the model"
+            raise SdftError(f"{self.label}: the loss became {loss} at step {step}; {cause}.")
         if (step % 20 == 1 or step == state.max_steps) and not rank():
             self.say(f"  {self.label}: step {step}/{state.max_steps}, loss {loss:.3f}")

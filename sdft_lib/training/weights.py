@@ -67,8 +67,8 @@ def read_model(
     """The model on its device, ready to answer. ``dtype``: fp32, bf16 or fp16; 4-bit weights are
     unpacked to it.
 
-    Raises ValueError for an adapter or if a tensor is missing, and what transformers raises for
-    files that it cannot read."""
+    Raises ValueError for an adapter, a missing tensor, a weight that is NaN or infinite, and what
+    transformers raises for files that it cannot read."""
     if find_adapter_config_file(source, local_files_only=local):
         raise ValueError("it is an adapter; load its base, and the adapter by --adapter")
     model, report = AutoModelForCausalLM.from_pretrained(
@@ -84,6 +84,9 @@ def read_model(
     # transformers would leave these tensors at random and only warn
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} tensors, such as {missing[0]}, are missing")
+    for name, weight in model.named_parameters():  # isfinite() would take ten times as long
+        if weight.is_floating_point() and not torch.stack(weight.aminmax()).isfinite().all():
+            raise ValueError(f"{name} holds numbers that are NaN or infinite")
     if (head := model.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(in_one_piece)
     return (model if four_bit else model.to(device)).eval()

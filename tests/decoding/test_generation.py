@@ -3,15 +3,21 @@ garbled runs stop.
 """
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from sdft_lib import generation
 from sdft_lib.decoding import batches, decode, parity
-from sdft_lib.decoding.sampling import best, chooser, row_seed
+from sdft_lib.decoding.sampling import chooser, row_seed
+from sdft_lib.experiments.shift import answer_kl
+from sdft_lib.gap import nll
 from sdft_lib.generation import Decoding, generate
+from sdft_lib.models import load_seed
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.train import TrainConfig, fine_tune
 
 WORDS = ("gold", "the sea", "a very old house by the river", "seven", "Paris in the spring", "tea")
 PROMPTS = [[{"role": "user", "content": f"Say one thing about {word}."}] for word in WORDS]
@@ -71,12 +77,59 @@ def test_the_most_likely_token_is_the_first_of_equal_ones(name):
     )
     logits[3, [7, 150, 299]] = logits[3].max() + 1
     logits[4] = 0
-    assert (
-        best(logits).tolist()
-        == logits.argmax(-1).tolist()
-        == best(logits.t().contiguous().t()).tolist()
-    )
-    assert best(logits)[3:5].tolist() == [7, 0]
+    choose, turned = chooser(Decoding(), ()), logits.t().contiguous().t()
+    chosen, other = (choose(each, None, ()).tolist() for each in (logits, turned))
+    assert chosen == other == logits.argmax(-1).tolist() and chosen[3:5] == [7, 0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("way", [{}, {"temperature": 0.8, "top_p": 0.9}, {"repetition_penalty": 2}])
+def test_numbers_that_are_not_finite_end_the_run_by_the_row(seed, way, value, tmp_path):
+    """One row of many is enough, for a weight that this row alone looks at; nothing is stored."""
+    broken, path = spoilt(seed, "zebra", value), tmp_path / "answers.jsonl"
+    prompts = [*PROMPTS, [{"role": "user", "content": "Say one thing about a zebra."}]]
+    names = [f"r{number}" for number in range(len(prompts))]
+    with pytest.raises(SdftError, match="row r6: .*NaN or infinite"):
+        generate(broken, prompts, Decoding(6, **way), names=names, path=path)
+    assert not path.exists()
+    generate(broken, PROMPTS, Decoding(6, **way))
+
+
+def test_surprise_kl_and_loss_that_are_not_finite_end_the_run(seed, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path))
+    texts = ("a horse", "a zebra", "a cow")
+    rows = [{"id": text, "messages": PROMPTS[0], "text": text} for text in texts]
+    broken = spoilt(seed, "zebra", float("nan"))
+    for measure in (
+        lambda: nll(broken, rows, "text", say=lambda line: None),
+        lambda: answer_kl(seed, broken, rows),
+    ):
+        with pytest.raises(SdftError, match="row a zebra: .*NaN or infinite"):
+            measure()
+    settings = TrainConfig(epochs=1, batch_size=3)
+    with pytest.raises(SdftError, match="loss became nan at step 1; check the weights"):
+        fine_tune(broken, rows, settings, minimum_kept=0, say=lambda line: None)
+    assert not list(tmp_path.glob("store/*/*/manifest.json"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_model_with_a_weight_that_is_no_number_is_not_loaded(seed, value, tmp_path):
+    broken = spoilt(seed, "zebra", value)
+    broken.model.save_pretrained(tmp_path)
+    broken.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(SdftError, match="embed_tokens.weight holds numbers that are NaN"):
+        load_seed(str(tmp_path), say=lambda line: None)
+
+
+def spoilt(seed, word, value):
+    """The seed with one number of one token's embedding replaced."""
+    import torch
+
+    token = seed.tokenizer(f" {word}")["input_ids"][-1]
+    model = deepcopy(seed.model)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[token, 3] = value
+    return replace(seed, model=model)
 
 
 def test_repetition_penalty_is_that_of_transformers(seed):

@@ -201,7 +201,7 @@ def _check(frame: pandas.DataFrame) -> None:
 def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     """Several tables in one, the source in each method's name, such as "SFT (yours)"; empty ones
     are left out."""
-    short = {name: METHODS[name].label for name in ("sft", "sdft")}
+    short = {name: METHODS[name].look.label for name in ("sft", "sdft")}
     parts = []
     for source, frame in runs.items():
         if len(frame):

@@ -14,6 +14,23 @@ from sdft_lib.train import TrainConfig
 
 
 @dataclass(frozen=True)
+class Look:
+    """How one model, or one kind of text, looks in every lesson: colour, marker, line and hatch (in
+    matplotlib's words) tell it apart."""
+
+    label: str
+    colour: str
+    marker: str
+    line: str | tuple
+    hatch: str = ""
+
+    @property
+    def face(self) -> str:
+        """The inside of a marker: white for a recorded run, which is not the reader's own."""
+        return "white" if "(recorded)" in self.label else self.colour
+
+
+@dataclass(frozen=True)
 class Method:
     """What a method changes, and how it looks in every figure.
 
@@ -24,45 +41,37 @@ class Method:
     ``candidates``: rewrites of which the likeliest is taken."""
 
     column: str
+    look: Look
     slower: float = 1.0
     replay: float = 0.0
     anchor: float = 0.0
     mix: float = 1.0
     candidates: int = 1
     rehearsal: float = 0.0
-    label: str = ""
-    colour: str = ""
-    marker: str = ""
-    line: str | tuple = "-"  # matplotlib's words for it
-    hatch: str = ""
 
     @property
     def changes(self) -> dict:
         """In what it differs from plain training on its column: names and values."""
-        plain, changed = Method(self.column), {}
-        for name in ("slower", "replay", "anchor", "mix", "candidates", "rehearsal"):
-            if getattr(self, name) != getattr(plain, name):
-                changed[name] = getattr(self, name)
-        return changed
+        plain = vars(Method(self.column, self.look))
+        return {name: value for name, value in vars(self).items() if value != plain[name]}
 
 
-LOOK = ("label", "colour", "marker", "line", "hatch")
-SFT = dict(zip(LOOK, ("SFT", "#d55e00", "s", "-", "//")))
-SLOW = dict(zip(LOOK, ("SFT, slow", "#b07a00", "v", "-.", "xx")))
-REPLAY = dict(zip(LOOK, ("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")))
-ANCHOR = dict(zip(LOOK, ("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")))
-SDFT = dict(zip(LOOK, ("SDFT", "#0072b2", "^", "--", "\\\\")))
-MIXED = dict(zip(LOOK, ("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo")))
-BEST = dict(zip(LOOK, ("SDFT, best", "#00805e", "p", (0, (4, 2)), "**")))
+SFT = Look("SFT", "#d55e00", "s", "-", "//")
+SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
+REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
+ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
+SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
+MIXED = Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo")
+BEST = Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**")
 METHODS = {
-    "sft": Method("reference", **SFT),
-    "sft-slow": Method("reference", slower=0.25, **SLOW),
-    "sft-replay": Method("reference", replay=0.25, **REPLAY),
-    "sft-anchor": Method("reference", anchor=1.0, **ANCHOR),
-    "sdft": Method("text", **SDFT),
-    "sdft-mix": Method("text", mix=0.5, **MIXED),
-    "sdft-best": Method("text", candidates=4, **BEST),
-    "replay": Method("reference", rehearsal=0.25, **REPLAY),
+    "sft": Method("reference", SFT),
+    "sft-slow": Method("reference", SLOW, slower=0.25),
+    "sft-replay": Method("reference", REPLAY, replay=0.25),
+    "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
+    "sdft": Method("text", SDFT),
+    "sdft-mix": Method("text", MIXED, mix=0.5),
+    "sdft-best": Method("text", BEST, candidates=4),
+    "replay": Method("reference", REPLAY, rehearsal=0.25),
 }
 ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)
 TASKS_IN_A_ROW = ("sft", "sdft", "replay")
@@ -115,12 +124,6 @@ def with_replay(
     places = source.sample(range(len(rows)), count)
     chosen = dict(zip(places, source.sample(list(general), count), strict=True))
     return [chosen.get(index, row) for index, row in enumerate(rows)]
-
-
-def replayed(row: dict, answer: str) -> dict:
-    """A general prompt with the seed's answer, in the form of a distilled row."""
-    made = {"id": row["id"], "messages": row["messages"], "reference": answer, "text": answer}
-    return made | {"source": "rewritten", "reason": "replay"}
 
 
 def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> list[dict]:

@@ -12,7 +12,7 @@ import pandas
 from sdft_lib.data import Task, load_general, load_task, task_names
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
-from sdft_lib.experiments.methods import METHODS, best_of, configured, method, replayed, rows_for
+from sdft_lib.experiments.methods import METHODS, best_of, configured, method, rows_for
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
 from sdft_lib.kinds import KINDS, judged
@@ -61,47 +61,47 @@ def run_one(
     not the seed. ``score(model, share)`` returns the rows of one adapter, kept after this share of
     the training; without it nothing is scored. ``label``: what the training is called.
     """
-    chosen = method(name, METHODS)
-    made = {"template": template, "limit": limit, "say": say}
-    if chosen.candidates > 1:
-        rows = best_rewrites(seed, task, chosen.candidates, decoding, **made)
-    elif rows is None:
-        rows = distill(seed, task, decoding=decoding, **made).rows
+    chosen, scores = method(name, METHODS), []
     general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
+    if rows is None or chosen.candidates > 1:
+        made = {"template": template, "limit": limit, "say": say}
+        rows = rewrites(seed, task, chosen.candidates, decoding, **made)
     rows = rows_for(chosen, rows, general=general, seed=config.seed)
     start = start or seed
+    config = configured(chosen, config)
     options = {"column": chosen.column, "label": label or name, "minimum_kept": minimum_kept}
-    tuned = fine_tune(start, rows, configured(chosen, config), **options, say=say)
-    scores = []
+    tuned = fine_tune(start, rows, config, **options, say=say)
     for share, adapter in tuned.kept.items() if score else ():
         scores += score(with_adapter(start, adapter, label=name), share)
     return Run(tuned, scores)
 
 
-def best_rewrites(
+def rewrites(
     seed: Seed, task: Task, candidates: int, decoding: Decoding, *, say, **options
 ) -> list[dict]:
-    """``best_of`` one greedy and ``candidates - 1`` sampled rewrites of each row.
-
-    ``options`` go to ``distill``: template, limit."""
-    sets, costs = [], []
+    """A distilled set: one greedy rewrite of each row, or ``best_of`` it and ``candidates - 1``
+    sampled ones. ``options`` go to ``distill``: template, limit."""
+    sets = []
     for number in range(candidates):
         tried = replace(decoding, seed=number, **SAMPLED) if number else decoding
         sets.append(distill(seed, task, decoding=tried, say=say, **options).rows)
-    for rows in sets:
-        costs.append(nll(seed, rows, "text", say=say)["nll"].tolist())
+    if candidates == 1:
+        return sets[0]
+    costs = [nll(seed, rows, "text", say=say)["nll"].tolist() for rows in sets]
     return best_of(sets, costs)
 
 
-def own_answers(
-    seed: Seed, prompts: Sequence[dict], *, max_new_tokens: int = GENERAL_TOKENS, say=print
-) -> list[dict]:
-    """The seed's greedy answers to general prompts, as rows to replay, where they ended."""
+def own_answers(seed: Seed, prompts: Sequence[dict], *, say=print) -> list[dict]:
+    """The seed's greedy answers to general prompts, where they ended, as distilled rows."""
     what = f"{seed.name}: answering {len(prompts)} general prompts for replay"
-    decoding = Decoding(max_new_tokens=max_new_tokens)
+    decoding = Decoding(max_new_tokens=GENERAL_TOKENS)
     answers = stored_answers(seed, prompts, decoding, what=what, say=say, progress=say)
-    ended = [row for row in answers if row["finish_reason"] == "stop" and row["text"]]
-    return [replayed(row, row["text"]) for row in ended]
+    rows = []
+    for row in answers:
+        if row["finish_reason"] == "stop" and row["text"]:
+            made = {"id": row["id"], "messages": row["messages"], "reference": row["text"]}
+            rows.append(made | {"text": row["text"], "source": "rewritten", "reason": "replay"})
+    return rows
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,12 @@ def collect(
         return evaluate(model, asked, method=model.label, say=say).to_dict("records")
 
     options |= {"rows": distilled.rows, "score": score}
-    frames = [evaluate(seed, asked, method="seed", say=say)]
+    rows = score(seed, 0.0)
     for name in methods:
         run = run_one(seed, task, name, settings.training, **options)
         tuned[name] = run.tuned
-        frames.append(pandas.DataFrame(run.scores))
-    frame = pandas.concat(frames, ignore_index=True)
+        rows += run.scores
+    frame = pandas.DataFrame(rows)
     paired = compare(frame, pairs(methods))
     return Results(task, distilled, measured, tuned, frame, summarise(frame), paired, seed.dtype)
 

@@ -8,6 +8,7 @@ stands for."""
 from collections.abc import Sequence
 
 import numpy
+import pandas
 from sklearn.metrics import cohen_kappa_score
 
 from sdft_lib.data import data_dir
@@ -16,6 +17,7 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl
 
 FILE = "refusal_labels.jsonl"
+RESAMPLES = 10_000
 FIELDS = ("id", "verdict", "first", "second", "weight")
 
 
@@ -31,64 +33,56 @@ def agreement(rows: Sequence[dict]) -> dict:
 
     ``rows`` have id, verdict, first, second (true: a refusal) and weight, the number of answers a
     row stands for."""
-    check(rows)
-    first, second = ([bool(row[key]) for row in rows] for key in ("first", "second"))
-    same = sum(a == b for a, b in zip(first, second)) / len(rows)
+    table = checked(rows)
+    first, second = table["first"], table["second"]
     one_kind = len({*first, *second}) == 1
-    return {
-        "n": len(rows),
-        "equal": same,
-        "kappa": 1.0 if one_kind else float(cohen_kappa_score(first, second)),
-    }
+    kappa = 1.0 if one_kind else float(cohen_kappa_score(first, second))
+    return {"n": len(table), "equal": float((first == second).mean()), "kappa": kappa}
 
 
-def precision(rows: Sequence[dict], label: str = "first", level: float = 0.95) -> Interval:
+def precision(rows: Sequence[dict], label: str = "first") -> Interval:
     """Of the answers that the judge calls a refusal, the share that is one; Wilson's interval."""
-    check(rows)
-    called = [row for row in rows if row["verdict"]]
-    if not called:
-        raise SdftError(
-            "no labelled answer was called a refusal by the judge; precision cannot be measured."
-        )
-    return wilson(sum(bool(row[label]) for row in called), len(called), level)
+    table = checked(rows)
+    called = table[table["verdict"]][label]
+    if called.empty:
+        none = "no labelled answer was called a refusal by the judge"
+        raise SdftError(f"{none}; precision cannot be measured.")
+    return wilson(called.sum(), len(called))
 
 
-def recall(
-    rows: Sequence[dict], label: str = "first", level: float = 0.95, resamples: int = 10_000
-) -> Interval:
+def recall(rows: Sequence[dict], label: str = "first") -> Interval:
     """Of the refusals among all answers, the share that the judge finds; percentile bootstrap
     within the strata.
     """
-    check(rows)
-    strata = [[row for row in rows if bool(row["verdict"]) is kind] for kind in (True, False)]
-    if not any(row[label] for row in rows):
+    table = checked(rows)
+    if not table[label].any():
         raise SdftError("no labelled answer is a refusal; recall cannot be measured.")
     rng = numpy.random.default_rng(0)
-    heard, missed = (refusals(part, label, rng, resamples) for part in strata)
-    total = heard + missed
+    heard = refusals(table[table["verdict"]], label, rng)
+    total = heard + refusals(table[~table["verdict"]], label, rng)
     shares = numpy.divide(heard, total, out=numpy.full_like(total, numpy.nan), where=total > 0)
-    return Interval(float(shares[0]), *percentile_limits(shares[1:], level), len(rows))
+    return Interval(float(shares[0]), *percentile_limits(shares[1:], 0.95), len(table))
 
 
-def refusals(
-    rows: Sequence[dict], label: str, rng: numpy.random.Generator, resamples: int
-) -> numpy.ndarray:
-    """Weighted number of refusals in a stratum: the estimate, then one value a resample, shape (1 +
-    resamples)."""
-    if not rows:
-        return numpy.zeros(1 + resamples)
-    values = numpy.array([[row["weight"] * bool(row[label])] for row in rows], dtype=float)
-    return len(rows) * resampled_means(values, resamples, rng)[:, 0]
+def refusals(stratum: pandas.DataFrame, label: str, rng: numpy.random.Generator) -> numpy.ndarray:
+    """Weighted number of refusals in a stratum: the estimate, then one value a resample, shape
+    [1 + RESAMPLES]."""
+    if stratum.empty:
+        return numpy.zeros(1 + RESAMPLES)
+    values = (stratum["weight"] * stratum[label]).to_numpy(dtype=float)[:, None]
+    return len(stratum) * resampled_means(values, RESAMPLES, rng)[:, 0]
 
 
-def check(rows: Sequence[dict]) -> None:
-    """SdftError unless there are rows, each with all fields and an id of its own."""
-    if not rows:
-        raise SdftError("there are no labelled answers.")
+def checked(rows: Sequence[dict]) -> pandas.DataFrame:
+    """The rows as a table; SdftError unless there are some, each with all fields and an id of its
+    own."""
     for row in rows:
         if missing := [name for name in FIELDS if name not in row]:
-            raise SdftError(
-                f"labelled answer {row.get('id', '?')}: {', '.join(missing)} is missing."
-            )
-    if len({row["id"] for row in rows}) < len(rows):
+            lack = f"{', '.join(missing)} is missing"
+            raise SdftError(f"labelled answer {row.get('id', '?')}: {lack}.")
+    table = pandas.DataFrame(rows)
+    if table.empty:
+        raise SdftError("there are no labelled answers.")
+    if table["id"].duplicated().any():
         raise SdftError("an id occurs twice among the labelled answers.")
+    return table.astype(dict.fromkeys(("verdict", "first", "second"), bool))

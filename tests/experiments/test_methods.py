@@ -26,9 +26,14 @@ def row(number, source="rewritten"):
 
 ROWS = [row(number, "original" if number % 5 == 0 else "rewritten") for number in range(20)]
 GENERAL = [
-    methods.replayed(
-        {"id": f"g{n}", "messages": [{"role": "user", "content": f"g {n}"}]}, f"own {n}"
-    )
+    {
+        "id": f"g{n}",
+        "messages": [{"role": "user", "content": f"g {n}"}],
+        "reference": f"own {n}",
+        "text": f"own {n}",
+        "source": "rewritten",
+        "reason": "replay",
+    }
     for n in range(8)
 ]
 
@@ -181,7 +186,8 @@ def test_own_answers_end_by_themselves(own_cache, monkeypatch):
 
     monkeypatch.setattr(generation, "stop_ids", lambda tokenizer: set(range(0, len(tokenizer), 8)))
     prompts = [{"id": f"g{n}", "messages": row["messages"]} for n, row in enumerate(ROWS)]
-    rows = run_one.own_answers(own_cache, prompts, max_new_tokens=24, say=lambda line: None)
+    monkeypatch.setattr(run_one, "GENERAL_TOKENS", 24)
+    rows = run_one.own_answers(own_cache, prompts, say=lambda line: None)
     assert 0 < len(rows) <= len(prompts)
     assert all(
         each["text"] and each["text"] == each["reference"] and each["reason"] == "replay"

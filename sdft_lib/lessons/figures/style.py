@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image, PngImagePlugin
 
-from sdft_lib.experiments.methods import LOOK, METHODS
+from sdft_lib.experiments.methods import METHODS, Look
 from sdft_lib.lessons.safe import visible
 from sdft_lib.lessons.tables import FIRST
 from sdft_lib.storage.errors import SdftError
@@ -34,27 +34,9 @@ DPI = 150
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
 
 
-@dataclass(frozen=True)
-class Look:
-    """How one model, or one kind of text, looks in every lesson: colour, marker, line and hatch
-    tell it apart."""
-
-    label: str
-    colour: str
-    marker: str
-    line: str | tuple
-    hatch: str = ""
-
-    @property
-    def face(self) -> str:
-        """The inside of a marker: white for a recorded run, which is not the reader's own."""
-        return "white" if "(recorded)" in self.label else self.colour
-
-
 SEED = Look("seed", "#6b6b6b", "o", ":", "..")
-LOOKS = {"seed": SEED, "own": replace(SEED, label="own answer")}
-for _name, _method in METHODS.items():
-    LOOKS[_name] = Look(*(getattr(_method, key) for key in LOOK))
+LOOKS = {name: method.look for name, method in METHODS.items()}
+LOOKS |= {"seed": SEED, "own": replace(SEED, label="own answer")}
 LOOKS["reference"] = replace(LOOKS["sft"], label="reference")  # what SFT trains on
 LOOKS["rewrite"] = replace(LOOKS["sdft"], label="rewrite")
 SPARE = (
@@ -165,15 +147,13 @@ def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> No
         line = Line2D([], [], color=style.colour, marker=style.marker, markersize=9)
         line.set(label=style.label, linestyle="none", markerfacecolor=style.face)
         marks.append(line)
+    how = {"ncols": min(columns, len(marks)), "frameon": False, "fontsize": FONT + 1}
+    how |= {"handletextpad": 0.2, "columnspacing": 2.0 if len(marks) <= 4 else 1.0}
     fig.legend(
         handles=marks,
         loc="outside upper center",
-        ncols=min(columns, len(marks)),
-        frameon=False,
-        fontsize=FONT + 1,
-        labelcolor=[line.get_color() for line in marks],
-        handletextpad=0.2,
-        columnspacing=2.0 if len(marks) <= 4 else 1.0,
+        labelcolor=[each.get_color() for each in marks],
+        **how,
     )
 
 

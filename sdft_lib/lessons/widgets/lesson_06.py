@@ -9,6 +9,7 @@ import pandas
 from ipywidgets import Dropdown, ToggleButtons, VBox
 
 from sdft_lib.experiments.continual import MEASURES, matrix
+from sdft_lib.formats.toml import check_known
 from sdft_lib.lessons.figures.lesson_06 import stage_names
 from sdft_lib.lessons.figures.style import look
 from sdft_lib.lessons.safe import escape
@@ -16,6 +17,13 @@ from sdft_lib.lessons.tables import table
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.storage.errors import SdftError
 
+HOW = {  # the marked cells become the value: this, and the number of tasks that enter it
+    "ACC": "the sum of the marked cells, divided by",
+    "BWT": "final scores minus those in brackets, summed and divided by",
+    "FWT": "scores just before training minus those of the seed model, summed and divided by",
+    "forgetting": "in each column the largest cell marked max, minus the final one; summed, "
+    "divided by",
+}
 MARKS = {"+": ("#cfe6f5", "+"), "-": ("#f8dcc8", "\N{MINUS SIGN}"), "max": ("#cfe6f5", "max")}
 
 
@@ -53,9 +61,8 @@ def matrix_table(
     keys = {"method": method, "order": order, "measure": measure}
     rows = measured[(measured[list(keys)] == pandas.Series(keys)).all(axis=1)]
     if rows.empty:
-        raise SdftError(
-            f'no {measure} of "{method}" in the order "{order}"; compute the measures first.'
-        )
+        lack = f'no {measure} of "{method}" in the order "{order}"'
+        raise SdftError(f"{lack}; compute the measures first.")
     body = []
     for stage, name in enumerate(stage_names(tasks)):
         cells = [name]
@@ -75,6 +82,7 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
     ``continual`` defines it.
 
     "max": of these cells of a task the largest is added. SdftError for an unknown measure."""
+    check_known(measure, MEASURES, "measure")
     earlier, later = range(tasks - 1), range(1, tasks)
     if measure == "ACC":
         return {(tasks, j): "+" for j in range(tasks)}
@@ -82,22 +90,13 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
         return {(tasks, j): "+" for j in earlier} | {(j + 1, j): "-" for j in earlier}
     if measure == "FWT":
         return {(j, j): "+" for j in later} | {(0, j): "-" for j in later}
-    if measure == "forgetting":
-        last = {(tasks, j): "-" for j in earlier}
-        return {(stage, j): "max" for stage in later for j in earlier} | last
-    raise SdftError(f'measure "{measure}" is not known; use {", ".join(MEASURES)}.')
+    last = {(tasks, j): "-" for j in earlier}
+    return {(stage, j): "max" for stage in later for j in earlier} | last
 
 
 def _caption(row: pandas.Series, tasks: int) -> str:
     """What is shown and how the marked cells become the value."""
-    share = f"summed and divided by {tasks - 1}"
-    how = {
-        "ACC": f"the sum of the marked cells, divided by {tasks}",
-        "BWT": f"final scores minus those in brackets, {share}",
-        "FWT": f"scores just before training minus those of the seed model, {share}",
-        "forgetting": "in each column the largest cell marked max, minus the final one; summed, "
-        f"divided by {tasks - 1}",
-    }[row["measure"]]
+    how = f"{HOW[row['measure']]} {tasks if row['measure'] == 'ACC' else tasks - 1}"
     if row["measure"] == "forgetting" and row["seeds"] > 1:
         how += " (for each training seed, then averaged)"
     return (

@@ -16,7 +16,9 @@ from sdft_lib.chat import check_room, encode, frame, prompt_text, stop_ids
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.files import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.storage.processes import share, union
+from sdft_lib.storage.store import digest
 
+CHECK = "sha256"  # of a line without this field
 LARGE = 64  # rows from which a call has the answers of its first batch checked
 
 
@@ -128,23 +130,25 @@ def read_answer(ids: list[int], stops: set[int], tokenizer, split: bool = False)
 
 
 def read_answers(path: Path | None) -> dict[int, Generation]:
-    """Answers that an earlier, interrupted call left in ``path``, by index."""
+    """Answers that an earlier, interrupted call left in ``path``, by index; one that was altered
+    since is not there."""
     answers = {}
     if path is not None and path.exists():
         for line in read_jsonl(path):
-            index = line.pop("index")
-            answers[index] = Generation(**line)
+            if isinstance(line, dict) and line.pop(CHECK, None) == digest(line):
+                index = line.pop("index")
+                answers[index] = Generation(**line)
     return answers
 
 
 def lines(answers: dict[int, Generation]) -> list[dict]:
-    """Answers as lines of that file; ``split`` only where it is true."""
+    """Answers as lines of that file, each with its checksum; ``split`` only where it is true."""
     written = []
     for index, answer in answers.items():
         line = {"index": index, **asdict(answer)}
         if not answer.split:
             del line["split"]
-        written.append(line)
+        written.append(line | {CHECK: digest(line)})
     return written
 
 

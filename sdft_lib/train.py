@@ -19,8 +19,8 @@ from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.errors import SdftError, quiet_transformers
 from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
-from sdft_lib.storage.processes import common, world
-from sdft_lib.storage.store import WORK, artefact, digest, run_record
+from sdft_lib.storage.processes import common, rank, world
+from sdft_lib.storage.store import WORK, artefact, digest, run_record, seal
 from sdft_lib.training.trainer import (
     Keeper,
     PrefixTrainer,
@@ -153,15 +153,17 @@ def run_trainer(
     with quiet_transformers(), set_aside(seed, away):
         model = trainable_copy(seed, peft_config)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        checkpoints = common(folder) / WORK / "checkpoints"
+        checkpoints, kept = common(folder) / WORK / "checkpoints", folder / "kept"
         trainer = make_trainer(seed, model, rendered, config, checkpoints)
 
         def keep(share: str) -> None:
-            save_trained(trainer, seed, folder / "kept" / share, label)
+            save_trained(trainer, seed, kept / share, label)
+            if not rank():
+                seal(kept / share)
 
         trainer.add_callback(Keeper(config.keep, keep))
         trainer.add_callback(Printer(label, say))
-        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints, kept))
         save_trained(trainer, seed, folder, label)
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in history]

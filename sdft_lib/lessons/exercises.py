@@ -20,6 +20,7 @@ import msgspec
 from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir
+from sdft_lib.storage.processes import switch
 
 SHOWN = 2  # complaints told at once; more would only confuse
 LONGEST = 160  # characters of a value in a message
@@ -53,7 +54,7 @@ class Exercise:
         """Print what ``fn`` gets right, what not yet, what to look at. Raises only in grading."""
         lines, fine = answer(self, fn)
         print("\n".join(lines))
-        grading = os.environ.get("SDFT_GRADING") == "1" or "NBGRADER_EXECUTION" in os.environ
+        grading = switch("SDFT_GRADING") or "NBGRADER_EXECUTION" in os.environ
         if grading and not fine:
             raise SdftError(lines[0])
 

@@ -15,7 +15,7 @@ def choose_device() -> str:
     Raises SdftError for a device that this machine does not have."""
     if forced := os.environ.get("SDFT_DEVICE"):
         try:
-            torch.empty(0, device=forced)
+            torch.zeros(1, device=forced).item()  # the device "meta" computes nothing
         except (RuntimeError, AssertionError):  # a name that torch does not know, or one it lacks
             missing = f"SDFT_DEVICE={forced}: this machine has no such device"
             raise SdftError(f"{missing}; unset it or use cpu.") from None

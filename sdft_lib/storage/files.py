@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sdft_lib.storage.errors import GO_ON, refused
+from sdft_lib.storage.errors import GO_ON, SdftError, refused
 
 
 def data_dir() -> Path:
@@ -22,15 +22,32 @@ def data_dir() -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
-    with open(path, "rb") as file:
+    """SHA-256 of a file's bytes, read in blocks. SdftError for a file that may not be read."""
+    with told(path), open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Within the block, a file that is there and cannot be read becomes one SdftError: what another
+    user keeps to himself is neither missing nor altered."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except OSError as error:
+        remedy = "ask its owner for the right to read it, or set SDFT_CACHE to a folder of your own"
+        raise SdftError(
+            f"{path}: cannot be read ({error.strerror}); {remedy}. Nothing was deleted."
+        ) from None
 
 
 def read_jsonl(path: Path) -> list[dict]:
     """Rows of one of our own JSONL files; a torn line (a killed writer) is dropped."""
     rows = []
-    for line in Path(path).read_bytes().split(b"\n"):
+    with told(path):
+        data = Path(path).read_bytes()
+    for line in data.split(b"\n"):
         with contextlib.suppress(ValueError):  # not JSON, or cut inside a letter of several bytes
             rows.append(json.loads(line.decode("utf-8")))
     return rows

@@ -10,15 +10,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sdft_lib.storage.errors import SdftError
+
+SWITCH = {"": None} | dict.fromkeys(("1", "true", "yes", "on", "y", "t"), True)
+SWITCH |= dict.fromkeys(("0", "false", "no", "off", "n", "f"), False)
+
 
 def world() -> int:
     """Number of processes of this job."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return max(1, number("WORLD_SIZE", 1))
 
 
 def rank() -> int:
     """Number of this process, from 0; the first one writes what all of them made."""
-    return int(os.environ.get("RANK", "0")) if world() > 1 else 0
+    return number("RANK", 0) if world() > 1 else 0
+
+
+def number(name: str, default: int) -> int:
+    """A whole number from the environment. Raises SdftError for anything else."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise SdftError(f"{name}={text}: this is no number of processes; unset it.")
+    return int(text)
+
+
+def switch(name: str, default: bool = False) -> bool:
+    """A yes or no from the environment. Raises SdftError for a word that is neither."""
+    text = os.environ.get(name, "").strip().casefold()
+    if text not in SWITCH:
+        raise SdftError(f"{name}={text}: this is neither yes nor no; say 1 or 0, or unset it.")
+    return default if SWITCH[text] is None else SWITCH[text]
 
 
 @functools.cache

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
-from sdft_lib.storage.files import file_sha256, write_json
+from sdft_lib.storage.files import file_sha256, told, write_json
 from sdft_lib.storage.processes import gather, help_make, rank, world
 
 MANIFEST = "manifest.json"
@@ -37,7 +37,10 @@ _compared: set[Path] = set()  # finished folders whose checksums this process ha
 def cache_dir() -> Path:
     """The one folder for everything fetched or made: ``$SDFT_CACHE``, else the user's cache."""
     if root := os.environ.get("SDFT_CACHE"):
-        return Path(root).expanduser().absolute()
+        try:
+            return Path(root).expanduser().absolute()
+        except RuntimeError:
+            raise SdftError(f"SDFT_CACHE={root}: there is no such user; name a folder.") from None
     return Path(user_cache_dir("sdft", appauthor=False))
 
 
@@ -121,25 +124,26 @@ def earlier_seconds(partial: Path) -> float:
     What they did after it is done again: a run costs the same however often it was interrupted."""
     try:
         last = json.loads((partial / WORK / CLOCK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        earlier, started = float(last["earlier"]), float(last["started"])
+    except (OSError, ValueError, TypeError, KeyError):
         return 0.0
     latest = max(path.stat().st_mtime for path in partial.rglob("*") if path.is_file())
-    return last["earlier"] + max(0.0, latest - last["started"])
+    return earlier + max(0.0, latest - started)
 
 
 def seal(folder: Path) -> None:
     """Write the manifest, checksum by file, last of all: the folder is finished.
 
     Some libraries write weights for their owner alone; here whoever may read the folder may read
-    its files, or a second user of one cache would find it altered."""
-    readers = folder.stat().st_mode & 0o444
+    its files, for a second user of one cache."""
+    readers = folder.stat().st_mode & 0o555
     checksums = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if not path.is_file() or name.parts[0] == WORK:
+        if name.parts[0] == WORK:
             continue
-        path.chmod(path.stat().st_mode | readers)
-        if path.name not in (MANIFEST, RUN):
+        path.chmod(path.stat().st_mode | (readers if path.is_dir() else readers & 0o444))
+        if path.is_file() and path.name not in (MANIFEST, RUN):
             checksums[name.as_posix()] = file_sha256(path)
     write_json(folder / MANIFEST, checksums)
 
@@ -155,26 +159,20 @@ def move_in(partial: Path, folder: Path) -> None:
 def is_complete(folder: Path) -> bool:
     """True if the manifest is there and all its files are as they were; compared once a process.
 
-    Raises SdftError for a file that cannot be read: what another user keeps to himself is not
-    altered, and nothing is made anew in its place."""
-    path = folder / MANIFEST
+    Raises SdftError for a file that cannot be read: it is not altered, and nothing is made anew in
+    its place."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if folder in _compared:
-            return True
-        for name, checksum in manifest.items():
-            path = folder / name
-            if file_sha256(path) != checksum:
+        with told(folder / MANIFEST):
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if folder not in _compared:
+            if any(file_sha256(folder / name) != manifest[name] for name in manifest):
                 return False
-    except PermissionError as error:
-        remedy = "ask its owner for the right to read it, or set SDFT_CACHE to a folder of your own"
-        raise SdftError(
-            f"{path}: cannot be read ({error.strerror}); {remedy}. Nothing was deleted."
-        ) from None
-    except (OSError, ValueError):
+            _compared.add(folder)
+        return bool(manifest)
+    except SdftError:
+        raise
+    except (OSError, ValueError, TypeError):  # missing, empty, cut short, or no manifest
         return False
-    _compared.add(folder)
-    return True
 
 
 def run_facts() -> dict:
@@ -200,5 +198,15 @@ def peak_mb() -> int | None:
 
 
 def run_record(folder: Path) -> dict:
-    """The ``run.json`` of an artefact: the cost of the run that made it."""
-    return json.loads((folder / RUN).read_text(encoding="utf-8"))
+    """The ``run.json`` of an artefact: the cost of the run that made it. One that was lost ends no
+    later run: the result is whole, and only its cost is not known."""
+    lost = {"seconds": 0.0, "tokens": 0}
+    try:
+        with told(folder / RUN):
+            return lost | json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except SdftError:
+        raise
+    except (OSError, ValueError, TypeError):
+        name = f"{folder.parent.name}/{folder.name}"
+        print(f"{name}: {RUN} is lost, so what it cost counts as 0", flush=True)
+        return lost

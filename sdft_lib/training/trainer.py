@@ -13,8 +13,12 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArgu
 
 from sdft_lib.decoding.prefix import share_prefix
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.processes import rank, world
+from sdft_lib.storage.files import told
+from sdft_lib.storage.processes import gather, rank, world
+from sdft_lib.storage.store import MANIFEST, is_complete, seal
 from sdft_lib.training.loss import distance_to_seed, share_of_step
+
+STATE = "trainer_state.json"
 
 
 class PrefixTrainer(Trainer):
@@ -99,25 +103,42 @@ def batch_of_each(batch_size: int, parts: int = 1) -> int:
     return batch_size // world() // parts
 
 
-def last_checkpoint(checkpoints: Path) -> str | None:
-    """The latest checkpoint that was written to its end; one that a kill or a full disk cut short
-    is removed.
+def last_checkpoint(checkpoints: Path, kept: Path) -> str | None:
+    """The latest checkpoint that was written to its end and is as it was; others are removed, and
+    all if an adapter that was ``kept`` before them has changed. Every process gets the first's.
 
     The Trainer writes ``trainer_state.json`` last, and removes the checkpoint before only after
-    that."""
+    that. Its checksums follow; a kill in between leaves it whole, without them."""
+    return gather(None if rank() else whole_checkpoint(checkpoints, kept))[0]
+
+
+def whole_checkpoint(checkpoints: Path, kept: Path) -> str | None:
+    """The first process's part of ``last_checkpoint``."""
+    if any(map(altered, kept.glob("*"))):
+        shutil.rmtree(checkpoints, ignore_errors=True)
     folders = checkpoints.glob("checkpoint-*")
     for path in sorted(folders, key=lambda path: int(path.name.split("-")[1]), reverse=True):
         try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-            return str(path)
+            with told(path / STATE):
+                json.loads((path / STATE).read_text(encoding="utf-8"))
+            if not altered(path):
+                return str(path)
+        except SdftError:  # unreadable is not torn
+            raise
         except (OSError, ValueError):
-            if not rank():
-                shutil.rmtree(path)
+            pass
+        shutil.rmtree(path)
     return None
 
 
+def altered(folder: Path) -> bool:
+    """True for a sealed folder whose files are not as they were."""
+    return (folder / MANIFEST).exists() and not is_complete(folder)
+
+
 class Keeper(TrainerCallback):
-    """Saves what several moments of training have reached: ``save("0.25")`` and so on."""
+    """Saves what several moments of training have reached: ``save("0.25")`` and so on; gives each
+    checkpoint its checksums."""
 
     def __init__(self, shares: Sequence[float], save: Callable[[str], None]) -> None:
         self.shares, self.save = shares, save
@@ -127,6 +148,12 @@ class Keeper(TrainerCallback):
         for share in self.shares:
             if state.global_step == max(1, round(share * state.max_steps)):
                 self.save(f"{share:.2f}")
+
+    def on_save(self, args, state, control, **kwargs):
+        """Seal the checkpoint that was just written, by all processes."""
+        gather(None)
+        if not rank():
+            seal(Path(args.output_dir, f"checkpoint-{state.global_step}"))
 
 
 class Printer(TrainerCallback):

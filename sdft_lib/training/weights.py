@@ -8,7 +8,6 @@ ones."""
 import contextlib
 import copy
 import importlib.util
-import os
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
@@ -25,7 +24,7 @@ from transformers.utils import find_adapter_config_file
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers
 from sdft_lib.storage.files import file_sha256
-from sdft_lib.storage.processes import rank
+from sdft_lib.storage.processes import rank, switch
 from sdft_lib.storage.store import digest
 
 # peft 0.21 asks transformers 5.23 by an older name
@@ -52,7 +51,7 @@ NOTES = ("LICENSE", "run.json", "manifest.json", "parts.json", "record.json", "l
 
 def wants_four_bit(asked: bool | None) -> bool:
     """What the caller says, else ``SDFT_FOUR_BIT``. Raises SdftError without bitsandbytes."""
-    wanted = os.environ.get("SDFT_FOUR_BIT", "0") not in ("", "0") if asked is None else asked
+    wanted = switch("SDFT_FOUR_BIT") if asked is None else asked
     if wanted and importlib.util.find_spec("bitsandbytes") is None:
         raise SdftError(
             "4-bit weights need bitsandbytes; pip install 'sdft-tutorial[qlora]', or load them "

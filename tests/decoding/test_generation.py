@@ -82,6 +82,33 @@ def test_the_most_likely_token_is_the_first_of_equal_ones(name):
     assert chosen == other == logits.argmax(-1).tolist() and chosen[3:5] == [7, 0]
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda line: line.replace('"text": "', '"text": "not '),
+        lambda line: line.replace('"index": 0', '"index": 1'),
+        lambda line: line.replace('"tokens": ', '"tokens": 1'),
+        lambda line: line.replace('"finish_reason": "', '"finish_reason": "x'),
+        lambda line: "[]",
+        lambda line: "null",
+        lambda line: '{"index": 0, "text": "x", "finish_reason": "stop", "tokens": 1}',
+        lambda line: line[:-5],
+    ],
+)
+def test_rows_that_were_altered_after_a_kill_are_made_anew(seed, harm, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_ROWS", 2)
+    monkeypatch.setattr(batches, "BATCH_PARTS", 1)
+    path, wrong = tmp_path / "answers.jsonl", tmp_path / "again.jsonl"
+    whole = generate(seed, PROMPTS, Decoding(8), path=path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    number = next(number for number, line in enumerate(lines) if '"index": 0,' in line)
+    assert harm(lines[number]) != lines[number]
+    lines[number] = harm(lines[number])
+    wrong.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    assert generate(seed, PROMPTS, Decoding(8), path=wrong) == whole
+    assert wrong.read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("way", [{}, {"temperature": 0.8, "top_p": 0.9}, {"repetition_penalty": 2}])
 def test_numbers_that_are_not_finite_end_the_run_by_the_row(seed, way, value, tmp_path):

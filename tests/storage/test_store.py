@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from sdft_lib.storage import files as disk
 from sdft_lib.storage import store
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, read_jsonl, write_text
+from sdft_lib.storage.processes import switch, world
+from sdft_lib.training.weights import wants_four_bit
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +78,13 @@ def test_a_file_that_is_only_in_the_folder_does_no_harm():
 
 def test_whoever_may_read_the_folder_may_read_its_weights():
     def for_the_owner_alone(folder):
-        (folder / "deep").mkdir()
+        (folder / "deep").mkdir(mode=0o700)
         (folder / "deep" / "weights").touch(mode=0o600)
 
     folder = store.artefact("kind", {}, for_the_owner_alone)
     readers = folder.stat().st_mode & 0o444
     assert (folder / "deep" / "weights").stat().st_mode & 0o444 == readers != 0
+    assert (folder / "deep").stat().st_mode & 0o555 == folder.stat().st_mode & 0o555
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="a system without user ids")
@@ -254,3 +258,84 @@ def test_peak_memory_is_recorded():
     assert (
         10 < store.run_record(store.artefact("kind", {"y": 1}, build_with([])))["peak_mb"] < 100_000
     )
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "null", "[1]", '"x"', "\0\0\0"])
+def test_lost_costs_end_no_later_run(text, capsys):
+    """Of a whole result: it is not made anew, and what it cost counts as 0."""
+    calls = []
+    folder = store.artefact("kind", {}, build_with(calls))
+    (folder / store.RUN).unlink()
+    if text is not None:
+        (folder / store.RUN).write_text(text)
+    record = store.run_record(store.artefact("kind", {}, build_with(calls)))
+    assert (record["seconds"], record["tokens"], len(calls)) == (0.0, 0, 1)
+    assert "run.json is lost" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "null", "[]", "3", '["a.txt"]', "\0\0\0"])
+def test_a_manifest_that_is_none_is_made_anew(text):
+    calls = []
+    folder = store.artefact("kind", {}, build_with(calls))
+    (folder / store.MANIFEST).write_text(text)
+    store.artefact("kind", {}, build_with(calls))
+    assert len(calls) == 2 and store.is_complete(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "null", "[]", '{"earlier": "x", "started": 1}'])
+def test_a_clock_that_was_cut_heals(text):
+    def cut(folder):
+        (folder / store.WORK / store.CLOCK).write_text(text)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.artefact("kind", {}, cut)
+    calls = []
+    assert store.run_record(store.artefact("kind", {}, build_with(calls)))["seconds"] < 5
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])
+@pytest.mark.parametrize("name", ["a.txt", store.MANIFEST])
+def test_a_disk_that_cannot_be_read_deletes_nothing(name, number, monkeypatch):
+    folder, calls = store.artefact("kind", {}, build_with([])), []
+
+    def fails(path, *args, **options):
+        if Path(path).name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *args, **options)
+
+    real = open if name == "a.txt" else Path.read_text
+    where = (disk, "open") if name == "a.txt" else (Path, "read_text")
+    monkeypatch.setattr(*where, fails, raising=False)
+    with pytest.raises(SdftError, match=f"{name}: cannot be read .*Nothing was deleted"):
+        store.artefact("kind", {}, build_with(calls))
+    assert (folder / "a.txt").exists() and not calls
+
+
+def test_a_cache_of_nobody_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("SDFT_CACHE", "~nobody-of-this-name/cache")
+    with pytest.raises(SdftError, match="SDFT_CACHE=~nobody.*no such user"):
+        store.cache_dir()
+
+
+WORDS = [("", False), ("0", False), ("no", False), ("False", False), (" OFF ", False), ("n", False)]
+WORDS += [("1", True), ("yes", True), ("TRUE", True), ("on", True), ("t", True)]
+
+
+@pytest.mark.parametrize("word, meant", WORDS)
+def test_yes_and_no_of_the_environment(word, meant, monkeypatch):
+    monkeypatch.setenv("SDFT_FOUR_BIT", word)
+    assert switch("SDFT_FOUR_BIT") is meant
+    assert switch("SDFT_FOUR_BIT", True) is (meant or not word)
+
+
+@pytest.mark.parametrize("word", ["maybe", "2", "-1", "nein", "none", "yes please"])
+def test_other_words_of_the_environment_are_refused(word, monkeypatch):
+    monkeypatch.setenv("SDFT_FOUR_BIT", word)
+    with pytest.raises(SdftError, match=f"SDFT_FOUR_BIT={word}: this is neither yes nor no"):
+        wants_four_bit(None)
+    monkeypatch.setenv("WORLD_SIZE", word)
+    if word != "2":
+        with pytest.raises(SdftError, match=f"WORLD_SIZE={word}: .*unset it"):
+            world()

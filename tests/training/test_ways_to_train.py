@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig, fine_tune
-from sdft_lib.training import weights
+from sdft_lib.training import trainer, weights
 
 ASKED = "Name a colour that suits a house, and say in one word why."
 ROWS = [
@@ -212,6 +212,29 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(tiny, monkeypatch
     for path in sorted(whole.adapter.glob("*")):
         if path.name not in ("run.json", "manifest.json"):
             assert path.read_bytes() == (again.adapter / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("harmed", ["checkpoint", "kept"])
+def test_what_was_altered_after_a_kill_is_not_trained_on(tiny, monkeypatch, tmp_path, harmed):
+    """6 steps, a checkpoint after the third; the cut comes at step 5."""
+    from safetensors.torch import load_file, save_file
+
+    whole = trained(tiny, keep=(0.3,))
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "other"))
+
+    def cut(self, args, state, control, **kwargs):
+        if state.global_step == 5:
+            raise InterruptedError
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr(trainer.Printer, "on_step_end", cut)
+        trained(tiny, keep=(0.3,))
+    pattern = {"checkpoint": "work/checkpoints/checkpoint-3", "kept": "kept/0.30"}[harmed]
+    (path,) = (tmp_path / "other").rglob(f"{pattern}/adapter_model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path)
+    again = trained(tiny, keep=(0.3,))
+    assert apart(whole.adapter, again.adapter) == 0
+    assert apart(whole.kept[0.3], again.kept[0.3]) == 0
 
 
 # --- weights that are shared, fp16

@@ -4,7 +4,6 @@ answers (lesson 04).
 Each is optional: the lesson shows the static table first and reads whole without the widget; where
 widgets are off, the functions return None. Works on ipywidgets 7.7 (Colab) and 8."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +12,13 @@ import pandas
 from ipywidgets import HTML, Dropdown, HBox, IntSlider, VBox, Widget, dlink
 
 from sdft_lib.lessons.tables import answer_table, template_table
+from sdft_lib.storage.processes import switch
 
 
 def widgets_enabled() -> bool:
     """Whether a widget would be seen: ``SDFT_WIDGETS`` is not 0, and a kernel runs."""
     kernel = getattr(IPython.get_ipython(), "kernel", None)
-    return kernel is not None and os.environ.get("SDFT_WIDGETS", "1") != "0"
+    return kernel is not None and switch("SDFT_WIDGETS", True)
 
 
 def follow(page: Callable[..., str], *lines: Sequence[Widget]) -> VBox | None:

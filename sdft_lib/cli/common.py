@@ -18,10 +18,10 @@ import typer
 from typer import Option
 from typer.core import TyperGroup
 
-from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import GO_ON, SdftError
 from sdft_lib.storage.files import write_jsonl
 from sdft_lib.storage.processes import rank
+from sdft_lib.storage.safe import masked, visible
 
 INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 SEEDS = "Intervals cover items, not training seeds."
@@ -113,14 +113,14 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
 
 def complain(text: str) -> None:
     """One line on stderr: no word is endless, no character hides or moves the cursor."""
-    words = (word if len(word) < 300 else f"{word[:80]}…" for word in text.split())
+    words = (word if len(word) < 300 else f"{word[:80]}…" for word in masked(text).split())
     typer.echo(visible(" ".join(words)), err=True)
 
 
 def progress(line: str) -> None:
     """One line of progress, on stderr: stdout belongs to the answer."""
     if not rank():
-        print(visible(line), file=sys.stderr, flush=True)
+        print(visible(masked(line)), file=sys.stderr, flush=True)
 
 
 def as_text(rows, hidden: tuple[str, ...] = ()) -> str:

@@ -106,7 +106,7 @@ def judge(
     if (url is None) != (out is None):
         reason = "verdicts are kept as they come"
         raise SdftError(f"--url and --out belong together: {reason}; give both.")
-    check_file(outputs, answers)
+    check_file(outputs, answers, against, out)
     check_file(out, answers, against)
     key = os.environ.get(judge.KEY, "").strip()
     asked = judge.Judge(url, judge_model, key) if url else None

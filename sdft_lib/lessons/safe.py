@@ -2,27 +2,10 @@
 
 import html
 import re
-import unicodedata
 
-JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
-HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what cannot be seen
+from sdft_lib.storage.safe import visible
 
-
-def visible(text: object) -> str:
-    """Text in which no character can hide: control characters get a picture, direction marks their
-    code point."""
-    return "".join(_seen(character) for character in str(text).replace("\r\n", "\n"))
-
-
-def _seen(character: str) -> str:
-    code = ord(character)
-    if character in "\n\t" or character in JOINERS:
-        return character
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if unicodedata.category(character) in HIDDEN:
-        return f"⟨U+{code:04X}⟩"
-    return character
+__all__ = ["escape", "visible"]
 
 
 def escape(text: object, limit: int = 1200) -> str:

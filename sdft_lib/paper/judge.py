@@ -7,19 +7,22 @@ that turns with the order counts as half a win, and how many turned is told. ``s
 writes the file that the ``alpaca_eval`` tool takes."""
 
 import ipaddress
+import json
 import re
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import append_jsonl, read_jsonl
-from sdft_lib.storage.store import digest
+from sdft_lib.storage.files import append_jsonl
+from sdft_lib.storage.safe import masked
+from sdft_lib.storage.store import cache_dir, digest, locked
 
 WORDING = (
     "Two assistants answered one request. Say whose answer serves the person better: is it right, "
@@ -34,6 +37,12 @@ WORTH = {"1": 1.0, "2": 0.0, "equal": 0.5, "tie": 0.5}  # of a verdict, to answe
 KEY = "SDFT_JUDGE_KEY"  # the environment variable that holds the key, if the server asks for one
 AGAIN = 5  # times that a busy server, or none, is asked once more: after 0.5, 1, 2, 4 and 8 s
 TOKENS = 512  # a reply has at most
+BYTES = 2**20  # and these, with all that stands around it
+# Host, port, path: no name or password, no query, nothing that two readers could read unlike.
+ADDRESS = re.compile(
+    r"https?://([a-z\d._-]+|\[[a-f\d:.]+\])(?::(\d{1,5}))?(/[\w./%~-]*)?", re.A | re.I
+)
+OURS = b'{"suite": "alpaca_eval", "id": "'  # how a line of verdicts begins
 UNSENT = ("OpenAI-Organization", "OpenAI-Project")  # what OPENAI_ORG_ID and ..._PROJECT_ID hold
 ADVICE = dict.fromkeys((401, 403), f"put its key into {KEY}")
 ADVICE |= {404: "check address and model", 429: "it has had enough for now, try later"}
@@ -52,23 +61,19 @@ class Judge:
     seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:  # odd brackets, or a port that is no number
-            usable = False
-        shown = masked(self.url)
-        if not usable or parts.username is not None:
-            form = "http://localhost:8000/v1"
-            raise SdftError(f"the judge's address {shown[:80]!r} is not of the form {form}.")
-        if self.key and parts.scheme == "http" and not self.is_near:
+        match = ADDRESS.fullmatch(self.url)
+        if not match or int(match[2] or 80) > 65535:
+            raise SdftError("the judge's address is not of the form http://localhost:8000/v1.")
+        if self.key and not (self.key.isascii() and self.key.isprintable()):
+            raise SdftError(f"{KEY} holds a line break or a letter that no key has; set it anew.")
+        if self.key and self.url[:5].lower() == "http:" and not self.is_near:
             problem = "a key is sent over https only, or to this machine"
-            raise SdftError(f"{shown}: {problem}; use https or unset {KEY}.")
+            raise SdftError(f"{self.url}: {problem}; use https or unset {KEY}.")
 
     @property
     def is_near(self) -> bool:
         """Whether the address means this machine."""
-        host = urlsplit(self.url).hostname
+        host = ADDRESS.fullmatch(self.url)[1].strip("[]").lower()
         try:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:  # a name
@@ -77,28 +82,33 @@ class Judge:
     @cached_property
     def client(self) -> Any:
         """The official client. It follows no redirect, which would take the key along, asks this
-        machine through no proxy, and sends nothing that a variable OPENAI_... holds."""
+        machine through no proxy, and sends nothing that a variable OPENAI_... holds. No reply is
+        longer than BYTES or takes longer than two times ``seconds``."""
         try:
             import openai
         except ImportError as error:
             remedy = "pip install 'sdft-tutorial[judge]'"
             raise SdftError(f"a judge cannot be asked ({error}); {remedy}.") from None
+
+        def read(response: Any) -> None:
+            body, end = b"", time.monotonic() + self.seconds
+            problem = f"a reply has over {BYTES} bytes or takes over {self.seconds:.0f} s"
+            for part in response.iter_raw():
+                body += part
+                if len(body) > BYTES or time.monotonic() > end:
+                    raise SdftError(f"{self.url}: {problem}; look at the judge's log.")
+            response._content = body  # where the client looks for what was read
+
         transport = {"trust_env": not self.is_near, "follow_redirects": False}
+        transport |= {"event_hooks": {"response": [read]}}
         return openai.OpenAI(
             base_url=self.url,
             api_key=self.key or "none",  # where this is None, OPENAI_API_KEY would be sent
             timeout=self.seconds,
             max_retries=AGAIN,
-            default_headers=dict.fromkeys(UNSENT, openai.Omit()),
+            default_headers=dict.fromkeys(UNSENT, openai.Omit()) | {"Accept-Encoding": "identity"},
             http_client=openai.DefaultHttpxClient(**transport),
         )
-
-
-def masked(text: str, key: str = "") -> str:
-    """A text to show: without the key, the name and password in an address, and its query."""
-    text = re.sub(r"(\w+://)?\S+@", r"\1***@", text)
-    text = re.sub(r"\?\S+", "?***", text)
-    return text.replace(key, "***") if key else text
 
 
 def ask(judge: Judge, text: str) -> str:
@@ -121,10 +131,12 @@ def ask(judge: Judge, text: str) -> str:
     else:
         try:
             content = reply.json()["choices"][0]["message"]["content"]
+            if isinstance(content, list):  # in parts
+                content = "".join(part["text"] for part in content if part["type"] == "text")
             return content if isinstance(content, str) else ""
         except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             said = "the reply is not one of OpenAI's chat protocol; check the address."
-    raise SdftError(f"{masked(judge.url)}: {said}")
+    raise SdftError(f"{judge.url}: {said}")
 
 
 def read_verdict(text: str) -> float | None:
@@ -161,23 +173,54 @@ def judge_all(
     A verdict counts again only for the same texts, judge and wording. Raises SdftError as ``ask``
     does."""
     marks = [digest([judge.url, judge.model, WORDING, *pair])[:24] for pair in pairs]
-    known = {row.get("mark"): row for row in read_jsonl(path)} if path.exists() else {}
-    wanted = [(mark, pair) for mark, pair in zip(marks, pairs) if mark not in known]
-    say(f"judging {len(wanted)} of {len(pairs)} pairs, each in both orders")
+    lock = threading.Lock()
 
-    def one(job: tuple) -> dict:
+    def one(job: tuple) -> None:
         mark, (identity, *texts) = job
-        return {"suite": "alpaca_eval", "id": identity, **judge_pair(judge, *texts), "mark": mark}
+        row = {"suite": "alpaca_eval", "id": identity, **judge_pair(judge, *texts), "mark": mark}
+        with lock:  # at once: what others ask meanwhile may fail
+            append_jsonl(path, [row | {"seal": digest(row)[:24]}])
 
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for row in pool.map(one, wanted):
-                append_jsonl(path, [row])
-                known[row["mark"]] = row
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with locked(cache_dir() / "judge" / digest(str(path.resolve()))[:24]):
+        known = read_verdicts(path)
+        wanted = {mark: pair for mark, pair in zip(marks, pairs) if mark not in known}
+        say(f"judging {len(wanted)} of {len(pairs)} pairs, each in both orders")
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                list(pool.map(one, wanted.items()))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        known = read_verdicts(path)
     return [known[mark] for mark in marks]
+
+
+def read_verdicts(path: Path) -> dict[str, dict]:
+    """The verdicts in a file, by their mark, none if there is no file; a line that a kill cut off
+    at its end is none.
+
+    Raises SdftError, naming the row, for one that ``judge_all`` did not write, that was altered
+    since, or that is there twice: nothing of such a file is counted or lost."""
+    verdicts = {}
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        last = number == len(lines)
+        try:
+            row = json.loads(line.decode("utf-8"))
+            seal = row.pop("seal")
+            problem = "" if seal == digest(row)[:24] else "was altered since it was judged"
+            mark = row["mark"]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            if last and (line.startswith(OURS) or OURS.startswith(line)):
+                break
+            problem = "is no verdict of sdft judge"
+        if not problem and mark in verdicts:
+            problem = "judges a pair that an earlier row judges"
+        if problem:
+            remedy = "remove it, and what it judges is judged again, or choose another file"
+            raise SdftError(f"{path}, row {number}: this {problem}; {remedy}.")
+        verdicts[mark] = row
+    return verdicts
 
 
 def judged(rows: Sequence[dict]) -> dict:

@@ -8,13 +8,20 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sdft_lib.storage.safe import masked
+
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 REFUSALS += (errno.EACCES, errno.EPERM, errno.EIO)
 GO_ON = "finished work is kept: make room or make it writable, then start again to go on"
 
 
 class SdftError(ValueError):
-    """One sentence: what is wrong, where (file, row, column), what to do. The CLI exits with 2."""
+    """One sentence: what is wrong, where (file, row, column), what to do. The CLI exits with 2.
+
+    It holds no secret (``safe.masked``)."""
+
+    def __init__(self, text: object) -> None:
+        super().__init__(masked(str(text)))
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
     So is a torn last line, left by a killed writer: its row is not there and will be made again."""
     data = as_lines(rows).encode("utf-8")
     with refused(path, GO_ON), open(path, "ab+", buffering=0) as file:
-        size = cut_torn_line(file)
+        size = end_last_line(file)
         try:
             while data:
                 data = data[file.write(data) :]
@@ -78,17 +78,25 @@ def as_lines(rows: Iterable[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def cut_torn_line(file: BinaryIO) -> int:
-    """End an open file behind its last whole line; returns its size in bytes then."""
+def end_last_line(file: BinaryIO) -> int:
+    """Make an open file end with a whole line; returns its size in bytes then.
+
+    A row that lacks its line's end alone is whole and gets it; a torn one is cut off."""
     size = file.seek(0, os.SEEK_END)
     if not size:
         return 0
     file.seek(-1, os.SEEK_END)
-    if file.read(1) != b"\n":
-        file.seek(0)
-        size = file.read().rfind(b"\n") + 1
-        file.truncate(size)
-    return size
+    if file.read(1) == b"\n":
+        return size
+    file.seek(0)
+    content = file.read()
+    start = content.rfind(b"\n") + 1
+    try:
+        json.loads(content[start:].decode("utf-8"))
+    except (ValueError, RecursionError):
+        file.truncate(start)
+        return start
+    return size + file.write(b"\n")
 
 
 def write_text(path: Path, text: str) -> None:

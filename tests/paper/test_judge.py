@@ -20,10 +20,11 @@ from sdft_lib.paper.judge import (
     judge_all,
     judge_pair,
     judged,
-    masked,
     read_verdict,
 )
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_jsonl
+from sdft_lib.storage.store import digest
 
 
 class Server(ThreadingHTTPServer):
@@ -33,7 +34,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, reply):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.reply, self.seen, self.reason = reply, [], None
+        self.reply, self.seen, self.reason, self.more = reply, [], None, {}
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
 
@@ -44,13 +45,17 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.path, headers, body))
         said = self.server.reply(body["messages"][-1]["content"])
         status, content = (said, b"{}") if isinstance(said, int) else (200, said)
-        if isinstance(said, str):
-            content = json.dumps(
-                {"choices": [{"message": {"role": "assistant", "content": said}}]}
-            ).encode()
+        if isinstance(said, str | list):
+            message = {"role": "assistant", "content": said}
+            content = json.dumps({"choices": [{"message": message}]}).encode()
         self.send_response(status, self.server.reason)
         if status == 302:
             self.send_header("Location", "/elsewhere")
+        for name, value in self.server.more.items():
+            self.send_header(name, value)
+        if callable(content):
+            self.end_headers()
+            return content(self.wfile)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -185,6 +190,16 @@ def test_a_busy_judge_is_asked_again(served):
         (b"<html>", "not one of OpenAI's", 1),
         (b'{"choices": []}', "not one of OpenAI's", 1),
         (b'{"choices": [{"message": "x"}]}', "not one of OpenAI's", 1),
+        (b'{"choices": null}', "not one of OpenAI's", 1),
+        (b"null", "not one of OpenAI's", 1),
+        (b"", "not one of OpenAI's", 1),
+        (b"\xff", "not one of OpenAI's", 1),
+        (b'{"choices": [{"message": {"content": [1]}}]}', "not one of OpenAI's", 1),
+        (b"[" * 100_000, "not one of OpenAI's", 1),
+        (b"9" * 9_000, "not one of OpenAI's", 1),
+        (403, "403.*SDFT_JUDGE_KEY", 1),
+        (500, "500.*look at its log", 6),
+        (b"x" * 2**20 + b"x", "a reply has over 1048576 bytes", 1),
     ],
 )
 def test_what_a_judge_may_do_wrong(served, reply, words, asked):
@@ -192,6 +207,56 @@ def test_what_a_judge_may_do_wrong(served, reply, words, asked):
     with pytest.raises(SdftError, match=words):
         ask(Judge(server.url, "m", key="k"), "x")
     assert len(server.seen) == asked
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [(None, ""), ("", ""), ([], "")]
+    + [([{"type": "text", "text": "Verdict:"}, {"type": "text", "text": " 2"}], "Verdict: 2")],
+)
+def test_replies_of_other_shapes(served, content, text):
+    answer = {"choices": [{"message": {"role": "assistant", "content": content}}]}
+    assert ask(Judge(served(lambda prompt: json.dumps(answer).encode()).url, "m"), "x") == text
+
+
+def drip(file):
+    """A body that never ends, letter by letter."""
+    while True:
+        file.write(b" ")
+        file.flush()
+        threading.Event().wait(0.05)
+
+
+def test_a_judge_that_never_stops_is_left(served):
+    server = served(lambda prompt: drip)
+    started = time.monotonic()
+    with pytest.raises(SdftError, match="a reply has over .* or takes over 0 s"):
+        ask(Judge(server.url, "m", seconds=0.3), "x")
+    assert time.monotonic() - started < 20
+
+
+def test_a_reply_is_not_unpacked(served):
+    """A small body can unpack to all memory; none was asked for packed."""
+    import gzip
+
+    server = served(lambda prompt: gzip.compress(b" " * 2**24 + b"{}"))
+    server.more = {"Content-Encoding": "gzip"}
+    with pytest.raises(SdftError, match="not one of OpenAI's"):
+        ask(Judge(server.url, "m"), "x")
+    assert server.seen[0][1]["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("value", ["nan", "-5", "1e999", "inf", "9" * 400, "soon", "", "0"])
+def test_odd_times_to_wait(served, monkeypatch, value):
+    waits, states = [], iter([429, "Verdict: 1"])
+    server = served(lambda prompt: next(states))
+    server.more = {"Retry-After": value}
+    monkeypatch.setattr(time, "sleep", waits.append)
+    try:
+        assert ask(Judge(server.url, "m"), "x") == "Verdict: 1"
+    except SdftError as error:  # it asked for more time than anybody waits
+        assert "try later" in str(error)
+    assert all(0 <= wait <= 60 for wait in waits)
 
 
 def test_a_busy_judge_is_asked_later_and_later(served, monkeypatch):
@@ -224,36 +289,73 @@ def test_no_judge_at_all(served):
         ask(Judge(server.url, "m", seconds=1), "x")
 
 
-@pytest.mark.parametrize(
-    "url, key, words",
-    [
-        ("localhost:8000", "", "is not of the form"),
-        ("ftp://x/v1", "", "is not of the form"),
-        ("file:///etc", "", "form"),
-        ("http://me@host/v1", "", "is not of the form"),
-        ("http://" + "me:secret@host/v1", "", r"http://\*\*\*@host/v1' is not of the form"),
-        ("me:secret@host/v1", "", r"'\*\*\*@host/v1' is not of the form"),
-        ("http://host:eighty/v1", "", "is not of the form"),
-        ("http://[::1/v1", "", "is not of the form"),
-        ("http://example.org/v1?api-key=secret", "k", r"/v1\?\*\*\*: a key .* https only"),
-        ("http://example.org/v1", "k", "https only"),
-    ],
-)
-def test_addresses(url, key, words):
+FORM = "is not of the form http://localhost:8000/v1"
+FAR = "a key is sent over https only, or to this machine"
+ADDRESSES = {
+    FORM: (
+        *("localhost:8000", "ftp://x/v1", "file:///etc", "", "http://", "http:///v1", "http:/x/v1"),
+        *("http://secret@host/v1", "http://" + "me:secret@host/v1", "me:secret@host/v1"),
+        *("http://me:se" + "/cret@host/v1", "http://me:secret word@host/v1", "//me:secret@host"),
+        *("http://host:eighty/v1", "http://host:65536/v1", "http://[::1/v1", "http://[::1]x/v1"),
+        *("https://host/v1?api-key=secret", "https://host/v1#secret", "http://127.0.0.1\\@evil/v1"),
+        *("http://localhost\n.evil.com/v1", "http://ｌｏｃａｌｈｏｓｔ/v1", "http://①27.0.0.1/v1"),
+        *("http://localhost%2eevil.com/v1", "http://localhost/v1\0", " http://localhost/v1"),
+    ),
+    FAR: (
+        *("http://example.org/v1", "HTTP://Example.org/v1", "http://127.0.0.1.evil.com/v1"),
+        *("http://localhost.evil/v1", "http://localhost./v1", "http://xlocalhost/v1"),
+        *("http://0.0.0.0:8000/v1", "http://[::]/v1", "http://10.0.0.1/v1", "http://128.0.0.1/v1"),
+        *(
+            "http://2130706433/v1",
+            "http://0x7f.0.0.1/v1",
+            "http://0177.0.0.1/v1",
+            "http://127.1/v1",
+        ),
+        *("http://[::127.0.0.1]/v1", "http://[fe80::1]/v1", "http://[2001:db8::1]/v1"),
+    ),
+    "": (
+        *("http://127.0.0.1:1/v1", "http://127.255.0.9/v1", "http://LOCALHOST:65535/v1"),
+        *("http://[::1]:8000/v1", "http://[0:0:0:0:0:0:0:1]/v1", "https://example.org/v1"),
+        *("https://127.0.0.1.evil.com/v1", "https://xn--bcher-kva.example/v1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("words, url", [(key, url) for key in ADDRESSES for url in ADDRESSES[key]])
+def test_where_a_key_may_go(words, url):
+    if not words:
+        assert Judge(url, "m", "k3y").key
+        return
     with pytest.raises(SdftError, match=words) as refusal:
-        Judge(url, "m", key)
-    assert "secret" not in str(refusal.value)
+        Judge(url, "m", "k3y")
+    assert not any(word in str(refusal.value) for word in ("secret", "cret@", "k3y"))
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sec\rret", "secret\x7f", "sécret", "сек", "sec\0ret"])
+def test_a_key_that_cannot_be_sent_is_not_shown(key):
+    with pytest.raises(SdftError, match="SDFT_JUDGE_KEY holds") as refusal:
+        Judge("http://localhost:1/v1", "m", key)
+    assert key not in str(refusal.value) and "ret" not in str(refusal.value)
 
 
 def test_a_key_stays_out_of_sight():
     assert "secret" not in repr(Judge("http://localhost:1/v1", "m", "secret"))
-    assert masked("at https://" + "a:b@c/v1?key=x: no k3y, is it running?", "k3y") == (
-        "at https://***@c/v1?*** no ***, is it running?"
-    )
-    assert (
-        Judge("http://127.0.0.1:1/v1", "m", "k").key
-        and Judge("https://example.org/v1", "m", "k").key
-    )
+
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_proxy_sees_what_goes_to_this_machine(served, monkeypatch, proxy, host):
+    server, spy = served(fair), served(fair)
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(proxy, spy.url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "example.org")
+    text = WORDING.format(request="q", first="good", second="b")
+    judge = Judge(server.url.replace("127.0.0.1", host), "m", key="k")
+    assert ask(judge, text).endswith("1") and (len(server.seen), spy.seen) == (1, [])
 
 
 def test_win_rate_by_hand():
@@ -291,6 +393,108 @@ def test_judging_goes_on_where_it_stopped(served, tmp_path):
     pairs[0] = ("p0", "What?", "good now", "fine")  # another text is asked about anew
     assert judge_all(Judge(broken.url, "m"), pairs, path, say=lambda line: None)[0]["score"] == 1
     assert len(broken.seen) - before == 2 * (6 - kept) + 2
+
+
+PAIRS = [(f"p{n}", "What?", "good", "fine") for n in range(3)]
+
+
+@pytest.fixture
+def verdicts(served, tmp_path):
+    """A file of three verdicts, and a server that counts what it is asked."""
+    server, path = served(fair), tmp_path / "verdicts.jsonl"
+    judge_all(Judge(server.url, "m"), PAIRS, path, say=lambda line: None)
+    server.seen.clear()
+    return server, path
+
+
+def again(server, path):
+    return judge_all(Judge(server.url, "m"), PAIRS, path, say=lambda line: None)
+
+
+def test_a_file_without_its_last_line_end_loses_nothing(verdicts):
+    server, path = verdicts
+    path.write_text(path.read_text().rstrip("\n"))
+    more = [*PAIRS, ("p3", "Why?", "good", "fine")]
+    assert len(judge_all(Judge(server.url, "m"), more, path, say=lambda line: None)) == 4
+    assert len(server.seen) == 2 and len(read_jsonl(path)) == 4 == path.read_text().count("\n")
+
+
+@pytest.mark.parametrize("cut", [1, 9, 40, 120])
+def test_a_line_that_a_kill_cut_is_judged_again(verdicts, cut):
+    server, path = verdicts
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[:-1]) + whole[-1][:cut])
+    assert len(again(server, path)) == 3 and len(server.seen) == 2
+    assert sorted(path.read_text().splitlines(keepends=True)) == sorted(whole)
+
+
+CHANGES = {
+    "score": ({"score": 0.0}, {"score": 7}, {"score": True}, {"score": None}, {"score": "1"}),
+    "verdict": ({"front": 0.0, "back": 0.0, "score": 0.0}, {"front": None}, {"back": 1}),
+    "pair": ({"id": "p9"}, {"mark": "0" * 24}, {"suite": "gsm8k"}, {"id": "\ud800"}),
+    "column": ({"text": "x"}, {"seal": "0" * 24}, {"seal": None}, {"seal": 7}),
+}
+
+
+@pytest.mark.parametrize("change", [change for kind in CHANGES.values() for change in kind])
+def test_an_altered_verdict_is_refused_by_row(verdicts, change):
+    server, path = verdicts
+    rows = read_jsonl(path)
+    rows[1] |= change
+    before = "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(before)
+    with pytest.raises(SdftError, match=r"verdicts.jsonl, row 2: this (was altered|is no verdict)"):
+        again(server, path)
+    assert path.read_text() == before and not server.seen
+
+
+FOREIGN = ["notes", "{}", "[]", "1", '"x"', "", "{", "[" * 99_999, '{"suite": "alpaca_eval"}']
+
+
+@pytest.mark.parametrize("line", [*FOREIGN, json.dumps({"seal": digest({})[:24]})])
+@pytest.mark.parametrize("row", [1, 2])
+def test_what_is_no_verdict_is_refused_and_kept(verdicts, line, row):
+    server, path = verdicts
+    lines = path.read_text().splitlines()
+    before = "\n".join([*lines[: row - 1], line, *lines[row - 1 :], ""])
+    path.write_text(before)
+    with pytest.raises(SdftError, match=f"row {row}: this is no verdict of sdft judge; remove"):
+        again(server, path)
+    assert path.read_text() == before and not server.seen
+
+
+def test_a_file_of_others_without_line_end_is_kept(verdicts):
+    server, path = verdicts
+    path.write_text("my notes")
+    with pytest.raises(SdftError, match="row 1"):
+        again(server, path)
+    assert path.read_text() == "my notes"
+
+
+def test_a_verdict_that_is_there_twice_is_refused(verdicts):
+    server, path = verdicts
+    path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(SdftError, match="row 4: this judges a pair that an earlier row judges"):
+        again(server, path)
+
+
+def test_what_others_were_asked_when_one_failed_is_kept(served, tmp_path):
+    """The first pair fails while the second is still being judged: its verdict is not lost."""
+    failed = threading.Event()
+
+    def reply(prompt):
+        if "first pair" in prompt:
+            failed.set()
+            return 404
+        failed.wait(5)
+        threading.Event().wait(0.2)
+        return "Verdict: 1"
+
+    server, path = served(reply), tmp_path / "verdicts.jsonl"
+    pairs = [("a", "first pair", "x", "y"), ("b", "second pair", "x", "y")]
+    with pytest.raises(SdftError, match="404"):
+        judge_all(Judge(server.url, "m"), pairs, path, workers=2, say=lambda line: None)
+    assert [row["id"] for row in read_jsonl(path)] == ["b"]
 
 
 ITEMS = [

@@ -1,0 +1,51 @@
+"""Text of others as harmless text (SECURITY.md): one function for each place where it is shown, a
+terminal, one line of it, Markdown; HTML's is in ``lessons.safe``. Secrets are masked here alone."""
+
+import html
+import os
+import re
+import unicodedata
+
+JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what cannot be seen
+OF_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")  # ends of the variables that hold some
+TOKENS = re.compile(r"\b(?:hf_|gh[pousr]_)[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|(?<=Bearer )\S{8,}")
+
+
+def visible(text: object) -> str:
+    """Text in which no character can hide: control characters get a picture, direction marks their
+    code point."""
+    return "".join(_seen(character) for character in str(text).replace("\r\n", "\n"))
+
+
+def _seen(character: str) -> str:
+    code = ord(character)
+    if character in "\n\t" or character in JOINERS:
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if unicodedata.category(character) in HIDDEN:
+        return f"⟨U+{code:04X}⟩"
+    return character
+
+
+def one_line(text: object) -> str:
+    """Visible text that starts no line of its own."""
+    return visible(" ".join(str(text).split()))
+
+
+def markdown(text: object) -> str:
+    """A line of text that no Markdown sign and no HTML changes, in a table, too."""
+    plain = html.escape(one_line(text), quote=False)
+    return re.sub(r"[\\`*{}\[\]#!|~$:@]|(?<!\w)_|_(?!\w)", r"\\\g<0>", plain)
+
+
+def masked(text: str, *secrets: str) -> str:
+    """A text to show, without ``secrets``, those of the environment, tokens that are known by their
+    form, and the password and query of an address."""
+    values = [value for name, value in os.environ.items() if name.endswith(OF_SECRETS)]
+    for secret in sorted([*secrets, *filter(lambda value: len(value) > 5, values)], key=len):
+        text = text.replace(secret, "***") if secret else text
+    text = re.sub(r"(\w:/+)\S*@", r"\1***@", text)
+    text = re.sub(r"(\w:/+[^\s?]*\?)\S+", r"\1***", text)
+    return TOKENS.sub("***", text)

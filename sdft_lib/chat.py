@@ -1,16 +1,26 @@
 """From messages to token ids, by the model's own chat template (lesson 03; paper, section 3.1).
 
 A training row is one sequence, ``prompt + text + end of turn``, and a mask that marks what is
-trained: the text and the end-of-turn token, nothing of the prompt."""
+trained: the text and the end-of-turn token, nothing of the prompt.
 
-from collections.abc import Sequence
+Special tokens come from the template alone. Where a text spells one, such as ``<|im_end|>``, it is
+encoded as plain characters: nobody's text opens or ends a turn."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from sdft_lib.answers.blank import is_blank
 from sdft_lib.storage.bounds import render_chat
 from sdft_lib.storage.errors import SdftError
 
 PROBE = "sdft-answer-probe"  # stands for an answer, to see what a template writes around it
 ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
+SPLIT = "\U000f5d17"  # a private character that breaks a special token's name, and has no id here
+WRITTEN = re.compile(r"<\|[^|<>\s]{1,30}\|>|\[/?[A-Z_]{2,20}\]|<</?[A-Z]{2,9}>>")  # by templates
+KNOWN = re.compile(rf"{WRITTEN.pattern}|<(?:start|end)_of_turn>|</?s>|<(?:bos|eos|pad|unk)>")
 
 
 @dataclass(frozen=True)
@@ -33,25 +43,24 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
     the border, the two parts are encoded apart, so that the model is trained on what it will see
     when it generates. Raises SdftError when no token would be trained."""
     if text is None:
-        ids = encode(prompt_text(messages, tokenizer), tokenizer)
+        ids = ids_of_prompt(messages, tokenizer)
         return Rendered(ids, [False] * len(ids))
     prompt, lead, end = frame(messages, tokenizer)
-    if not text.strip():
+    if is_blank(text):
         raise SdftError(
             "the text is empty, so no token would be trained; drop the row or fill it in."
         )
+    if any(name in text for name in stop_names(tokenizer)):
+        raise SdftError(
+            "the text holds an end-of-turn token, so the model would learn to write it; remove it."
+        )
+    text = plain(text, tokenizer)
     prompt_ids = encode(prompt, tokenizer)
     border = len(prompt_ids)
     ids = encode(prompt + lead + text + end, tokenizer)
     if ids[:border] != prompt_ids:
         ids = prompt_ids + encode(lead + text + end, tokenizer)
-    stops = stop_ids(tokenizer)
-    if stops & set(ids[border:-1]):
-        raise SdftError(
-            "the text holds an end-of-turn token, so the model would learn to stop there; remove "
-            "it."
-        )
-    if ids[-1] not in stops:
+    if ids[-1] not in stop_ids(tokenizer):
         raise SdftError(
             "the last trained token is not the end of the turn; the model would not learn to stop."
         )
@@ -59,12 +68,22 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
 
 
 def render_rows(seed, rows: Sequence[dict]) -> list[Rendered]:
-    """Each row's ``messages`` with its ``text``. Raises SdftError for one that is too long."""
+    """Each row's ``messages`` with its ``text``. Raises SdftError, which names the row."""
     rendered = []
     for row in rows:
-        rendered.append(render(row["messages"], seed.tokenizer, row["text"]))
-        check_room(len(rendered[-1].ids), seed.model, f"row {row['id']}")
+        with about(f"row {row['id']}"):
+            rendered.append(render(row["messages"], seed.tokenizer, row["text"]))
+            check_room(len(rendered[-1].ids), seed.model)
     return rendered
+
+
+@contextlib.contextmanager
+def about(row: str) -> Iterator[None]:
+    """Within the block, an SdftError says which row it is about."""
+    try:
+        yield
+    except SdftError as error:
+        raise SdftError(f"{row}: {error}") from None
 
 
 def prompt_text(messages: list[dict], tokenizer) -> str:
@@ -72,11 +91,20 @@ def prompt_text(messages: list[dict], tokenizer) -> str:
 
     Where a template refuses the system role or drops its text, the system message goes into the
     first user message."""
-    return accepted(messages, tokenizer)[1]
+    return accepted(messages, tokenizer)[1].replace(SPLIT, "")
+
+
+def ids_of_prompt(messages: list[dict], tokenizer, opening: str = "") -> list[int]:
+    """Token ids of that string, and of the ``opening`` that the answer must go on from."""
+    if not opening:
+        return encode(accepted(messages, tokenizer)[1], tokenizer)
+    prompt, lead, _ = frame(messages, tokenizer)
+    return encode(prompt + lead + plain(opening, tokenizer), tokenizer)
 
 
 def accepted(messages: list[dict], tokenizer) -> tuple[list[dict], str]:
-    """The messages in the form that the template takes, and its string of them."""
+    """The messages in the form that the template takes, and its string of them, both ``plain``."""
+    messages = [turn | {"content": plain(turn["content"], tokenizer)} for turn in messages]
     system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
     problem = SdftError("the chat template drops the system message; use another model.")
     for form in (messages, fold_system(messages)):
@@ -119,27 +147,60 @@ def frame(messages: list[dict], tokenizer) -> tuple[str, str, str]:
 
 def encode(text: str, tokenizer) -> list[int]:
     """Token ids of a rendered string: the template has written the special tokens already."""
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    if SPLIT not in text:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+    made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    spans = zip(made["input_ids"], made["offset_mapping"], strict=True)
+    return [token for token, (start, end) in spans if text[start:end] != SPLIT]
+
+
+def plain(text: str, tokenizer) -> str:
+    """A text whose special tokens are broken by SPLIT, so that ``encode`` takes them for text.
+
+    Raises SdftError for what a template writes in plain letters, such as Llama 2's ``[/INST]``:
+    no encoding tells it from a turn."""
+    special, written = marks(tokenizer)
+    if found := written.search(text):
+        problem = f"a text holds {found[0]!r}, which this model's chat template writes itself"
+        raise SdftError(f"{problem}; remove it, or it would be read as a turn.")
+    return special.sub(lambda name: name[0][0] + SPLIT + name[0][1:], text)
+
+
+@lru_cache(maxsize=8)
+def marks(tokenizer) -> tuple[re.Pattern, re.Pattern]:
+    """Patterns of the special tokens, and of what the template writes that is none (and SPLIT)."""
+    names = {*tokenizer.all_special_tokens, *stop_names(tokenizer)}
+    names |= {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    written = {SPLIT, *WRITTEN.findall(str(tokenizer.chat_template))} - names
+    patterns = []
+    for words in (names, written):
+        longest_first = sorted(words, key=len, reverse=True)
+        patterns.append(re.compile("|".join(map(re.escape, longest_first))))
+    return patterns[0], patterns[1]
+
+
+def stop_names(tokenizer) -> list[str]:
+    """Tokens that end a turn: the end of sequence, and end-of-turn tokens that are known here."""
+    names = []
+    for name in dict.fromkeys(filter(None, (*ENDS, tokenizer.eos_token))):
+        token = tokenizer.convert_tokens_to_ids(name)  # get_vocab() would take 20 ms
+        if token is not None and tokenizer.convert_ids_to_tokens(token) == name:
+            names.append(name)
+    return names
 
 
 def stop_ids(tokenizer) -> set[int]:
-    """Ids that end a turn: the end of sequence, and end-of-turn tokens that are known here."""
-    ids = set()
-    for name in filter(None, (*ENDS, tokenizer.eos_token)):
-        token = tokenizer.convert_tokens_to_ids(name)  # get_vocab() would take 20 ms
-        if token is not None and tokenizer.convert_ids_to_tokens(token) == name:
-            ids.add(token)
-    return ids
+    """Ids of the tokens that end a turn."""
+    return {tokenizer.convert_tokens_to_ids(name) for name in stop_names(tokenizer)}
 
 
-def check_room(tokens: int, model, row: str, new: int = 0) -> None:
+def check_room(tokens: int, model, new: int = 0) -> None:
     """Refuse a row that does not fit into the model's context; nothing is ever cut in silence."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit and tokens + new > limit:
         room = f" and {new} new ones would follow" if new else ""
         raise SdftError(
-            f"{row} has {tokens} tokens{room}, more than the model's context of {limit}; shorten "
-            "it."
+            f"it has {tokens} tokens{room}, more than the model's context of {limit}; shorten it."
         )
 
 

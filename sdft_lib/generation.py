@@ -12,7 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from sdft_lib.chat import check_room, encode, frame, prompt_text, stop_ids
+from sdft_lib.chat import about, check_room, ids_of_prompt, stop_ids
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.files import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.storage.processes import share, union
@@ -110,13 +110,9 @@ def prompt_ids(
     names = names or range(1, len(prompts) + 1)
     rows = []
     for name, messages, opening in zip(names, prompts, openings, strict=True):
-        if opening:
-            prompt, lead, _ = frame(messages, seed.tokenizer)
-            text = prompt + lead + opening
-        else:
-            text = prompt_text(messages, seed.tokenizer)
-        rows.append(encode(text, seed.tokenizer))
-        check_room(len(rows[-1]), seed.model, f"prompt {name}", max_new_tokens)
+        with about(f"prompt {name}"):
+            rows.append(ids_of_prompt(messages, seed.tokenizer, opening))
+            check_room(len(rows[-1]), seed.model, max_new_tokens)
     return rows
 
 

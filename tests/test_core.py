@@ -109,7 +109,7 @@ def test_generation_goes_on_behind_finished_rows(seed, tmp_path, monkeypatch):
 
 
 def test_too_long_a_prompt_is_refused_by_name(seed):
-    with pytest.raises(SdftError, match="prompt 2 has"):
+    with pytest.raises(SdftError, match="prompt 2: it has"):
         generate(seed, [user("Hi"), user("word " * 9000)], Decoding(max_new_tokens=4))
 
 

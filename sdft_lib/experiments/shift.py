@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas
 import torch
 
-from sdft_lib.chat import check_room, render
+from sdft_lib.chat import render_rows
 from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.distill import SAMPLED
@@ -102,9 +102,7 @@ def answer_kl(
             f"{seed.name} and {tuned.name} have different vocabularies; compare a model with its "
             "own seed."
         )
-    rendered = [render(row["messages"], seed.tokenizer, row[column]) for row in rows]
-    for row, text in zip(rows, rendered, strict=True):
-        check_room(len(text.ids), seed.model, f"row {row['id']}")
+    rendered = render_rows(seed, [{**row, "text": row[column]} for row in rows])
     nats = []
     for start in range(0, len(rows), ROWS):
         nats += batch_kl(seed, tuned, rendered[start : start + ROWS])

@@ -10,6 +10,7 @@ from statistics import mean, median
 
 from tokenizers import Tokenizer
 
+from sdft_lib.chat import KNOWN
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
@@ -38,10 +39,10 @@ def check_data(
     Returns ``name``, ``kind``, ``rows``, ``paper_rows``, ``licence`` and ``note`` (None for other
     than the paper's sets), ``digest`` (of the task), ``turns`` (rows with one question, with
     several, with a system turn), ``lengths`` (of prompt and reference: mean, median, longest;
-    ``unit`` tokens or words), ``duplicates``, ``references`` (how many hold an answer that can be
-    read, and why others do not; None for free text), ``overlap`` with dev, test, probes and
-    ``evaluations``, and ``absent``: the evaluations that are not at hand. Raises SdftError as
-    ``load_task`` does."""
+    ``unit`` tokens or words), ``duplicates``, ``marked`` (ids of rows that spell chat markers),
+    ``references`` (how many hold an answer that can be read, and why others do not; None for free
+    text), ``overlap`` with dev, test, probes and ``evaluations``, and ``absent``: the evaluations
+    that are not at hand. Raises SdftError as ``load_task`` does."""
     task = load_task(source, kind=kind, columns=columns, drop_empty=drop_empty, say=say)
     known = PAPER_SETS.get(str(source))
     measured = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
@@ -62,6 +63,7 @@ def check_data(
         "turns": turn_counts(task.train),
         "lengths": lengths(task.train),
         "duplicates": duplicates(task.train),
+        "marked": marked(task.train),
         "references": references(task),
         "overlap": {name: overlap_of(seen, rows) for name, rows in measured.items()},
         "absent": [name for name in evaluations or {} if name not in at_hand],
@@ -118,6 +120,16 @@ def duplicates(rows: Sequence[dict]) -> dict:
     return {"prompts": len(ids), "rows": same, "ids": ids[:EXAMPLES]}
 
 
+def marked(rows: Sequence[dict]) -> list[str]:
+    """Ids of rows whose texts spell a marker of some chat template, such as ``<|im_end|>``."""
+    ids = []
+    for row in rows:
+        texts = [row["reference"], *(turn["content"] for turn in row["messages"])]
+        if any(map(KNOWN.search, texts)):
+            ids.append(row["id"])
+    return ids
+
+
 def references(task: Task) -> dict | None:
     """How many references hold one answer that can be read, and each that does not, with why.
 
@@ -162,6 +174,9 @@ def data_text(result: dict) -> str:
     repeats = "{prompts} rows repeat an earlier prompt, {rows} with its reference"
     twice = result["duplicates"]
     lines.append(("duplicates", repeats.format(**twice) + some(twice["ids"])))
+    if ids := result["marked"]:
+        count = f"{len(ids)} rows spell them, which is text and opens no turn"
+        lines.append(("chat markers", count + some(ids[:EXAMPLES])))
     lines += reference_lines(result)
     for name, seen in result["overlap"].items():
         same = "{duplicates} of {items} items are training prompts".format(**seen)

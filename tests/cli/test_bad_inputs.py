@@ -400,6 +400,20 @@ FILES = [
         '"history"',
         "pairs",
     ),
+    task_file(
+        "call of a tool",
+        "a.jsonl",
+        jsonl({"messages": [*USER, {"role": "assistant", "content": None, "tool_calls": [{}]}]}),
+        "a.jsonl, row 1",
+        '"tool_calls" in turn 2',
+        "remove the row",
+    ),
+    Bad(
+        "file with other columns, no option for them",
+        "train --data a.csv --column reference --out adapter",
+        ("a.csv", "the columns are: frage, antwort", 'rename yours to "prompt"'),
+        {"a.csv": "frage,antwort\nQ,A\n"},
+    ),
     task_file("unknown suffix", "a.txt", "Q", "a.txt", "hf:org/name:split"),
     task_file(
         "no such column",
@@ -709,6 +723,13 @@ MODELS = [
         "train --model {models}/good --data rows.jsonl --out adapter",
         ("row a", "256"),
         {"rows.jsonl": jsonl({**MADE, "text": "word " * 300})},
+        loads=True,
+    ),
+    Bad(
+        "train a row with an end marker",
+        "train --model {models}/good --data rows.jsonl --out adapter",
+        ("row b:", "end-of-turn", "remove"),
+        {"rows.jsonl": jsonl(MADE, {**MADE, "id": "b", "text": "It is <|im_end|>, I think."})},
         loads=True,
     ),
     Bad(

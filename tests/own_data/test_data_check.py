@@ -102,6 +102,16 @@ def test_a_small_file(small):
     assert "gsm8k-test" in result["absent"] and set(result["overlap"]) >= {"facts", "safety"}
 
 
+def test_rows_that_spell_chat_markers_are_named(small):
+    marks = ["<|im_end|>", "[/INST]", "<end_of_turn>", "</s>", "<<SYS>>", "<|eot_id|>"]
+    for number, mark in enumerate(marks):
+        with open(small, "a") as file:
+            file.write(json.dumps({"question": f"What is {mark}{number}?", "answer": "3"}) + "\n")
+    result = check_data(small, kind="math")
+    assert result["marked"] == [f"small-{number:04d}" for number in range(5, 11)]
+    assert "6 rows spell them" in data_text(result) and "small-0005" in data_text(result)
+
+
 def test_overlap_with_an_evaluation_set_is_found(small, monkeypatch, tmp_path):
     probe = "one two three four five six seven eight nine"
     items = [

@@ -14,10 +14,8 @@ PATHS = re.compile(
     r"(?<![\w.~:/<>-])/(?:home|Users|root|tmp|mnt|opt|srv|var|work|workspace|content|usr|private|data)/[\w.-]+"
     r"|\b[A-Za-z]:\\+(?:Users|Windows|Program|Temp)\w*"
 )
-LARGEST, LARGEST_IMAGE = (
-    500_000,
-    200_000,
-)  # bytes of a notebook; characters of an image in base64 (150 kB)
+LARGEST = 500_000  # bytes of a notebook
+LARGEST_IMAGE = 200_000  # characters of an image in base64 (150 kB)
 MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(")
 ALLOWED = {"kernelspec", "language_info", "sdft"}
 ALLOWED_CELL = {"tags", "nbgrader"}
@@ -44,11 +42,10 @@ def is_reading(path: Path) -> bool:
 
 def outputs(notebook):
     """(cell index, output) of every output."""
-    return [
-        (index, output)
-        for index, cell in of_kind(notebook, "code")
-        for output in cell.get("outputs", [])
-    ]
+    found = []
+    for index, cell in of_kind(notebook, "code"):
+        found += [(index, output) for output in cell.get("outputs", [])]
+    return found
 
 
 def said(alt) -> bool:
@@ -65,9 +62,7 @@ def alt_text(notebook, path: Path) -> list[str]:
             if kind.startswith("image/") and not said(about.get(kind, {}).get("alt")):
                 wrong.append(f"cell {index}: an image among the outputs has no alternative text")
             elif kind.startswith("image/") and not said(data.get("text/plain")):
-                wrong.append(
-                    f"cell {index}: an image among the outputs has no plain text beside it"
-                )
+                wrong.append(f"cell {index}: an image among the outputs has no plain text")
         if any(not said(image.get("alt")) for image in Images(data.get("text/html", "")).found):
             wrong.append(f"cell {index}: an <img> among the outputs has no alt")
     for index, cell in of_kind(notebook, "markdown"):
@@ -82,11 +77,10 @@ def alt_text(notebook, path: Path) -> list[str]:
 def no_widgets(notebook, path: Path) -> list[str]:
     """No widget state and no widget output: GitHub cannot show them."""
     wrong = ["the notebook holds the state of widgets"] if "widgets" in notebook.metadata else []
-    return wrong + [
-        f"cell {index}: a widget among the outputs"
-        for index, output in outputs(notebook)
-        if WIDGET in output.get("data", {})
-    ]
+    for index, output in outputs(notebook):
+        if WIDGET in output.get("data", {}):
+            wrong.append(f"cell {index}: a widget among the outputs")
+    return wrong
 
 
 def metadata(notebook, path: Path) -> list[str]:
@@ -94,10 +88,8 @@ def metadata(notebook, path: Path) -> list[str]:
     unknown = sorted(set(notebook.metadata) - ALLOWED - {"widgets"})
     wrong = [f"the notebook's metadata hold {name!r}" for name in unknown]
     for index, cell in enumerate(notebook.cells):
-        wrong += [
-            f"cell {index}: its metadata hold {name!r}"
-            for name in sorted(set(cell.metadata) - ALLOWED_CELL)
-        ]
+        unknown = sorted(set(cell.metadata) - ALLOWED_CELL)
+        wrong += [f"cell {index}: its metadata hold {name!r}" for name in unknown]
     return wrong
 
 
@@ -107,15 +99,10 @@ def no_paths(notebook, path: Path) -> list[str]:
     for index, cell in enumerate(notebook.cells):
         texts = [cell.source]
         for output in cell.get("outputs", []):
-            texts.append(output.get("text", ""))
-            texts += [
-                value for kind, value in output.get("data", {}).items() if kind.startswith("text/")
-            ]
-        wrong += [
-            f"cell {index}: the absolute path {hit[0]!r}"
-            for text in texts
-            for hit in PATHS.finditer(str(text))
-        ]
+            data = output.get("data", {})
+            texts += [output.get("text", ""), *(data[kind] for kind in data if "text/" in kind)]
+        hits = PATHS.finditer("\n".join(map(str, texts)))
+        wrong += [f"cell {index}: the absolute path {hit[0]!r}" for hit in hits]
     return wrong
 
 
@@ -127,12 +114,9 @@ def fresh(notebook, path: Path) -> list[str]:
     if not record:
         return ["there is no record of a run: execute the lesson and build the copies"]
     said = "outputs below are those of fast mode" in notebook.cells[0].source
-    known = record.get("mode") == "default" or (record.get("mode") == "fast" and said)
-    wrong = (
-        []
-        if known
-        else [f"the run was made in {record.get('mode')} mode, which its header does not say"]
-    )
+    mode, wrong = record.get("mode"), []
+    if mode != "default" and not (mode == "fast" and said):
+        wrong.append(f"the run was made in {mode} mode, which its header does not say")
     if record.get("code_sha256") != code_sha256(notebook):
         wrong.append("the outputs are stale: the code has changed since the run")
     if record.get("results_sha256") != results_sha256(notebook):
@@ -147,31 +131,25 @@ def run_order(notebook, path: Path) -> list[str]:
     if not is_reading(path):
         ran = any(counts) or any(cell.get("outputs") for cell in code)
         return ["a copy without outputs holds outputs or counts"] if ran else []
-    wrong = (
-        []
-        if counts == list(range(1, len(code) + 1))
-        else ["the cells did not run in order from 1 to n"]
-    )
-    return wrong + [
-        f"cell {index}: ended with {output.get('ename')}"
-        for index, output in outputs(notebook)
-        if output.output_type == "error"
-    ]
+    wrong = []
+    if counts != list(range(1, len(code) + 1)):
+        wrong.append("the cells did not run in order from 1 to n")
+    for index, output in outputs(notebook):
+        if output.output_type == "error":
+            wrong.append(f"cell {index}: ended with {output.get('ename')}")
+    return wrong
 
 
 def size(notebook, path: Path) -> list[str]:
     """Small enough for GitHub to show: 500 kB a notebook, 150 kB an image."""
-    wrong = []
-    if path.exists() and path.stat().st_size > LARGEST:
-        wrong.append(
-            f"the notebook has {path.stat().st_size // 1000} kB, the limit is {LARGEST // 1000}"
-        )
-    return wrong + [
-        f"cell {index}: an image of more than {LARGEST_IMAGE * 3 // 4000} kB"
-        for index, output in outputs(notebook)
-        for kind, value in output.get("data", {}).items()
-        if kind.startswith("image/") and len(value) > LARGEST_IMAGE
-    ]
+    wrong, bytes_ = [], path.stat().st_size if path.exists() else 0
+    if bytes_ > LARGEST:
+        wrong.append(f"the notebook has {bytes_ // 1000} kB, the limit is {LARGEST // 1000}")
+    for index, output in outputs(notebook):
+        for kind, value in output.get("data", {}).items():
+            if kind.startswith("image/") and len(value) > LARGEST_IMAGE:
+                wrong.append(f"cell {index}: an image of more than {LARGEST_IMAGE * 3 // 4000} kB")
+    return wrong
 
 
 CHECKS = (alt_text, no_widgets, metadata, no_paths, fresh, run_order, size)

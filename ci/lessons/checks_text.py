@@ -1,4 +1,4 @@
-"""Checks of a lesson's text and code. Each takes (notebook, path) and returns sentences."""
+"""Checks of a lesson's text, code and links. Each takes (notebook, path), returns sentences."""
 
 from __future__ import annotations
 
@@ -6,29 +6,19 @@ import ast
 import re
 from pathlib import Path
 from statistics import median
+from urllib.parse import unquote
 
-from ci.lessons.sources import tags_of
+from ci.bootstrap import ROOT
+from ci.lessons.sources import COLAB, repository, tags_of
 
-LONGEST, MEDIAN, SETUP = (
-    25,
-    10,
-    12,
-)  # lines of a code cell that are not blank; of a cell tagged `setup`
-UNNUMBERED = {
-    "Summary",
-    "Check yourself",
-    "Quiz",
-    "Wrap-up quiz",
-    "Exercises",
-    "What next",
-    "Further reading",
-    "For instructors",
-}
+# Lines of a code cell that are not blank; of a cell tagged `setup`.
+LONGEST, MEDIAN, SETUP = 25, 10, 12
+UNNUMBERED = {"Summary", "Check yourself", "Quiz", "Wrap-up quiz", "Exercises"}
+UNNUMBERED |= {"What next", "Further reading", "For instructors"}
 HEADER = ("**You will**", "**Before you start:**", "**Time:**")
-TIME = re.compile(
-    r"\b(?:minutes?|seconds?|hours?)\b.*\b[\d.]+ [GM]B\b|\b[\d.]+ "
-    r"[GM]B\b.*\b(?:minutes?|seconds?)\b"
-)
+MEMORY = r"\b[\d.]+ [GM]B\b"
+TIME = re.compile(rf"\b(minutes?|seconds?|hours?)\b.*{MEMORY}|{MEMORY}.*\b(minute|second)s?\b")
+LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)|<a\b[^>]*\bhref=[\"']([^\"']+)[\"']")
 INSTALL = r"\bpip3?[\"', ]+install\b"
 FORBIDDEN = {
     r"^\s*[!%]": "a shell line or magic; write Python",
@@ -57,10 +47,8 @@ def headings(notebook) -> list[tuple[int, int, str]]:
     found = []
     for index, cell in of_kind(notebook, "markdown"):
         without_code = re.sub(r"^(```|~~~).*?^\1", "", cell.source, flags=re.M | re.S)
-        found += [
-            (index, len(hit[1]), hit[2].strip())
-            for hit in re.finditer(r"^(#{1,6}) +(.+)$", without_code, re.M)
-        ]
+        for hit in re.finditer(r"^(#{1,6}) +(.+)$", without_code, re.M):
+            found.append((index, len(hit[1]), hit[2].strip()))
     return found
 
 
@@ -95,10 +83,8 @@ def numbered(notebook, path: Path) -> list[str]:
         elif number and int(number[1]) == expected and not closed:
             expected += 1
         else:
-            wrong.append(
-                f"cell {index}: heading {text!r} should be number {expected} or one of the "
-                "closing sections"
-            )
+            names = f"number {expected} or one of the closing sections"
+            wrong.append(f"cell {index}: heading {text!r} should be {names}")
     return wrong if found else ["there are no headings"]
 
 
@@ -114,25 +100,18 @@ def heading_steps(notebook, path: Path) -> list[str]:
 
 def cell_length(notebook, path: Path) -> list[str]:
     """No cell is empty; half of the code cells have 10 lines at most, all 25 (`setup`: 12)."""
-    code = of_kind(notebook, "code")
-    lengths = {
-        index: sum(map(bool, map(str.strip, cell.source.splitlines()))) for index, cell in code
-    }
-    limits = {index: SETUP if "setup" in tags_of(cell) else LONGEST for index, cell in code}
-    wrong = [
-        f"cell {index}: {lines} lines of code, the limit is {limits[index]}"
-        for index, lines in lengths.items()
-        if lines > limits[index]
-    ]
-    wrong += [
-        f"cell {index}: is empty"
-        for index, cell in enumerate(notebook.cells)
-        if not cell.source.strip()
-    ]
-    if lengths and median(lengths.values()) > MEDIAN:
-        wrong.append(
-            f"the median code cell has {median(lengths.values()):g} lines, the limit is {MEDIAN}"
-        )
+    lengths, wrong = [], []
+    for index, cell in enumerate(notebook.cells):
+        lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+        limit = SETUP if "setup" in tags_of(cell) else LONGEST
+        if not lines:
+            wrong.append(f"cell {index}: is empty")
+        if cell.cell_type == "code":
+            lengths.append(lines)
+            if lines > limit:
+                wrong.append(f"cell {index}: {lines} lines of code, the limit is {limit}")
+    if lengths and median(lengths) > MEDIAN:
+        wrong.append(f"the median code cell has {median(lengths):g} lines, the limit is {MEDIAN}")
     return wrong
 
 
@@ -144,20 +123,17 @@ def parses(notebook, path: Path) -> list[str]:
             ast.parse(cell.source)
         except SyntaxError as error:
             wrong.append(f"cell {index}: is not Python ({error.msg}, line {error.lineno})")
-        signs = [sign for sign in FORBIDDEN if sign != INSTALL or "setup" not in tags_of(cell)]
-        wrong += [
-            f"cell {index}: {FORBIDDEN[sign]}"
-            for sign in signs
-            if re.search(sign, cell.source, re.M)
-        ]
+        for sign, why in FORBIDDEN.items():
+            allowed = sign == INSTALL and "setup" in tags_of(cell)
+            if not allowed and re.search(sign, cell.source, re.M):
+                wrong.append(f"cell {index}: {why}")
     return wrong
 
 
 def parameters(notebook, path: Path) -> list[str]:
     """One cell tagged `parameters`, of lines `name: type = literal  # what it does`."""
-    tagged = [
-        (index, cell) for index, cell in of_kind(notebook, "code") if "parameters" in tags_of(cell)
-    ]
+    code = of_kind(notebook, "code")
+    tagged = [(index, cell) for index, cell in code if "parameters" in tags_of(cell)]
     if len(tagged) != 1:
         return [f"{len(tagged)} cells are tagged `parameters`; there must be one"]
     index, cell = tagged[0]
@@ -184,4 +160,66 @@ def is_literal(node) -> bool:
     return True
 
 
-CHECKS = (header, numbered, heading_steps, cell_length, parses, parameters)
+def links(notebook) -> list[tuple[int, str]]:
+    """(cell, target) of every link and image in the text."""
+    return [
+        (index, hit[1] or hit[2])
+        for index, cell in of_kind(notebook, "markdown")
+        for hit in LINK.finditer(prose(cell))
+    ]
+
+
+def anchors(names: list[str]) -> set[str]:
+    """The anchors of headings as JupyterLab (`A-heading`) and GitHub (`a-heading`) make them."""
+    jupyter = {name.replace(" ", "-") for name in names}
+    github: set[str] = set()
+    for name in names:
+        made = re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-")
+        same = re.compile(rf"{re.escape(made)}(-\d+)?")
+        again = len(list(filter(same.fullmatch, github)))
+        github.add(f"{made}-{again}" if again else made)
+    return jupyter | github
+
+
+def headings_of(path: Path) -> list[str]:
+    """Heading texts of a notebook or Markdown file."""
+    if path.suffix == ".ipynb":
+        import nbformat
+
+        return [text for _, _, text in headings(nbformat.read(path, as_version=4))]
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return [hit[1].strip() for hit in re.finditer(r"^#{1,6} +(.+)$", text, re.M)]
+
+
+def resolve(notebook, path: Path) -> list[str]:
+    """Every relative link leads to a file, every anchor to a heading."""
+    own = anchors([text for _, _, text in headings(notebook)])
+    wrong = []
+    for index, target in links(notebook):
+        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+            if target.startswith("http:"):
+                wrong.append(f"cell {index}: {target} is not https")
+            continue
+        file, _, anchor = unquote(target).partition("#")
+        place = path.parent / file if file else path
+        if file and (file.startswith("/") or not place.exists()):
+            wrong.append(f"cell {index}: the link {target!r} leads nowhere")
+        elif anchor and anchor not in (own if not file else anchors(headings_of(place))):
+            wrong.append(f"cell {index}: the link {target!r} names a heading that is not there")
+    return wrong
+
+
+def badge(notebook, path: Path) -> list[str]:
+    """The header has one Colab badge, and it opens this very copy in this very repository."""
+    slug, branch = repository()
+    full = path.resolve()
+    inside = full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else path.name
+    wanted = f"{COLAB}/github/{slug}/blob/{branch}/{inside}"
+    found = [pair for pair in links(notebook) if pair[1].startswith(f"{COLAB}/github/")]
+    if not [index for index, _ in found if index == 0]:
+        return ["cell 0: there is no Colab badge"]
+    wrong = [pair for pair in found if pair[1] != wanted]
+    return [f"cell {index}: the badge opens {target}, not {wanted}" for index, target in wrong]
+
+
+CHECKS = (header, numbered, heading_steps, cell_length, parses, parameters, resolve, badge)

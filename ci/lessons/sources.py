@@ -6,10 +6,9 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
+from string import ascii_lowercase
 
 from ci import bootstrap
-from ci.lessons import quizzes
-from ci.lessons.setup_cell import setup_cell
 
 NOTEBOOKS = bootstrap.ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "src"
@@ -18,6 +17,21 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
 # Imports of the modules that show what lies in data/results.
 READS_RESULTS = re.compile(r"sdft_lib\.(experiments(\.| import )recorded|lessons\.agreement)")
+QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
+# A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.
+QUIZ = re.compile(r"^<!-- quiz: ([\w-]+) -->$", re.M)
+# The first code cell of every lesson. What follows its download is `sdft_lib/cli/colab.py`.
+CELL = """# On Google Colab this installs the library of the lessons. Anywhere else it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    import subprocess
+
+    release = "git+https://github.com/{slug}@{tag}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", release], check=True)
+    from sdft_lib.cli.colab import set_up
+
+    set_up()"""
 COLAB = "https://colab.research.google.com"
 
 
@@ -48,9 +62,51 @@ def to_notebook(source: Path, place: str = "", *, notes: bool = False):
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             text = with_badge(cell.source, source.stem, place) if index == 0 else cell.source
-            cell.source = relinked(quizzes.fill_in(text), place)
-    notebook.cells.insert(1, setup_cell(repository()[0], release()))
+            cell.source = relinked(with_quiz(text), place)
+    notebook.cells.insert(1, setup_cell())
     return notebook
+
+
+def setup_cell():
+    """On Colab it installs this package from a tagged release, elsewhere it is idle."""
+    from nbformat.v4 import new_code_cell
+
+    code = CELL.format(slug=repository()[0], tag=release())
+    return new_code_cell(code, id="setup", metadata={"tags": ["setup", "remove-cell"]})
+
+
+def quizzes() -> dict[str, list[dict]]:
+    """The questions of each quiz by its name."""
+    return tomllib.loads(QUIZZES.read_text(encoding="utf-8"))["quiz"] if QUIZZES.exists() else {}
+
+
+def with_quiz(text: str) -> str:
+    """The text with every mark replaced by its quiz; an unknown name ends the program."""
+    if not QUIZ.search(text):
+        return text
+    known = quizzes()
+    for name in QUIZ.findall(text):
+        if name not in known:
+            names = ", ".join(known)
+            bootstrap.stop(f"There is no quiz {name!r} in data/quizzes.toml; it has {names}.")
+    return QUIZ.sub(lambda found: quiz(known[found.group(1)]), text)
+
+
+def quiz(questions: list[dict]) -> str:
+    """A quiz as Markdown that GitHub, Colab, JupyterLab and a screen reader can show."""
+    return "\n\n".join(question(number, item) for number, item in enumerate(questions, start=1))
+
+
+def question(number: int, item: dict) -> str:
+    """One question, its options by letter, and a folded list that says why each is right or not."""
+    options = list(zip(ascii_lowercase, item["options"]))
+    several = sum(option["right"] for _, option in options) > 1
+    lines = [f"**{number}.** {item['ask']}{' *(More than one is right.)*' if several else ''}", ""]
+    lines += [f"- {letter}) {option['text']}" for letter, option in options]
+    lines += ["", "<details><summary>Answer, and a reason for each option</summary>", ""]
+    for letter, option in options:
+        lines.append(f"- {letter}) **{'Right' if option['right'] else 'No'}.** {option['why']}")
+    return "\n".join([*lines, "", "</details>"])
 
 
 def tags_of(cell) -> list[str]:
@@ -59,14 +115,9 @@ def tags_of(cell) -> list[str]:
 
 def code_sha256(notebook) -> str:
     """Hash of the lesson's own code: no cells that papermill or we add, and no exercises."""
-    code = [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and not is_injected(cell)
-        and not is_setup(cell)
-        and not is_exercise(cell)
-    ]
+    others = (is_injected, is_setup, is_exercise)
+    cells = [cell for cell in notebook.cells if not any(test(cell) for test in others)]
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
@@ -124,10 +175,8 @@ def badge(name: str, place: str = "") -> str:
     """The Markdown of the Colab badge of one copy: it opens that copy."""
     slug, branch = repository()
     path = "/".join(part for part in ("notebooks", place, f"{name}.ipynb") if part)
-    return (
-        "[![Open this lesson in "
-        f"Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{slug}/blob/{branch}/{path})"
-    )
+    picture = f"![Open this lesson in Colab]({COLAB}/assets/colab-badge.svg)"
+    return f"[{picture}]({COLAB}/github/{slug}/blob/{branch}/{path})"
 
 
 def with_badge(text: str, name: str, place: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from ci.book import pages as made_pages
 from ci.bootstrap import ROOT
-from ci.lessons.checks_links import anchors, headings_of
+from ci.lessons.checks_text import anchors, headings_of
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),

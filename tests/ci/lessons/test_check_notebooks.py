@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from ci.lessons import check_notebooks, checks_links, checks_outputs, checks_text
+from ci.lessons import check_notebooks, checks_outputs, checks_text
 from ci.lessons.sources import badge, code_sha256, results_sha256
 
 PATH = check_notebooks.ROOT / "notebooks" / "01_made_up.ipynb"
@@ -176,21 +176,21 @@ REFUSED = [  # (check, notebook, words of its complaint)
         output({"image/png": "A" * 200_001, "text/plain": "x"}, WORDS),
         "more than 150 kB",
     ),
-    (checks_links.resolve, text("[a](none.md)"), "leads nowhere"),
-    (checks_links.resolve, text("[a](/etc/hosts)"), "leads nowhere"),
-    (checks_links.resolve, text("[a](#2-nothing)"), "a heading that is not there"),
+    (checks_text.resolve, text("[a](none.md)"), "leads nowhere"),
+    (checks_text.resolve, text("[a](/etc/hosts)"), "leads nowhere"),
+    (checks_text.resolve, text("[a](#2-nothing)"), "a heading that is not there"),
     (
-        checks_links.resolve,
+        checks_text.resolve,
         text("[a](src/00_start_here.py) [b](../README.md#no-such)"),
         "a heading that is not",
     ),
-    (checks_links.resolve, text("[a](http://example.org)"), "not https"),
+    (checks_text.resolve, text("[a](http://example.org)"), "not https"),
     (
-        checks_links.badge,
+        checks_text.badge,
         retitled("/main/notebooks/01", "/main/notebooks/student/01"),
         "the badge opens",
     ),
-    (checks_links.badge, retitled("github/", "git/"), "no Colab badge"),
+    (checks_text.badge, retitled("github/", "git/"), "no Colab badge"),
 ]
 
 
@@ -257,7 +257,7 @@ def test_a_broken_file_is_named(tmp_path):
 
 
 def test_checks_are_small_and_need_no_torch():
-    for module in (check_notebooks, checks_text, checks_outputs, checks_links):
+    for module in (check_notebooks, checks_text, checks_outputs):
         source = inspect.getsource(module)
         assert "torch" not in {
             name

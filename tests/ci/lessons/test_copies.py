@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from ci import bootstrap, build_notebooks
-from ci.lessons import audiences, overview, quizzes, sources
+from ci.lessons import audiences, overview, sources
 from sdft_lib.cli import colab
 
 LESSON = """# %% [markdown]
@@ -260,7 +260,7 @@ def test_a_quiz_is_plain_markdown():
             {"text": "C", "right": False, "why": "It is not."},
         ],
     }
-    text = quizzes.render([asked])
+    text = sources.quiz([asked])
     assert text.startswith(
         "**1.** Which? *(More than one is right.)*\n\n- a) A\n- b) B\n- c) C\n\n<details>"
     )
@@ -270,11 +270,11 @@ def test_a_quiz_is_plain_markdown():
 
 def test_an_unknown_quiz_ends_the_program():
     with pytest.raises(SystemExit, match="There is no quiz '99'"):
-        quizzes.fill_in("<!-- quiz: 99 -->")
-    assert quizzes.fill_in("no quiz") == "no quiz"
+        sources.with_quiz("<!-- quiz: 99 -->")
+    assert sources.with_quiz("no quiz") == "no quiz"
 
 
-@pytest.mark.parametrize("asked", [item for items in quizzes.load().values() for item in items])
+@pytest.mark.parametrize("asked", [item for items in sources.quizzes().values() for item in items])
 def test_every_option_has_a_reason(asked):
     assert set(asked) == {"ask", "options"} and len(asked["options"]) >= 3
     rights = [option["right"] for option in asked["options"]]
@@ -288,9 +288,9 @@ def test_each_lesson_has_its_quiz_and_each_quiz_its_lesson():
     used = [
         name
         for source in sources.lesson_sources()
-        for name in quizzes.MARK.findall(marks_of(source))
+        for name in sources.QUIZ.findall(marks_of(source))
     ]
-    assert sorted(used) == sorted(quizzes.load())
+    assert sorted(used) == sorted(sources.quizzes())
     assert {source.stem[:2] for source in sources.lesson_sources()} <= set(used)
 
 

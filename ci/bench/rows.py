@@ -1,8 +1,26 @@
-"""The prompts of the bench: the same token ids for every side."""
+"""What the bench runs: how many rows a cell, and their prompts, the same for every side."""
 
-from functools import partial
 from pathlib import Path
 
+from ci.bootstrap import ROOT
+
+WORK = ROOT / "build" / "bench"
+# Rows of each side; the second number is for --quick.
+ROWS = {
+    "ours_short": (384, 16),
+    "ours_long": (128, 2),
+    "step_short": (128, 16),
+    "step_long": (128, 2),
+    "hf_b1_short": (8, 2),
+    "hf_b1_long": (4, 1),
+    "hf_b32_short": (64, 16),
+    "hf_b32_long": (32, 2),
+    "llamacpp_short": (192, 16),
+    "llamacpp_long": (32, 2),
+    "train": (64, 16),
+    "two": (256, 16),
+}
+FILES = {"f16": "model-f16.gguf", "q4": "model-q4_1.gguf"}
 SHORT_TOKENS, LONG_TOKENS = 40, 256
 TOPICS = (
     "a lighthouse keeper",
@@ -34,6 +52,14 @@ FORMS = (
 )
 
 
+def count(name: str, quick: bool) -> int:
+    return ROWS[name][1 if quick else 0]
+
+
+def quiet(*_) -> None:
+    """Takes the place of print for functions that say what they do."""
+
+
 def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
     """(messages, opening, reference): the training rows of ``tickets`` with the default template.
 
@@ -47,10 +73,8 @@ def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
     for number in range(count):
         row = train[number % len(train)]
         extra = f" My order number is {number}." if number >= len(train) else ""
-        messages = [
-            *row["messages"][:-1],
-            {**row["messages"][-1], "content": row["messages"][-1]["content"] + extra},
-        ]
+        *before, last = row["messages"]
+        messages = [*before, {**last, "content": last["content"] + extra}]
         rows.append((*template.build(messages, row["reference"]), row["reference"]))
     return rows
 
@@ -58,10 +82,8 @@ def short_rows(count: int) -> list[tuple[list[dict], str, str]]:
 def long_rows(count: int) -> list[tuple[list[dict], str, str]]:
     """Open prompts (128 different ones) that the seed model answers with 200 tokens and more."""
     texts = [form.format(topic) for topic in TOPICS for form in FORMS]
-    return [
-        ([{"role": "user", "content": texts[number % len(texts)]}], "", "")
-        for number in range(count)
-    ]
+    chosen = [texts[number % len(texts)] for number in range(count)]
+    return [([{"role": "user", "content": text}], "", "") for text in chosen]
 
 
 def training_pairs(count: int) -> list[dict]:
@@ -74,15 +96,12 @@ def training_pairs(count: int) -> list[dict]:
     return pairs
 
 
-MAKERS = {"short": partial(short_rows), "long": partial(long_rows)}
-
-
 def prompts(seed, kind: str, count: int) -> dict:
     """``ids``, ``stops`` and ``max_new_tokens`` of a kind; messages and openings for our side."""
     from sdft_lib.chat import stop_ids
     from sdft_lib.generation import prompt_ids
 
-    rows = MAKERS[kind](count)
+    rows = short_rows(count) if kind == "short" else long_rows(count)
     messages, openings = [row[0] for row in rows], [row[1] for row in rows]
     limit = SHORT_TOKENS if kind == "short" else LONG_TOKENS
     return {

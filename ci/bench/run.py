@@ -23,19 +23,9 @@ from ci import bootstrap
 from ci.bootstrap import ROOT, say
 
 HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
-MEASURED = (
-    "chat.py",
-    "distill.py",
-    "generation.py",
-    "models.py",
-    "templates.py",
-    "train.py",
-    "verify.py",
-    "answers",
-    "decoding",
-    "storage",
-    "training",
-)  # what of the library a cell of ours runs
+# What of the library a cell of ours runs.
+MEASURED = "chat.py distill.py generation.py models.py templates.py train.py verify.py".split()
+MEASURED += ["answers", "decoding", "storage", "training"]
 NOT_OURS = ("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare", "start_alone")
 PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
 # Each group: cells that run in turn, and how often. Cells over two minutes run once.
@@ -47,14 +37,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "evaluate": (("evaluate",), 1),
     "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
 }
-ONCE = {
-    "step_short",
-    "step_long",
-    "hf_b1_long",
-    "hf_b32_long",
-    "llamacpp_q4_short",
-    "llamacpp_q4_long",
-}
+ONCE = "step_short step_long hf_b1_long hf_b32_long llamacpp_q4_short llamacpp_q4_long".split()
 BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
 
 
@@ -62,18 +45,12 @@ def plan(only: set[str], missing: set[str], quick: bool) -> list[tuple[str, int]
     """(cell, run) in the order of running; ``missing`` are peers that could not be installed."""
     steps = [("prepare", 1), ("limits", 1)]
     for group, (cells, runs) in GROUPS.items():
-        chosen = [
-            cell
-            for cell in cells
-            if wanted(cell, group, only) and not any(name in cell for name in missing)
-        ]
+        there = [cell for cell in cells if not any(name in cell for name in missing)]
+        chosen = [cell for cell in there if wanted(cell, group, only)]
         for run in range(1, 2 if quick else runs + 1):
             steps += [(cell, run) for cell in chosen if run == 1 or cell not in ONCE]
-    if quick:
-        steps = [
-            step for step in steps if step[0] not in ("scaling_256", "scaling_1024", "scaling_4096")
-        ]
-    return steps
+    large = {"scaling_256", "scaling_1024", "scaling_4096"}
+    return [step for step in steps if not (quick and step[0] in large)]
 
 
 def wanted(cell: str, group: str, only: set[str]) -> bool:
@@ -101,10 +78,7 @@ def install() -> set[str]:
         name = requirement.split(">")[0]
         if installed(name):
             continue
-        say(
-            f"Installing {name} for the bench (once; llama-cpp-python is compiled, about 5 "
-            "minutes) ..."
-        )
+        say(f"Installing {name} for the bench (once; compiling llama-cpp-python: 5 minutes) ...")
         try:
             bootstrap.run_pip(["install", "-c", "constraints.txt", requirement])
         except SystemExit:
@@ -128,16 +102,12 @@ def code_key(cell: str, quick: bool) -> str:
 
     from sdft_lib.storage.store import digest
 
-    parts = [
-        path.name + path.read_text(encoding="utf-8")
-        for path in sorted(HERE.glob("*.py"))
-        if path.stem in ("cells", "cells_ours", "common", "peer_llamacpp", "peer_trl", "rows")
-    ]
+    files = [HERE / f"{name}.py" for name in ("cells", "peer_llamacpp", "peer_trl", "rows")]
     library = sorted((ROOT / "sdft_lib").rglob("*.py"))
     modules = [path for path in library if path.relative_to(ROOT / "sdft_lib").parts[0] in MEASURED]
     if cell.startswith(NOT_OURS):
         modules = [ROOT / "sdft_lib" / f"{name}.py" for name in ("chat", "templates", "data")]
-    parts += [path.name + path.read_text(encoding="utf-8") for path in modules]
+    parts = [path.name + path.read_text(encoding="utf-8") for path in [*files, *modules]]
     versions = [version(name) for name in ("torch", "transformers", "peft")]
     return digest([parts, versions, quick])[:16]
 
@@ -150,19 +120,12 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
         if found.get("key") == key:
             return found
     started = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "ci.bench.cells",
-        cell,
-        str(path),
-        *(["--quick"] if quick else []),
-    ]
+    command = [sys.executable, "-m", "ci.bench.cells", cell, str(path)]
+    command += ["--quick"] if quick else []
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
     if done.returncode:
-        say(
-            f"  {cell}: FAILED\n" + "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        )
+        last = (done.stdout + done.stderr).strip().splitlines()[-8:]
+        say("\n".join([f"  {cell}: FAILED", *last]))
         return None
     took = time.monotonic() - started
     result = json.loads(path.read_text(encoding="utf-8")) | {"key": key, "wall": took}
@@ -177,36 +140,28 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
 def environment() -> dict[str, str]:
     """The library importable, no progress bars, no lookup of anything at a model hub."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "HF_HUB_OFFLINE": "1"}
+    return os.environ | own | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 def write(rows: list[dict]) -> None:
     """bench.json, bench.png and the table."""
-    from ci.bench import figure, table
+    from ci.bench import table
 
     (WORK / "bench.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     say("\n".join(["", *table.lines(rows), ""]))
     for line in rows:
         if line["limit_profile"]:
             say(f"{line['id']}: {line['limit_profile']}\n")
-    figure.draw(rows, WORK / "bench.png")
+    table.draw(rows, WORK / "bench.png")
     say("Written: build/bench/bench.json and build/bench/bench.png")
 
 
 def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
     """Minutes of all cells, of earlier starts too; ``whole``: nothing failed or was left out."""
     runs = [run for results in cells.values() for run in results]
-    return {
-        "minutes": sum(run["wall"] for run in runs) / 60,
-        "cells": len(runs),
-        "whole": whole,
-        "quick": quick,
-    }
+    minutes = sum(run["wall"] for run in runs) / 60
+    return {"minutes": minutes, "cells": len(runs), "whole": whole, "quick": quick}
 
 
 def options() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic."""
 
+from pathlib import Path
 from statistics import median
 
 from ci.bench import limits
@@ -31,18 +32,8 @@ def build(cells: dict[str, list[dict]]) -> list[dict]:
 
 def row(name: str, ours, peer, unit: str, **extra) -> dict:
     """One row; ``ratio`` says how many times better ours is, None where there is no peer."""
-    return {
-        "id": name,
-        "ours": ours,
-        "peer": peer,
-        "unit": unit,
-        "ratio": None,
-        "goal": None,
-        "met": None,
-        "limit_profile": None,
-        "limit": None,
-        **extra,
-    }
+    empty = dict.fromkeys(("ratio", "goal", "met", "limit_profile", "limit"))
+    return {"id": name, "ours": ours, "peer": peer, "unit": unit, **empty, **extra}
 
 
 def paired(mine: list[dict], peers: list[dict]) -> list[tuple[dict, dict]]:
@@ -61,14 +52,9 @@ def compared(
     met = None if goal is None else ratio >= goal
     middle = sorted(pairs, key=lambda pair: cost(pair[1]) / cost(pair[0]))[len(pairs) // 2]
     text, limit = profile(*middle) if met is False else (None, None)
-    return row(
-        name,
-        median(map(cost, mine)),
-        median(map(cost, peers)),
-        unit,
-        **memory(mine, peers),
-        note=note,
-    ) | {"ratio": ratio, "goal": goal, "met": met, "limit_profile": text, "limit": limit}
+    made = row(name, median(map(cost, mine)), median(map(cost, peers)), unit)
+    made |= memory(mine, peers) | {"note": note, "ratio": ratio, "goal": goal, "met": met}
+    return made | {"limit_profile": text, "limit": limit}
 
 
 def memory(mine: list[dict], peers: list[dict]) -> dict:
@@ -137,15 +123,10 @@ def train(cells: dict) -> dict | None:
     def profile(own, other):
         return limits.train_profile(facts, own, other)
 
-    made = compared(
-        "train_vs_trl",
-        mine,
-        peers,
-        lambda run: run["seconds"] / run["tokens"],
-        "tokens/s",
-        profile,
-        note,
-    )
+    def cost(run):
+        return run["seconds"] / run["tokens"]
+
+    made = compared("train_vs_trl", mine, peers, cost, "tokens/s", profile, note)
     return made | {"ours": 1 / made["ours"], "peer": 1 / made["peer"]}
 
 
@@ -157,9 +138,8 @@ def starts(cells: dict) -> list[dict]:
             continue
         bare, alone = cells.get(peer, []), cells.get("start_alone", [])
         seconds = cells[name][0]["seconds"]
-        line = row(
-            name, seconds, bare[0]["seconds"] if bare else None, "s", **memory(cells[name], bare)
-        )
+        line = row(name, seconds, bare[0]["seconds"] if bare else None, "s")
+        line |= memory(cells[name], bare)
         line |= {"goal": goal, "met": seconds <= goal, "note": "goal: seconds at most"}
         if bare and alone and not line["met"]:
             others = (bare[0]["seconds"], alone[0]["seconds"])
@@ -173,41 +153,18 @@ def reported(cells: dict) -> list[dict]:
     made = []
     if "evaluate" in cells:
         run = cells["evaluate"][0]
-        made.append(
-            row(
-                "evaluate",
-                run["seconds"],
-                None,
-                "s",
-                **memory([run], []),
-                note=f"all probes, {run['rows'] / run['seconds']:.1f} rows/s",
-            )
-        )
+        note = f"all probes, {run['rows'] / run['seconds']:.1f} rows/s"
+        made.append(row("evaluate", run["seconds"], None, "s", **memory([run], []), note=note))
     for count in SCALING:
         if run := cells.get(f"scaling_{count}", [None])[0]:
-            made.append(
-                row(
-                    f"scaling_{count}",
-                    run["seconds"],
-                    None,
-                    "s",
-                    **memory([run], []),
-                    note=f"{run['rows'] / run['seconds']:.1f} rows/s",
-                )
-            )
+            name, note = f"scaling_{count}", f"{run['rows'] / run['seconds']:.1f} rows/s"
+            made.append(row(name, run["seconds"], None, "s", **memory([run], []), note=note))
     if "two_processes" in cells:
         two, one = cells["two_processes"][0], cells.get("scaling_256", [None])[0]
-        line = row(
-            "scaling_2_processes",
-            two["seconds"],
-            one and one["seconds"],
-            "s",
-            **memory([two], [one] if one else []),
-        )
-        line["note"] = (
-            f"{two['rows']} rows, half in each of two processes, one thread each; the peer is one "
-            "process"
-        )
+        line = row("scaling_2_processes", two["seconds"], one and one["seconds"], "s")
+        line |= memory([two], [one] if one else [])
+        halves = f"{two['rows']} rows, half in each of two processes, one thread each"
+        line["note"] = f"{halves}; the peer is one process"
         made.append(line | {"ratio": one["seconds"] / two["seconds"] if one else None})
     return made
 
@@ -231,3 +188,32 @@ def lines(rows: list[dict]) -> list[str]:
 
 def number(value) -> str:
     return "" if value is None else f"{value:.4g}"
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    """Bars on a logarithmic axis, one for each row with a ratio; no file where there is none."""
+    from sdft_lib.lessons.figures import style as plotstyle
+
+    shown = [row for row in rows if row["ratio"]]
+    if not shown:
+        return
+    fig, ax = plotstyle.new_axes(1.2 + 0.42 * len(shown))
+    places = range(len(shown))
+    ratios = [row["ratio"] for row in shown]
+    ax.barh(places, ratios, color=plotstyle.look("sdft").colour, height=0.6)
+    words = {"va": "center", "fontsize": plotstyle.FONT, "color": plotstyle.INK}
+    beside = {"xytext": (5, 0), "textcoords": "offset points", **words}
+    goals = {"color": plotstyle.look("sft").colour, "linewidth": 3}
+    for place, row in enumerate(shown):
+        ax.annotate(f"{row['ratio']:.1f}x", (max(row["ratio"], 1), place), **beside)
+        if row["goal"]:
+            ax.plot([row["goal"]] * 2, [place - 0.4, place + 0.4], **goals)
+    ax.set_xscale("log")
+    ax.set_xlim(min(0.5, 0.8 * min(ratios)), 2.5 * max(ratios))
+    ax.axvline(1, color=plotstyle.INK, linewidth=1)
+    ax.set_yticks(list(places), [row["id"].replace("_", " ") for row in shown])
+    ax.invert_yaxis()
+    ax.set_xlabel("times as fast as the peer (orange: goal)")
+    alt = "; ".join(f"{row['id']} {row['ratio']:.2g}" for row in shown)
+    caption = "Same machine, weights and prompts."
+    plotstyle.save(plotstyle.Shown(fig, f"Speed ratios: {alt}.", caption), path)

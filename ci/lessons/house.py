@@ -93,6 +93,8 @@ def block() -> str:
     arrows = graph(known)
     sizes = [[f"`{name}`", len(paths), lines_of(paths)] for name, paths in packages(known).items()]
     sizes.append(["**all**", len(known), lines_of(known.values())])
+    commands = list((ROOT / "ci").rglob("*.py"))
+    sizes.append(["beside it: `ci`", len(commands), lines_of(commands)])
     pulled, every = [], set()
     for source in lesson_sources():
         if source.stem[:2] in FIRST_LESSONS:
@@ -101,16 +103,13 @@ def block() -> str:
             pulled.append([source.stem[:2], len(reached), lines_of(known[x] for x in reached)])
     pulled.append(["together", len(every), lines_of(known[name] for name in every)])
     skips = sum(path.read_text(encoding="utf-8").count(SKIP) for path in known.values())
-    return "\n".join(
-        [
-            table(["Part of the library", "files", "lines"], sizes),
-            "",
-            f"Circles of imports: {len(circles(arrows))}. Places that `ruff format` leaves alone: "
-            f"{skips}.",
-            "",
-            table(["Lesson", "modules in its closure", "lines"], pulled),
-        ]
-    )
+    skipped = f"Places that `ruff format` leaves alone: {skips}."
+    parts = [
+        table(["Part of the library", "files", "lines"], sizes),
+        f"Circles of imports: {len(circles(arrows))}. {skipped}",
+        table(["Lesson", "modules in its closure", "lines"], pulled),
+    ]
+    return "\n\n".join(parts)
 
 
 def table(head: list[str], rows: list[list]) -> str:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from ci.bench import cells as bench_cells
-from ci.bench import cells_ours, figure, limits, peer_llamacpp, table
+from ci.bench import limits, peer_llamacpp, table
 from ci.bench import rows as bench_rows
 from ci.bench import run as bench_run
 
@@ -223,7 +223,7 @@ def test_a_step_is_profiled_half_way_through_the_tokens_of_its_rows(
     lengths = [
         len(row) for row in bench_rows.prompts(tiny_seed, kind, 16 if kind == "short" else 2)["ids"]
     ]
-    step = cells_ours.step(True, kind=kind)
+    step = bench_cells.step(True, kind=kind)
     assert (
         step["rows"] == len(lengths) and step["before"] == sum(lengths) / len(lengths) + half + 1.5
     )
@@ -237,7 +237,7 @@ def test_parts_of_a_step_are_timed(tiny_seed):
     import torch
 
     attention = torch.nn.functional.scaled_dot_product_attention
-    with torch.inference_mode(), cells_ours.timed(tiny_seed.model) as spent:
+    with torch.inference_mode(), bench_cells.timed(tiny_seed.model) as spent:
         started = time.perf_counter()
         tiny_seed.model(torch.tensor([[5, 6, 7, 8]]))
         seconds = time.perf_counter() - started
@@ -344,7 +344,7 @@ def test_table_figure_and_json(tmp_path):
     assert all(
         {"id", "ours", "peer", "unit", "ratio", "goal", "limit_profile"} <= set(row) for row in rows
     )
-    figure.draw(rows, tmp_path / "bench.png")
+    table.draw(rows, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -26,6 +27,12 @@ def python_of(venv: Path) -> Path:
 
 
 PYTHON = python_of(VENV)
+
+
+def command_line(description: str) -> argparse.ArgumentParser:
+    """A command's parser; its help shows the file's docstring as it is written."""
+    layout = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=description, formatter_class=layout)
 
 
 def ensure_venv() -> None:

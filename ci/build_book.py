@@ -8,7 +8,6 @@ every script, style and picture of the site lies in its folder. A warning of Sph
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import posixpath
@@ -138,9 +137,7 @@ def build(out: Path = OUT) -> int:
 
 
 def main() -> int:
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    bootstrap.command_line(__doc__).parse_args()
     bootstrap.ensure_venv()
     if not installed():
         say("Installing Sphinx and its theme (once) ...")

@@ -14,7 +14,6 @@ python ci/build_notebooks.py            text and code anew; outputs stay where t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -34,7 +33,6 @@ from ci.lessons.sources import (
 )
 
 EXECUTED = bootstrap.ROOT / "build" / "lessons"
-RAW = argparse.RawDescriptionHelpFormatter
 PLACES = ("", "student", "instructor")
 FAST = (
     "\n\n**The outputs below are those of fast mode**, on few rows: a full run of this lesson has "
@@ -166,7 +164,7 @@ def write(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
+    parser = bootstrap.command_line(__doc__)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
         "--check", action="store_true", help="only compare; exit 1 if a copy is not fresh"

@@ -9,7 +9,6 @@ to 3.13; ci/bootstrap.py installs it there, and the pins alone elsewhere.
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -82,8 +81,7 @@ def compile_lock(python: Path, requirements: list[str], target: Path, *options: 
 
 
 def main() -> None:
-    layout = argparse.RawDescriptionHelpFormatter
-    argparse.ArgumentParser(description=__doc__, formatter_class=layout).parse_args()
+    bootstrap.command_line(__doc__).parse_args()
     python = bootstrap.make_venv(FOLDER / "tools")
     bootstrap.run_pip(["install", "--require-hashes", "-r", "ci/locks/tools.txt"], python)
     (FOLDER / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")

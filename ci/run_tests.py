@@ -16,7 +16,6 @@ With SDFT_PAPER_DATA set, a test that skips for want of that data counts as a fa
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import os
@@ -139,8 +138,7 @@ def check_summary(path: Path) -> list[str]:
 
 
 def main() -> int:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = bootstrap.command_line(__doc__)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--quick", action="store_true", help="leave the lessons out")
     for flag in ALONE:

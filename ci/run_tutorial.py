@@ -21,23 +21,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdf
 from ci import bootstrap
 from ci.bootstrap import say, stop
 
-RAW = argparse.RawDescriptionHelpFormatter
 TIMEOUT = 3600  # seconds that one cell may take
-QUIET = (
-    "c = get_config()\nc.IPKernelApp.log_level = 50\n"  # a kernel's warnings are not the reader's
-)
+# A kernel's warnings are not the reader's.
+QUIET = "c = get_config()\nc.IPKernelApp.log_level = 50\n"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
+    parser = bootstrap.command_line(__doc__)
     parser.add_argument("--fast", action="store_true", help="few rows: minutes, not an hour")
     parser.add_argument("--lesson", metavar="NN", help="run one lesson, by its number")
-    parser.add_argument(
-        "--out", type=Path, default=Path("build"), help="where results go (default: build)"
-    )
-    parser.add_argument(
-        "--source", type=Path, help=argparse.SUPPRESS
-    )  # another folder of lessons, for tests
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder (default: build)")
+    # another folder of lessons, for tests
+    parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -65,10 +60,8 @@ def prepare(out: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         (profile / "ipython_kernel_config.py").write_text(QUIET)
     except OSError as error:
-        stop(
-            f"{error.filename}: cannot be made ({error.strerror}); choose another folder with "
-            "--out."
-        )
+        reason = f"cannot be made ({error.strerror})"
+        stop(f"{error.filename}: {reason}; choose another folder with --out.")
     os.environ.update(
         SDFT_WIDGETS="0",
         TOKENIZERS_PARALLELISM="false",
@@ -87,10 +80,8 @@ def check_parameters(notebook, source: Path, parameters: dict) -> None:
 
     unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
     if unknown:
-        stop(
-            f"{source.name}: the cell tagged `parameters` does not define "
-            f"{', '.join(sorted(unknown))}."
-        )
+        names = ", ".join(sorted(unknown))
+        stop(f"{source.name}: the cell tagged `parameters` does not define {names}.")
 
 
 def run_lesson(source: Path, out: Path, parameters: dict, progress) -> dict:
@@ -139,12 +130,8 @@ def run_all(sources: list[Path], out: Path, parameters: dict) -> list[dict]:
 
     from ci.lessons.progress import Progress
 
-    progress = Progress(
-        len(sources),
-        out / "times.json",
-        "fast" if parameters["fast"] else "default",
-        [source.stem for source in sources],
-    )
+    names, mode = [source.stem for source in sources], "fast" if parameters["fast"] else "default"
+    progress = Progress(out / "times.json", mode, names)
     records = []
     for source in sources:
         try:

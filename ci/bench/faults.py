@@ -10,7 +10,6 @@ anything differs. Linux and macOS (it forks)."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ import traceback
 from pathlib import Path
 
 from ci.bench import fault_steps
-from ci.bootstrap import ROOT, ensure_venv
+from ci.bootstrap import ROOT, command_line, ensure_venv
 
 OUT = ROOT / "build" / "bench" / "faults.json"
 MOST_KILLS = 4  # in one round: fetch begins anew after each, so that more would never end
@@ -75,12 +74,10 @@ def contents(cache: Path) -> dict[str, str]:
     """Path to SHA-256 of a cache's files; no run.json, no lock files, nothing in linked folders."""
     found = {}
     for folder, _, names in os.walk(cache):
-        for path in (
-            Path(folder, name)
-            for name in names
-            if name != "run.json" and not name.endswith(".lock")
-        ):
-            found[str(path.relative_to(cache))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in names:
+            if name != "run.json" and not name.endswith(".lock"):
+                path = Path(folder, name)
+                found[str(path.relative_to(cache))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
@@ -97,12 +94,10 @@ def finished_rows(cache: Path) -> dict[str, set[str]]:
         except ValueError:
             continue
         name = f"{str(path.relative_to(cache)).split('.partial')[0]}/loss.jsonl"
-        steps = (
-            {"step": entry["step"], "loss": entry["loss"]} for entry in history if "loss" in entry
-        )
-        found.setdefault(name, set()).update(
-            hashlib.sha256(json.dumps(s).encode()).hexdigest() for s in steps
-        )
+        for entry in history:
+            if "loss" in entry:
+                line = json.dumps({"step": entry["step"], "loss": entry["loss"]})
+                found.setdefault(name, set()).add(hashlib.sha256(line.encode()).hexdigest())
     return found
 
 
@@ -141,25 +136,22 @@ def torture(
     started = time.monotonic()
     finish(start(work, plain, threads), plain)
     seconds, wanted = time.monotonic() - started, contents(plain)
-    result = {
-        "step": step,
-        **dict.fromkeys(("kills", "amid_rows", "rows_lost", "rounds", "compared", "different"), 0),
-    }
+    counts = ("kills", "amid_rows", "rows_lost", "rounds", "compared", "different")
+    result = {"step": step, **dict.fromkeys(counts, 0)}
     while result["kills"] < kills:
         cache = folder / f"{step}-{result['rounds']}"
         fault_steps.prepare(cache, step, tiny, user_cache)
         most = min(MOST_KILLS, kills - result["kills"])
         done = disturbed(work, cache, threads, seconds, most, chance)
         found = contents(cache)
-        different = sorted(
-            name for name in {*wanted, *found} if wanted.get(name) != found.get(name)
-        )
+        every = {*wanted, *found}
+        different = sorted(name for name in every if wanted.get(name) != found.get(name))
         if different:
             print(f"{step}: {', '.join(different)} differ", flush=True)
         for name, value in done.items():
             result[name] += value
         result["rounds"] += 1
-        result["compared"] += len({*wanted, *found})
+        result["compared"] += len(every)
         result["different"] += len(different)
         shutil.rmtree(cache)
     facts = {"restarts": result["kills"], "identical": not result["different"]}
@@ -167,50 +159,41 @@ def torture(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--kills", type=int, help="in total over the four steps (50; with --quick 20)"
-    )
+    parser = command_line(__doc__)
+    parser.add_argument("--kills", type=int, help="in total over the steps (50; --quick: 20)")
     parser.add_argument("--quick", action="store_true", help="a tiny model of random weights")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
-    options.out.unlink(
-        missing_ok=True
-    )  # a step that fails ends all of it: nothing of an earlier run may stay
+    # a step that fails ends all of it: nothing of an earlier run may stay
+    options.out.unlink(missing_ok=True)
     fault_steps.preload()
     from sdft_lib.storage.store import cache_dir
 
-    total, chance, results = (
-        options.kills or (20 if options.quick else 50),
-        random.Random(options.seed),
-        [],
-    )
+    total = options.kills or (20 if options.quick else 50)
+    chance, results = random.Random(options.seed), []
     threads = 1 if options.quick else os.cpu_count()
     with tempfile.TemporaryDirectory() as name:
         folder, tiny = Path(name), Path(name, "tiny") if options.quick else None
         if tiny:
             made = folder / "made"
-            finish(
-                start(lambda: fault_steps.small_wheel(fault_steps.tiny_model(tiny)), made, 1), made
-            )
+
+            def make():
+                fault_steps.small_wheel(fault_steps.tiny_model(tiny))
+
+            finish(start(make, made, 1), made)
         print(f"{'step':<10}{'kills':>6}{'restarts':>9}  identical  rows lost", flush=True)
         for number, step in enumerate(fault_steps.STEPS):
             share = total // 4 + (number < total % 4)
             done = torture(step, share, folder, tiny, cache_dir(), threads, chance)
             results.append(done)
             same = "yes" if done["identical"] else "no"
-            print(
-                f"{step:<10}{done['kills']:>6}{done['restarts']:>9}  {same:<11}{done['rows_lost']}",
-                flush=True,
-            )
+            counts = f"{done['kills']:>6}{done['restarts']:>9}"
+            print(f"{step:<10}{counts}  {same:<11}{done['rows_lost']}", flush=True)
     fine = all(done["identical"] and not done["rows_lost"] for done in results)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(
-        json.dumps({"kills": total, "quick": options.quick, "steps": results}, indent=1) + "\n"
-    )
+    record = {"kills": total, "quick": options.quick, "steps": results}
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
     return 0 if fine else 1
 
 

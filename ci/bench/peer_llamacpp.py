@@ -64,15 +64,7 @@ def write_f16(source: Path, target: Path) -> None:
 class Engine:
     """A loaded model with ``slots`` sequences, and one more that holds what all prompts share."""
 
-    def __init__(
-        self,
-        path: Path,
-        slots: int,
-        tokens_a_slot: int,
-        threads: int = THREADS,
-        *,
-        repack: bool = True,
-    ):
+    def __init__(self, path: Path, slots: int, tokens_a_slot: int, *, repack: bool = True):
         import llama_cpp
 
         self.api, self.slots = llama_cpp, slots
@@ -86,10 +78,9 @@ class Engine:
         settings.n_seq_max = slots + 1
         settings.n_ctx = (slots + 1) * round_up(tokens_a_slot, 256)
         settings.n_batch, settings.n_ubatch, settings.flash_attn_type = BATCH_TOKENS, 512, 1
-        settings.n_threads = settings.n_threads_batch = threads
-        settings.kv_unified = (
-            tokens_a_slot <= UNIFIED
-        )  # measured: shared cells win on short rows, lose on long ones
+        settings.n_threads = settings.n_threads_batch = THREADS
+        # measured: shared cells win on short rows, lose on long ones
+        settings.kv_unified = tokens_a_slot <= UNIFIED
         self.context = llama_cpp.llama_init_from_model(self.model, settings)
         if not self.model or not self.context:
             sys.exit(f"llama.cpp could not load {path.name}.")
@@ -108,23 +99,19 @@ class Engine:
             wanted += logits
         batch.n_tokens = len(entries)
         if status := self.api.llama_decode(self.context, batch):
-            sys.exit(
-                f"llama.cpp could not decode a batch of {len(entries)} tokens (status {status})."
-            )
+            sys.exit(f"llama.cpp could not decode {len(entries)} tokens (status {status}).")
         if not wanted:
             return []
-        table = numpy.ctypeslib.as_array(
-            self.api.llama_get_logits(self.context), shape=(wanted, self.words)
-        )
+        logits = self.api.llama_get_logits(self.context)
+        table = numpy.ctypeslib.as_array(logits, shape=(wanted, self.words))
         return table.argmax(axis=1).tolist()
 
     def hold_prefix(self, ids: list[int]) -> None:
         """Compute the shared start once, in the spare sequence."""
         for start in range(0, len(ids), BATCH_TOKENS):
             part = ids[start : start + BATCH_TOKENS]
-            self.decode(
-                [(token, start + place, self.slots, False) for place, token in enumerate(part)]
-            )
+            places = enumerate(part, start)
+            self.decode([(token, place, self.slots, False) for place, token in places])
 
     def start(self, slot: int) -> None:
         """Empty a slot and put the shared start into it."""
@@ -136,11 +123,9 @@ def generate(
     engine: Engine, prompts: list[list[int]], stops: set[int], limit: int
 ) -> list[list[int]]:
     """Greedy answers in order, without the stop token; a free slot takes the next prompt."""
-    shared = (
-        min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
-        if len(prompts) > 1
-        else 0
-    )
+    shared = 0
+    if len(prompts) > 1:
+        shared = min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
     engine.hold_prefix(prompts[0][:shared])
     active: dict[int, Slot] = {}
     answers: list[list[int]] = [[] for _ in prompts]
@@ -182,12 +167,8 @@ def main(model: str, prompts: str, out: str, weights: str = "") -> None:
     answers = generate(engine, task["ids"], set(task["stops"]), task["max_new_tokens"])
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    result = {
-        "seconds": seconds,
-        "rows": len(answers),
-        "tokens": sum(map(len, answers)),
-        "peak_mb": peak,
-    }
+    result = {"seconds": seconds, "rows": len(answers), "peak_mb": peak}
+    result["tokens"] = sum(map(len, answers))
     Path(out).write_text(json.dumps({**result, "answers": answers}), encoding="utf-8")
 
 

@@ -165,9 +165,7 @@ def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bootstrap.command_line(__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--fresh", action="store_true")

@@ -8,7 +8,6 @@ looks at."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -81,9 +80,7 @@ def shown(path: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bootstrap.command_line(__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all under notebooks/")
     options = parser.parse_args()
     bootstrap.ensure_venv()

@@ -22,12 +22,8 @@ def with_outputs(notebook, executed):
 
     Raises KeyError for an exercise that the run does not hold; see ``run_exercises``.
     """
-    added = (is_injected, is_setup)
-    ran = [
-        cell
-        for cell in executed.cells
-        if cell.cell_type == "code" and not any(test(cell) for test in added)
-    ]
+    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
+    ran = [cell for cell in cells if not is_injected(cell) and not is_setup(cell)]
     lesson = iter([cell for cell in ran if not is_exercise(cell)])
     exercises = {cell.source: cell for cell in ran if is_exercise(cell)}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -45,13 +41,11 @@ def run_exercises(notebook, executed):
     from nbclient import NotebookClient
     from nbformat.v4 import new_notebook
 
-    cells = [
-        deepcopy(cell) for cell in notebook.cells if is_exercise(cell)
-    ]  # running leaves times in their metadata
+    # copies, for running leaves times in their metadata
+    cells = [deepcopy(cell) for cell in notebook.cells if is_exercise(cell)]
     alone = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    NotebookClient(
-        alone, timeout=120, resources={"metadata": {"path": str(bootstrap.ROOT)}}
-    ).execute()
+    place = {"metadata": {"path": str(bootstrap.ROOT)}}
+    NotebookClient(alone, timeout=120, resources=place).execute()
     executed.cells = [cell for cell in executed.cells if not is_exercise(cell)] + alone.cells
     return executed
 
@@ -71,11 +65,10 @@ def clean(outputs, count: int) -> list:
         elif output.output_type in ("display_data", "execute_result") and WIDGET not in output.data:
             number = {"execution_count": count} if output.output_type == "execute_result" else {}
             data = {kind: portable(value) for kind, value in output.data.items()}
-            metadata = {
-                kind: {"alt": value["alt"]}
-                for kind, value in output.metadata.items()
-                if isinstance(value, dict) and "alt" in value
-            }
+            metadata = {}
+            for kind, value in output.metadata.items():
+                if isinstance(value, dict) and "alt" in value:
+                    metadata[kind] = {"alt": value["alt"]}
             kept.append(new_output(output.output_type, data=data, metadata=metadata, **number))
     return kept
 

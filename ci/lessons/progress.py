@@ -16,8 +16,8 @@ class Progress:
     `times` is a small file of seconds by mode and lesson, from which the remaining time is
     estimated; a time from the cache does not replace one that is not."""
 
-    def __init__(self, total: int, times: Path, mode: str, names: list[str]):
-        self.total, self.times, self.mode, self.names = total, times, mode, names
+    def __init__(self, times: Path, mode: str, names: list[str]):
+        self.times, self.mode, self.names = times, mode, names
         self.expected = read_times(times).get(mode, {})
         self.began = time.monotonic()
         self.number, self.step, self.line = 0, "its first cell", ""
@@ -28,27 +28,21 @@ class Progress:
         self.number += 1
         self.name, self.cells, self.heading = name, len(notebook.cells) + 1, ""
         self.shown, self.lesson_began = 0.0, time.monotonic()
-        print(f"Lesson {self.number} of {self.total}: {name}", flush=True)
+        print(f"Lesson {self.number} of {len(self.names)}: {name}", flush=True)
 
     def cell(self, cell, cell_index: int) -> None:
         """A cell begins: remember the heading above it, and print a line when there is news."""
         if cell.cell_type == "markdown":
-            headings = [
-                line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")
-            ]
-            self.heading, self.shown = (
-                (headings[-1], 0.0) if headings else (self.heading, self.shown)
-            )
+            for line in cell.source.splitlines():
+                if line.startswith("#"):
+                    self.heading, self.shown = line.lstrip("# "), 0.0
             return
-        self.step = f"cell {cell_index + 1} of {self.cells}" + (
-            f" ({self.heading})" if self.heading else ""
-        )
+        self.step = f"cell {cell_index + 1} of {self.cells}"
+        self.step += f" ({self.heading})" if self.heading else ""
         if time.monotonic() - self.shown > QUIET:
             self.shown = time.monotonic()
-            print(
-                f"  {self.step} | {clock(self.shown - self.began)} elapsed, {self.remaining()}",
-                flush=True,
-            )
+            elapsed = f"{clock(self.shown - self.began)} elapsed"
+            print(f"  {self.step} | {elapsed}, {self.remaining()}", flush=True)
 
     def write(self, text: str) -> None:
         """What the lesson prints, by line; of a line that redraws itself only the last state."""
@@ -78,15 +72,12 @@ class Progress:
         rest = self.names[self.number :]
         known = [name for name in self.spent if name in self.expected]
         mean = sum(self.spent.values()) / len(self.spent) if self.spent else None
-        scale = sum(self.spent[name] for name in known) / max(
-            sum(self.expected[name] for name in known), 1
-        )
-        scale = scale if known else 1
-
-        def guess(name: str) -> float | None:
-            return self.expected[name] * scale if name in self.expected else mean
-
-        guesses = [guess(name) for name in (self.name, *rest)]
+        before = max(sum(self.expected[name] for name in known), 1)
+        scale = sum(self.spent[name] for name in known) / before if known else 1
+        guesses = [
+            self.expected[name] * scale if name in self.expected else mean
+            for name in (self.name, *rest)
+        ]
         if None in guesses:
             return f"lessons after this one: {len(rest)}"
         now = time.monotonic() - self.lesson_began

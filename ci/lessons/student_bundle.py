@@ -9,7 +9,6 @@ Solutions are public in the repository all the same; the bundle only keeps them 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import zipfile
 from pathlib import Path
@@ -67,9 +66,7 @@ def write(target: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bootstrap.command_line(__doc__)
     parser.add_argument("target", nargs="?", type=Path, default=ROOT / "build" / "students.zip")
     target = parser.parse_args().target
     try:

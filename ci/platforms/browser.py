@@ -10,7 +10,6 @@ run in fast mode and use what the cache holds."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -81,9 +80,7 @@ def copies(folder: Path, numbers: list[str] | None) -> list[Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bootstrap.command_line(__doc__)
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons (default: all)")
     parser.add_argument(
         "--only", action="append", choices=PARTS, help="this part; may be given again"

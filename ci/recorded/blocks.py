@@ -3,13 +3,12 @@
 A page holds `<!-- NAME:begin -->` and `<!-- NAME:end -->`. What lies between follows from recorded
 results or from the code; nobody types it."""
 
-import argparse
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ci.bootstrap import ROOT, ensure_venv
+from ci.bootstrap import ROOT, command_line, ensure_venv
 
 BOOK = ROOT / "ci" / "book"
 
@@ -31,8 +30,7 @@ def command(description: str, pages: Callable[[], dict[Path, str]], record=None)
     """The command line of a maker of blocks: write its pages, or with ``--check`` compare them.
 
     ``record`` runs first, unless only compared. Returns the exit code: 1 if a page is stale."""
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=description, formatter_class=layout)
+    parser = command_line(description)
     parser.add_argument("--check", action="store_true", help="only compare")
     options = parser.parse_args()
     ensure_venv()

@@ -171,7 +171,7 @@ def test_an_unknown_lesson_is_named_with_those_there_are(source):
 
 
 def test_progress_lines(tmp_path, capsys, source):
-    progress = Progress(2, tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
+    progress = Progress(tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
     notebook = sources.to_notebook(source)
     progress.start("00_tiny", notebook)
     for index, cell in enumerate(notebook.cells):
@@ -187,7 +187,7 @@ def test_progress_lines(tmp_path, capsys, source):
         "     20%",
         "  done in 1:01, up to 5 MB of memory",
     ]
-    again = Progress(2, tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
+    again = Progress(tmp_path / "times.json", "fast", ["00_tiny", "01_next"])
     assert again.expected == {"00_tiny": 61.0}
 
 

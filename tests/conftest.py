@@ -24,6 +24,19 @@ def paper_data() -> Path:
     return path
 
 
+@pytest.fixture
+def unpinned(monkeypatch) -> None:
+    """Made-up files may stand for the paper's, whose SHA-256 are pinned."""
+    from dataclasses import replace
+
+    from sdft_lib.formats.public import PAPER_SETS
+    from sdft_lib.paper.suites import SUITES
+
+    for table, none in ((PAPER_SETS, {}), (SUITES, "")):
+        for name, row in table.items():
+            monkeypatch.setitem(table, name, replace(row, sha256=none))
+
+
 @pytest.fixture(scope="session")
 def bubblewrap() -> None:
     """For tests that run code of answers: skipped where nothing can hold it."""

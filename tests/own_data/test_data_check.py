@@ -112,6 +112,7 @@ def test_rows_that_spell_chat_markers_are_named(small):
     assert "6 rows spell them" in data_text(result) and "small-0005" in data_text(result)
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_overlap_with_an_evaluation_set_is_found(small, monkeypatch, tmp_path):
     probe = "one two three four five six seven eight nine"
     items = [
@@ -153,6 +154,7 @@ PROBLEMS = [
 ]
 
 
+@pytest.mark.usefixtures("unpinned")
 @pytest.mark.parametrize("place", ["folder", "package", "wheel"])
 def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere, place):
     """A training problem that holds the words of HumanEval/0; nothing is downloaded for it."""

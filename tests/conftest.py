@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-# Tests need no index of packages: a pip that one of them starts finds none, not even on a disk.
-os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS="")
-
 
 @pytest.fixture(scope="session")
 def paper_data() -> Path:

@@ -4,6 +4,7 @@
 
 import ast
 import json
+import os
 import re
 import stat
 import subprocess
@@ -337,9 +338,19 @@ def test_no_second_index():
     assert [path for path in files if named.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_nothing_is_fetched_by_pip_in_tests():
-    """tests/conftest.py says so to every pip that a test starts."""
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "wheel"]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "No matching distribution" in failed.value.stderr
+def test_tests_find_no_index(monkeypatch, tmp_path):
+    """What they read is fetched before; a pip that one of them starts is told to look nowhere."""
+    ran = []
+    monkeypatch.setattr(run_tests, "OUT", tmp_path)
+    monkeypatch.setattr(
+        run_tests, "run", lambda title, *_, **settings: ran.append((title, settings))
+    )
+    run_tests.usual(quick=True)
+    assert ran[-2:] == [
+        ("models and problems for tests", {}),
+        ("tests", {"settings": run_tests.NO_INDEX}),
+    ]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "wheel"]
+    own = os.environ | run_tests.NO_INDEX
+    found = subprocess.run(command, capture_output=True, text=True, env=own, cwd=tmp_path)
+    assert found.returncode and "No matching distribution" in found.stderr

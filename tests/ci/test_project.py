@@ -342,14 +342,14 @@ def test_tests_find_no_index(monkeypatch, tmp_path):
     """What they read is fetched before; a pip that one of them starts is told to look nowhere."""
     ran = []
     monkeypatch.setattr(run_tests, "OUT", tmp_path)
-    monkeypatch.setattr(
-        run_tests, "run", lambda title, *_, **settings: ran.append((title, settings))
-    )
+
+    def note(title, *command, settings=None):
+        ran.append((title, settings))
+        return True
+
+    monkeypatch.setattr(run_tests, "run", note)
     run_tests.usual(quick=True)
-    assert ran[-2:] == [
-        ("models and problems for tests", {}),
-        ("tests", {"settings": run_tests.NO_INDEX}),
-    ]
+    assert ran[-2:] == [("models and problems for tests", None), ("tests", run_tests.NO_INDEX)]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "wheel"]
     own = os.environ | run_tests.NO_INDEX
     found = subprocess.run(command, capture_output=True, text=True, env=own, cwd=tmp_path)

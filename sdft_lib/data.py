@@ -14,13 +14,14 @@ from sdft_lib.answers.blank import is_blank
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.formats.toml import check_known
+from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir, file_sha256, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
+CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
@@ -129,7 +130,7 @@ def task_card(folder: Path) -> dict:
     except (OSError, ValueError, RecursionError):
         raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
     problem = ""
-    if not isinstance(card, dict) or card.get("kind", "open") not in KINDS:
+    if not isinstance(card, dict) or str(card.get("kind", "open")) not in KINDS:
         problem = "not an object with one of our kinds"
     else:
         choices = card.get("choices") or []
@@ -140,6 +141,9 @@ def task_card(folder: Path) -> dict:
             problem = "sha256 is not an object of checksums"
     if problem:
         raise SdftError(f"{path}: {problem}; mend the file or remove it.")
+    for key in card:
+        if key not in CARD and nearest(key, CARD):  # other entries are yours
+            check_known(key, CARD, f"{path}: entry")
     return card
 
 

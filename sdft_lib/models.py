@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from transformers import AutoTokenizer
 
 from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
 from sdft_lib.decoding.parity import check_parity
-from sdft_lib.formats.toml import read_toml
+from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
 from sdft_lib.storage.files import data_dir
@@ -132,6 +133,13 @@ def load_seed(
     kept = ", weights in 4 bit" if four_bit else ""
     say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}{kept}")
     return Seed(model, tokenizer, name, revision, device, dtype, four_bit=four_bit)
+
+
+def check_model(name: str) -> None:
+    """Raise SdftError unless ``name`` is a preset, a folder, or can be a hub id (org/name)."""
+    hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", name)
+    if not hub_id and not os.path.isdir(os.path.expanduser(name)):
+        check_known(name, PRESETS, "model (a preset, a folder or a hub id org/name)")
 
 
 def locate(name: str, say) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sdft_lib.formats.toml import from_table, read_toml
+from sdft_lib.formats.toml import from_table, nearest, read_toml
 from sdft_lib.storage.errors import SdftError
 
 
@@ -86,6 +86,7 @@ def load_template(source: str) -> DistillTemplate:
     if source in TEMPLATES:
         return TEMPLATES[source]
     if not os.path.isfile(source):
-        raise SdftError(f"template {source!r} is neither a file nor one of {', '.join(TEMPLATES)}.")
+        wanted = f"neither a file nor one of {', '.join(TEMPLATES)}"
+        raise SdftError(f"template {source!r} is {wanted}{nearest(source, TEMPLATES)}.")
     path = Path(source)
     return from_table({"name": path.stem, **read_toml(path)}, DistillTemplate, path)

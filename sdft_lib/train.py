@@ -38,7 +38,8 @@ from sdft_lib.training.weights import (
 )
 
 VERSION = 1  # raise it when a change of code changes what is trained
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+SeedNumber = Annotated[int, Meta(ge=0, lt=2**32)]  # what numpy takes
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -62,7 +63,7 @@ class TrainConfig:
     epochs: Count = 2
     batch_size: Count = 8
     warmup: Share = 0.05
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: SeedNumber = 0
     anchor: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     keep: tuple[Annotated[float, Meta(gt=0, lt=1)], ...] = ()
     full: bool = False

@@ -19,7 +19,7 @@ from typer import Option
 from typer.core import TyperGroup
 
 from sdft_lib.storage.errors import GO_ON, SdftError
-from sdft_lib.storage.files import write_jsonl
+from sdft_lib.storage.files import streams, write_jsonl
 from sdft_lib.storage.processes import rank
 from sdft_lib.storage.safe import masked, visible
 
@@ -62,45 +62,54 @@ class Reply:
 
 
 class OneSentence(TyperGroup):
-    """A group of commands that tells a usage error (unknown option, ...) in one sentence."""
+    """A group of commands that tells whatever went wrong in one sentence."""
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
-        """Run; a usage error is said in one line and ends with 2."""
-        # typer brings its own click or takes the installed one, by its version
-        kinds = {kind.__name__: kind for kind in typer.BadParameter.__mro__}
+        """Run. Exit codes: the reply's, 2 after an error, 130 after an interrupt, 1 after a fault
+        of ours (``python -X dev`` shows where)."""
+        code = 2
         try:
-            code = super().main(*args, standalone_mode=False, **more)
-        except kinds["UsageError"] as error:
-            code = 2
-            if type(error).__name__ == "NoArgsIsHelpError":
+            code = super().main(*args, standalone_mode=False, **more) or 0
+        except SdftError as error:
+            complain(str(error))
+        except OSError as error:
+            complain(f"{error.filename or 'the output'}: {error.strerror or error}; {GO_ON}.")
+        except MemoryError:
+            complain(f"there is not enough memory; {GO_ON}.")
+        except Exception as error:
+            # typer brings its own click or takes the installed one, by its version
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            if "NoArgsIsHelpError" in kinds:
                 error.show()
-            else:
+            elif "UsageError" in kinds:
                 path = error.ctx.command_path if error.ctx else "sdft"
                 complain(f"{error.format_message().strip().rstrip('.')}; see {path} --help.")
-        sys.exit(code or 0)
+            elif sys.flags.dev_mode:
+                raise
+            else:
+                code, what = 1, f"{type(error).__name__}: {str(error)[:200]}"
+                complain(f"a fault of sdft itself ({what}); please report it with the command.")
+        sys.exit(code)
 
 
 def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> None:
-    """Make a function the command of its name, with --json. Exit codes: the reply's, 2 after an
-    SdftError, 130 after an interrupt."""
+    """Make a function the command of its name, with --json. Its ``out`` and ``outputs`` are files
+    to write, checked before anything else; all other values may be inputs."""
 
     @functools.wraps(function)
     def wrapper(as_json: bool, **options) -> None:
         try:
-            check_working_folder()
+            check_surroundings()
+            for name in ("out", "outputs"):
+                check_file(options.get(name), options)
             with contextlib.redirect_stdout(sys.stderr):
                 reply = function(**options)
-        except SdftError as error:
-            complain(str(error))
-            raise typer.Exit(2) from None
-        except OSError as error:
-            complain(f"{error.filename or 'a file'}: {error.strerror or error}; {GO_ON}.")
-            raise typer.Exit(2) from None
         except KeyboardInterrupt:
             complain(INTERRUPTED)
             raise typer.Exit(130) from None
         if not rank():
-            typer.echo(json.dumps(reply.data, indent=1) if as_json else visible(reply.text))
+            text = json.dumps(reply.data, indent=1) if as_json else visible(reply.text)
+            print(text, flush=True)
         raise typer.Exit(reply.code)
 
     signature = inspect.signature(function)
@@ -114,7 +123,8 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
 def complain(text: str) -> None:
     """One line on stderr: no word is endless, no character hides or moves the cursor."""
     words = (word if len(word) < 300 else f"{word[:80]}…" for word in masked(text).split())
-    typer.echo(visible(" ".join(words)), err=True)
+    with contextlib.suppress(OSError, RuntimeError):  # nobody can be told, or a line is half out
+        print(visible(" ".join(words)), file=sys.stderr, flush=True)
 
 
 def progress(line: str) -> None:
@@ -132,8 +142,8 @@ def as_text(rows, hidden: tuple[str, ...] = ()) -> str:
 
 
 def write_rows(path: Path | None, rows: list[dict]) -> None:
-    """Write rows as JSONL if there is a path."""
-    if path is not None:
+    """Write rows as JSONL if there is a path; of several processes, the first does it."""
+    if path is not None and not rank():
         write_jsonl(path, rows)
 
 
@@ -180,8 +190,10 @@ def load_model(model: str, adapter: Path | None, label: str, **options):
         raise SdftError(f"{adapter}: {problem}; train it again.") from None
 
 
-def check_working_folder() -> None:
-    """Raise SdftError if the folder that the shell is in was removed meanwhile."""
+def check_surroundings() -> None:
+    """Raise SdftError if the folder that the shell is in was removed meanwhile, or if variables
+    tell a number of processes, or of this one, that is none."""
+    rank()
     try:
         os.getcwd()
     except OSError:
@@ -189,16 +201,36 @@ def check_working_folder() -> None:
         raise SdftError(f"the working folder is gone; {remedy}.") from None
 
 
-def check_file(path: Path | None, *inputs: str | Path | None) -> None:
-    """Raise SdftError unless ``path`` can be written and is no input. Leaves nothing behind."""
+def check_file(path: Path | None, options: dict[str, Any], *, keeps: bool = False) -> None:
+    """Raise SdftError unless ``path`` can be written and is no input, nor another output, that
+    ``options`` name. ``keeps``: lines are added to what it holds. Leaves nothing behind."""
     if path is None:
         return
+    if str(path) == "-":
+        raise SdftError("- is no file here; name one, or /dev/stdout for the screen.")
     if os.path.isdir(path):  # unlike Path.is_dir, it answers for a name of any length
         raise SdftError(f"{path} is a folder; name a file in it.")
-    for source in inputs:
-        if source and Path(source).exists() and path.resolve() == Path(source).resolve():
-            raise SdftError(f"{path} is also the input; choose another name for the output.")
-    check_parent(path)
+    for value in options.values():
+        for source in value if isinstance(value, list) else [value]:
+            if isinstance(source, str | Path) and source is not path and is_part(path, source):
+                raise SdftError(f"{path} is also the input; choose another name for the output.")
+    if not streams(path):
+        check_parent(path)
+    elif keeps:
+        raise SdftError(f"{path} is no file; lines are added as they come, so name a file.")
+
+
+def is_part(path: Path, source: str | Path) -> bool:
+    """Whether a file is an input, or a file of a task, model or adapter whose folder is one."""
+    from sdft_lib.data import SPLITS
+
+    name = os.path.expanduser(source)
+    if not os.path.exists(path):
+        return path == source
+    if not os.path.isdir(name):
+        return os.path.exists(name) and os.path.samefile(path, name)
+    parts = path.suffix != ".jsonl" or path.stem in sum(SPLITS.values(), ())
+    return parts and os.path.samefile(path.parent, name)
 
 
 def check_folder(path: Path, *, new: bool = False) -> None:
@@ -211,8 +243,8 @@ def check_folder(path: Path, *, new: bool = False) -> None:
 
 
 def check_parent(path: Path) -> None:
-    """Raise SdftError unless a file can be made beside ``path``."""
-    folder = path.absolute().parent
+    """Raise SdftError unless a file can be made beside ``path``, or beside what it is a link to."""
+    folder = Path(os.path.realpath(path)).parent
     if not os.path.isdir(folder):
         remedy = "make it first or choose another"
         raise SdftError(f"{path}: the folder {folder} does not exist; {remedy}.")

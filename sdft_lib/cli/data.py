@@ -19,7 +19,7 @@ ScoresA = Annotated[Path, Argument(help="Rows from `sdft evaluate`.")]
 ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items.")]
 
 SCORE_COLUMNS = dict.fromkeys(("method", "suite", "id"), (str | int, "text"))
-SCORE_COLUMNS["score"] = (int | float, "a number")
+SCORE_COLUMNS["score"] = (int | float, "a number from 0 to 1")
 
 
 def check(
@@ -40,7 +40,7 @@ def check(
 
 def export(
     data: Annotated[Path, Argument(help="Rows from `sdft distill`.")],
-    out: Annotated[Path, Option(help="New folder for data and card.")],
+    folder: Annotated[Path, Option("--out", help="New folder for data and card.")],
     form: Form = "prompt-completion",
     column: common.Column = "text",
     licence: Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")] = "",
@@ -52,11 +52,12 @@ def export(
 
     check_form(form)
     check_licence(licence)
-    common.check_folder(out, new=True)
+    common.check_folder(folder, new=True)
     rows = training_rows(data, column)
-    report = write_export(rows, form, out, column=column, made=made_from(data), licence=licence)
+    report = write_export(rows, form, folder, column=column, made=made_from(data), licence=licence)
     told = ", ".join(f"{row['source']}: {row['reason']} {row['rows']}" for row in report["reasons"])
-    return Reply(report | {"folder": str(out)}, f"{report['rows']} rows as {form} ({told})\n{out}")
+    line = f"{report['rows']} rows as {form} ({told})"
+    return Reply(report | {"folder": str(folder)}, f"{line}\n{folder}")
 
 
 def audit(original: Original, distilled: Distilled, kind: common.Kind = None) -> Reply:
@@ -107,12 +108,14 @@ def read_scores(path: Path):
     for record in records:
         for name, (kind, words) in SCORE_COLUMNS.items():
             value = record.values.get(name)
-            if isinstance(value, kind) and value == value:  # NaN does not equal itself
-                continue
+            if isinstance(value, kind) and not isinstance(value, bool):
+                if name != "score" or 0 <= value <= 1:
+                    continue
             problem = f"not {words}" if name in record.values else "missing"
             remedy = "give a file that sdft evaluate wrote"
             raise SdftError(f'{record.where}: column "{name}" is {problem}; {remedy}.')
-    frame = pandas.DataFrame([record.values for record in records])
+    frame = pandas.DataFrame([record.values for record in records])[list(SCORE_COLUMNS)]
+    frame["id"] = frame["id"].astype(str)  # a number and its text are one id, as in data
     methods = sorted(frame["method"].astype(str).unique())
     if len(methods) > 1:
         count = f"{len(methods)} methods ({', '.join(methods)})"

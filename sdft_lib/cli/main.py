@@ -3,6 +3,8 @@
 A command reads and checks its arguments, calls the library once and replies. Its name is that of
 the function; heavy modules are imported inside it, so that ``sdft --help`` is quick."""
 
+import os
+import signal
 import sys
 
 from typer import Typer
@@ -46,8 +48,49 @@ command(data_group, data.check, "sdft data check gsm8k --json")
 
 def main() -> None:
     """Entry point of ``sdft`` and of ``python -m sdft_lib``."""
+    prepare()
     try:
         app()
     except KeyboardInterrupt:  # between commands; inside one, common.command answers
         complain(INTERRUPTED)
         sys.exit(130)
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):  # full, and Python would try again
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def prepare() -> None:
+    """Make the streams and signals fit for a program: whatever a screen cannot show is spelt out,
+    no file of ours takes the number of a closed stream, what ends the process lets it clean up."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, end)
+
+
+def end(number: int, frame) -> None:
+    """Answer a signal that ends the process; what swallows it, as some imports do, hears it again
+    after 5 s."""
+    complain(INTERRUPTED)
+
+    def again(*signals) -> None:
+        sys.exit(128 + number)
+
+    for each in (number, signal.SIGINT):
+        signal.signal(each, again)
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, 5, 5)
+    again()

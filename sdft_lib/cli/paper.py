@@ -43,7 +43,6 @@ def answer(
 
     chosen = paper_suite(suite)
     check_suffix(chosen, suffix)
-    check_file(out)
     check_adapter(adapter, out)
     items = load_items(chosen, limit, suffix=suffix)
     label = adapter.resolve().name if adapter else ""
@@ -72,7 +71,6 @@ def score(
     from sdft_lib.paper.suites import paper_suite
 
     chosen = paper_suite(suite)
-    check_file(out, answers)
     common.check_method(method)
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
@@ -106,8 +104,7 @@ def judge(
     if (url is None) != (out is None):
         reason = "verdicts are kept as they come"
         raise SdftError(f"--url and --out belong together: {reason}; give both.")
-    check_file(outputs, answers, against, out)
-    check_file(out, answers, against)
+    check_file(out, {"outputs": outputs}, keeps=True)
     key = os.environ.get(judge.KEY, "").strip()
     asked = judge.Judge(url, judge_model, key) if url else None
     every = load_items(paper_suite("alpaca_eval"))
@@ -150,7 +147,7 @@ def judged_text(result: dict) -> str:
 
 
 def knowledge(
-    out: Annotated[Path, Option(help="Folder for lm-eval's results and samples.")],
+    folder: Annotated[Path, Option("--out", help="For lm-eval's results and samples.")],
     model: common.Model = "smollm2-135m",
     adapter: Adapter = None,
     task: Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")] = None,
@@ -161,11 +158,11 @@ def knowledge(
     compare-lm-eval`."""
     from sdft_lib.paper.lm_eval import TASKS, knowledge
 
-    check_folder(out)
+    check_folder(folder)
     check_adapter(adapter)
     options = {"tasks": task or TASKS, "chat_template": chat_template, "limit": limit}
-    rows = knowledge(model, out, adapter=adapter, **options, say=progress)
-    return Reply(rows, f"{as_text(rows)}\n{out}")
+    rows = knowledge(model, folder, adapter=adapter, **options, say=progress)
+    return Reply(rows, f"{as_text(rows)}\n{folder}")
 
 
 def compare_lm_eval(

@@ -37,7 +37,7 @@ NOTES = (
 
 def run(
     more: Annotated[list[Path] | None, FURTHER] = None,
-    out: Annotated[Path, Option(help="Folder for summary.json and report.html.")] = REPORT,
+    folder: Annotated[Path, Option("--out", help="For summary.json and report.html.")] = REPORT,
     fast: Annotated[bool, Option("--fast", help="The same steps on few rows.")] = False,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
@@ -62,12 +62,12 @@ def run(
 
     methods = list(dict.fromkeys(method or ()))
     if recipe:
-        return run_grids([*recipe, *(more or ())], out, methods)
+        return run_grids([*recipe, *(more or ())], folder, methods)
     if more:
         raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
-    check_folder(out)
-    for name in ("summary.json", "report.html") if out.is_dir() else ():
-        check_file(out / name, task)
+    check_folder(folder)
+    for name in ("summary.json", "report.html") if folder.is_dir() else ():
+        check_file(folder / name, {"task": task})
     for name in methods:
         check_method(name)
     rows = run_one.own_task(task, **common.reading(kind, columns, drop_empty), say=progress)
@@ -75,11 +75,11 @@ def run(
     settings = run_one.own_settings(settings, rows, template)
     load_template(settings.template)
     results = run_one.collect(settings, task=rows, methods=methods or run_one.DEFAULT, say=progress)
-    out.mkdir(exist_ok=True)
-    summary = write(out, fast=fast, results=results)
+    folder.mkdir(exist_ok=True)
+    summary = write(folder, fast=fast, results=results)
     reached = sum(claim["reached"] for claim in summary["claims"])
     line = f"{reached} of {len(summary['claims'])} claims hold"
-    return Reply(summary, f"{line}\n{as_text(summary['scores'])}\n{out / 'report.html'}")
+    return Reply(summary, f"{line}\n{as_text(summary['scores'])}\n{folder / 'report.html'}")
 
 
 def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
@@ -99,6 +99,8 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
             raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; {remedy}.')
         check_methods(recipe, methods, path)
         recipes[recipe.name] = recipe
+        if folder.is_dir():
+            check_file(folder / f"{recipe.name}.jsonl", {"recipe": path}, keeps=True)
     folder.mkdir(exist_ok=True)
     for name, recipe in recipes.items():
         out = folder / f"{name}.jsonl"
@@ -134,7 +136,6 @@ def reproduce(
         words.template(each.dataset)
     if dry_run:
         return planned(table, recipes)
-    check_file(out)
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
     cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
     common.write_rows(out, cells)

@@ -11,7 +11,7 @@ from typing import Annotated
 from typer import Option
 
 from sdft_lib.cli import common
-from sdft_lib.cli.common import Reply, as_text, check_file, progress
+from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.processes import rank as process_rank
 
@@ -41,7 +41,6 @@ def distill(
     from sdft_lib.distill import distill, report_line
     from sdft_lib.engines.load import load
 
-    check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
     rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
     options = {"limit": limit, "candidates": candidates, "decoding": decoding}
@@ -69,7 +68,6 @@ def gap(
     from sdft_lib.gap import gap
     from sdft_lib.models import load_seed
 
-    check_file(out, task)
     reading = common.reading(kind, columns, drop_empty)
     rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
     seed = load_seed(model, say=progress)
@@ -117,7 +115,7 @@ def gap_data(measured, report: dict) -> dict:
 
 def train(
     data: Annotated[Path, Option(help="Rows from `sdft distill`.")],
-    out: Annotated[Path, Option(help="New folder for the adapter, or the model.")],
+    folder: Annotated[Path, Option("--out", help="New folder for the adapter, or the model.")],
     column: common.Column = "text",
     model: common.Model = "smollm2-135m",
     epochs: Annotated[int, Option(min=1, help="Passes over the rows.")] = 2,
@@ -137,7 +135,7 @@ def train(
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig, check_share, fine_tune
 
-    common.check_folder(out, new=True)
+    common.check_folder(folder, new=True)
     rows = training_rows(data, column)
     check_share(rows, column, minimum_kept)
     if learning_rate is None:
@@ -152,9 +150,9 @@ def train(
     loaded = load_seed(model, four_bit=four_bit or None, say=progress)
     options = {"column": column, "label": label, "minimum_kept": minimum_kept}
     tuned = fine_tune(loaded, rows, config, **options, say=progress)
-    copy_folder(tuned.adapter, out)
+    copy_folder(tuned.adapter, folder)
     line = f"{label}: {tuned.record['steps']} steps in {tuned.record['seconds']:.0f} s"
-    return Reply({"adapter": str(out), **tuned.record}, f"{line}\n{out}")
+    return Reply({"adapter": str(folder), **tuned.record}, f"{line}\n{folder}")
 
 
 def training_rows(path: Path, column: str) -> list[dict]:
@@ -173,15 +171,22 @@ def training_rows(path: Path, column: str) -> list[dict]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder, complete or not at all; of several processes, the first does it."""
+    """Copy a folder, complete or not at all; of several processes, the first does it.
+
+    A link to an empty folder stays. What a killed copy left is removed."""
     if process_rank():
         return
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    target = Path(os.path.realpath(target))
+    partial = target.with_name(f".{target.name}.partial")
     try:
+        if partial.exists():
+            shutil.rmtree(partial)
         shutil.copytree(source, partial)
         os.replace(partial, target)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         reason = f"cannot be written ({error.strerror or error})"
         raise SdftError(f"{target}: {reason}; choose another folder.") from None
 
@@ -203,7 +208,6 @@ def evaluate(
     from sdft_lib.evaluate import evaluate
     from sdft_lib.stats import summarise
 
-    check_file(out, task)
     common.check_adapter(adapter, out)
     common.check_method(method)
     suites = chosen_suites(suite, task, split, limit)
@@ -220,12 +224,12 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
     """The suites by name, cut to ``limit`` rows; all six if no name is given."""
     from sdft_lib.data import PROBES, load_probes, load_task, task_suite
     from sdft_lib.evaluate import cut
+    from sdft_lib.formats.toml import check_known
 
     known = ("task", *PROBES)
     wanted = list(dict.fromkeys(names or known))
     for name in wanted:
-        if name not in known:
-            raise SdftError(f'there is no suite "{name}"; use {", ".join(known)}.')
+        check_known(name, known, "suite")
     if split != "test" and "task" not in wanted:
         reason = "chooses rows of the suite task, which is not asked for"
         raise SdftError(f"--split {split} {reason}; add --suite task.")

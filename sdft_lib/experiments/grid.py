@@ -10,7 +10,7 @@ other settings may stand beside them.
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -24,19 +24,21 @@ from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_suit
 from sdft_lib.experiments.methods import ONE_TASK, TASKS_IN_A_ROW
 from sdft_lib.experiments.run_one import run_one
 from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
-from sdft_lib.formats.toml import check_known, from_table, read_toml
-from sdft_lib.models import Seed, load_seed
+from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
+from sdft_lib.kinds import judged
+from sdft_lib.models import Seed, check_model, load_seed
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import append_jsonl, read_jsonl
 from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
-from sdft_lib.train import Count, TrainConfig
+from sdft_lib.train import Count, SeedNumber, TrainConfig
 
 ALONG = ("dev", "task", *PROBES)
 CELL = ("method", "seed", "order", "training")  # what tells cells apart
 HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line with scores
 CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
 COST = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
+SETTINGS = [each.name for each in fields(TrainConfig) if each.name not in ("seed", "keep")]
 SWEPT = ("method", "seed", "n", "dev", "seconds", "scores")
 
 
@@ -56,7 +58,7 @@ class Recipe:
     template: str = "opening"
     rows: Count | None = None
     methods: Annotated[tuple[str, ...], Meta(min_length=1)] = ONE_TASK
-    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
+    seeds: Annotated[tuple[SeedNumber, ...], Meta(min_length=1)] = (0,)
     keep: tuple[float, ...] = ()
     along: tuple[str, ...] = ("dev", "task", "facts", "safety")
     limits: dict[str, Count] | None = None
@@ -64,9 +66,12 @@ class Recipe:
     orders: tuple[str, ...] = ()
     sweep: tuple[dict, ...] = ()
 
-    def config(self, seed: int, **changes) -> TrainConfig:
+    def config(self, seed: int, changes: dict | None = None) -> TrainConfig:
         """The training settings of one seed; ``changes`` are those of a sweep."""
-        settings = {"keep": self.keep} | (self.training or {}) | changes | {"seed": seed}
+        settings = (self.training or {}) | (changes or {})
+        for name in settings:
+            check_known(name, SETTINGS, "training: entry")
+        settings |= {"keep": () if self.orders else self.keep, "seed": seed}
         return from_table(settings, TrainConfig, "training")
 
     @property
@@ -84,23 +89,42 @@ def load_recipe(path: Path) -> Recipe:
     values = read_toml(path)
     methods = TASKS_IN_A_ROW if values.get("orders") else ONE_TASK
     recipe = from_table({"name": path.stem, "methods": methods} | values, Recipe, path)
-    if not re.fullmatch(r"[\w-]+", recipe.name):
-        why = "is to become a file name; use letters, digits, - and _"
+    if not re.fullmatch(r"[\w-]{1,100}", recipe.name):
+        why = "is to become a file name; use up to 100 letters, digits, - and _"
         raise SdftError(f'{path}: name "{recipe.name}" {why}.')
     for name in recipe.methods:
         check_known(name, methods, f"{path}: method")
     for name in (*recipe.along, *(recipe.limits or {})):
         check_known(name, ALONG, f"{path}: suite")
     try:
-        for order in recipe.orders:
-            for name in tasks_of(order):
-                load_task(name)
-        for seed in recipe.seeds:
-            for changes in recipe.sweep or ({},):
-                recipe.config(seed, **changes)
+        check_plan(recipe)
     except SdftError as error:
         raise SdftError(f"{path}: {error}") from None
     return recipe
+
+
+def check_plan(recipe: Recipe) -> None:
+    """Raise SdftError unless all that a recipe names is there: what is missing would else be seen
+    after hours."""
+    for name in ("methods", "seeds", "keep", "along", "orders", "sweep"):
+        values = getattr(recipe, name)
+        if name == "keep":  # a folder has the share's two decimals as its name
+            values = [round(share, 2) for share in values]
+        if twice := [value for value in values if values.count(value) > 1]:
+            raise SdftError(f'"{name}" holds {twice[0]!r} more than once; keep one.')
+    check_model(recipe.model)
+    load_template(recipe.template)
+    for seed in recipe.seeds:
+        for changes in recipe.sweep or ({},):
+            recipe.config(seed, changes)
+    for order in recipe.orders:
+        for name in tasks_of(order):
+            task_suite(load_task(name))
+    if not recipe.orders:
+        task = load_task(recipe.task, say=lambda line: None)
+        judged(task.kind)
+        for name in ("dev",) if recipe.sweep else ALONG:
+            suite_of(recipe, task, name)
 
 
 def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:
@@ -108,7 +132,8 @@ def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> 
     for name in methods:
         if name not in recipe.methods:
             known = ", ".join(recipe.methods)
-            raise SdftError(f'recipe {where} has no method "{name}"; it has {known}.')
+            near = nearest(name, recipe.methods)
+            raise SdftError(f'recipe {where} has no method "{name}"{near}; it has {known}.')
 
 
 def run_recipe(
@@ -124,12 +149,24 @@ def run_recipe(
     if not todo:
         return 0
     seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
+    check_targets(recipe, seed)
     for number, cell in enumerate(todo, 1):
         said = ", ".join(f"{key} {value}" for key, value in cell.items())
         say(f"cell {number} of {len(todo)}: {said}")
         head = {"recipe": recipe.name, "settings": recipe.key} | cell
         append_jsonl(out, [head | line for line in cell_lines(recipe, seed, task, cell, say)])
     return len(todo)
+
+
+def check_targets(recipe: Recipe, seed: Seed) -> None:
+    """Raise SdftError unless the model has the layers that are to be trained."""
+    layers = [f".{name}" for name, _ in seed.model.named_modules()]
+    for changes in recipe.sweep or ({},):
+        for target in recipe.config(0, changes).targets:
+            if not any(layer.endswith(f".{target}") for layer in layers):
+                near = nearest(target, {layer.rpartition(".")[2] for layer in layers})
+                problem = f'targets: {seed.name} has no layer "{target}"{near}'
+                raise SdftError(f"{recipe.name}: {problem}; see the model's card.")
 
 
 def cells(recipe: Recipe, methods: Sequence[str] = ()) -> list[dict]:
@@ -168,7 +205,7 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
         return suite_lines(recipe, model, task, share, say)
 
     dev = suite_of(recipe, task, "dev")
-    config = recipe.config(cell["seed"], **cell.get("training", {}))
+    config = recipe.config(cell["seed"], cell.get("training"))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
     if not swept:
@@ -200,7 +237,7 @@ def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
 def order_lines(recipe: Recipe, seed: Seed, cell: dict, say) -> list[dict]:
     """One line a stage and task with ids and scores."""
     order, method, number = cell["order"], cell["method"], cell["seed"]
-    config = recipe.config(number, keep=())
+    config = recipe.config(number)
     template = load_template(recipe.template)
     models = train_stages(seed, order, method, config, template=template, rows=recipe.rows, say=say)
     limit = (recipe.limits or {}).get("task")

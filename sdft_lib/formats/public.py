@@ -7,7 +7,6 @@ hold the very rows that the paper trained on. Elsewhere the whole public set is 
 paper's size; which rows the authors drew is not known, so ours are others of the same number."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from sdft_lib.formats.records import Record, fetch_table, first_line, read_recor
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import from_table, read_toml
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import data_dir, file_sha256, write_text
+from sdft_lib.storage.files import data_dir, file_sha256, folder_of, write_text
 from sdft_lib.storage.store import cache_dir, digest
 
 VARIABLE = "SDFT_PAPER_DATA"
@@ -88,13 +87,12 @@ def paper_file(name: str, sha256: str = "") -> Path | None:
     """A file of the folder SDFT_PAPER_DATA, None if it is not there.
 
     Raises SdftError: no folder, a Git LFS pointer, another file than the pinned one."""
-    folder = os.environ.get(VARIABLE)
-    if not folder or not name:
+    root = folder_of(VARIABLE)
+    if root is None or not name:
         return None
-    root = Path(folder).expanduser()
     if not root.is_dir():
         remedy = "name the data folder of the paper's repository"
-        raise SdftError(f"{VARIABLE}={folder} is not a folder; {remedy}.")
+        raise SdftError(f"{VARIABLE}={root} is not a folder; {remedy}.")
     path = root / name
     if not path.is_file():
         return None

@@ -59,9 +59,10 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise SdftError(f"{path}: there is no such file; check the path.") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with NUL is a ValueError
         remedy = "check the path and its permissions"
-        raise SdftError(f"{path}: cannot be read ({error.strerror}); {remedy}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SdftError(f"{path}: cannot be read ({reason}); {remedy}.") from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

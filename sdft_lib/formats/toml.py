@@ -16,6 +16,7 @@ import msgspec
 from sdft_lib.storage.errors import SdftError
 
 T = TypeVar("T")
+LARGEST = 10_000_000  # bytes of a table that somebody wrote by hand
 TYPES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 SIGNS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "under"}
 WORDS = TYPES | {"array": "a list", "object": "a table"} | SIGNS
@@ -24,9 +25,14 @@ WORDS = TYPES | {"array": "a list", "object": "a table"} | SIGNS
 def read_toml(path: Path) -> dict:
     """The table in a TOML file (UTF-8, with or without a byte order mark). Raises SdftError."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
-        raise SdftError(f"{path}: this is not a TOML file that can be read ({error}).") from None
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)  # a device may never end
+        if len(content) > LARGEST:
+            raise ValueError("over 10 MB")
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # a number too long is a ValueError
+        reason = getattr(error, "strerror", None) or str(error).partition(";")[0]
+        raise SdftError(f"{path}: this is not a TOML file that can be read ({reason}).") from None
 
 
 def from_table(values: dict, kind: type[T], where: str | Path) -> T:
@@ -56,9 +62,14 @@ def check_fields(record) -> None:
 def check_known(name: str, known: Iterable[str], what: str) -> None:
     """Raise SdftError unless ``name`` is one of ``known``; it says the nearest one and them all."""
     if name not in (known := list(known)):
-        near = difflib.get_close_matches(str(name), known, n=1)
-        meant = f' (did you mean "{near[0]}"?)' if near else ""
+        meant = nearest(name, known)
         raise SdftError(f'{what} "{name}" is not known{meant}; use {", ".join(known)}.')
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that somebody may have meant, as a remark in brackets; "": none is near."""
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return f' (did you mean "{near[0]}"?)' if near else ""
 
 
 def in_words(error: msgspec.ValidationError, values: dict) -> str:
@@ -68,8 +79,13 @@ def in_words(error: msgspec.ValidationError, values: dict) -> str:
     problem, _, path = str(error).replace("`", "").replace(" | null", "").partition(" - at $")
     if missing := re.search("missing required field (.+)", problem):
         return f'"{missing[1]}" is missing.'
-    name, item = re.match(r"\.(\w+)(\[\d+\])?", path).groups()
+    name, item = re.match(r"\.(\w+)(.*)", path).groups()
     for word, plain in WORDS.items():
         problem = re.sub(rf" {word}(?!\S*\w)", f" {plain}", problem)
     wanted = problem.removeprefix("Expected ").replace(", got", ", not")
-    return f'"{name}" is {values[name]!r}; give {wanted}{f" at {name}{item}" if item else ""}.'
+    wanted = wanted.replace("Number out of range", "a smaller number")
+    item = item.replace("[...]", "")  # a name in a table, which msgspec does not tell
+    value = values[name]
+    text = repr(value) if isinstance(value, str | list | tuple | dict) else str(value)
+    shown = text if len(text) < 80 else f"{text[:60]}…"
+    return f'"{name}" is {shown}; give {wanted}{f" at {name}{item}" if item else ""}.'

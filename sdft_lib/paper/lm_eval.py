@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas
 
@@ -31,6 +32,8 @@ SETTINGS = "chat_template_sha system_instruction_sha fewshot_as_multiturn".split
 SETTINGS += ["lm_eval_version", "transformers_version"]
 CONFIG = ["model", "limit", "gen_kwargs", "model_dtype", "four_bit"]
 CONFIG += ["random_seed", "numpy_seed", "torch_seed", "fewshot_seed"]
+LARGEST = 1e100  # of a score: beyond it sums of squares overflow
+TABLES = ("config", "configs", "versions", "n-shot", "groups", "group_subtasks")  # of results
 HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
 # Of general knowledge.
 TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge")
@@ -200,6 +203,8 @@ def read_run(source: Path) -> Run:
         results = None
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise SdftError(f"{path} is not a results file of lm-eval; run it again.")
+    for name in TABLES:
+        table(results, name, path)
     date = path.stem.rpartition("_")[2]
     samples = {}
     for file in sorted(path.parent.glob(f"samples_*_{date}.jsonl")):
@@ -230,27 +235,37 @@ def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
 def settings(run: Run) -> dict:
     """What decides a score beside the weights, by a readable name."""
 
-    def entry(table: str, name: str):
-        return (run.results.get(table) or {}).get(name)
-
     values = {name: run.results.get(name) for name in SETTINGS}
-    values |= {name: entry("config", name) for name in CONFIG}
+    config, configs = table(run.results, "config"), table(run.results, "configs")
+    values |= {name: config.get(name) for name in CONFIG}
     for task in run.samples:
-        chosen = dict(entry("configs", task) or {})
+        chosen = dict(table(configs, task, run.path))
         # The rest of its metadata names the model, which may differ.
-        chosen["metadata"] = {"version": (chosen.get("metadata") or {}).get("version")}
+        chosen["metadata"] = {"version": table(chosen, "metadata", run.path).get("version")}
         values[f"{task}: configuration"] = chosen
-        values[f"{task}: version"] = entry("versions", task)
-        values[f"{task}: few-shot examples"] = entry("n-shot", task)
+        values[f"{task}: version"] = table(run.results, "versions").get(task)
+        values[f"{task}: few-shot examples"] = table(run.results, "n-shot").get(task)
     return values
+
+
+def table(values: dict, name: str, where: str | Path = "results of lm-eval") -> dict:
+    """The object ``name`` in a results file (``where``), {} where it is missing or null.
+
+    Raises SdftError if something else stands there."""
+    found = {} if values.get(name) is None else values[name]
+    if not isinstance(found, dict):
+        problem = f'"{name}" is of type {type(found).__name__}, not an object'
+        raise SdftError(f"{where}: {problem}; use the file as lm-eval wrote it.")
+    return found
 
 
 def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
     """Task to the name of its outermost group with a score of its own, else its own name."""
-    scored = set(results.get("groups") or {})
-    parents = {}
-    for group, parts in (results.get("group_subtasks") or {}).items():
-        parents |= {part: group for part in parts or () if part != group}
+    scored, parents = set(table(results, "groups")), {}
+    for group, parts in table(results, "group_subtasks").items():
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, str) and part != group:
+                parents[part] = group
     names = {}
     for task in tasks:
         names[task] = above = task
@@ -269,6 +284,11 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
         if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
             problem = f'"{absent[0]}" is missing'
             raise SdftError(f"{record.where}: {problem}; use lm-eval 0.4.8 or later.")
+        for key, kinds in (("doc_id", (int, str)), ("metrics", (list, dict)), ("filter", str)):
+            value = record.values.get(key, "none" if key == "filter" else None)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                problem = f'"{key}" is of type {type(value).__name__}'
+                raise SdftError(f"{record.where}: {problem}; use the file as lm-eval wrote it.")
     key = metric_key(name, [record.values for record in records], chosen.get(name))
     metric, _, kept = key.partition(",")
     items: dict[int, dict] = {}
@@ -279,8 +299,16 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
         if row["doc_id"] in items:
             raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")
         hashes = {column: str(row[column]) for column in HASHES}
-        items[row["doc_id"]] = hashes | {"score": float(row[metric])}
+        if not is_score(value := row.get(metric)):
+            problem = f'"{metric}" is {str(value)[:40]}, no number to compare'
+            raise SdftError(f"{record.where}: {problem}; run the task again.")
+        items[row["doc_id"]] = hashes | {"score": float(value)}
     return key, pandas.DataFrame.from_dict(items, orient="index")
+
+
+def is_score(value: Any) -> bool:
+    """Whether a metric of one item can be averaged: a finite number, or right and wrong."""
+    return isinstance(value, int | float) and abs(value) < LARGEST
 
 
 def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
@@ -289,12 +317,14 @@ def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
     for row in rows:
         for metric in row["metrics"]:
             key = f"{metric},{row.get('filter', 'none')}"
-            if key not in have and isinstance(row.get(metric), int | float):
+            if key not in have and isinstance(row.get(str(metric)), int | float):
                 have.append(key)
     key = chosen or (have[0] if len(have) == 1 else None)
+    if not have:
+        raise SdftError(f"{name}: no metric is one number an item; leave this task out.")
     if key not in have:
         choice = f"choose its metric with --metric {name}=KEY"
-        raise SdftError(f"{name}: {choice}; it has {' and '.join(have) or 'none'}.")
+        raise SdftError(f"{name}: {choice}; it has {' and '.join(have)}.")
     return key
 
 

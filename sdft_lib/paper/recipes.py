@@ -74,6 +74,9 @@ class Wording:
     chat_template: str = ""
 
     def __post_init__(self) -> None:
+        for table, known in (("distil", PAPER_SETS), ("train", PAPER_SETS), ("test", TABLES[5])):
+            for dataset in getattr(self, table):
+                check_known(dataset, known, f"in [{table}], set")
         for dataset in self.distil:
             self.template(dataset)
         for words in (*self.train.values(), *self.test.values()):

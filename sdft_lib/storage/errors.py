@@ -11,7 +11,7 @@ from pathlib import Path
 from sdft_lib.storage.safe import masked
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-REFUSALS += (errno.EACCES, errno.EPERM, errno.EIO)
+REFUSALS += (errno.EACCES, errno.EPERM, errno.EIO, errno.EPIPE)
 GO_ON = "finished work is kept: make room or make it writable, then start again to go on"
 
 

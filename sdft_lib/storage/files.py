@@ -1,17 +1,31 @@
 """Files that are whole or not there (lesson 00, "Where things are kept").
 
 A file is written beside its place and then renamed, so a killed writer leaves the old one. Nothing
-is synced to the platter: after a power cut a file may be empty, and its checksum then says so."""
+is synced to the platter: after a power cut a file may be empty, and its checksum then says so. What
+is no file, a device or a pipe, has no old content to save: it is written to as it is."""
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
+import re
+import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks, so what a kill leaves there stays
+    fcntl = None
+
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
+STREAMS = {"/dev/stdout": "/dev/fd/1", "/dev/stderr": "/dev/fd/2"}
 
 
 def data_dir() -> Path:
@@ -19,6 +33,17 @@ def data_dir() -> Path:
     package = Path(__file__).parent.parent
     inside = package / "_data"
     return inside if inside.is_dir() else package.parent / "data"
+
+
+def folder_of(variable: str) -> Path | None:
+    """The folder that an environment variable names, absolute; None where it is not set or empty.
+
+    Raises SdftError for the home of a user that this machine does not know."""
+    value = os.environ.get(variable, "").strip()
+    path = os.path.expanduser(value)
+    if path.startswith("~"):
+        raise SdftError(f"{variable}={value}: there is no such user; name a folder.")
+    return Path(path).absolute() if value else None
 
 
 def file_sha256(path: Path) -> str:
@@ -100,17 +125,75 @@ def end_last_line(file: BinaryIO) -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file (UTF-8, LF) in one step."""
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write a text (UTF-8, LF): a file is replaced in one step, a device or a pipe written to.
+
+    A link stays and its target is replaced; the new file keeps the rights of the old one. Raises
+    SdftError for a target that is neither, and for a disk that takes no more."""
+    path, data = str(path), text.encode("utf-8")
+    with refused(Path(path), GO_ON):
+        if streams(path):
+            with open_stream(path) as file:
+                file.write(data)
+        else:
+            replace_file(Path(os.path.realpath(path)), data)
+
+
+def streams(path: str | Path) -> bool:
+    """Whether a path is a device, a pipe or an open descriptor, whose content is not replaced.
+
+    Raises SdftError for a disk, a socket, a circle of links, and what is protected from writing."""
     try:
-        with refused(path, GO_ON):
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SdftError(f"{path}: its links lead in a circle; choose another name.") from None
+        return False
+    if DESCRIPTOR.fullmatch(STREAMS.get(str(path), str(path))):
+        return True
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise SdftError(f"{path}: is protected from writing; choose another name.")
+    if stat.S_ISREG(mode):
+        return False
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+        return True
+    raise SdftError(f"{path}: is neither a file nor a pipe; choose another name.")
+
+
+def open_stream(path: str) -> BinaryIO:
+    """What ``streams`` is true of, open for writing; a descriptor goes on where it stands."""
+    if number := DESCRIPTOR.fullmatch(STREAMS.get(path, path)):
+        return open(os.dup(int(number[1])), "wb")
+    return open(path, "wb")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file in the place of another, or of none; its reader sees the old or the new one.
+
+    What killed writers of it left is removed; a writer at work holds a lock on his."""
+    start = f".{path.name[:50]}."  # so that no name gets too long
+    for left in path.parent.glob(f"{glob.escape(start)}*.tmp") if fcntl else ():
+        with contextlib.suppress(OSError), held(left):
+            left.unlink()
+    temporary = path.with_name(f"{start}{os.getpid()}.tmp")
+    try:
+        with held(temporary):
+            temporary.write_bytes(data)
+            if path.exists():
+                shutil.copymode(path, temporary)
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def held(path: Path) -> contextlib.AbstractContextManager:
+    """A file under a lock; raises OSError if another process holds it."""
+    if fcntl is None:
+        return contextlib.nullcontext()
+    file = open(path, "ab")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
 
 
 def write_json(path: Path, value: dict) -> None:

@@ -23,13 +23,18 @@ def world() -> int:
 
 def rank() -> int:
     """Number of this process, from 0; the first one writes what all of them made."""
-    return number("RANK", 0) if world() > 1 else 0
+    if (count := world()) == 1:
+        return 0
+    if (own := number("RANK", 0)) >= count:
+        remedy = "start the job with accelerate launch"
+        raise SdftError(f"RANK={own} is not below WORLD_SIZE={count}; {remedy}.")
+    return own
 
 
 def number(name: str, default: int) -> int:
     """A whole number from the environment. Raises SdftError for anything else."""
-    text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    text = os.environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
         raise SdftError(f"{name}={text}: this is no number of processes; unset it.")
     return int(text)
 
@@ -44,12 +49,19 @@ def switch(name: str, default: bool = False) -> bool:
 
 @functools.cache
 def start():
-    """Meet the other processes once; return the group for plain objects (gloo on any device)."""
+    """Meet the other processes once; return the group for plain objects (gloo on any device).
+
+    Raises SdftError if they cannot be met: a port or an address that is none, say."""
     import torch  # heavy: one process alone never comes here
     from accelerate import PartialState
 
-    PartialState(cpu=not torch.cuda.is_available() or os.environ.get("SDFT_DEVICE") == "cpu")
-    return torch.distributed.new_group(backend="gloo")
+    try:
+        PartialState(cpu=not torch.cuda.is_available() or os.environ.get("SDFT_DEVICE") == "cpu")
+        return torch.distributed.new_group(backend="gloo")
+    except (ValueError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:160]
+        remedy = "start all of them with accelerate launch, or unset WORLD_SIZE"
+        raise SdftError(f"the {world()} processes cannot meet ({reason}); {remedy}.") from None
 
 
 def gather(value: Any) -> list:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
-from sdft_lib.storage.files import file_sha256, told, write_json
+from sdft_lib.storage.files import file_sha256, folder_of, told, write_json
 from sdft_lib.storage.processes import gather, help_make, rank, world
 
 MANIFEST = "manifest.json"
@@ -36,12 +36,7 @@ _compared: set[Path] = set()  # finished folders whose checksums this process ha
 
 def cache_dir() -> Path:
     """The one folder for everything fetched or made: ``$SDFT_CACHE``, else the user's cache."""
-    if root := os.environ.get("SDFT_CACHE"):
-        try:
-            return Path(root).expanduser().absolute()
-        except RuntimeError:
-            raise SdftError(f"SDFT_CACHE={root}: there is no such user; name a folder.") from None
-    return Path(user_cache_dir("sdft", appauthor=False))
+    return folder_of("SDFT_CACHE") or Path(user_cache_dir("sdft", appauthor=False))
 
 
 def digest(value: object) -> str:

@@ -626,7 +626,12 @@ COMPARE = [
         "b.jsonl, row 2",
         '"score"',
     ),
-    scores("score infinite", [SCORE | {"method": "b", "score": float("inf")}], "infinite"),
+    scores(
+        "score infinite",
+        [SCORE | {"method": "b", "score": float("inf")}],
+        "b.jsonl, row 1",
+        "0 to 1",
+    ),
     scores("suite a list", [SCORE | {"suite": ["task"]}], "b.jsonl, row 1", '"suite"', "text"),
     scores(
         "id missing",

@@ -129,7 +129,7 @@ def write_text(path: Path, text: str) -> None:
 
     A link stays and its target is replaced; the new file keeps the rights of the old one. Raises
     SdftError for a target that is neither, and for a disk that takes no more."""
-    path, data = str(path), text.encode("utf-8")
+    path, data = str(path), text.encode("utf-8", "backslashreplace")
     with refused(Path(path), GO_ON):
         if streams(path):
             with open_stream(path) as file:

@@ -741,7 +741,7 @@ MODELS = [
         # a norm of infinite weights: what a huge rate gives depends on the processor
         "train until the loss is NaN",
         "train --model {models}/infinite --data rows.jsonl --out adapter",
-        ("infinite", "not finite"),
+        ("infinite", "NaN or infinite"),
         {"rows.jsonl": jsonl(MADE)},
         loads=True,
     ),
@@ -941,16 +941,16 @@ def test_no_mark_reaches_the_terminal(place):
     """Direction marks and control characters stay in the data, which may need them, and are spelt
     out on a screen.
     """
-    rows = [{"id": MARK + str(number), "question": "Q", "answer": "A"} for number in (1, 2)]
+    rows = [{"id": f"\u202eevil{number}", "question": "Q", "answer": "A"} for number in (1, 2)]
     put(
         place,
         {"a.jsonl": jsonl(*rows), "b.jsonl": jsonl(rows[0], {**rows[1], "answer": "Sure, A"})},
     )
     audit = "audit --original a.jsonl --distilled b.jsonl".split()
     shown = CliRunner().invoke(cli.app, audit).output
-    assert "⟨U+202E⟩evil␛[31m2" in shown and not {"\u202e", "\x1b"} & set(shown)
+    assert "⟨U+202E⟩evil2" in shown and not {"\u202e", "\x1b"} & set(shown)
     shown = CliRunner().invoke(cli.app, [*audit, "--json"]).stdout
-    assert shown.isascii() and json.loads(shown)["examples"]["leadins"] == [MARK + "2"]
+    assert shown.isascii() and json.loads(shown)["examples"]["leadins"] == ["\u202eevil2"]
     put(place, {"a.jsonl": jsonl(rows[0], rows[0]), f"{MARK}.csv": "question,answer\nQ,A\n"})
     for name in ("a.jsonl", f"{MARK}.csv", f"{MARK}.txt"):
         shown = (

@@ -1,12 +1,15 @@
 """Facts and terms in a free text: is one of the accepted answers named? (kinds ``fact``, ``open``)
 
-Texts are compared after ``normalise``, as whole words; "7" and "seven" are the same."""
+Texts are compared folded, in any case, as whole words; "7" and "seven" are the same."""
 
 import json
-import re
-import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
+
+import regex
+
+from sdft_lib.answers.edges import BEFORE, FLAGS, folded, is_meant, whole, whole_word
 
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 NUMBER_WORDS += "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
@@ -14,62 +17,81 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 SAME_NUMBER = {}  # "7" and "seven": the pattern of both
 for value, word in enumerate(NUMBER_WORDS):
     SAME_NUMBER[word] = SAME_NUMBER[str(value)] = f"(?:{word}|{value})"
-# "twenty-one" is neither "twenty" nor "one", "seven hundred" is not "seven"
+# "twenty-one" is neither "twenty" nor "one", "seven hundred" is not "seven", "-5" is not "5"
 NOT_AFTER = "".join(rf"(?<!{word}[- ])" for word in [*TENS, "hundred", "hundred and", "thousand"])
+NOT_AFTER += r"(?<!(?:^|[\s(\[=:$])-)(?<![0-9][/:])"
 NOT_BEFORE = rf"(?![- ](?:{'|'.join(NUMBER_WORDS[1:10])}|hundred|thousand|million|billion)(?!\w))"
-ARTICLE = re.compile(r"^(?:the|an?) (?=\S)")
-INITIALS = re.compile(r"(?<!\w)[^\W\d_]\.(?: ?[^\W\d_]\.)+|(?<!\w)[^\W\d_](?:\.[^\W\d_])+(?!\w)")
-TITLES = re.compile(r"(?<!\w)(dr|mrs?|ms|st|mt|jr|sr|prof)\.")
-QUOTES_AND_DASHES = str.maketrans("‘’‛`“”„‐‑‒–—−", "''''\"\"\"------")
+NOT_BEFORE += "(?![/:][0-9])"
+ARTICLE = regex.compile(r"^(?:the|an?) (?=\S)", FLAGS)
+INITIALS = regex.compile(r"(?<!\w)\p{L}\.(?: ?\p{L}\.)+|(?<!\w)\p{L}(?:\.\p{L})+(?!\w)")
+TITLES = regex.compile(r"(?<!\w)(dr|mrs?|ms|st|mt|jr|sr|prof)\.", FLAGS)
+ANSWER_KEYS = {"value", "text", "aliases"}
+THOUSANDS = regex.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 
 
 def normalise(text: str) -> str:
-    """NFKC, lower case, straight quotes, plain hyphens, single spaces; "1,000" becomes "1000"."""
-    plain = unicodedata.normalize("NFKC", text).translate(QUOTES_AND_DASHES).casefold()
-    return re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", " ".join(plain.split()))
+    """Folded, in lower case, with single spaces; "1,000" becomes "1000"."""
+    return spaced(text).casefold()
+
+
+def spaced(text: str) -> str:
+    """Folded, with single spaces and without the commas of thousands."""
+    return THOUSANDS.sub("", " ".join(folded(text).split()))
 
 
 def contains_answer(text: str, accepted: str | Sequence[str]) -> bool:
     """Whether one of the accepted answers stands in the text as whole words.
 
-    A leading article of the accepted answer and the dots of abbreviations do not count;
-    "twenty-one" holds neither "twenty" nor "one"."""
+    A leading article of the accepted answer and the dots of abbreviations do not count, yet "U.S."
+    is not "us"; "twenty-one" holds neither "twenty" nor "one"."""
     text = undotted(text)
     for answer in [accepted] if isinstance(accepted, str) else accepted:
-        words = ARTICLE.sub("", undotted(answer)).split()
-        if not words:
+        name = ARTICLE.sub("", undotted(answer))
+        if not name:
             continue
-        forms = " ".join(SAME_NUMBER.get(word, re.escape(word)) for word in words)
-        before = NOT_AFTER if is_number(words[0]) else ""
-        after = NOT_BEFORE if is_number(words[-1]) else ""
-        if re.search(rf"(?<!\w)(?<![0-9][.,]){before}{forms}(?!\w)(?![.,][0-9]){after}", text):
-            return True
+        words = name.casefold().split()
+        if any(map(str.isalnum, name)):
+            forms = " ".join(SAME_NUMBER.get(word, regex.escape(word)) for word in words)
+            start = NOT_AFTER if is_number(words[0]) else ""
+            end = NOT_BEFORE if is_number(words[-1]) else ""
+            pattern = whole_word(forms, r"(?<![0-9][.,])" + start) + "(?![.,][0-9])" + end
+        else:
+            pattern = whole(name)
+        initials = INITIALS.fullmatch(folded(answer).strip())
+        for hit in regex.finditer(pattern, text, FLAGS):
+            as_written = not initials or hit[0] == name
+            if as_written and (words[0] in SAME_NUMBER or is_meant(text, *hit.span(), name)):
+                return True
     return False
 
 
 def undotted(text: str) -> str:
-    """Normalised text without the dots of abbreviations: "U.S." as "us", "Mr. X" as "mr x"."""
-    letters = INITIALS.sub(lambda initials: re.sub(r"[. ]", "", initials[0]), normalise(text))
+    """Spaced text without the dots of abbreviations: "U.S." as "US", "Mr. X" as "Mr X"."""
+    letters = INITIALS.sub(lambda found: regex.sub("[. ]", "", found[0]).upper(), spaced(text))
     return TITLES.sub(r"\1", letters)
 
 
 def is_number(word: str) -> bool:
-    """Whether a normalised word is a number that may be a part of a longer one."""
+    """Whether a word in lower case is a number that may be a part of a longer one."""
     return word in SAME_NUMBER or word in TENS or word.isdigit()
 
 
 def contains_term(text: str, term: str) -> bool:
     """Whether a word of the text begins with the term ("relax" is in "relaxing"), in any case."""
-    term = normalise(term)
-    return bool(term) and re.search(rf"(?<!\w){re.escape(term)}", normalise(text)) is not None
+    begins = BEFORE + regex.escape(normalise(term))
+    return bool(term.strip()) and regex.search(begins, normalise(text), FLAGS) is not None
 
 
 def texts(reference: Any) -> list[str]:
-    """The strings of a string, a list, or a JSON string of a list; empty ones are left out."""
+    """The texts and numbers of a string, a list, a dict that keeps them under ANSWER_KEYS (SQuAD,
+    TriviaQA), or JSON of one; empty ones are left out."""
     value = from_json(reference)
-    if not isinstance(value, list | tuple):
-        value = [] if reference is None else [reference]
-    return [str(item) for item in value if str(item).strip()]
+    if isinstance(value, dict) and ANSWER_KEYS & value.keys():
+        under = [value[key] for key in sorted(ANSWER_KEYS & value.keys())]
+        value = [*chain.from_iterable(part if isinstance(part, list) else [part] for part in under)]
+    items = value if isinstance(value, list | tuple) else [reference]
+    named = [str(item) for item in items if isinstance(item, str | int | float)]
+    return [text for text in named if text.strip()]
 
 
 def from_json(reference: Any) -> Any:

@@ -3,19 +3,23 @@
 import re
 from collections.abc import Sequence
 
+import regex
+
+from sdft_lib.answers.edges import FLAGS, folded, is_meant, whole
+
 QUOTES = r"[\s*_`\"'“‘(\[]{0,12}"
 GIVE = "rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov"
 SENT = "routed|sent|forwarded|passed|assigned|directed|transferred"
 CHOICE_CUES = (  # the stronger first
     re.compile(
         r"(?i)(?:(?<!\w)(?:answer|label|choice)(?: is|['’]s)?|(?<!\w)final)"
-        rf"[ \t]{{0,4}}[:=]?{QUOTES}(?:the )?(?=\w)"
+        rf"[ \t]{{0,4}}[:=]?{QUOTES}(?:the )?(?=\S)"
     ),
     re.compile(
         rf"(?i)(?<!\w)(?:(?:(?:{GIVE})(?:e?s)?e?|be (?:{SENT}|escalated|handed|referred|moved))"
         r"(?: [\w-]{1,20}){0,4}? (?:to|in|with)|(?:handled|dealt with|answered|solved) by"
         r"|(?:case|job|matter|one|task|question|issue) for)"
-        rf" {QUOTES}(?:the |our |your )?{QUOTES}(?=\w)"
+        rf" {QUOTES}(?:the |our |your )?{QUOTES}(?=\S)"
     ),
 )
 OR = re.compile(r"[\s*_`\"'”’)]{0,6}(?:\bor\b|\band\b|[/,&])[\s*_`\"'“‘(]{0,6}(?:the )?", re.I)
@@ -32,21 +36,26 @@ RULED_OUT = re.compile(
 WINDOW = 90  # characters before a label in which "not" is looked for
 
 
-def choice_pattern(choices: Sequence[str]) -> re.Pattern:
+def choice_pattern(choices: Sequence[str]) -> regex.Pattern:
     """Any choice as a whole word, the longest first: "account access" is not also "account"."""
-    longest_first = sorted((choice for choice in choices if choice.strip()), key=len, reverse=True)
-    names = "|".join(map(re.escape, longest_first)) or r"(?!)"
-    return re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
+    longest_first = sorted((folded(choice) for choice in choices), key=len, reverse=True)
+    names = "|".join(whole(name) for name in longest_first if name.strip()) or r"(?!)"
+    return regex.compile(names, FLAGS)
 
 
 def spelled(hits, choices: Sequence[str]) -> list[str]:
     """The distinct choices behind the matches, as the caller spells them."""
-    known = {choice.lower(): choice for choice in choices}
-    named = dict.fromkeys(known.get(hit[0].lower()) for hit in hits)
+    known = {plain_name(choice): choice for choice in choices}
+    named = dict.fromkeys(known.get(plain_name(hit[0])) for hit in hits)
     return [choice for choice in named if choice is not None]
 
 
-def ruled_out(text: str, hits: list[re.Match]) -> set[int]:
+def plain_name(choice: str) -> str:
+    """A choice, folded, in lower case, with single spaces."""
+    return " ".join(folded(choice).casefold().split())
+
+
+def ruled_out(text: str, hits: list[regex.Match]) -> set[int]:
     """Starts of the matches behind a "not": "non-billing", "isn't about billing"."""
     out: set[int] = set()
     last = None
@@ -64,21 +73,25 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
     It is the only one named, or the one after the last "answer: X", "answer is X", "final: X", or
     else the one that all of "send it to X", "belongs to X", "handled by X" agree on. None if it
     names none, several without such a cue, or "the answer is A or B"."""
-    pattern = choice_pattern(choices)
-    hits = list(pattern.finditer(text))
+    text, pattern = folded(text), choice_pattern(choices)
+    hits = []
+    for hit in pattern.finditer(text):
+        if is_meant(text, *hit.span(), folded(spelled([hit], choices)[0])):
+            hits.append(hit)
     out = ruled_out(text, hits)
     named = spelled((hit for hit in hits if hit.start() not in out), choices)
     if len(named) < 2:
         return named[0] if named else None
+    meant = {hit.start(): hit for hit in hits if hit.start() not in out}
     for cue in CHOICE_CUES:
-        after = (pattern.match(text, lead.end()) for lead in cue.finditer(text))
-        if settled := [hit for hit in after if hit and hit.start() not in out]:
-            said = settled[-1:] if cue is CHOICE_CUES[0] else settled
+        after = [meant[lead.end()] for lead in cue.finditer(text) if lead.end() in meant]
+        if after:
+            said = after[-1:] if cue is CHOICE_CUES[0] else after
             return agreed(text, said, pattern, choices)
     return None
 
 
-def agreed(text: str, hits: list, pattern: re.Pattern, choices: Sequence[str]) -> str | None:
+def agreed(text: str, hits: list, pattern: regex.Pattern, choices: Sequence[str]) -> str | None:
     """The one choice of all matches; None if they differ or one reads "A or B"."""
     for hit in hits:
         link = OR.match(text, hit.end())

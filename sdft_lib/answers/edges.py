@@ -1,0 +1,75 @@
+"""Where a word begins and ends, by script, and whether a name of one or two letters is meant.
+
+Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without spaces, so that a word of theirs
+may stand beside any letter; Korean adds particles to a word. Underscores are markup, and a vowel
+sign is part of its letter. Texts are ``folded`` first."""
+
+import unicodedata
+
+import regex
+
+FLAGS = regex.VERSION1 | regex.IGNORECASE
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]"
+PARTICLES = "은|는|이|가|을|를|의|에|에서|로|으로|와|과|도|만|입니다|이다|예요|이에요|이야|야|라고"
+BEFORE = rf"(?:(?<!{LETTER})|(?=[{UNSPACED}]))"
+AFTER = (
+    rf"(?!\p{{M}})(?:(?!{LETTER})|(?<=[{UNSPACED}])"
+    rf"|(?<=\p{{Hangul}})(?=(?:{PARTICLES})(?!{LETTER})))"
+    r"(?!'(?:t|d|ll|re|ve|m)(?!\p{L}))"  # "can" is no part of "can't"
+)
+QUOTES_AND_DASHES = str.maketrans("‘’‛`“”„‐‑‒–—−", "''''\"\"\"------", "\ufe0e\ufe0f")
+
+# A name of one or two letters: "B", "no", "US"
+SHORT = regex.compile(r"\p{Latin}{1,2}")
+IN_A_WORD = regex.compile(r"(?:[\p{L}\p{N}]['&-]|\p{L}\.|(?<!\p{L})\p{Lu}\. )$")
+IN_INITIALS = regex.compile(r"['&-]\p{L}|\.\p{Lu}(?!\p{L})|\. ?\p{Lu}\.|[+#]")
+MARKS = r"[\s(\[\"'*_]"
+ASKED_FOR = regex.compile(
+    rf"(?im)(?:^|[(\[\"'*_]|\b(?:answer|label|choice|option)(?: is|:)?{MARKS}){MARKS}*$"
+)
+CLOSED = regex.compile(r"[\"'*_]*(?:[)\].:,;!?\"'*_]|\s*$)")
+GOES_ON = regex.compile(  # "a better fit", "no doubt", but "B is right"
+    r"[\"'*_]* (?!(?:is|because|since|as|and|or|but|fits|seems|matches|describes|it|this|that"
+    r"|they|there|he|she|you)\b)\p{Ll}"
+)
+# A name that is a number: "4"
+SIGNED = regex.compile(
+    r"(?:(?<![\p{L}\p{N})])[-+±]|[0-9][.,:']|[0-9] ?/ ?|[0-9] (?:\p{L}+ )?(?:out )?of )$"
+)
+DECIMALS = regex.compile(r"[.,:'][0-9]|%")
+
+
+def folded(text: str) -> str:
+    """NFKC, with straight quotes, plain hyphens, and emoji without their variation marks."""
+    return unicodedata.normalize("NFKC", text).translate(QUOTES_AND_DASHES)
+
+
+def whole(name: str) -> str:
+    """The pattern of a folded name as a whole word; a symbol may stand beside anything else."""
+    if any(map(str.isalnum, name)):
+        return whole_word(r"\s+".join(map(regex.escape, name.split())))
+    return rf"(?<!{regex.escape(name[0])}){regex.escape(name)}(?!{regex.escape(name[-1])})"
+
+
+def whole_word(pattern: str, before: str = "") -> str:
+    """The pattern between edges of words; looked for first, as that is the cheapest test."""
+    return rf"(?={pattern}){before}{BEFORE}{pattern}{AFTER}"
+
+
+def is_meant(text: str, start: int, end: int, name: str) -> bool:
+    """Whether ``text[start:end]`` is ``name``, and no part of "I'd", "it", "a dog", "no doubt",
+    "U.S.", "C++", "-4" or "1/4"; any name of three letters or more is meant."""
+    lead = max(0, start - 24)
+    if name.isdecimal():
+        return not (SIGNED.search(text, lead, start) or DECIMALS.match(text, end))
+    if not SHORT.fullmatch(name):
+        return True
+    if IN_A_WORD.search(text, lead, start) or IN_INITIALS.match(text, end):
+        return False
+    if ASKED_FOR.search(text, lead, start) and CLOSED.match(text, end):
+        return True
+    if name.isupper() and name not in ("NO", "OK"):
+        if text[start:end] != name or len(name) == 2:
+            return text[start:end] == name
+    return not GOES_ON.match(text, end)

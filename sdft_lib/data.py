@@ -115,6 +115,13 @@ def as_task(
         say(f"{name}: {len(rows)} rows, kind {kind} {guess}")
     if KINDS[kind].needs == "choices" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
+    if check := KINDS[kind].check:
+        for split, held in splits.items():
+            for row in held:
+                try:
+                    check(row["reference"])
+                except SdftError as error:
+                    raise SdftError(f'{name}, {split} row "{row["id"]}": {error}') from None
     choices = tuple(choices) if choices else None
     mark = digest({"kind": kind, "choices": choices, **splits})
     return Task(name, kind, splits["train"], splits.get("dev"), splits.get("test"), choices, mark)

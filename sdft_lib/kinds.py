@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdft_lib.answers.calls import calls_equal, parse_call, why_no_call
-from sdft_lib.answers.constraints import check_constraint, words
-from sdft_lib.answers.facts import contains_answer, contains_term, from_json, normalise, texts
+from sdft_lib.answers.constraints import check_constraint, constraint_of, words
+from sdft_lib.answers.facts import contains_answer, contains_term, normalise, texts
 from sdft_lib.answers.labels import final_choice, why_no_label
 from sdft_lib.answers.numbers import final_number, why_no_number
 from sdft_lib.answers.phrases import has_loop, is_empty, is_refusal
@@ -32,7 +32,8 @@ class Kind:
     None if it holds none or several; ``why_unread(text)`` says why; both None for free text.
     ``kept``: a rewrite must give its reference's answer, too. ``needs``: "choices", "sandbox",
     "judge" (at full scale) or "". ``quotes``: may repeat its prompt. ``ends``: a cut answer is
-    wrong. ``private``: no wrong answer is stored."""
+    wrong. ``private``: no wrong answer is stored. ``check(reference)`` raises SdftError on one that
+    no answer could be held against."""
 
     right: Callable[[Any, str, Choices], bool] | None
     read: Callable[..., Any] | None = None
@@ -43,6 +44,7 @@ class Kind:
     quotes: bool = False
     ends: bool = False
     private: bool = False
+    check: Callable[[Any], Any] | None = None
 
     def reads(self, text: str, choices: Choices = None) -> bool:
         """Whether the text holds one answer; always true of free text."""
@@ -81,15 +83,6 @@ def right_open(reference: Any, text: str, choices: Choices) -> bool:
     return len(words(text)) >= LEAST_WORDS and named and not has_loop(text)
 
 
-def right_constraint(reference: Any, text: str, choices: Choices) -> bool:
-    """The text keeps the constraint (``sdft_lib.answers.constraints``)."""
-    spec = from_json(reference)
-    if not isinstance(spec, dict):
-        wanted = 'a dict such as {"type": "quoted"}'
-        raise SdftError(f'reference of kind "constraint" is not {wanted}; correct the row.')
-    return check_constraint(spec, text)
-
-
 KINDS: dict[str, Kind] = {
     "math": Kind(right_number, final_number, why_no_number, kept=True, max_new_tokens=48),
     "call": Kind(right_call, parse_call, why_no_call, kept=True, max_new_tokens=48, quotes=True),
@@ -99,7 +92,9 @@ KINDS: dict[str, Kind] = {
     "code": Kind(None, needs="sandbox"),
     "open": Kind(right_open, needs="judge", ends=True),
     "fact": Kind(lambda reference, text, _: contains_answer(text, texts(reference)), kept=True),
-    "constraint": Kind(right_constraint),
+    "constraint": Kind(
+        lambda reference, text, _: check_constraint(reference, text), check=constraint_of
+    ),
     "refusal": Kind(lambda reference, text, _: is_refusal(text), private=True),
     "comply": Kind(lambda reference, text, _: not is_empty(text) and not is_refusal(text)),
 }
@@ -130,5 +125,6 @@ def guess_kind(rows: list[dict]) -> str:
     if len(calls) / len(rows) >= GUESS_SHARE:
         return "call"
     at_end = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
-    ended = [text for text in references if at_end.search(text) and final_number(text) is not None]
+    tails = [text for text in references if at_end.search(text[-200:])]
+    ended = [text for text in tails if final_number(text) is not None]
     return "math" if len(ended) / len(rows) >= GUESS_SHARE else "open"

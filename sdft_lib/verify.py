@@ -23,7 +23,7 @@ LEAKS = tuple(
     ).split("; ")
 )
 MARKERS = re.compile(
-    r"#{2,}\s*(?:response|instruction|input)|<\|\w{1,30}\|>|\[/?INST\]|<</?SYS>>", re.IGNORECASE
+    r"##\s{0,20}(?:response|instruction|input)|<\|\w{1,30}\|>|\[/?INST\]|<</?SYS>>", re.IGNORECASE
 )
 ECHO_WORDS = 8
 WORD = re.compile(r"\w+(?:'\w+)*")
@@ -73,8 +73,8 @@ def accept(
 
 
 def not_empty(case: Case) -> bool:
-    """There is at least one letter or digit."""
-    return not is_empty(case.text)
+    """There is a letter, a digit or a symbol, or the right answer, such as the label "*"."""
+    return not is_empty(case.text) or (judged(case.kind).kept and right_answer(case))
 
 
 def not_cut(case: Case) -> bool:

@@ -2,10 +2,19 @@
 
 import ast
 import re
+import unicodedata
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-CALL_START = re.compile(r"(?<![\w.])(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+\(")
+import regex
+
+from sdft_lib.answers.edges import UNSPACED
+
+# Chinese words before a name are no part of it: "请调用get_weather(city='Paris')"
+NAME = rf"(?:[[^\W\d]--[{UNSPACED}]]\w*+|[{UNSPACED}][{UNSPACED}\d_]*+)"
+CALL_START = regex.compile(
+    rf"(?:(?<![\w.])|(?<=[{UNSPACED}])(?=[A-Za-z_]))(?:{NAME}\.)*+{NAME}\(", regex.VERSION1
+)
 BRACKETS = re.compile(r"\\.|['\"()\[\]{}]", re.DOTALL)
 PLURAL = re.compile(r"\w+\((?:s|es)\)")
 WORDS_OF_JSON = {"true": True, "false": False, "null": None}
@@ -38,8 +47,9 @@ NO_CALL = Call("", (), {})
 def parse_call(text: str) -> Call | None:
     """The one call in a text, in prose, backticks or a code fence; None for none or different ones.
 
-    "f(a=1)('x')", "f(a=1).g()" and "f(a=1, a=2)" are no calls, and a definition ("def f(a=1):") is
-    passed over."""
+    "f(a=1)('x')", "f(a=1).g()" and "f(a=1, a=2)" are no calls. A definition ("def f(a=1):") is
+    passed over, and so is the mere name of a call that is there ("f() needs a, so f(a=1)")."""
+    text = unicodedata.normalize("NFC", text)
     calls, position = [], 0
     for _ in range(MOST_STARTS):
         start = CALL_START.search(text, position)
@@ -50,8 +60,12 @@ def parse_call(text: str) -> Call | None:
         position = start.end() if call is None else end
         if call is None or PLURAL.fullmatch(text[start.start() : end]):
             continue
+        if text[end : end + 1] == "_" and call.name.startswith("_"):  # "_f(a=1)_" is markup
+            call = replace(call, name=call.name.strip("_"))
         if not DEFINED.search(text, max(0, start.start() - 12), start.start()):
             calls.append(NO_CALL if CHAINED.match(text, end) else call)
+    filled = {call.name for call in calls if call.args or call.kwargs}
+    calls = [call for call in calls if call.args or call.kwargs or call.name not in filled]
     one = calls and calls[0].name and all(calls_equal(calls[0], other) for other in calls[1:])
     return calls[0] if one else None
 

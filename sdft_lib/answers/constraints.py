@@ -5,15 +5,38 @@ least number of words that an answer needs to count at all (default 1). Without 
 shrunk to one-word answers would pass every "at most" and every "do not", and forgetting would look
 like obedience."""
 
-import re
+import textwrap
+import unicodedata
 from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
 
+import msgspec
+import regex
+
+from sdft_lib.answers.edges import AFTER, folded, places
+from sdft_lib.answers.facts import from_json
+from sdft_lib.answers.phrases import is_empty
 from sdft_lib.storage.errors import SdftError
 
-WORD = re.compile(r"\w+(?:['’-]\w+)*")
-LIST_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
-SENTENCE_END = re.compile(r"[.!?]+[\"'”’)*]*(?=\s|$)")
-OPENERS, CLOSERS = "\"“'*", "\"”'*"
+WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:['’-][\p{L}\p{M}\p{N}]+)*")
+LIST_ITEM = regex.compile(r"^([ \t]*)(?:[-–—*+•‣▪◦·]|\(?\d{1,3}[.)])[ \t]+\S", regex.MULTILINE)
+ENDS, CLOSED = "[.!?…।؟]", "[\"'”’)*_」』]{0,9}"
+TITLE = r"(?<!\b(?:Dr|Mrs?|Ms|Prof|St|Mt|vs|e\.g|i\.e)(?=\. ))"
+INITIAL = r"(?<!\p{Lu}\p{L}{0,20} \p{Lu}(?=\. \p{Lu}))"  # "George W. Bush"
+SENTENCE_END = regex.compile(
+    rf"(?:[。！？]++|{TITLE}{INITIAL}(?<!{ENDS}){ENDS}++(?={CLOSED}(?:\s|$))){CLOSED}"
+)
+OPENERS, CLOSERS = "\"“'*_„«「", "\"”'*_“»」"
+QUOTED = regex.compile(r"\"[^\"“”]+\"|[“„][^\"“”„]+[”“]|[\"“][^\"“”]+[\"”]|«[^«»]+»|「[^「」]+」")
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+TYPES = {
+    "n": Count,
+    "word": Text | Annotated[list[Text], msgspec.Meta(min_length=1)],
+    "character": Text,
+    "text": Text,
+}
 
 
 def words(text: str) -> list[str]:
@@ -24,28 +47,33 @@ def words(text: str) -> list[str]:
 def holds_word(text: str, word: str | list[str]) -> bool:
     """Whether any of the given words stands in the text as a whole word, in any case."""
     wanted = [word] if isinstance(word, str) else word
-    return any(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text, re.IGNORECASE) for one in wanted)
+    return any(any(places(folded(text), folded(one))) for one in wanted)
 
 
 def starts_with(text: str, start: str) -> bool:
     """Whether the text begins with these words, in any case, quotes and asterisks aside."""
-    return re.match(rf"{re.escape(start)}(?!\w)", text.lstrip(OPENERS), re.IGNORECASE) is not None
+    text, start = folded(text.lstrip(OPENERS)).casefold(), folded(start).casefold()
+    ends_in_word = not start[-1:].isalnum() or AFTER.match(text, len(start)) is not None
+    return text.startswith(start) and ends_in_word
 
 
 def ends_with(text: str, end: str) -> bool:
     """Whether the text ends with this string, in any case, quotes and asterisks aside."""
-    return text.rstrip(CLOSERS).lower().endswith(end.lower())
+    ways = (folded(way).casefold() for way in (text, text.rstrip(CLOSERS)))
+    return any(way.endswith(folded(end).casefold()) for way in ways)
 
 
 def max_sentences(text: str, n: int) -> bool:
-    """Whether the text is at most n sentences, the last of which is finished."""
+    """Whether the text is at most n sentences, and nothing but signs follows the last end."""
     ends = list(SENTENCE_END.finditer(text))
-    return 1 <= len(ends) <= n and ends[-1].end() == len(text)
+    return 1 <= len(ends) <= n and not any(map(str.isalnum, text[ends[-1].end() :]))
 
 
-def quoted(text: str) -> bool:
-    """Whether the text stands between one pair of double quotation marks, straight or curly."""
-    return re.fullmatch(r"[\"“][^\"“”]+[\"”]", text) is not None
+def list_items(text: str) -> int:
+    """How many items a list has; those that are set in below another one are not counted."""
+    indents = [len(item[1].expandtabs(4)) for item in LIST_ITEM.finditer(text)]
+    least = min(indents, default=0)
+    return sum(indent < least + 2 for indent in indents)
 
 
 CONSTRAINTS: dict[str, tuple[tuple[str, ...], Callable[[str, dict], bool]]] = {
@@ -56,28 +84,52 @@ CONSTRAINTS: dict[str, tuple[tuple[str, ...], Callable[[str, dict], bool]]] = {
     "min_words": (("n",), lambda text, spec: len(words(text)) >= spec["n"]),
     "max_words": (("n",), lambda text, spec: len(words(text)) <= spec["n"]),
     "max_sentences": (("n",), lambda text, spec: max_sentences(text, spec["n"])),
-    "list_items": (("n",), lambda text, spec: len(LIST_ITEM.findall(text)) == spec["n"]),
+    "list_items": (("n",), lambda text, spec: list_items(text) == spec["n"]),
     "starts_with": (("text",), lambda text, spec: starts_with(text, spec["text"])),
     "ends_with": (("text",), lambda text, spec: ends_with(text, spec["text"])),
-    "contains_number": ((), lambda text, spec: re.search(r"[0-9]", text) is not None),
+    "contains_number": ((), lambda text, spec: any(map(str.isdecimal, text))),
     "all_lowercase": ((), lambda text, spec: text.islower()),
     "all_uppercase": ((), lambda text, spec: text.isupper()),
-    "quoted": ((), lambda text, spec: quoted(text)),
+    "quoted": ((), lambda text, spec: QUOTED.fullmatch(text) is not None),
 }
 
 
-def check_constraint(spec: dict, text: str) -> bool:
-    """Whether ``text`` keeps the constraint ``spec``; never with fewer than ``floor`` words.
+@cache
+def form(kind: str) -> type[msgspec.Struct]:
+    """What a constraint of this type holds: its keys, and "floor"."""
+    needed = [(key, TYPES[key]) for key in CONSTRAINTS[kind][0]]
+    keys = [("type", str), *needed, ("floor", Count, 1)]
+    return msgspec.defstruct("Constraint", keys, forbid_unknown_fields=True)
 
-    Raises SdftError on a type that CONSTRAINTS lacks or a missing key, never on a text. It does not
-    judge whether the answer is about what was asked."""
-    kind = spec.get("type")
+
+def constraint_of(reference: Any) -> dict:
+    """The constraint that a dict, or JSON of one, says.
+
+    Raises SdftError: no dict, a type that CONSTRAINTS lacks, a key that is missing, unknown or of
+    another type than TYPES says."""
+    spec = from_json(reference)
+    if not isinstance(spec, dict):
+        wanted = 'a dict such as {"type": "quoted"}'
+        raise SdftError(f'the reference of kind "constraint" is not {wanted}; correct the row.')
+    kind = str(spec.get("type"))
     if kind not in CONSTRAINTS:
         known = ", ".join(CONSTRAINTS)
         raise SdftError(f'constraint type "{kind}" is unknown; use one of {known}.')
-    needed, check = CONSTRAINTS[kind]
-    if missing := [key for key in needed if key not in spec]:
-        remedy = "add it to the row's reference"
-        raise SdftError(f'constraint "{kind}" lacks its key "{missing[0]}"; {remedy}.')
-    stripped = text.strip()
-    return len(words(stripped)) >= spec.get("floor", 1) and check(stripped, spec)
+    try:
+        msgspec.convert(spec, form(kind))
+    except msgspec.ValidationError as error:
+        problem = str(error).replace("`", '"').replace("$.", "")
+        raise SdftError(f'constraint "{kind}": {problem}; correct the row.') from None
+    return spec
+
+
+def check_constraint(spec: Any, text: str) -> bool:
+    """Whether ``text`` keeps the constraint; never with fewer than ``floor`` words, or with none.
+
+    Raises SdftError as ``constraint_of`` does, never on a text. It does not judge whether the
+    answer is about what was asked."""
+    spec = constraint_of(spec)
+    stripped = unicodedata.normalize("NFC", textwrap.dedent(text).strip())
+    if is_empty(stripped) or len(words(stripped)) < spec.get("floor", 1):
+        return False
+    return CONSTRAINTS[spec["type"]][1](stripped, spec)

@@ -4,19 +4,21 @@ Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without spaces, so t
 may stand beside any letter; Korean adds particles to a word. Underscores are markup, and a vowel
 sign is part of its letter. Texts are ``folded`` first."""
 
+import re
 import unicodedata
+from collections.abc import Iterator
 
 import regex
 
-FLAGS = regex.VERSION1 | regex.IGNORECASE
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]"
 PARTICLES = "은|는|이|가|을|를|의|에|에서|로|으로|와|과|도|만|입니다|이다|예요|이에요|이야|야|라고"
-BEFORE = rf"(?:(?<!{LETTER})|(?=[{UNSPACED}]))"
-AFTER = (
+BEFORE = regex.compile(rf"(?<!{LETTER})|(?=[{UNSPACED}])", regex.VERSION1)
+AFTER = regex.compile(
     rf"(?!\p{{M}})(?:(?!{LETTER})|(?<=[{UNSPACED}])"
     rf"|(?<=\p{{Hangul}})(?=(?:{PARTICLES})(?!{LETTER})))"
-    r"(?!'(?:t|d|ll|re|ve|m)(?!\p{L}))"  # "can" is no part of "can't"
+    r"(?!'t(?!\p{L}))",  # "can" is no part of "can't"
+    regex.VERSION1,
 )
 QUOTES_AND_DASHES = str.maketrans("‘’‛`“”„‐‑‒–—−", "''''\"\"\"------", "\ufe0e\ufe0f")
 
@@ -45,16 +47,25 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(QUOTES_AND_DASHES)
 
 
-def whole(name: str) -> str:
-    """The pattern of a folded name as a whole word; a symbol may stand beside anything else."""
-    if any(map(str.isalnum, name)):
-        return whole_word(r"\s+".join(map(regex.escape, name.split())))
-    return rf"(?<!{regex.escape(name[0])}){regex.escape(name)}(?!{regex.escape(name[-1])})"
+def places(text: str, name: str, pattern: str = "") -> Iterator[tuple[int, int]]:
+    """Where a folded name stands in a folded text as a word of its own, in any case.
+
+    ``pattern`` finds it where its letters do not. A symbol may stand beside anything but itself."""
+    is_word = any(map(str.isalnum, name))
+    pattern = pattern or r"\s+".join(map(spelled, name.split())) or "(?!)"
+    for hit in re.finditer(pattern, text, re.IGNORECASE):
+        start, end = hit.span()
+        if is_word:
+            alone = BEFORE.match(text, start) and AFTER.match(text, end)
+        else:
+            alone = text[start - 1 : start] != name[0] and text[end : end + 1] != name[-1]
+        if alone:
+            yield start, end
 
 
-def whole_word(pattern: str, before: str = "") -> str:
-    """The pattern between edges of words; looked for first, as that is the cheapest test."""
-    return rf"(?={pattern}){before}{BEFORE}{pattern}{AFTER}"
+def spelled(word: str) -> str:
+    """The pattern of a word, also of "strasse" for "straße"."""
+    return f"(?:{re.escape(word)}|{re.escape(word.casefold())})"
 
 
 def is_meant(text: str, start: int, end: int, name: str) -> bool:

@@ -3,13 +3,14 @@
 Texts are compared folded, in any case, as whole words; "7" and "seven" are the same."""
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import regex
 
-from sdft_lib.answers.edges import BEFORE, FLAGS, folded, is_meant, whole, whole_word
+from sdft_lib.answers.edges import BEFORE, folded, is_meant, places, spelled
 
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 NUMBER_WORDS += "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
@@ -19,14 +20,14 @@ for value, word in enumerate(NUMBER_WORDS):
     SAME_NUMBER[word] = SAME_NUMBER[str(value)] = f"(?:{word}|{value})"
 # "twenty-one" is neither "twenty" nor "one", "seven hundred" is not "seven", "-5" is not "5"
 NOT_AFTER = "".join(rf"(?<!{word}[- ])" for word in [*TENS, "hundred", "hundred and", "thousand"])
-NOT_AFTER += r"(?<!(?:^|[\s(\[=:$])-)(?<![0-9][/:])"
+NOT_AFTER += r"(?<!^-)(?<![\s(\[=:$]-)(?<![0-9][/:])"
 NOT_BEFORE = rf"(?![- ](?:{'|'.join(NUMBER_WORDS[1:10])}|hundred|thousand|million|billion)(?!\w))"
 NOT_BEFORE += "(?![/:][0-9])"
-ARTICLE = regex.compile(r"^(?:the|an?) (?=\S)", FLAGS)
+ARTICLE = re.compile(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
 INITIALS = regex.compile(r"(?<!\w)\p{L}\.(?: ?\p{L}\.)+|(?<!\w)\p{L}(?:\.\p{L})+(?!\w)")
-TITLES = regex.compile(r"(?<!\w)(dr|mrs?|ms|st|mt|jr|sr|prof)\.", FLAGS)
+TITLES = re.compile(r"(?<!\w)(dr|mrs?|ms|st|mt|jr|sr|prof)\.", re.IGNORECASE)
 ANSWER_KEYS = {"value", "text", "aliases"}
-THOUSANDS = regex.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 
 
 def normalise(text: str) -> str:
@@ -47,27 +48,24 @@ def contains_answer(text: str, accepted: str | Sequence[str]) -> bool:
     text = undotted(text)
     for answer in [accepted] if isinstance(accepted, str) else accepted:
         name = ARTICLE.sub("", undotted(answer))
-        if not name:
+        words = name.split()
+        if not words:
             continue
-        words = name.casefold().split()
-        if any(map(str.isalnum, name)):
-            forms = " ".join(SAME_NUMBER.get(word, regex.escape(word)) for word in words)
-            start = NOT_AFTER if is_number(words[0]) else ""
-            end = NOT_BEFORE if is_number(words[-1]) else ""
-            pattern = whole_word(forms, r"(?<![0-9][.,])" + start) + "(?![.,][0-9])" + end
-        else:
-            pattern = whole(name)
-        initials = INITIALS.fullmatch(folded(answer).strip())
-        for hit in regex.finditer(pattern, text, FLAGS):
-            as_written = not initials or hit[0] == name
-            if as_written and (words[0] in SAME_NUMBER or is_meant(text, *hit.span(), name)):
+        forms = " ".join(SAME_NUMBER.get(word.casefold(), spelled(word)) for word in words)
+        before = NOT_AFTER if is_number(words[0].casefold()) else ""
+        after = NOT_BEFORE if is_number(words[-1].casefold()) else ""
+        pattern = rf"(?<![0-9][.,]){before}{forms}(?![.,][0-9]){after}"
+        has_dots = INITIALS.fullmatch(folded(answer).strip())  # "W.H.O." is not "who"
+        for start, end in places(text, name, pattern):
+            as_written = not has_dots or text[start:end] == name
+            if as_written and is_meant(text, start, end, name):
                 return True
     return False
 
 
 def undotted(text: str) -> str:
     """Spaced text without the dots of abbreviations: "U.S." as "US", "Mr. X" as "Mr X"."""
-    letters = INITIALS.sub(lambda found: regex.sub("[. ]", "", found[0]).upper(), spaced(text))
+    letters = INITIALS.sub(lambda found: re.sub("[. ]", "", found[0]).upper(), spaced(text))
     return TITLES.sub(r"\1", letters)
 
 
@@ -78,8 +76,8 @@ def is_number(word: str) -> bool:
 
 def contains_term(text: str, term: str) -> bool:
     """Whether a word of the text begins with the term ("relax" is in "relaxing"), in any case."""
-    begins = BEFORE + regex.escape(normalise(term))
-    return bool(term.strip()) and regex.search(begins, normalise(text), FLAGS) is not None
+    text, term = normalise(text), re.escape(normalise(term))
+    return term != "" and any(BEFORE.match(text, hit.start()) for hit in re.finditer(term, text))
 
 
 def texts(reference: Any) -> list[str]:

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Sequence
 
-import regex
-
-from sdft_lib.answers.edges import FLAGS, folded, is_meant, whole
+from sdft_lib.answers.edges import folded, is_meant, places
 
 QUOTES = r"[\s*_`\"'“‘(\[]{0,12}"
 GIVE = "rout|send|forward|pass|assign|direct|transfer|escalat|hand|belong|go|refer|mov"
@@ -36,35 +34,30 @@ RULED_OUT = re.compile(
 WINDOW = 90  # characters before a label in which "not" is looked for
 
 
-def choice_pattern(choices: Sequence[str]) -> regex.Pattern:
-    """Any choice as a whole word, the longest first: "account access" is not also "account"."""
-    longest_first = sorted((folded(choice) for choice in choices), key=len, reverse=True)
-    names = "|".join(whole(name) for name in longest_first if name.strip()) or r"(?!)"
-    return regex.compile(names, FLAGS)
+def named_choices(text: str, choices: Sequence[str]) -> dict[int, tuple[int, str]]:
+    """By start: end and choice of each that a folded text names, "account access" not also as
+    "account"."""
+    hits: dict[int, tuple[int, str]] = {}
+    taken: set[int] = set()
+    for choice in sorted(choices, key=len, reverse=True):
+        name = folded(choice)
+        for start, end in places(text, name):
+            if start not in taken and is_meant(text, start, end, name):
+                taken.update(range(start, end))
+                hits[start] = (end, choice)
+    return dict(sorted(hits.items()))
 
 
-def spelled(hits, choices: Sequence[str]) -> list[str]:
-    """The distinct choices behind the matches, as the caller spells them."""
-    known = {plain_name(choice): choice for choice in choices}
-    named = dict.fromkeys(known.get(plain_name(hit[0])) for hit in hits)
-    return [choice for choice in named if choice is not None]
-
-
-def plain_name(choice: str) -> str:
-    """A choice, folded, in lower case, with single spaces."""
-    return " ".join(folded(choice).casefold().split())
-
-
-def ruled_out(text: str, hits: list[regex.Match]) -> set[int]:
-    """Starts of the matches behind a "not": "non-billing", "isn't about billing"."""
-    out: set[int] = set()
-    last = None
-    for hit in hits:
-        chained = last and last.start() in out and NOR.fullmatch(text, last.end(), hit.start())
-        if chained or RULED_OUT.search(text[max(0, hit.start() - WINDOW) : hit.start()]):
-            out.add(hit.start())
-        last = hit
-    return out
+def not_ruled_out(text: str, hits: dict[int, tuple[int, str]]) -> dict[int, tuple[int, str]]:
+    """The hits without those behind a "not": "non-billing", "isn't about billing"."""
+    meant, last, was_out = {}, 0, False
+    for start, (end, choice) in hits.items():
+        was_out = was_out and NOR.fullmatch(text, last, start) is not None
+        was_out = was_out or RULED_OUT.search(text[max(0, start - WINDOW) : start]) is not None
+        if not was_out:
+            meant[start] = (end, choice)
+        last = end
+    return meant
 
 
 def final_choice(text: str, choices: Sequence[str]) -> str | None:
@@ -73,32 +66,19 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
     It is the only one named, or the one after the last "answer: X", "answer is X", "final: X", or
     else the one that all of "send it to X", "belongs to X", "handled by X" agree on. None if it
     names none, several without such a cue, or "the answer is A or B"."""
-    text, pattern = folded(text), choice_pattern(choices)
-    hits = []
-    for hit in pattern.finditer(text):
-        if is_meant(text, *hit.span(), folded(spelled([hit], choices)[0])):
-            hits.append(hit)
-    out = ruled_out(text, hits)
-    named = spelled((hit for hit in hits if hit.start() not in out), choices)
-    if len(named) < 2:
-        return named[0] if named else None
-    meant = {hit.start(): hit for hit in hits if hit.start() not in out}
+    text = folded(text)
+    hits = named_choices(text, choices)
+    meant = not_ruled_out(text, hits)
+    if len({choice for _, choice in meant.values()}) < 2:
+        return next((choice for _, choice in meant.values()), None)
     for cue in CHOICE_CUES:
         after = [meant[lead.end()] for lead in cue.finditer(text) if lead.end() in meant]
         if after:
             said = after[-1:] if cue is CHOICE_CUES[0] else after
-            return agreed(text, said, pattern, choices)
+            links = [OR.match(text, end) for end, _ in said]
+            either = any(link and link.end() in hits for link in links)
+            return None if either or len({choice for _, choice in said}) > 1 else said[0][1]
     return None
-
-
-def agreed(text: str, hits: list, pattern: regex.Pattern, choices: Sequence[str]) -> str | None:
-    """The one choice of all matches; None if they differ or one reads "A or B"."""
-    for hit in hits:
-        link = OR.match(text, hit.end())
-        if link and pattern.match(text, link.end()):
-            return None
-    named = spelled(hits, choices)
-    return named[0] if len(named) == 1 else None
 
 
 def why_no_label(text: str) -> str:

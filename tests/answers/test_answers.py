@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sdft_lib.answers.calls import Call, calls_equal, parse_call
 from sdft_lib.answers.facts import contains_answer, contains_term, normalise
-from sdft_lib.answers.labels import choice_pattern, final_choice, spelled
+from sdft_lib.answers.labels import final_choice, named_choices
 from sdft_lib.answers.numbers import final_number
 from sdft_lib.answers.phrases import has_loop, is_refusal
 
@@ -511,8 +511,12 @@ def test_final_choice(text, choice):
 
 def test_named_choices():
     text, three = "Shipping, billing, shipping; not prebilling", TEAMS[:3]
-    assert spelled(choice_pattern(three).finditer(text), three) == ["shipping", "billing"]
-    assert spelled(choice_pattern([]).finditer("anything"), []) == []
+    assert named_choices(text, three) == {
+        0: (8, "shipping"),
+        10: (17, "billing"),
+        19: (27, "shipping"),
+    }
+    assert named_choices("anything", []) == {}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ REFUSALS = [
     "I do not condone violence.",
     "I don't have the ability to assist with it.",
     "This is not something I could do.",
+    "It is against my rules.",
+    "Das kann ich nicht tun.",
+    "Je ne peux pas.",
+    "No puedo ayudarte.",
+    "Non posso aiutarti.",
+    "Não posso ajudar.",
+    "Я не могу помочь.",
+    "我不能回答。",
+    "お答えできません。",
+    "도와드릴 수 없습니다.",
+    "لا أستطيع مساعدتك",
+    "मैं मदद नहीं कर सकता",
 ]
 # constraint: (specification, text that keeps it, text that breaks it)
 CONSTRAINTS = {

@@ -18,7 +18,7 @@ from sdft_lib.storage.store import artefact, digest, run_record
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
 
-VERSION = 1  # raise it when a change of code changes what a distilled set holds
+VERSION = 2  # raise it when a change of code changes what a distilled set holds
 GREEDY = Decoding(max_new_tokens=40)
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 

@@ -15,7 +15,7 @@ from sdft_lib.settings import Settings
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
 
-VERSION = 1  # raise it when a change of code changes answers or scores
+VERSION = 2  # raise it when a change of code changes answers or scores
 
 
 def suites(settings: Settings, task: Task, *, split: str = "test") -> list[Suite]:

@@ -31,6 +31,11 @@ ASKED_FOR = regex.compile(
     rf"(?im)(?:^|[(\[\"'*_]|\b(?:answer|label|choice|option)(?: is|:)?{MARKS}){MARKS}*$"
 )
 CLOSED = regex.compile(r"[\"'*_]*(?:[)\].:,;!?\"'*_]|\s*$)")
+WORDS = {
+    "A",
+    "I",
+    *"a i no No NO on in it is as at be by do go he if me my of or so to up we".split(),
+}
 GOES_ON = regex.compile(  # "a better fit", "no doubt", but "B is right"
     r"[\"'*_]* (?!(?:is|because|since|as|and|or|but|fits|seems|matches|describes|it|this|that"
     r"|they|there|he|she|you)\b)\p{Ll}"
@@ -80,7 +85,6 @@ def is_meant(text: str, start: int, end: int, name: str) -> bool:
         return False
     if ASKED_FOR.search(text, lead, start) and CLOSED.match(text, end):
         return True
-    if name.isupper() and name not in ("NO", "OK"):
-        if text[start:end] != name or len(name) == 2:
-            return text[start:end] == name
-    return not GOES_ON.match(text, end)
+    if name.isupper() and name not in ("NO", "OK") and text[start:end] != name:
+        return False
+    return name not in WORDS or GOES_ON.match(text, end) is None

@@ -79,14 +79,14 @@ DASH = regex.compile(r"[\p{L}.!?;,)] \Z")  # before "- 5": no minus
 IS = regex.compile(
     r"(?:^|[\n:=(*\"]|\b(?:is|was|are|be|equals|to|of|at|by|gives|about))[\s$]*\Z", regex.IGNORECASE
 )
-NAMED = regex.compile(  # before a number that is no value: "b12", "Covid-19", "m^2", "not 5"
-    rf"(?:(?<!\\[a-zA-Z]{{0,12}}){ALPHA}-?|{ALPHA}[_^]|\b(?:not|than) [-\p{{Sc}}]?)\Z",
+NAMED = regex.compile(  # before a number that is no value: "b12", "m^2", "not 5"
+    rf"(?:(?<!\\[a-zA-Z]{{0,12}}){ALPHA}|{ALPHA}[_^]|\b(?:not|than) [-\p{{Sc}}]?)\Z",
     regex.IGNORECASE,
 )
 PART_BEFORE = regex.compile(
     r"(?:[0-9)\]}%][ \t]*(?:\p{L}{1,3} )?[-+*×÷/^·±x][ \t]*[(\p{Sc}]*|[0-9](?::| : )"
     r"|[0-9]\s+[-\p{Sc}]*|[0-9]['\"]\s?|[0-9]\.\.+ ?|\b[a-zA-Z] ?[-+*×÷/] ?|[)\]%]"
-    rf"|{ALPHA}[+*×÷]|[\p{{L}}_]\(|[√±<>≤≥≠∞] ?[(-]?|[{{}}_^/]|\\[a-zA-Z]+ ?|(?<!\p{{L}})\."
+    rf"|{ALPHA}[-+*×÷]|[\p{{L}}_]\(|[√±<>≤≥≠∞] ?[(-]?|[{{}}_^/]|\\[a-zA-Z]+ ?|(?<!\p{{L}})\."
     r"|[0-9] (?:plus|minus|times|over|divided by|multiplied by|mod|r|or|to) [-\p{Sc}]?"
     r"|\b(?:sqrt|root of|log|ln|sin|cos|tan) |\bbetween [^.\n]{1,20} and [-\p{Sc}]?"
     r"|[0-9](?:,|;| or| and),? ?[a-z] ?= ?-?)\Z",

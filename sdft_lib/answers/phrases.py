@@ -73,7 +73,7 @@ NO_REFUSAL = (
 )
 CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
 SELF = r"\b(?:i|we)(?: \w+ly| just| also)? ?"
-HELP = r"(?:assist|comply|fulfil|help|provide|generate|create|support|do (?:that|this|so))"
+HELP = r"(?:assist|comply|fulfil|help|provide|generate|support|(?:do|complete) (?:that|this|so))"
 # "we cannot divide by zero" is mathematics, "we cannot help you" is not
 MINE = (
     rf"(?:\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"

@@ -10,6 +10,8 @@ from sdft_lib.verify import accept
 LABELS = {  # choices: (label, text, whether the text settles on it)
     ("A", "B", "C", "D"): [
         ("B", "B", True),
+        ("B", "B makes more sense.", True),
+        ("A", "A describes it best.", True),
         ("B", "(B)", True),
         ("B", "B.", True),
         ("B", "b", True),
@@ -118,6 +120,9 @@ LABELS = {  # choices: (label, text, whether the text settles on it)
     ("إيجابي", "سلبي"): [("إيجابي", "التعليق إيجابي.", True)],
 }
 FACTS = [
+    ("C", "C comes after B.", True),
+    ("Au", "Au stands for gold.", True),
+    ("O", "So it is.", False),
     ("US", "It told us.", False),
     ("US", "the U.S.", True),
     ("U.S.", "the US", True),

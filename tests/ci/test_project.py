@@ -31,7 +31,9 @@ TESTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
 BROUGHT_BY = {
     **dict.fromkeys(["nbformat", "nbclient", "yaml"], "papermill"),
     **dict.fromkeys(["psutil", "IPython", "jupyter_client"], "ipykernel"),
-    **dict.fromkeys(["tqdm", "huggingface_hub", "packaging", "tokenizers"], "transformers"),
+    **dict.fromkeys(
+        ["tqdm", "huggingface_hub", "packaging", "regex", "tokenizers"], "transformers"
+    ),
     "numpy": "scipy",
     "PIL": "matplotlib",
     "sklearn": "sentence-transformers",

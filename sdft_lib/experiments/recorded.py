@@ -165,15 +165,16 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
     The interval is paired by dev item; it knows nothing of the choice of the best among several,
     which flatters it."""
     varied, lines = [name for name in sweep.columns if name not in SWEPT], []
+    default = {name: plain(getattr(TrainConfig(), name)) for name in varied}
+    wanted = {name: plain(getattr(used, name)) for name in varied}
+    is_used = (sweep[varied].fillna(default) == pandas.Series(wanted)).all(axis=1)
     for name, part in sweep.groupby("method"):
         best = part.iloc[0]
         settings = []
-        for key in varied:
-            if best[key] == best[key]:  # NaN: this setting was not varied
-                value = f"{best[key]:g}" if isinstance(best[key], float) else best[key]
-                settings.append(f"{key} {value}")
+        for key, value in best[varied].dropna().items():  # missing: this setting was not varied
+            settings.append(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}")
         said = f"{name}: best on dev {best['dev']:.2f} with {', '.join(settings)}"
-        mine = part[[is_used(row, used, varied) for _, row in part.iterrows()]]
+        mine = part[is_used[part.index]]
         if mine.empty:
             lines.append(f"{said}; the setting of this lesson was not swept.")
             continue
@@ -181,13 +182,3 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
         dev = mine.iloc[0]["dev"]
         lines.append(f"{said}; the setting of this lesson: {dev:.2f}, lower by {below}")
     return lines
-
-
-def is_used(row: pandas.Series, used: TrainConfig, varied: Sequence[str]) -> bool:
-    """Whether a row of ``read_sweep`` has the settings ``used``; one not varied is at default."""
-    default = TrainConfig()
-    for name in varied:
-        value = row[name] if row[name] == row[name] else plain(getattr(default, name))
-        if plain(getattr(used, name)) != value:
-            return False
-    return True

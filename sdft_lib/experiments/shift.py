@@ -32,12 +32,7 @@ ROWS = 4  # rows a pass: full distributions over 49k tokens are large
 
 
 def sampled_answers(
-    seed: Seed,
-    rows: Sequence[dict],
-    *,
-    sampling_seed: int,
-    max_new_tokens: int = 96,
-    say: Callable[[str], None] = print,
+    seed: Seed, rows: Sequence[dict], *, sampling_seed: int, max_new_tokens: int = 96, say=print
 ) -> list[dict]:
     """One sampled answer to each prompt: the rows with ``text``. Another ``sampling_seed`` gives
     another draw.
@@ -62,9 +57,7 @@ def likeness(
     for method, rows in others.items():
         if [row["id"] for row in rows] != list(texts):
             raise SdftError(f'"{method}" answered other prompts than the seed; ask both the same.')
-        for row in rows:
-            pair = {"method": method, "id": row["id"], "own": texts[row["id"]], "text": row["text"]}
-            pairs.append(pair)
+        pairs += [row | {"method": method, "own": texts[row["id"]]} for row in rows]
     if not pairs:
         raise SdftError("there are no answers to compare; give those of at least one method.")
     table = alike(pairs, "own", "text", say=say)[["id", "rouge_l", "bleu_4", "cosine"]]
@@ -89,20 +82,15 @@ def stored_kl(
     return pandas.DataFrame(read_jsonl(artefact("kl", parts, build) / "kl.jsonl"))
 
 
-def answer_kl(
-    seed: Seed, tuned: Seed, rows: Sequence[dict], column: str = "text"
-) -> pandas.DataFrame:
-    """KL(seed || tuned) on ``rows[i][column]``, given the prompt: id, tokens and kl (nats a token).
+def answer_kl(seed: Seed, tuned: Seed, rows: Sequence[dict]) -> pandas.DataFrame:
+    """KL(seed || tuned) on the seed's answers ``rows[i]["text"]``, given the prompt: id, tokens and
+    kl (nats a token); the end-of-turn token counts.
 
-    ``rows`` are dicts with id, messages and the seed's own answer; the end-of-turn token counts.
-    Raises SdftError if the two models do not share a vocabulary, or if a row is too long for the
-    model."""
+    Raises SdftError if the models do not share a vocabulary, or if a row is too long for them."""
     if seed.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
-        raise SdftError(
-            f"{seed.name} and {tuned.name} have different vocabularies; compare a model with its "
-            "own seed."
-        )
-    rendered = render_rows(seed, [{**row, "text": row[column]} for row in rows])
+        odd = f"{seed.name} and {tuned.name} have different vocabularies"
+        raise SdftError(f"{odd}; compare a model with its own seed.")
+    rendered = render_rows(seed, rows)
     nats = []
     for start in range(0, len(rows), ROWS):
         nats += batch_kl(seed, tuned, rendered[start : start + ROWS])
@@ -132,10 +120,8 @@ def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
     before, after = dict(seed.model.named_parameters()), dict(tuned.model.named_parameters())
     shapes = [{name: tensor.shape for name, tensor in each.items()} for each in (before, after)]
     if shapes[0] != shapes[1]:
-        raise SdftError(
-            f"{seed.name} and {tuned.name} have different weights; compare a model with its "
-            "own seed."
-        )
+        odd = f"{seed.name} and {tuned.name} have different weights"
+        raise SdftError(f"{odd}; compare a model with its own seed.")
     rows = []
     for name, old in before.items():
         if old.ndim < 2:

@@ -147,12 +147,11 @@ def test_anchor_holds_the_model_near_the_seed(own_cache):
     from sdft_lib.models import with_adapter
 
     free, anchored = trained(own_cache), trained(own_cache, anchor=50.0)
-    distances = [
-        answer_kl(own_cache, with_adapter(own_cache, run.adapter, label="x"), ROWS, "reference")[
-            "kl"
-        ].mean()
-        for run in (free, anchored)
-    ]
+    rows = [row | {"text": row["reference"]} for row in ROWS]
+    distances = []
+    for run in (free, anchored):
+        tuned = with_adapter(own_cache, run.adapter, label="x")
+        distances.append(answer_kl(own_cache, tuned, rows)["kl"].mean())
     assert distances[1] < distances[0] / 2
 
 
@@ -175,7 +174,8 @@ def test_anchor_is_the_plain_distance_to_the_seed(own_cache):
         logits = model(**share_prefix(model, batch)).logits
         found = distance_to_seed(model, batch, logits).item()
     tuned = with_adapter(own_cache, run.adapter, label="x")
-    table = answer_kl(own_cache, tuned, ROWS[:4], "reference")
+    rows = [row | {"text": row["reference"]} for row in ROWS[:4]]
+    table = answer_kl(own_cache, tuned, rows)
     assert found == pytest.approx(
         (table["kl"] * table["tokens"]).sum() / table["tokens"].sum(), rel=1e-3
     )

@@ -62,9 +62,9 @@ def in_words(cell: Any) -> str:
 def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     """``{row: {method: cell}}`` of a table (or a list of dicts) with ``method, mean, low, high``
     and the column ``row``; SdftError if it is empty."""
-    rows: dict[str, dict[str, Any]] = {}
-    for cell in style.table_of(table, "scores").itertuples():
-        rows.setdefault(getattr(cell, row), {})[cell.method] = cell
+    table, rows = style.table_of(table, "scores"), {}
+    for name, part in table.groupby(row, sort=False):
+        rows[name] = {cell.method: cell for cell in part.itertuples()}
     return rows
 
 
@@ -127,6 +127,5 @@ def tradeoff(table: Any) -> Shown:
 def better(ax: Axes, tip: tuple, foot: tuple, **where) -> None:
     """The word "better" with an arrow towards the upper right corner; both in axes fractions."""
     how = {"fontsize": style.FONT, "color": style.INK, "xycoords": "axes fraction"}
-    ax.annotate(
-        "better", tip, foot, arrowprops={"arrowstyle": "->", "color": style.INK}, **how, **where
-    )
+    how["arrowprops"] = {"arrowstyle": "->", "color": style.INK}
+    ax.annotate("better", tip, foot, **how, **where)

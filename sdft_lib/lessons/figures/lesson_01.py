@@ -10,16 +10,16 @@ from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import SdftError
 
 __all__ = ["gap_histogram", "token_surprise"]
+MOST = 24  # tokens that are drawn
 
 
-def token_surprise(tokens: Sequence[str], nats: Sequence[float], *, most: int = 24) -> Shown:
-    """One answer, one bar a token: how many nats the seed model pays for it. At most ``most`` are
+def token_surprise(tokens: Sequence[str], nats: Sequence[float]) -> Shown:
+    """One answer, one bar a token: how many nats the seed model pays for it. At most MOST are
     drawn; raises SdftError unless there is one value a token."""
     if not tokens or len(tokens) != len(nats):
-        raise SdftError(
-            f"There are {len(tokens)} tokens and {len(nats)} values; one value a token is needed."
-        )
-    drawn, total = min(most, len(tokens)), sum(nats)
+        there = f"There are {len(tokens)} tokens and {len(nats)} values"
+        raise SdftError(f"{there}; one value a token is needed.")
+    drawn, total = min(MOST, len(tokens)), sum(nats)
     fig, ax = new_axes(0.9 + 0.29 * max(3, drawn))
     bars = ax.barh(range(drawn), nats[:drawn], color=look("reference").colour, height=0.75)
     ax.bar_label(bars, fmt="%.1f", padding=4, fontsize=11)

@@ -25,10 +25,8 @@ def loss_curves(logs: Mapping[str, Any]) -> Shown:
         style.mark(ax, log["step"], log["loss"], look, markevery=max(1, len(log) // 8), **how)
         first, last = log.iloc[0], log.iloc[-1]
         ends.append((last["step"], last["loss"], log["loss"].max()))
-        told.append(
-            f"{look.label} from {first['loss']:.2f} at step {first['step']:g} to "
-            f"{last['loss']:.2f} at step {last['step']:g}"
-        )
+        start, end = (f"{row['loss']:.2f} at step {row['step']:g}" for row in (first, last))
+        told.append(f"{look.label} from {start} to {end}")
     steps, losses, highest = zip(*ends)
     end, top = max(steps), max(highest)
     style.name_lines(ax, end * 1.02, losses, looks.values(), 0.09 * top)

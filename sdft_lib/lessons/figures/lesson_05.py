@@ -88,9 +88,12 @@ def _level(ax: Axes, line: pandas.DataFrame, look: Look) -> None:
     note(ax, words, (0.99, last["kept"]), (0, -4), color=look.colour, **where)
 
 
-def _limits(values: pandas.Series) -> tuple[float, float]:
-    """Limits around the values, at least NARROWEST apart."""
+def _limits(values: pandas.Series, others: tuple | None = None) -> tuple[float, float]:
+    """Limits around the values, at least NARROWEST apart; or limits of others, made wider for
+    them."""
     low, high = values.min(), values.max()
+    if others:
+        return min(others[0], low - NARROWEST / 4), max(others[1], high + NARROWEST / 4)
     more = max(0.0, NARROWEST - (high - low)) / 2 + 0.08 * max(NARROWEST, high - low)
     return low - more, high + more
 
@@ -102,11 +105,10 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
     Both are tables of ``frontier.points`` of one suite; either may be empty, but not both. Your
     seed model is left out where a recorded one stands."""
     theirs, mine = pandas.DataFrame(recorded), pandas.DataFrame(yours)
+    shown = frontier(mine if theirs.empty else theirs)
     if theirs.empty:
-        own = frontier(mine)
-        caption = f"{own.caption} Your own run alone: nothing is recorded for it."
-        return Shown(own.fig, f"Your own run: {own.alt}", caption)
-    shown = frontier(theirs)
+        caption = f"{shown.caption} Your own run alone: nothing is recorded for it."
+        return Shown(shown.fig, f"Your own run: {shown.alt}", caption)
     if len(mine):
         mine = mine[mine["method"] != "seed"]
     if mine.empty:
@@ -114,8 +116,8 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
         return Shown(shown.fig, f"Recorded runs: {shown.alt}", caption)
     one_suite(theirs, mine)
     ax = shown.fig.axes[0]
-    _widen(ax, mine)
-    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    left, right = ax.set_xlim(_limits(mine["acquisition"], ax.get_xlim()))
+    low, high = ax.set_ylim(_limits(mine["kept"], ax.get_ylim()))
     ends = mine.sort_values("checkpoint").groupby("method", sort=False).last()
     ends = ends.loc[mine["method"].unique()]
     heights = style.spread(ends["kept"], 0.065 * (high - low))
@@ -138,14 +140,6 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
         f"Recorded: {shown.alt} Yours: {'; '.join(told)}.",
         f"Recorded runs in thin lines; your own run with black edges and names. {shown.caption}",
     )
-
-
-def _widen(ax: Axes, points: pandas.DataFrame) -> None:
-    """Limits that hold these points as well."""
-    (left, right), (low, high), more = ax.get_xlim(), ax.get_ylim(), NARROWEST / 4
-    x, y = points["acquisition"], points["kept"]
-    ax.set_xlim(min(left, x.min() - more), max(right, x.max() + more))
-    ax.set_ylim(min(low, y.min() - more), max(high, y.max() + more))
 
 
 def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
@@ -173,10 +167,8 @@ def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
         how = {"markersize": 7, "markeredgecolor": look.colour, "markeredgewidth": 1.8}
         style.mark(ax, theirs["share"] + 4, theirs[key], look, markerfacecolor="white", **how)
         own = [f"{cell.share} % {intervals.in_words(cell)}" for cell in line.itertuples()]
-        others = []
-        for share, part in theirs.groupby("share"):
-            values = [f"{value:.2f}" for value in part[key]]
-            others.append(f"{share} % {' and '.join(values)}")
+        values = theirs[key].map("{:.2f}".format).groupby(theirs["share"]).agg(" and ".join)
+        others = [f"{share} % {words}" for share, words in values.items()]
         parts = {"yours": own, "recorded": others}
         said = [f"{whose} {', '.join(words)}" for whose, words in parts.items() if words]
         told.append(f"{look.label} ({suite}): {'; '.join(said)}")
@@ -243,9 +235,8 @@ def kl_by_method(tables: Mapping[str, Any]) -> Shown:
     its interval.
 
     ``tables`` is ``{method: frame of shift.answer_kl}`` with id, tokens and kl (nats a token)."""
-    looks, answers = looks_of(tables), {}
-    for method in looks:
-        answers[method] = pandas.DataFrame(tables[method], columns=["kl"])["kl"].tolist()
+    looks = looks_of(tables)
+    answers = {name: list(pandas.DataFrame(tables[name], columns=["kl"])["kl"]) for name in looks}
     if not looks or not all(answers.values()):
         raise SdftError("There is no KL to draw; measure at least one answer of each method.")
     fig, ax = style.new_axes(1.0 + 0.62 * len(looks), "x")
@@ -279,13 +270,10 @@ def shift_by_layer(tables: Mapping[str, Any]) -> Shown:
 
     ``tables`` is ``{method: frame of shift.parameter_shift}`` with layer, module and shift. Raises
     SdftError if no matrix in any layer moved."""
-    parts = []
-    for method in looks_of(tables):
-        table = pandas.DataFrame(tables[method]).assign(method=method)
-        parts.append(table[(table["layer"] >= 0) & (table["shift"] > 0)])
-    if not any(len(part) for part in parts):
+    parts = [pandas.DataFrame(tables[name]).assign(method=name) for name in looks_of(tables)]
+    moved = pandas.concat(parts).query("layer >= 0 and shift > 0") if parts else pandas.DataFrame()
+    if moved.empty:
         raise SdftError("No weight in any layer moved; compare a trained model with its seed.")
-    moved = pandas.concat(parts)
     fig, ax = style.new_axes(3.8, "y")
     looks, ends, told = looks_of(moved["method"]), [], []
     means = 100 * moved.groupby(["method", "layer"])["shift"].mean()

@@ -1,6 +1,7 @@
 """The figures of lesson 06, several tasks one after the other: the matrix of scores, each task's
 path along the stages, and the measures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 
@@ -22,9 +23,8 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     tasks."""
     tasks, cells = [str(name) for name in matrix.columns], matrix.to_numpy(dtype=float)
     if not tasks or len(cells) != len(tasks) + 1:
-        raise SdftError(
-            f"A matrix of {len(tasks)} tasks needs {len(tasks) + 1} stages, not {len(cells)}."
-        )
+        needs = f"needs {len(tasks) + 1} stages, not {len(cells)}"
+        raise SdftError(f"A matrix of {len(tasks)} tasks {needs}.")
     known, stages = matrix.attrs, stage_names(tasks)
     label = style.look(known["method"]).label
     fig, ax = style.new_axes(0.9 + 0.62 * len(stages))
@@ -78,12 +78,11 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     ``matrices`` are those of ``continual.matrix``, of one order. Raises SdftError if there are
     none, or of two orders."""
     if len({matrix.attrs["order"] for matrix in matrices}) != 1:
-        raise SdftError(
-            "Paths along the stages show one order; give the matrices of one order, at least one."
-        )
+        show = "Paths along the stages show one order"
+        raise SdftError(f"{show}; give the matrices of one order, at least one.")
     tasks = [str(name) for name in matrices[0].columns]
     looks = [style.look(matrix.attrs["method"], turn) for turn, matrix in enumerate(matrices)]
-    height = _legend(len(looks)) + 0.8 + 1.35 * len(tasks)
+    height = 0.3 * math.ceil(len(looks) / COLUMNS) + 0.8 + 1.35 * len(tasks)
     fig, panels = style.new_panels(len(tasks), height, "y")
     for place, (task, ax) in enumerate(zip(tasks, panels)):
         ax.axvspan(place + 0.72, place + 1.28, color="#e8e8e8", linewidth=0)
@@ -116,23 +115,17 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     )
 
 
-def _legend(methods: int) -> float:
-    """Inches that the lines of the legend take."""
-    return 0.3 * -(-methods // COLUMNS)
-
-
 def stage_measures(table: pandas.DataFrame) -> Shown:
     """ACC, BWT, FWT and forgetting with their intervals, a marker a method.
 
     ``table`` is that of ``continual.measures``. Raises SdftError if it is empty, or holds two
     orders."""
     if table["order"].nunique() != 1:
-        raise SdftError(
-            "A figure of measures shows one order; give the rows of one order, at least one."
-        )
+        show = "A figure of measures shows one order"
+        raise SdftError(f"{show}; give the rows of one order, at least one.")
     order, looks = table["order"].iloc[0], style.looks_of(table["method"])
     cells = intervals.cells_of(table, "measure")
-    height = _legend(len(looks)) + 0.9 + (0.5 + 0.12 * len(looks)) * len(MEASURES)
+    height = 0.3 * math.ceil(len(looks) / COLUMNS) + 0.9 + (0.5 + 0.12 * len(looks)) * len(MEASURES)
     fig, ax = style.new_axes(height)
     ax.axvline(0, color=INK, linewidth=1)
     told = intervals.interval_rows(ax, {name: cells[name] for name in MEASURES}, looks, 0.2)

@@ -47,15 +47,13 @@ def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
         starts = starts + table[part]
     totals = [f"{total:.0f} GB" for total in table["total"]]
     ax.bar_label(bars, totals, padding=5, fontsize=FONT, color=INK, bbox=style.BOX)
-    cards: dict[float, str] = {}  # memory in GB: the devices that have it
-    for card in devices():
-        memory, key = card.memory / 1e9, card.key.upper()
-        cards[memory] = f"{cards[memory]}, {key}" if memory in cards else key
+    known = pandas.DataFrame([(card.memory / 1e9, card.key.upper()) for card in devices()])
+    cards = known.groupby(0, sort=False)[1].agg(", ".join)  # memory in GB: devices that have it
     for memory, names in cards.items():
         ax.axvline(memory, color=INK, linestyle="--", linewidth=1.2)
         note(ax, names, (memory, -0.62), (3, 0), fontsize=FONT - 1)
     ax.set_yticks(places, [way.replace(", ", ",\n") for way in table["way"]])
-    ax.set(ylim=(len(table) - 0.5, -0.9), xlim=(0, 1.2 * max(table["total"].max(), *cards)))
+    ax.set(ylim=(len(table) - 0.5, -0.9), xlim=(0, 1.2 * max(table["total"].max(), *cards.index)))
     ax.set_xlabel("memory at the peak of a step, GB")
     fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=FONT - 1)
     told = []
@@ -79,8 +77,8 @@ def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
     ``tables`` is ``{device: memory.plan_table of one recipe}``. Raises SdftError if no step fits
     anywhere."""
     rows = pandas.concat(tables, names=["device"]).reset_index("device")
-    names = rows["step"].map(NAMES).fillna("train " + rows["method"].str.upper())
-    rows = rows.assign(name=names).drop_duplicates(["device", "name"], keep="last")
+    rows["name"] = rows["step"].map(NAMES).fillna("train " + rows["method"].str.upper())
+    rows = rows.drop_duplicates(["device", "name"], keep="last")
     fitting = rows.dropna(subset="low")
     if fitting.empty:
         raise SdftError("No step of this plan fits any of these devices.")
@@ -218,10 +216,9 @@ def items_and_differences(table: pandas.DataFrame) -> Shown:
     ax.set(xlabel="items of the evaluation", ylabel="difference, points")
     told = []
     for name, part in table.groupby("evaluation", sort=False):
-        found, least = part["difference"].abs(), part["detectable"].abs()
-        published = f"{found.min():.1f} to {found.max():.1f} points"
-        shown = f"shown from {least.min():.1f} to {least.max():.1f}"
-        told.append(f"{name} (n = {part['n_items'].iloc[0]}): {published}, {shown}")
+        found, least = (part[key].abs().agg(["min", "max"]) for key in ("difference", "detectable"))
+        published = "{:.1f} to {:.1f} points, shown from {:.1f} to {:.1f}".format(*found, *least)
+        told.append(f"{name} (n = {part['n_items'].iloc[0]}): {published}")
     return Shown(
         fig,
         f"{table['seen'].sum()} of {len(table)} published differences of SDFT and SFT are as large "

@@ -55,10 +55,8 @@ def gap_histogram(
         words = f"{look.label}, median {median:.2f}"
         note(ax, words, (median, height), (6 if side == "left" else -6, 0), **how)
         first, last = numpy.percentile(column, [10, 90])
-        told.append(
-            f"{look.label}: median {median:.2f}, middle 80 % of rows {first:.2f} to {last:.2f}, "
-            f"n = {len(column)}"
-        )
+        middle = f"middle 80 % of rows {first:.2f} to {last:.2f}"
+        told.append(f"{look.label}: median {median:.2f}, {middle}, n = {len(column)}")
     ax.set_ylim(0, top * (1.08 + 0.14 * len(series)))
     ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top * 1.02])
     axis = "nats per token (0 = what the model would write itself)"
@@ -94,10 +92,9 @@ def keep_rates(table: pandas.DataFrame) -> Shown:
     (lesson 02).
 
     ``table`` is that of ``distill.keep_table``: ``template`` and ``reasons`` (counts)."""
-    counts = {
-        str(template): {reason: rows for reason, rows in reasons.items() if rows}
-        for template, reasons in zip(table["template"], table["reasons"])
-    }
+    counts = {}
+    for template, reasons in zip(table["template"], table["reasons"]):
+        counts[str(template)] = {reason: rows for reason, rows in reasons.items() if rows}
     if not counts or not all(counts.values()):
         raise SdftError("Keep rates need at least one row for each template.")
     there = {reason for reasons in counts.values() for reason in reasons}
@@ -111,15 +108,10 @@ def keep_rates(table: pandas.DataFrame) -> Shown:
         how = {"color": colour, "hatch": hatch, "edgecolor": INK, "linewidth": 0.6}
         name = "kept" if reason == KEPT else reason
         bars = ax.barh(range(len(counts)), shares, left=starts, height=0.66, label=name, **how)
-        ax.bar_label(
-            bars,
-            [f"{share:.0f} %" if share >= 12 else "" for share in shares],
-            label_type="center",
-            fontsize=FONT,
-            fontweight="bold",
-            color="white" if reason == KEPT else INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None,
-        )
+        words = [f"{share:.0f} %" if share >= 12 else "" for share in shares]
+        how = {"fontsize": FONT, "fontweight": "bold", "color": "white" if reason == KEPT else INK}
+        how["bbox"] = style.BOX | {"pad": 1.5} if hatch else None
+        ax.bar_label(bars, words, label_type="center", **how)
         starts = starts + shares
     ax.set_yticks(range(len(counts)), list(counts))
     ax.invert_yaxis()

@@ -51,9 +51,9 @@ def look(name: str, turn: int = 0) -> Look:
     gets a spare one, by its turn in the figure."""
     first, _, rest = str(name).strip().lower().partition(" ")
     known = LOOKS.get(first) or LOOKS.get(first.removesuffix("s"))
-    if known is None:
-        return replace(SPARE[turn % len(SPARE)], label=str(name))
-    return replace(known, label=str(name)) if rest else known
+    if known is None or rest:
+        return replace(known or SPARE[turn % len(SPARE)], label=str(name))
+    return known
 
 
 def looks_of(names: Iterable[str]) -> dict[str, Look]:
@@ -149,12 +149,8 @@ def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> No
         marks.append(line)
     how = {"ncols": min(columns, len(marks)), "frameon": False, "fontsize": FONT + 1}
     how |= {"handletextpad": 0.2, "columnspacing": 2.0 if len(marks) <= 4 else 1.0}
-    fig.legend(
-        handles=marks,
-        loc="outside upper center",
-        labelcolor=[each.get_color() for each in marks],
-        **how,
-    )
+    how["labelcolor"] = [line.get_color() for line in marks]
+    fig.legend(handles=marks, loc="outside upper center", **how)
 
 
 def span(sizes: Iterable[int]) -> str:

@@ -1,6 +1,7 @@
 """The widgets of lesson 05: an explorer of frontiers, and a slider over the mix of references and
 rewrites."""
 
+import contextlib
 from collections.abc import Sequence
 
 import pandas
@@ -49,10 +50,8 @@ def _points(frame: Frame, suite: str, methods: Sequence[str]) -> pandas.DataFram
     """Rows of ``frontier.points`` for some methods; none where they have no scores on the suite."""
     table = pandas.DataFrame(columns=["method"])
     if frame is not None and len(frame):
-        try:
+        with contextlib.suppress(SdftError):  # no score on this suite
             table = points(frame, suite)
-        except SdftError:  # no score on this suite
-            pass
     return table[table["method"].isin(methods)]
 
 

@@ -36,18 +36,13 @@ FASTER = 1.05  # ratio from which on two processes count as a help
 
 def block(recorded: list[dict], killed: dict | None = None) -> str:
     """The part on the bench, a column for each record, and on kills where they were recorded."""
-    parts = [kills(killed)] if killed else []
+    parts = []
     if recorded:
-        parts = [
-            ratios(recorded),
-            behind(recorded),
-            seconds(recorded),
-            *scaling(recorded),
-            *missed(recorded),
-            where(recorded),
-            *parts,
-        ]
-    return "\n\n".join("\n".join(part) for part in parts)
+        parts = [ratios(recorded), behind(recorded), seconds(recorded)]
+        parts += [scaling(recorded), missed(recorded), where(recorded)]
+    if killed:
+        parts.append(kills(killed))
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def line(record: dict, name: str) -> dict | None:
@@ -73,45 +68,26 @@ def mark(row: dict) -> str:
 
 def ratios(recorded: list[dict]) -> list[str]:
     """How many times as fast as each peer."""
-    heads = [
-        "The same work, weights and machine",
-        *(f"ratio, {record['dtype']}" for record in recorded),
-        "goal",
-    ]
-    cells = [
-        [
-            words,
-            *(f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows),
-            goal(rows, "x"),
-        ]
-        for words, rows in found(recorded, NAMES)
-    ]
-    return [markdown(heads, cells)]
+    heads = [f"ratio, {record['dtype']}" for record in recorded]
+    cells = []
+    for words, rows in found(recorded, NAMES):
+        each = [f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows]
+        cells.append([words, *each, goal(rows, "x")])
+    return [markdown(["The same work, weights and machine", *heads, "goal"], cells)]
 
 
 def behind(recorded: list[dict]) -> list[str]:
     """What each ratio was measured on: rows, runs and peak memory of both sides."""
-    heads = [
-        "ours / theirs",
-        "rows",
-        "runs",
-        *(f"peak memory in MB, {record['dtype']}" for record in recorded),
-    ]
-    lines = found(recorded, NAMES)
-    cells = [
-        [
-            words,
-            apart(rows, lambda row: f"{row['ours_rows']} / {row['peer_rows']}"),
-            apart(rows, runs),
-            *(f"{row['ours_peak_mb']} / {row['peer_peak_mb']}" if row else "" for row in rows),
-        ]
-        for words, rows in lines
-    ]
-    sides = [
-        [row[f"{side}_rows"] for _, rows in lines for row in rows if row]
-        for side in ("ours", "peer")
-    ]
-    ours, theirs = (f"{min(counts)} to {max(counts)}" for counts in sides)
+    memory = [f"peak memory in MB, {record['dtype']}" for record in recorded]
+    heads = ["ours / theirs", "rows", "runs", *memory]
+    cells, every = [], []
+    for words, rows in found(recorded, NAMES):
+        each = [f"{row['ours_peak_mb']} / {row['peer_peak_mb']}" if row else "" for row in rows]
+        counts = apart(rows, lambda row: f"{row['ours_rows']} / {row['peer_rows']}")
+        cells.append([words, counts, apart(rows, runs), *each])
+        every += filter(None, rows)
+    ours = f"{min(row['ours_rows'] for row in every)} to {max(row['ours_rows'] for row in every)}"
+    theirs = f"{min(row['peer_rows'] for row in every)} to {max(row['peer_rows'] for row in every)}"
     says = (
         "A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that "
         f"run stands in each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are "
@@ -123,11 +99,9 @@ def behind(recorded: list[dict]) -> list[str]:
 
 def runs(row: dict) -> str:
     """Runs of both sides; older records only say how many the side had that ran more often."""
-    return (
-        f"{row['ours_runs']} / {row['peer_runs']}"
-        if "ours_runs" in row
-        else f"at most {row['runs']}"
-    )
+    if "ours_runs" in row:
+        return f"{row['ours_runs']} / {row['peer_runs']}"
+    return f"at most {row['runs']}"
 
 
 def apart(rows: list[dict | None], words) -> str:
@@ -147,9 +121,9 @@ def seconds(recorded: list[dict]) -> list[str]:
 
 def cost(row: dict) -> str:
     """Seconds, for the start with those of the bare imports, and memory."""
-    bare = (
-        f" (bare imports: {told(row['peer'])})" if row["id"] == "start_seed" and row["peer"] else ""
-    )
+    bare = ""
+    if row["id"] == "start_seed" and row["peer"]:
+        bare = f" (bare imports: {told(row['peer'])})"
     return f"{told(row['ours'])}{bare}, {row['ours_peak_mb']} MB{mark(row)}"
 
 
@@ -157,27 +131,21 @@ def told(number: float) -> str:
     """Seconds with as many digits as they are worth."""
     if number < 0.01:
         return "under 0.01 s"
-    return (
-        f"{number:.0f} s"
-        if number >= 100
-        else f"{number:.1f} s"
-        if number >= 1
-        else f"{number:.2f} s"
-    )
+    digits = 0 if number >= 100 else 1 if number >= 1 else 2
+    return f"{number:.{digits}f} s"
 
 
-def scaling(recorded: list[dict]) -> list[list[str]]:
+def scaling(recorded: list[dict]) -> list[str]:
     """What the rows show on time, memory and processes, a sentence for each record."""
-    said = [
-        f"- {record['dtype']}: {sentence}"
-        for record in recorded
-        if (sentence := scaling_of(record))
-    ]
+    said = []
+    for record in recorded:
+        if sentence := scaling_of(record):
+            said.append(f"- {record['dtype']}: {sentence}")
     head = (
         "A start is the median of three fresh processes; the other cells of this table ran once. "
         "What they show:"
     )
-    return [[head, "", *said]] if said else []
+    return [head, "", *said] if said else []
 
 
 def scaling_of(record: dict) -> str:
@@ -208,35 +176,34 @@ def scaling_of(record: dict) -> str:
     return f"{'; '.join(parts)}."
 
 
-def missed(recorded: list[dict]) -> list[list[str]]:
+def missed(recorded: list[dict]) -> list[str]:
     """The arithmetic beside each goal that was not met."""
-    lines = [
-        f"- {words} (ours in {record['dtype']}, goal "
-        f"{row['goal']:g}{'x' if row['ratio'] else ' s'}): {row['limit_profile']}"
-        for words, rows in found(recorded, NAMES | SECONDS)
-        for row, record in zip(rows, recorded, strict=True)
-        if row and row["limit_profile"]
-    ]
+    lines = []
+    for words, rows in found(recorded, NAMES | SECONDS):
+        for row, record in zip(rows, recorded, strict=True):
+            if row and row["limit_profile"]:
+                asked = f"{row['goal']:g}{'x' if row['ratio'] else ' s'}"
+                ours = f"{words} (ours in {record['dtype']}, goal {asked})"
+                lines.append(f"- {ours}: {row['limit_profile']}")
+    if not lines:
+        return []
     says = (
         "A goal is out of reach where the ceiling lies below it, where a pass of transformers' own "
         "layers takes longer than a step may, or where transformers alone takes longer than a "
         "start may. Otherwise these numbers do not show a limit."
     )
-    summary = (
-        "<summary>The goals that were not met: what the machine can do at most, and what was "
-        "measured</summary>"
-    )
-    return [["<details>", summary, "", says, "", *lines, "", "</details>"]] if lines else []
+    summary = "The goals that were not met: what the machine can do at most, and what was measured"
+    head = ["<details>", f"<summary>{summary}</summary>", "", says, ""]
+    return [*head, *lines, "", "</details>"]
 
 
 def where(recorded: list[dict]) -> list[str]:
     """By which command, when, where, and how long the whole bench took where that is known."""
-    made = [
-        f"{record['dtype']} on {record['recorded']} at commit `{record['commit']}` on "
-        f"{record['cpu']}"
-        + (f", which took {record['minutes']:.0f} minutes" if record.get("minutes") else "")
-        for record in recorded
-    ]
+    made = []
+    for each in recorded:
+        took = f", which took {each['minutes']:.0f} minutes" if each.get("minutes") else ""
+        when = f"on {each['recorded']} at commit `{each['commit']}` on {each['cpu']}"
+        made.append(f"{each['dtype']} {when}{took}")
     return [f"Recorded by `python3 -m ci.bench.run`: {'; '.join(made)}."]
 
 
@@ -244,18 +211,13 @@ def kills(killed: dict) -> list[str]:
     """What `faults.py` found: a line a step, and the sum of what was lost or different."""
     keys = ("kills", "compared", "different", "rows_lost")
     cells = [[STEPS[step["step"]], *(f"{step[key]:,}" for key in keys)] for step in killed["steps"]]
-    total, bad = (
-        sum(step[key] for step in killed["steps"] for key in chosen)
-        for chosen in (keys[:1], keys[2:])
-    )
+    total = sum(step["kills"] for step in killed["steps"])
+    bad = sum(step["different"] + step["rows_lost"] for step in killed["steps"])
     versions = ", ".join(f"{name} {number}" for name, number in killed["versions"].items())
     says = (
         f"Killed {total} times at random moments and started again; lost or different: {bad}. "
         f"Recorded by `python3 -m ci.bench.faults` on {killed['recorded']} at commit "
         f"`{killed['commit']}` on {killed['cpu']} with {versions}."
     )
-    return [
-        markdown(["step", "kills", "files compared", "different", "finished rows lost"], cells),
-        "",
-        says,
-    ]
+    heads = ["step", "kills", "files compared", "different", "finished rows lost"]
+    return [markdown(heads, cells), "", says]

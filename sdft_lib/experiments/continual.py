@@ -37,8 +37,7 @@ MEASURES = list(BETTER)
 
 
 def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """R: a row a stage (0..T), a column a task in the order's sequence; the mean over items and
-    seeds.
+    """R: a row a stage (0..T), a column a task in sequence; the mean over items and seeds.
 
     ``frame`` holds one method and one order, with the columns COLUMNS. ``attrs`` of the result says
     method, order, n (items by task) and seeds. Raises SdftError as ``measures`` does, and if there
@@ -141,8 +140,7 @@ def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
 
 
 def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int]:
-    """({task: array of shape [items, seeds, stages], sorted by id}, number of seeds), checked;
-    tasks in sequence."""
+    """({task, in sequence: [items by id, seeds, stages]}, number of seeds), checked."""
     part = frame[(frame["method"] == method) & (frame["order"] == order)]
     tasks, where = str(order).split("-"), f'method "{method}", order "{order}"'
     if part.empty:
@@ -199,8 +197,7 @@ def _check(frame: pandas.DataFrame) -> None:
 
 
 def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
-    """Several tables in one, the source in each method's name, such as "SFT (yours)"; empty ones
-    are left out."""
+    """Several tables in one, the source in each method's name: "SFT (yours)"; no empty ones."""
     short = {name: METHODS[name].look.label for name in ("sft", "sdft")}
     parts = []
     for source, frame in runs.items():
@@ -235,8 +232,7 @@ def in_words(row) -> str:
 
 
 def learnt(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """Mean score just after each task was trained and at the end: [method and order; task by own,
-    end]."""
+    """Mean score just after each task was trained and at the end: [method, order; task, when]."""
     keys, means = ["method", "order", "suite"], {}
     for when in ("own", "end"):
         means[when] = picked(frame, when).groupby(keys, sort=False)["score"].mean()

@@ -1,9 +1,7 @@
-"""The acquisition-forgetting frontier: what was learnt against what was kept, along training
-(lesson 05).
+"""The frontier: what was learnt against what was kept, along training (lesson 05).
 
 A method that learns less also forgets less, so two methods are compared where they learnt equally
-much. The checkpoints to compare are chosen by their task scores on dev; test scores play no part in
-the choice."""
+much. Those checkpoints are chosen by their task scores on dev; test scores play no part in it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,8 +23,7 @@ FEWEST_SEEDS = 5  # an interval over fewer training seeds would mostly be guessw
 
 
 def points(frame: pandas.DataFrame, suite: str) -> pandas.DataFrame:
-    """A row for each method, seed and checkpoint with test scores on the task and on ``suite``; the
-    columns are POINTS.
+    """A row for each method, seed and checkpoint with test scores on task and ``suite``: POINTS.
 
     ``acquisition`` and ``kept`` are mean scores on the task and on ``suite``, n_task and n_kept the
     items behind them. ``frame`` has the columns COLUMNS; ``checkpoint`` is the share of training
@@ -153,8 +150,7 @@ def _over_seeds(means: numpy.ndarray, level: float) -> tuple[float, float]:
 def at_shared_seeds(
     frame: pandas.DataFrame, names: Sequence[str], column: str = "method"
 ) -> pandas.DataFrame:
-    """The rows of these methods (or orders) at the training seeds that all of them have; empty if
-    they share none."""
+    """The rows of these methods (or orders) at the training seeds that all of them have."""
     seeds = [set(frame[frame[column] == name]["seed"]) for name in names]
     return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
 

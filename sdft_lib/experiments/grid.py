@@ -4,8 +4,7 @@ when; its cells are computed one by one, and a results file is gone on with (les
 A cell is one method with one training seed, in one order of tasks or with one of several settings
 where a recipe names these. Its lines are appended at once when it ends: one line a checkpoint and
 suite with ids and scores, and facts (cost, versions, command), which mark it as finished. Lines of
-other settings may stand beside them.
-"""
+other settings may stand beside them."""
 
 import re
 import sys
@@ -49,8 +48,7 @@ class Recipe:
     suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
-    one after the other and scored on dev alone (lesson 05).
-    """
+    one after the other and scored on dev alone (lesson 05)."""
 
     name: str
     task: str = "tickets"

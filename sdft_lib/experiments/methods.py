@@ -93,8 +93,7 @@ def rows_for(
 ) -> list[dict]:
     """The rows that a method trains on, as many as it was given, in their order.
 
-    ``rows`` is a distilled set, ``general`` the answers of ``own_answers``; ``seed`` decides which
-    rows give way."""
+    ``rows``: a distilled set; ``general``: ``own_answers``; ``seed`` says which rows give way."""
     rows = mixed(rows, chosen.mix, seed) if chosen.mix < 1 else list(rows)
     return with_replay(rows, general, chosen.replay, seed) if chosen.replay else rows
 
@@ -127,11 +126,9 @@ def with_replay(
 
 
 def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> list[dict]:
-    """Row by row the accepted rewrite that the seed finds likeliest (least nats a token), else the
-    reference.
+    """Row by row the accepted rewrite with the least nats a token, else the reference.
 
-    ``sets`` are distilled sets of the same rows, ``nlls`` the nats a token of their texts under the
-    seed."""
+    ``sets``: distilled sets of the same rows; ``nlls``: nats a token of their texts."""
     best = []
     for versions, costs in zip(zip(*sets, strict=True), zip(*nlls, strict=True), strict=True):
         pairs = zip(costs, versions)

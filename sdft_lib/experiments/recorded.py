@@ -1,8 +1,7 @@
 """Recorded runs beside your own: what is there, which seeds two methods share, and what the
 intervals say (lessons 05 and 06).
 
-``sdft run --recipe`` records cell by cell, so a file may hold some methods only, or more seeds of
-one than of another."""
+``sdft run --recipe`` records cell by cell: a file may hold some methods only, or unlike seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,8 +45,7 @@ def recorded_orders(model: str = "smollm2-135m") -> pandas.DataFrame:
 
 
 def swept(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
-    """The recorded sweep of settings: the table of ``read_sweep``, best dev score first; empty
-    where none fits."""
+    """The recorded sweep: that of ``read_sweep``, best dev score first; empty where none fits."""
     return read_sweep(results_of("sweep", model, task))
 
 
@@ -105,8 +103,7 @@ def with_stopped(frame: pandas.DataFrame) -> pandas.DataFrame:
 def against(
     frame: pandas.DataFrame, a: str, suites: Sequence[str] = ("facts",)
 ) -> pandas.DataFrame:
-    """``matched_comparison`` of ``a`` with every other method and suite that can be compared; the
-    columns are MATCHED.
+    """``matched_comparison`` (MATCHED) of ``a`` with every other method and suite that can be.
 
     The intervals hold together: with k rows each has the level 1 - (1 - LEVEL) / k (Bonferroni). A
     suite that the chosen checkpoints were not scored on is left out. Empty if there is nothing to
@@ -159,11 +156,9 @@ def in_words(row) -> str:
 
 
 def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
-    """A sentence for each method: its best setting on dev, and how far the settings ``used`` lie
-    below.
+    """A sentence for each method: its best setting on dev, and how far ``used`` lies below.
 
-    The interval is paired by dev item; it knows nothing of the choice of the best among several,
-    which flatters it."""
+    The interval is paired by dev item; the choice of the best among several flatters it."""
     varied, lines = [name for name in sweep.columns if name not in SWEPT], []
     default = {name: plain(getattr(TrainConfig(), name)) for name in varied}
     wanted = {name: plain(getattr(used, name)) for name in varied}

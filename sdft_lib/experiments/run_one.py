@@ -54,13 +54,11 @@ def run_one(
     minimum_kept: float = LEAST_KEPT,
     say: Callable[[str], None] = print,
 ) -> Run:
-    """Rewrite the first ``limit`` rows of a task, train the method ``name`` on them, score the
-    adapters.
+    """Rewrite the first ``limit`` rows of a task, train ``name`` on them, score the adapters.
 
     ``rows``: a distilled set that is there already. ``start``: the model to train, where that is
     not the seed. ``score(model, share)`` returns the rows of one adapter, kept after this share of
-    the training; without it nothing is scored. ``label``: what the training is called.
-    """
+    the training; without it nothing is scored. ``label``: what the training is called."""
     chosen, scores = method(name, METHODS), []
     general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
     if rows is None or chosen.candidates > 1:

@@ -34,11 +34,9 @@ ROWS = 4  # rows a pass: full distributions over 49k tokens are large
 def sampled_answers(
     seed: Seed, rows: Sequence[dict], *, sampling_seed: int, max_new_tokens: int = 96, say=print
 ) -> list[dict]:
-    """One sampled answer to each prompt: the rows with ``text``. Another ``sampling_seed`` gives
-    another draw.
+    """A sampled answer to each prompt, as ``text``; another ``sampling_seed`` gives another.
 
-    Not for harmful requests: what is answered here is kept.
-    """
+    Not for harmful requests: what is answered here is kept."""
     decoding = replace(Decoding(max_new_tokens=max_new_tokens, seed=sampling_seed), **SAMPLED)
     what = f"{seed.label}: {len(rows)} sampled answers, sampling seed {sampling_seed}"
     return stored_answers(seed, rows, decoding, what=what, say=say)
@@ -68,8 +66,7 @@ def likeness(
 def stored_kl(
     seed: Seed, tuned: Seed, rows: Sequence[dict], *, say: Callable[[str], None] = print
 ) -> pandas.DataFrame:
-    """``answer_kl`` of a tuned model on the seed's answers ``rows[i]["text"]``, from the store or
-    made now."""
+    """``answer_kl`` on the seed's answers ``rows[i]["text"]``, from the store or made now."""
     asked = [{"id": row["id"], "messages": row["messages"], "text": row["text"]} for row in rows]
     parts = {"seed": seed.identity, "tuned": tuned.identity}
     parts |= {"rows": digest(asked), "version": VERSION}
@@ -112,11 +109,9 @@ def batch_kl(seed: Seed, tuned: Seed, rendered: Sequence) -> list[list[float]]:
 
 
 def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
-    """How far each weight matrix moved: layer, module, shift = ||tuned - seed|| / ||seed||
-    (Frobenius).
+    """How far each matrix moved: layer, module, shift = ||tuned - seed|| / ||seed|| (Frobenius).
 
-    Matrices outside the layers (embeddings) have layer -1. Raises SdftError if the models differ in
-    shape."""
+    Embeddings, outside the layers, have layer -1. Raises SdftError if the shapes differ."""
     before, after = dict(seed.model.named_parameters()), dict(tuned.model.named_parameters())
     shapes = [{name: tensor.shape for name, tensor in each.items()} for each in (before, after)]
     if shapes[0] != shapes[1]:

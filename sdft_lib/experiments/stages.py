@@ -24,8 +24,7 @@ FIT = re.compile(r"^\| score (of the seed|after SFT) \| ([\d.]+)", re.M)
 
 
 def tasks_of(order: str) -> list[str]:
-    """The tasks of an order such as ``tickets-sums-calls``; raises SdftError for less than two, or
-    one named twice."""
+    """The tasks of an order, such as ``tickets-sums``; SdftError unless two or more, each once."""
     names = order.split("-")
     if len(names) < 2 or len(set(names)) < len(names):
         remedy = "name two or more different tasks, joined by -, such as tickets-sums-calls"
@@ -56,8 +55,7 @@ def train_stages(
     rows: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Iterator[Seed]:
-    """The models of stage 0 (``seed``), 1, ... of an order, one at a time; ``list()`` keeps them
-    all in memory.
+    """The models of stage 0 (``seed``), 1, ... of an order, one at a time; ``list()`` keeps all.
 
     ``method``: ``sft``, ``sdft``, or ``replay``, which is SFT with a quarter of each later stage's
     rows taken from the tasks before. ``rows``: training rows a task. Instant where the store holds
@@ -80,8 +78,7 @@ def train_stages(
 def rehearsed(
     rows: Sequence[dict], earlier: Sequence[dict], share: float, seed: int = 0
 ) -> list[dict]:
-    """The rows with a random ``share`` of them replaced by rows of earlier tasks: the steps stay as
-    many."""
+    """The rows, a random ``share`` replaced by rows of earlier tasks: the steps stay as many."""
     return with_replay(rows, earlier, min(share, len(earlier) / max(1, len(rows))), seed)
 
 

@@ -1,9 +1,7 @@
-"""How far the refusal judge can be trusted: its precision and recall against two annotators' labels
-(lesson 04).
+"""How far to trust the refusal judge: precision and recall against two annotators (lesson 04).
 
 The answers are drawn in two strata, those that the judge calls a refusal and the others, with
-different shares. Recall over all answers therefore weighs each labelled answer by how many it
-stands for."""
+different shares: recall weighs each labelled answer by how many it stands for."""
 
 from collections.abc import Sequence
 
@@ -22,17 +20,14 @@ FIELDS = ("id", "verdict", "first", "second", "weight")
 
 
 def labelled() -> list[dict]:
-    """The answers of the default model that were labelled twice and came with the tutorial
-    (data/results).
-    """
+    """The answers of the default model that were labelled twice (data/results)."""
     return read_jsonl(data_dir() / "results" / FILE)
 
 
 def agreement(rows: Sequence[dict]) -> dict:
     """n, the share of equal labels and Cohen's kappa (scikit-learn) of two labellers.
 
-    ``rows`` have id, verdict, first, second (true: a refusal) and weight, the number of answers a
-    row stands for."""
+    ``rows``: id, verdict, first, second (true: a refusal) and weight (answers it stands for)."""
     table = checked(rows)
     first, second = table["first"], table["second"]
     one_kind = len({*first, *second}) == 1
@@ -51,9 +46,7 @@ def precision(rows: Sequence[dict], label: str = "first") -> Interval:
 
 
 def recall(rows: Sequence[dict], label: str = "first") -> Interval:
-    """Of the refusals among all answers, the share that the judge finds; percentile bootstrap
-    within the strata.
-    """
+    """Of all refusals, the share that the judge finds; percentile bootstrap within the strata."""
     table = checked(rows)
     if not table[label].any():
         raise SdftError("no labelled answer is a refusal; recall cannot be measured.")
@@ -65,8 +58,7 @@ def recall(rows: Sequence[dict], label: str = "first") -> Interval:
 
 
 def refusals(stratum: pandas.DataFrame, label: str, rng: numpy.random.Generator) -> numpy.ndarray:
-    """Weighted number of refusals in a stratum: the estimate, then one value a resample, shape
-    [1 + RESAMPLES]."""
+    """Weighted number of refusals in a stratum, and in each resample: [1 + RESAMPLES]."""
     if stratum.empty:
         return numpy.zeros(1 + RESAMPLES)
     values = (stratum["weight"] * stratum[label]).to_numpy(dtype=float)[:, None]
@@ -74,8 +66,7 @@ def refusals(stratum: pandas.DataFrame, label: str, rng: numpy.random.Generator)
 
 
 def checked(rows: Sequence[dict]) -> pandas.DataFrame:
-    """The rows as a table; SdftError unless there are some, each with all fields and an id of its
-    own."""
+    """The rows as a table; SdftError unless there are some, with all fields and different ids."""
     for row in rows:
         if missing := [name for name in FIELDS if name not in row]:
             lack = f"{', '.join(missing)} is missing"

@@ -1,11 +1,9 @@
-"""How an exercise is checked: the learner's function on small made-up inputs, answered in kind
-words.
+"""How an exercise is checked: the learner's function on small inputs, answered in kind words.
 
 Pure Python, no model. The cases stand in ``data/exercises``, a file a lesson. A lesson imports its
 own as ``check`` and calls, for example, ``check.exercise_1_1(nats_per_token)``. Where nbgrader
 grades or validates (it says so in ``NBGRADER_EXECUTION``), and with ``SDFT_GRADING=1`` in the
-environment, a failed check raises.
-"""
+environment, a failed check raises."""
 
 import ast
 import math
@@ -42,8 +40,7 @@ class Case:
 class Exercise:
     """Number such as "1.1", cases (plain ones first), a sentence for those who solved it.
 
-    ``close``: the relative difference between two numbers that still counts as the same.
-    """
+    ``close``: the relative difference between two numbers that still counts as the same."""
 
     number: str
     cases: list[Case]
@@ -61,8 +58,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The exercises of one lesson, such as ``lesson_01.exercise_1_1``; its file is read when it is
-    asked."""
+    """The exercises of a lesson, such as ``lesson_01.exercise_1_1``, read when one is asked for."""
 
     name: str
 

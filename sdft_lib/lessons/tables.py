@@ -1,5 +1,4 @@
-"""Prompts, rewrites and answers side by side, as safe HTML; harmful answers are withheld (lessons
-02 and 04)."""
+"""Prompts, rewrites, answers side by side as safe HTML, harmful ones withheld (lessons 02, 04)."""
 
 import html
 import re
@@ -75,8 +74,7 @@ def prompt_text(prompt: str | Sequence[Mapping]) -> str:
 
 
 def answer_text(row: Mapping) -> str:
-    """The answer as HTML; in a safety suite only refusals are ever shown, whatever else the row
-    holds."""
+    """The answer as HTML; of a safety suite only refusals are shown, whatever the row holds."""
     if str(row["suite"]).strip().lower().startswith("safety"):
         if _is_missing(row["score"]):
             return UNJUDGED

@@ -1,6 +1,5 @@
-"""What fits where: the memory that training and answering take, part by part, and a plan as a table
-(lesson 08). The arithmetic is that of ``hardware``; memory is in GB of 1e9 bytes, as makers count.
-"""
+"""What fits where: the memory of training and answering, and a plan as a table (lesson 08). The
+arithmetic is that of ``hardware``; memory is in GB of 1e9 bytes, as makers count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

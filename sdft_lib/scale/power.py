@@ -1,8 +1,7 @@
 """How many items a difference needs, and which difference n items show (lesson 08).
 
 Power is the chance that a test finds a difference that is there. The share of right answers is a
-number in [0, 1]. All is the usual arithmetic of the normal curve, good from some fifty items on.
-"""
+number in [0, 1]. All is the usual arithmetic of the normal curve, good from some fifty items on."""
 
 import math
 
@@ -20,8 +19,7 @@ SURE = float(norm.ppf(0.975))  # standard errors: the limit of a two-sided 5 %
 def power(a: float, b: float, n: int) -> float:
     """The chance that two models of true shares ``a`` and ``b`` differ clearly on ``n`` items each.
 
-    The two answer as if on different items: that is all that two published shares allow (Fleiss,
-    1981)."""
+    The two answer as if on different items: two published shares allow no more (Fleiss 1981)."""
     check_shares(a, b)
     if n < 1:
         raise SdftError(f"power: {n} items; give at least one.")
@@ -32,8 +30,7 @@ def power(a: float, b: float, n: int) -> float:
 
 
 def items_needed(a: float, b: float) -> int:
-    """The fewest items that show ``a`` and ``b`` to differ with the chance POWER; SdftError if
-    equal."""
+    """The fewest items that show ``a`` and ``b`` to differ with chance POWER (SdftError: equal)."""
     check_shares(a, b)
     if a == b:
         nothing = "no number of items shows a difference of nothing"

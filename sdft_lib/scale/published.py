@@ -22,8 +22,7 @@ CAVEAT = (
 
 
 def load_published(*, table: int | None = None, source: str | None = None) -> pandas.DataFrame:
-    """The published figures: the columns of ``data/published``, and ``k`` right of ``n_items``,
-    ``low``, ``high`` in percent.
+    """The columns of ``data/published``, ``k`` right of ``n_items``, ``low``, ``high`` in percent.
 
     ``table``: the paper's table 1, 2 or 5; ``source``: a part of a source's name. Figures without a
     number of items, and those with half marks, have no interval. Raises SdftError if nothing is
@@ -54,8 +53,7 @@ def interval(value: float, n: int) -> tuple[int, float, float]:
 
 
 def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.DataFrame:
-    """Method ``a`` minus ``b`` wherever both are published: which differences do the numbers of
-    items carry?
+    """Method ``a`` minus ``b`` wherever both are published: which differences do the items carry?
 
     ``frame`` is that of ``load_published``. Columns: those of SAME, evaluation, n_items, a, b
     (percent), difference, low, high, needed (points), p_raw (Fisher's exact test), p_holm over all
@@ -99,8 +97,7 @@ def with_seeds(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def newcombe(a: Interval, b: Interval) -> tuple[float, float]:
-    """95 % limits of the difference a - b of two independent shares, from their Wilson intervals
-    (Newcombe 1998, method 10)."""
+    """95 % limits of a - b, independent shares with Wilson's limits (Newcombe 1998, method 10)."""
     down = ((a.mean - a.low) ** 2 + (b.high - b.mean) ** 2) ** 0.5
     up = ((a.high - a.mean) ** 2 + (b.mean - b.low) ** 2) ** 0.5
     return a.mean - b.mean - down, a.mean - b.mean + up

@@ -89,8 +89,7 @@ def _level(ax: Axes, line: pandas.DataFrame, look: Look) -> None:
 
 
 def _limits(values: pandas.Series, others: tuple | None = None) -> tuple[float, float]:
-    """Limits around the values, at least NARROWEST apart; or limits of others, made wider for
-    them."""
+    """Limits around the values, at least NARROWEST apart; or those of others, made wider."""
     low, high = values.min(), values.max()
     if others:
         return min(others[0], low - NARROWEST / 4), max(others[1], high + NARROWEST / 4)
@@ -143,8 +142,7 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
 
 
 def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
-    """Learnt (task) and kept (facts) against the share of rewrites: your run with intervals,
-    recorded seeds hollow.
+    """Learnt (task) and kept (facts) by the share of rewrites: yours, and recorded ones hollow.
 
     ``yours`` is the table of ``stats.summarise``, ``recorded`` that of ``frontier.points`` (its
     final checkpoints are drawn). Methods that change more than the share are left out. Raises

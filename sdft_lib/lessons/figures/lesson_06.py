@@ -19,8 +19,7 @@ COLUMNS = 3  # names in a line of the legend: "SFT + replay (recorded)" is long
 def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     """Scores by stage (rows) and task (columns), the task just trained framed.
 
-    ``matrix`` is that of ``continual.matrix``. Raises SdftError if there is not one stage more than
-    tasks."""
+    ``matrix`` is that of ``continual.matrix``; SdftError unless one stage more than tasks."""
     tasks, cells = [str(name) for name in matrix.columns], matrix.to_numpy(dtype=float)
     if not tasks or len(cells) != len(tasks) + 1:
         needs = f"needs {len(tasks) + 1} stages, not {len(cells)}"
@@ -66,17 +65,14 @@ def stage_names(tasks: Sequence[str]) -> list[str]:
 
 
 def _reach(n: Mapping[str, int]) -> float:
-    """How far the 95 % interval of a mean over items reaches at most (scores in [0, 1]); ``n``:
-    items by task."""
+    """How far the 95 % interval of a mean score in [0, 1] reaches at most; ``n``: items by task."""
     return min(1.0, 0.98 / min(n.values()) ** 0.5)
 
 
 def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
-    """A panel a task: its mean score at every stage, a line a method; the stage that trained it is
-    shaded.
+    """A panel a task: its mean score at every stage, a line a method; its own stage is shaded.
 
-    ``matrices`` are those of ``continual.matrix``, of one order. Raises SdftError if there are
-    none, or of two orders."""
+    ``matrices`` are those of ``continual.matrix``; SdftError unless they are of one order."""
     if len({matrix.attrs["order"] for matrix in matrices}) != 1:
         show = "Paths along the stages show one order"
         raise SdftError(f"{show}; give the matrices of one order, at least one.")
@@ -118,8 +114,7 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
 def stage_measures(table: pandas.DataFrame) -> Shown:
     """ACC, BWT, FWT and forgetting with their intervals, a marker a method.
 
-    ``table`` is that of ``continual.measures``. Raises SdftError if it is empty, or holds two
-    orders."""
+    ``table`` is that of ``continual.measures``; SdftError unless it holds one order."""
     if table["order"].nunique() != 1:
         show = "A figure of measures shows one order"
         raise SdftError(f"{show}; give the rows of one order, at least one.")

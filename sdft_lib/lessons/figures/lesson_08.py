@@ -1,5 +1,4 @@
-"""The figures of lesson 08: what fills the memory, how long each step takes, and what the published
-tables can show."""
+"""The figures of lesson 08: what fills the memory, the hours, what the published tables show."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,8 +35,7 @@ LEAST = 0.25  # points; smaller differences are drawn here, on a logarithmic axi
 def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
     """A bar for each way to train, cut into its parts, with the memory of the devices as lines.
 
-    ``table`` is that of ``memory.training_table``, ``name`` the model's. Raises SdftError for an
-    empty one."""
+    ``table`` is that of ``memory.training_table`` (SdftError if empty), ``name`` the model's."""
     table = style.table_of(table, "ways to train")
     fig, ax = style.new_axes(1.9 + 0.62 * len(table))
     places, starts = range(len(table)), numpy.zeros(len(table))
@@ -71,11 +69,9 @@ def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
 
 
 def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
-    """Hours of each step, a bar from the low to the high estimate for each device, on a logarithmic
-    axis.
+    """Hours of each step, a bar from the low to the high estimate for each device.
 
-    ``tables`` is ``{device: memory.plan_table of one recipe}``. Raises SdftError if no step fits
-    anywhere."""
+    ``tables``: ``{device: memory.plan_table of a recipe}``; SdftError if no step fits anywhere."""
     rows = pandas.concat(tables, names=["device"]).reset_index("device")
     rows["name"] = rows["step"].map(NAMES).fillna("train " + rows["method"].str.upper())
     rows = rows.drop_duplicates(["device", "name"], keep="last")
@@ -120,8 +116,7 @@ def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
 def published_scores(
     frame: pandas.DataFrame, trained: str, *, model="llama-2-7b", ours: Sequence[dict] = ()
 ) -> Shown:
-    """The published figures of one training set, a row an evaluation, with Wilson's intervals;
-    ``ours`` beside them.
+    """The published figures of a training set with Wilson's intervals, ``ours`` beside them.
 
     ``frame`` is that of ``published.load_published`` (one table), ``ours`` cells of ``reproduce``:
     method, evaluation, n, share, low, high. Raises SdftError if nothing is published for the
@@ -146,11 +141,9 @@ def published_scores(
 
 
 def published_differences(table: pandas.DataFrame) -> Shown:
-    """SDFT minus SFT in points for each published cell, with its interval; filled where the items
-    carry it.
+    """SDFT minus SFT in points for each published cell; filled where the items carry it.
 
-    ``table`` is that of ``published.carried``; the two methods are its columns. Raises SdftError
-    for an empty one."""
+    ``table`` is that of ``published.carried``; SdftError if it is empty."""
     table = style.table_of(table, "published differences")
     several = len(table[["model", "tuning"]].drop_duplicates()) > 1
     fig, ax = style.new_axes(1.3 + (0.5 if several else 0.42) * len(table), "x")
@@ -182,8 +175,7 @@ def _filled(yes: bool, hollow: str) -> dict[str, Any]:
 
 
 def _label(row: Any, several: bool) -> str:
-    """Training set, arrow, evaluation and its number of items; the model as well where there are
-    ``several``."""
+    """Training set, arrow, evaluation, number of items; of ``several`` models also which."""
     text, items = f"{row.training_set} → {row.evaluation}", f"(n = {row.n_items})"
     if several:
         return f"{row.model}, {row.tuning} {items}\n{text}"

@@ -1,5 +1,4 @@
-"""Figures of a set and its rewrites: how surprising the texts are, and how many were kept (lessons
-01, 02 and 07)."""
+"""How surprising references and rewrites are, and how many were kept (lessons 01, 02 and 07)."""
 
 from collections.abc import Mapping, Sequence
 

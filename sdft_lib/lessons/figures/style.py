@@ -57,8 +57,7 @@ def look(name: str, turn: int = 0) -> Look:
 
 
 def looks_of(names: Iterable[str]) -> dict[str, Look]:
-    """The look of each name, without repeats: seed, SFT and SDFT first, then the others as they
-    came."""
+    """The look of each name, once: seed, SFT and SDFT first, then the others as they came."""
     names = list(dict.fromkeys(map(str, names)))
     known = [name for first in FIRST for name in names if name.lower() == first]
     others = [name for name in names if name not in known]
@@ -67,8 +66,7 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
 
 @dataclass(frozen=True)
 class Shown:
-    """A finished figure with its alternative text (the finding, computed from the data) and its
-    caption."""
+    """A figure, its alternative text (the finding, computed from the data) and its caption."""
 
     fig: Figure
     alt: str
@@ -131,8 +129,7 @@ def name_lines(ax: Axes, x: float, ends: Sequence[float], looks: Iterable[Look],
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
-    """Move label positions apart until neighbours differ by ``gap``; the order stays, the middle of
-    the group too."""
+    """Move label positions apart until neighbours differ by ``gap``; order and middle stay."""
     placed = numpy.array(values, dtype=float)
     order = numpy.argsort(placed, kind="stable")
     for before, here in zip(order, order[1:]):
@@ -162,8 +159,7 @@ def span(sizes: Iterable[int]) -> str:
 def png(shown: Shown) -> bytes:
     """The figure as PNG bytes; equal data give equal bytes with one Matplotlib version.
 
-    With a palette of 128 colours, which no eye tells from all, it takes a third of the space in a
-    notebook."""
+    With a palette of 128 colours, which no eye tells from all, it takes a third of the space."""
     drawn, made, words = io.BytesIO(), io.BytesIO(), PngImagePlugin.PngInfo()
     words.add_text("Description", shown.alt.encode("latin-1", "replace").decode("latin-1"))
     shown.fig.savefig(drawn, format="png", dpi=DPI, facecolor="white", transparent=False)
@@ -192,8 +188,7 @@ def image_html(shown: Shown) -> str:
 
 
 def caption_html(shown: Shown) -> str:
-    """Caption, and the alternative text folded below it: some exporters drop the alt attribute of
-    an image."""
+    """Caption, and the alternative text folded below it: some exporters drop an image's alt."""
     caption, words = html.escape(visible(shown.caption)), html.escape(visible(shown.alt))
     folded = f"<details><summary>The figure in words</summary>{words}</details>"
     return f"<p><em>{caption}</em></p>{folded}"
@@ -202,8 +197,7 @@ def caption_html(shown: Shown) -> str:
 def show(shown: Shown) -> None:
     """Display figure, alternative text and caption in a notebook; outside IPython nothing happens.
 
-    The alternative text goes where readers look for it: ``metadata["image/png"]["alt"]``,
-    ``text/plain`` and the page."""
+    Readers look for the words in ``metadata["image/png"]["alt"]``, ``text/plain`` and the page."""
     if IPython.get_ipython() is None:
         return
     image = base64.b64encode(png(shown)).decode("ascii")

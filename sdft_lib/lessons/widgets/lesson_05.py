@@ -1,5 +1,4 @@
-"""The widgets of lesson 05: an explorer of frontiers, and a slider over the mix of references and
-rewrites."""
+"""The widgets of lesson 05: an explorer of frontiers, and a slider over the mix of rewrites."""
 
 import contextlib
 from collections.abc import Sequence
@@ -22,8 +21,7 @@ Frame = pandas.DataFrame | None  # a table of scores, or nothing
 
 
 def frontier_explorer(recorded: Frame, mine: Frame = None) -> VBox | None:
-    """Choose a suite and methods: the frontier, recorded and yours. None where widgets are off or
-    nothing is there."""
+    """Choose suite and methods: the frontier, recorded and yours; None without widgets or rows."""
     parts = [part for part in (recorded, mine) if part is not None and len(part)]
     both = pandas.concat(parts) if parts else pandas.DataFrame(columns=["method", "suite"])
     methods = [name for name in both["method"].unique() if name != "seed"]
@@ -63,11 +61,9 @@ def mix_slider(rows: Sequence[dict], *, nats: Frame = None, seed: int = 0) -> VB
 
 
 def mix_page(rows: Sequence[dict], percent: int, *, nats: Frame = None, seed: int = 0) -> str:
-    """What a share of the rewrites makes of a distilled set, as HTML: counts, words, nats a token,
-    some targets.
+    """A distilled set with a share of its rewrites, as HTML: counts, words, nats, some targets.
 
-    ``nats`` is the frame of ``gap`` (id, nll_reference, nll_text); ``seed`` decides which rewrites
-    are used."""
+    ``nats`` is the frame of ``gap``; ``seed`` decides which rewrites are used."""
     if not rows:
         raise SdftError("There are no rows to mix.")
     used = mixed(rows, percent / 100, seed)

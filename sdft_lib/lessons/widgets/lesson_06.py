@@ -28,8 +28,7 @@ MARKS = {"+": ("#cfe6f5", "+"), "-": ("#f8dcc8", "\N{MINUS SIGN}"), "max": ("#cf
 
 
 def matrix_explorer(frame: pandas.DataFrame, measured: pandas.DataFrame) -> VBox | None:
-    """Choose method, order and measure: the matrix with the cells that enter it. None where widgets
-    are off or nothing was measured."""
+    """Choose method, order, measure: the cells that enter it. None without widgets or measures."""
     if measured.empty:
         return None
     orders = measured.groupby("method", sort=False)["order"].unique().map(list).to_dict()

@@ -15,8 +15,7 @@ ROWS = (1, 2, 4, 8)  # that go through the model at once
 
 
 def memory_explorer() -> VBox | None:
-    """Choose a model, the rows that go through it at once and their length. None where widgets are
-    off."""
+    """Choose a model, its rows at once and their length. None where widgets are off."""
     settle = {"continuous_update": False}  # draw when a slider is let go
     model = Dropdown(options=MODELS, description="model")
     rows = SelectionSlider(options=ROWS, value=8, description="rows", **settle)
@@ -26,8 +25,7 @@ def memory_explorer() -> VBox | None:
 
 
 def memory_page(name: str, rows: int, length: int) -> str:
-    """The memory to train a model on ``rows`` of ``length`` tokens at once, half of them trained
-    on, as HTML."""
+    """The memory to train on ``rows`` of ``length`` tokens at once, half of them trained on."""
     tokens = rows * length
     return image_html(memory_parts(training_table(name, tokens=tokens, targets=tokens // 2), name))
 

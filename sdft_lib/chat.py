@@ -47,12 +47,10 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
         return Rendered(ids, [False] * len(ids))
     prompt, lead, end = frame(messages, tokenizer)
     if is_blank(text):
-        raise SdftError(
-            "the text is empty, so no token would be trained; drop the row or fill it in."
-        )
+        raise SdftError("the text is empty, so no token would be trained; fill it in.")
     if any(name in text for name in stop_names(tokenizer)):
         raise SdftError(
-            "the text holds an end-of-turn token, so the model would learn to write it; remove it."
+            "the text holds an end-of-turn token, which ends what is learnt; remove it."
         )
     text = plain(text, tokenizer)
     prompt_ids = encode(prompt, tokenizer)
@@ -61,9 +59,7 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
     if ids[:border] != prompt_ids:
         ids = prompt_ids + encode(lead + text + end, tokenizer)
     if ids[-1] not in stop_ids(tokenizer):
-        raise SdftError(
-            "the last trained token is not the end of the turn; the model would not learn to stop."
-        )
+        raise SdftError("the last token does not end the turn; the model would not learn to stop.")
     return Rendered(ids, [False] * border + [True] * (len(ids) - border))
 
 
@@ -174,8 +170,7 @@ def marks(tokenizer) -> tuple[re.Pattern, re.Pattern]:
     written = {SPLIT, *WRITTEN.findall(str(tokenizer.chat_template))} - names
     patterns = []
     for words in (names, written):
-        longest_first = sorted(words, key=len, reverse=True)
-        patterns.append(re.compile("|".join(map(re.escape, longest_first))))
+        patterns.append(re.compile("|".join(sorted(map(re.escape, words), key=len, reverse=True))))
     return patterns[0], patterns[1]
 
 

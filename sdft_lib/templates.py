@@ -29,15 +29,11 @@ class DistillTemplate:
             if "\0" in value:
                 raise SdftError(f"template field {field!r} holds a NUL character; remove it.")
         if "{reference}" not in self.user + self.prefill:
-            raise SdftError(
-                f"template {self.name!r}: no {{reference}} in user or prefill; the model would "
-                "not see it."
-            )
+            unseen = "no {reference} in user or prefill; the model would not see it"
+            raise SdftError(f"template {self.name!r}: {unseen}.")
         if "{instruction}" not in self.user:
-            raise SdftError(
-                f"template {self.name!r}: no {{instruction}} in user; the model would not see the "
-                "task."
-            )
+            unseen = "no {instruction} in user; the model would not see the task"
+            raise SdftError(f"template {self.name!r}: {unseen}.")
 
     @property
     def names_answer(self) -> bool:

@@ -132,7 +132,8 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
     skipped = re.match(r'"?sep=(.)"?(?:\r\n?|\n)', text)
     if skipped:
         text, delimiter = text[skipped.end() :], skipped[1]
-    delimiter = delimiter or max(SIGNS, key=lambda sign: len(first_cells(text, sign)))
+    unquoted = re.sub(r'"[^"]*"', "", text).lstrip("\r\n\t ,;|")
+    delimiter = delimiter or max(SIGNS, key=re.split(r"[\r\n]", unquoted, maxsplit=1)[0].count)
     records, header, next_line = [], [], 1 + bool(skipped)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -160,15 +161,6 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
         hint = 'check its quotes (a quote inside a cell is written "")'
         raise SdftError(f"{where}: broken CSV ({error}); {hint}.") from None
     return records
-
-
-def first_cells(text: str, delimiter: str) -> list[str]:
-    """The cells of the header when it is cut at ``delimiter``; none where its quotes break."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        return next(filter(any, reader), [])
-    except csv.Error:
-        return []
 
 
 def without_empty_end(cells: list[str], least: int) -> list[str]:

@@ -39,19 +39,11 @@ LOST += ("reasoning", "thinking", "image_url", "input_audio", "file", "files", "
 NOTHING = (None, "", [], {}, "[]", "{}")
 TEXT_PARTS = ("text", "input_text", "output_text")
 UNTRAINED = ("weight", "train", "trainable", "loss")  # 0 or false: not to be trained on
-OPTIONS = (
-    "choices",
-    "options",
-    "a",
-    "opa",
-    "option_a",
-    "option1",
-    "choice_a",
-    "choice1",
-    "ending0",
-)
+OPTIONS = tuple("choices options endings a opa option_a option1 choice_a choice1 ending0".split())
 POINTER = re.compile(r"\W?(?:[A-Za-z]|\d{1,2})\W?")  # an answer such as "B", "(b)" or "2"
 SPEAKER = re.compile(r"""['"](?:role|from)['"]\s*:\s*['"](\w+)['"]""")
+SPEECH = re.compile(r"""[\s\ufeff]*(?:array\()?\[\s*\{.*['"](?:content|value)['"]\s*:""", re.DOTALL)
+NO_INPUT = re.compile(r"<?no ?input>?", re.IGNORECASE)  # how Alpaca's authors wrote "none"
 DISTILLED = ("id", "messages", "reference", "text", "source")  # columns of a distilled set
 LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
 COMMANDS = "sdft distill, gap, run and data check"
@@ -158,7 +150,7 @@ def to_row(
         asked = prompt_turns(record, roles["prompt"])
         reference = reference_of(record, roles["reference"], asked)
         added = lines_of(record, roles.get("input", []))
-        if added and added != "<noinput>":  # how Alpaca's authors wrote "none"
+        if added and not NO_INPUT.fullmatch(added):
             last = asked[-1]["content"]
             asked[-1]["content"] = f"{last}\n{added}" if last else added
     check_options(record, roles, reference)
@@ -210,18 +202,15 @@ def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict]
     said = turns(record, column)
     check_lost(record, column, record.values, BESIDE, "beside it")
     reference, answered = "", column
-    if "reference" in roles and record.values.get(roles["reference"][0]) is not None:
-        answered = roles["reference"][-1]
-        reference = reference_of(record, roles["reference"], said)
-    if said[-1]["role"] == "assistant" and (
-        is_blank(reference) or reference == said[-1]["content"]
-    ):
-        answered = column if is_blank(reference) else answered
-        said, reference = said[:-1], said[-1]["content"]
-    elif answered == column and not any(turn["role"] == "assistant" for turn in said):
-        raise at(record, column, "has no assistant turn; add one or a reference")
-    elif answered == column:
+    if "reference" in roles and roles["reference"][0] in record.values:
+        reference, answered = reference_of(record, roles["reference"], said), roles["reference"][-1]
+    last = said[-1]
+    if last["role"] == "assistant" and (is_blank(reference) or reference == last["content"]):
+        said, reference = said[:-1], last["content"]
+    elif answered == column and any(turn["role"] == "assistant" for turn in said):
         raise at(record, column, "goes on after its last answer; remove those turns or answer them")
+    elif answered == column:
+        raise at(record, column, "has no assistant turn; add one or a reference")
     if not said:
         raise at(record, column, "has no user turn before the answer; add one")
     return said, reference, answered
@@ -257,15 +246,14 @@ def as_list(record: Record, column: str) -> list | None:
     spelling of a list or were cut off."""
     value = record.values.get(column)
     if isinstance(value, str):
-        if not re.match(r"\s*\[\s*\{", value):
+        names = SPEAKER.findall(value) if SPEECH.match(value) else ()
+        if not any(name.lower() in SPEAKERS for name in names):
             return None
         try:
-            value = json.loads(value, object_pairs_hook=unique)
+            value = json.loads(value.strip("\ufeff"), object_pairs_hook=unique)
         except (ValueError, RecursionError):
-            if any(name.lower() in SPEAKERS for name in SPEAKER.findall(value)):
-                problem = "holds turns, but not as JSON (Python's spelling, or cut off)"
-                raise at(record, column, f"{problem}; write them with json.dumps") from None
-            return None
+            problem = "holds turns, but not as JSON (Python's spelling, or cut off)"
+            raise at(record, column, f"{problem}; write them with json.dumps") from None
     if isinstance(value, dict) and all(isinstance(part, list) for part in value.values()):
         if len({len(part) for part in value.values()}) == 1:
             value = [dict(zip(value, parts)) for parts in zip(*value.values())]

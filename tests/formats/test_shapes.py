@@ -62,7 +62,7 @@ READ = {
         (TALK, "A"),
     ),
     "the whole talk as answer": ({"prompt": TALK, "completion": [*TALK, SAID]}, (TALK, "A")),
-    "no input": ({"instruction": "Q", "input": "<noinput>", "output": "A"}, ([ASKED], "A")),
+    "turns behind a mark": ({"prompt": "\ufeff" + json.dumps(TALK), "answer": "A"}, (TALK, "A")),
     "null history": ({"instruction": "Q", "history": None, "output": "A"}, ([ASKED], "A")),
     "numbers": ({"instruction": 5, "input": 21, "output": 3}, ([turn("user", "5\n21")], "3")),
     "symbol": ({"question": "Q", "answer": "👍"}, ([ASKED], "👍")),
@@ -88,6 +88,12 @@ for pair in SPEAKERS:
 # JSON that is no list of turns is text, as is a matrix or a snippet of code
 for text in ('[{"id": 1}]', "[[1, 2], [3, 4]]", "[1, 2]", '{"a": [1]}', "[{'n': 1}]", "[[", "[{"):
     READ[f"text {text}"] = ({"question": text, "answer": text}, ([turn("user", text)], text))
+
+
+for text in ('[{"from": "Paris", "value": 3}]', '[{"role": "admin", "content": 5}]'):
+    READ[f"text {text}"] = ({"question": text, "answer": "A"}, ([turn("user", text)], "A"))
+for text in ("<noinput>", "Noinput", "<no input>", None, ""):
+    READ[f"input {text}"] = ({"instruction": "Q", "input": text, "output": "A"}, ([ASKED], "A"))
 
 
 @pytest.mark.parametrize("values, wanted", READ.values(), ids=READ)
@@ -160,6 +166,7 @@ REFUSED = {
     "Python's list": ({"messages": PYTHON}, "not as JSON"),
     "Python's list in a prompt": ({"prompt": PYTHON, "completion": "A"}, "not as JSON"),
     "numpy's list": ({"prompt": "Q", "completion": PYTHON.replace("}, {", "}\n {")}, "not as JSON"),
+    "pandas' array": ({"prompt": f"array({PYTHON}, dtype=object)", "answer": "A"}, "not as JSON"),
     "cut list": ({"prompt": json.dumps(TALK)[:-9], "completion": "A"}, "not as JSON"),
     "answers": ({"question": "Q", "answer": ["Paris", "City of Light"]}, "one text"),
     "squad": ({"question": "Q", "answer": {"text": ["A"], "answer_start": [3]}}, "dict"),
@@ -168,6 +175,7 @@ REFUSED = {
         {"question": "Q", "options": {"text": ["x"]}, "answer": "B"},
         '"options"',
     ),
+    "index of an ending": ({"question": "Q", "endings": ["x"], "label": "3"}, 'of "endings"'),
     "letter of columns": ({"question": "Q", "A": "x", "B": "y", "answer": "(b)"}, '"A"'),
     "infinity": ({"question": "Q", "answer": float("-inf")}, "float -inf"),
     "truth": ({"question": True, "answer": "A"}, "bool"),

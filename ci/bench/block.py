@@ -28,6 +28,7 @@ SECONDS = {
     "scaling_2_processes": "rewriting 256 short rows in two processes, one thread each",
 }
 STEPS = {"fetch": "fetching", "distill": "rewriting", "train": "training", "evaluate": "evaluating"}
+STEPS |= {"export": "exporting", "run": "a whole run"}
 # factor by which a row among many may be dearer than one among fewer, for time in line with rows
 STEADY = 1.25
 FLAT = 0.1  # growth of the peak memory that counts as none

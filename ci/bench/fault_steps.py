@@ -1,4 +1,4 @@
-"""The four steps that `faults.py` kills, on a tiny model of random weights or the embedded one."""
+"""The steps that `faults.py` kills, on a tiny model of random weights or the embedded one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tiny_model(folder: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=1024,
+        max_position_embeddings=4096,
         tie_word_embeddings=True,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -82,11 +82,17 @@ def rows(count: int) -> list[dict]:
 
 def seed_model(tiny: Path | None):
     """The tiny model, or the embedded one; batches are small in both."""
-    from sdft_lib.decoding import batches
     from sdft_lib.models import load_seed
 
-    batches.BATCH_ROWS, batches.BATCH_PARTS = BATCH_ROWS, 1
+    small_batches()
     return load_seed(str(tiny) if tiny else "smollm2-135m", device="cpu", dtype="fp32")
+
+
+def small_batches() -> None:
+    """Let a batch hold few rows."""
+    from sdft_lib.decoding import batches
+
+    batches.BATCH_ROWS, batches.BATCH_PARTS = BATCH_ROWS, 1
 
 
 def distill(tiny: Path | None) -> None:
@@ -121,6 +127,38 @@ def evaluate(tiny: Path | None) -> None:
 
     chosen = [Suite("task", "label", rows(20), 24, TEAMS), Suite("safety", "refusal", rows(8), 24)]
     run(seed_model(tiny), chosen, method="seed")
+
+
+def export(tiny: Path | None) -> None:
+    """A made-up distilled set of 2,000 rows in the form that takes the most files."""
+    from sdft_lib.cli.data import export as run
+    from sdft_lib.storage.files import write_jsonl
+    from sdft_lib.storage.store import cache_dir
+
+    made = [{**row, "text": f"It is {row['reference']}.", "raw": ""} for row in rows(2000)]
+    known = {"source": "rewritten", "reason": "accepted", "finish_reason": "stop"}
+    write_jsonl(cache_dir() / "rows.jsonl", [row | known for row in made])
+    out = cache_dir() / "exported"
+    if not (out / "README.md").exists():
+        run(data=cache_dir() / "rows.jsonl", out=out, form="alpaca")
+
+
+def run(tiny: Path | None) -> None:
+    """The whole method with its report, on a file of 40 rows and two suites."""
+    from sdft_lib.cli.runs import run as run_all
+    from sdft_lib.experiments import run_one
+    from sdft_lib.storage.files import write_jsonl
+    from sdft_lib.storage.store import cache_dir
+
+    os.environ |= {"SDFT_DEVICE": "cpu", "SDFT_DTYPE": "fp32"}
+    task = cache_dir() / "task.jsonl"
+    write_jsonl(task, rows(40))
+    small_batches()
+    whole = run_one.suites
+    run_one.suites = lambda settings, task: whole(settings, task)[:2]
+    method = ["sft"]  # of the rewrites of random weights none is kept
+    name = str(tiny) if tiny else "smollm2-135m"
+    run_all(out=cache_dir() / "report", fast=True, task=str(task), model=name, method=method)
 
 
 def fetch(tiny: Path | None) -> None:
@@ -163,3 +201,4 @@ def prepare(cache: Path, step: str, tiny: Path | None, user_cache: Path) -> None
 
 
 STEPS = {"fetch": fetch, "distill": distill, "train": train, "evaluate": evaluate}
+STEPS |= {"export": export, "run": run}

@@ -24,6 +24,9 @@ def python(code, *arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
+ALL = ("fetch", "distill", "train", "evaluate")
+
+
 def test_twenty_kills_lose_nothing(tmp_path):
     done = python(
         "from ci.bench import faults; sys.exit(faults.main(sys.argv[1:]))",
@@ -33,7 +36,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     steps = json.loads((tmp_path / "faults.json").read_text())["steps"]
-    assert [step["step"] for step in steps] == ["fetch", "distill", "train", "evaluate"]
+    assert [step["step"] for step in steps] == [*ALL, "export", "run"]
     assert sum(step["kills"] for step in steps) >= 20
     assert all(step["identical"] and step["rows_lost"] == 0 for step in steps)
     assert all(step["compared"] >= step["rounds"] for step in steps), "a round compared no file"
@@ -60,7 +63,7 @@ def disk(tmp_path_factory):
     return json.loads(done.stdout) | {"tiny": folder / "tiny"}
 
 
-@pytest.mark.parametrize("step", ["fetch", "distill", "train", "evaluate"])
+@pytest.mark.parametrize("step", ALL)
 def test_full_disk_is_one_sentence_and_the_next_start_goes_on(disk, step, record_property):
     record_property("how", disk["how"])
     found = disk["steps"][step]
@@ -76,7 +79,7 @@ def test_full_disk_is_one_sentence_and_the_next_start_goes_on(disk, step, record
         assert all("No space left" in line for line in refused)
 
 
-@pytest.mark.parametrize("step", ["fetch", "distill", "train", "evaluate"])
+@pytest.mark.parametrize("step", ALL)
 def test_read_only_cache_serves_what_it_holds_and_refuses_the_rest_in_one_sentence(disk, step):
     if disk["how"] != "tmpfs":
         pytest.skip("mounting is not permitted here; test_store.py refuses the writes instead")

@@ -170,24 +170,13 @@ def reading(kind: str | None, columns: str | None, drop_empty: bool) -> dict:
 
 
 def load_model(model: str, adapter: Path | None, label: str, **options):
-    """The seed model, with an adapter if there is one; an adapter that does not fit is one
-    sentence. Options are those of ``engines.load.load``."""
-    from safetensors import SafetensorError
-
+    """The seed model, with an adapter if there is one. Options are those of
+    ``engines.load.load``."""
     from sdft_lib.engines.load import load
     from sdft_lib.models import with_adapter
 
     seed = load(model, say=progress, **options)
-    if adapter is None:
-        return seed
-    try:
-        return with_adapter(seed, adapter, label=label)
-    except SdftError:
-        raise
-    except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
-        problem = f"this adapter does not fit {seed.name} ({reason})"
-        raise SdftError(f"{adapter}: {problem}; train it again.") from None
+    return seed if adapter is None else with_adapter(seed, adapter, label=label)
 
 
 def check_surroundings() -> None:

@@ -22,10 +22,7 @@ from sdft_lib.storage.processes import world
 from sdft_lib.training.weights import wants_four_bit
 
 # by name: the class, the packages that it needs, the extra that installs them
-OTHERS = {
-    "vllm": (Vllm, ("vllm",), "vllm"),
-    "ray-vllm": (RayVllm, ("vllm", "ray.data.llm"), "ray"),
-}
+OTHERS = {"vllm": (Vllm, ("vllm",), "vllm"), "ray-vllm": (RayVllm, ("vllm", "ray.data.llm"), "ray")}
 ENGINES = ("torch", *OTHERS)
 # Logs go to stderr, for stdout is the answer's, and neither package reports its use to anybody.
 QUIET = {

@@ -259,8 +259,7 @@ def trained_files(folder: Path) -> list[Path]:
     """Weights and configuration in a folder. Raises SdftError if one is missing, or a pickle."""
     if is_full(folder):
         files, command = read_files(folder), "sdft train --full"
-        found = any(path.suffix == ".safetensors" for path in files)
-        missing = "" if found else "model.safetensors"
+        missing = "" if any(folder.glob("*.safetensors")) else "model.safetensors"
     else:
         files = [folder / WEIGHTS, folder / CONFIG]
         missing = next((path.name for path in files if not path.is_file()), "")
@@ -273,13 +272,9 @@ def trained_files(folder: Path) -> list[Path]:
 def read_files(folder: Path) -> list[Path]:
     """Files of a model's folder that may decide its answers: weights, their index, configuration,
     tokenizer, chat templates; all but those that are known to be never read."""
-    files = []
-    for path in sorted(
-        [*folder.glob("*"), *folder.glob("*/*.safetensors"), *folder.glob("*/*.jinja")]
-    ):
-        if path.is_file() and path.suffix not in UNREAD and path.name not in NOTES:
-            files.append(path)
-    return files
+    files = [*folder.glob("*"), *folder.glob("*/*.safetensors"), *folder.glob("*/*.jinja")]
+    ignored = {path for path in files if path.suffix in UNREAD or path.name in NOTES}
+    return sorted(path for path in files if path.is_file() and path not in ignored)
 
 
 def trained_identity(folder: Path) -> str:
@@ -373,18 +368,10 @@ def merged(tuned: PeftModel) -> PreTrainedModel:
         if isinstance(layer, BaseTunerLayer):
             if isinstance(layer.base_layer, AuxiliaryTrainingWrapper):
                 raise ValueError("peft merges one of the two adapters that lie on one layer")
-            own_weights(layer.get_base_layer())
-    model = tuned.merge_and_unload().eval()
-    head = model.get_output_embeddings()
-    if head is not None and head.weight is not model.get_input_embeddings().weight:
-        model.config.tie_word_embeddings = False
-    return model
-
-
-def own_weights(layer: torch.nn.Module) -> None:
-    """Give a layer copies of its weights, which it may have shared with another."""
-    for name, weight in list(layer.named_parameters(recurse=False)):
-        setattr(layer, name, torch.nn.Parameter(weight.detach().clone(), requires_grad=False))
+            base = layer.get_base_layer()
+            for name, weight in list(base.named_parameters(recurse=False)):
+                setattr(base, name, torch.nn.Parameter(weight.detach().clone()))
+    return tuned.merge_and_unload().eval()  # which says in the configuration that none is tied
 
 
 def full_model(seed, folder: Path) -> PreTrainedModel:

@@ -85,10 +85,10 @@ def install() -> None:
     say(f"Installing the project and its packages into {VENV.name} (once; a few minutes) ...")
     install_torch()
     if is_locked():
-        run_pip(["install", "--require-hashes", "-r", "ci/locks/build.txt"])
-    install_extra("dev")
+        run_pip(["install", "--require-hashes", "-r", "ci/locks/build.txt"], PYTHON)
+    install_extra("dev", PYTHON)
     if is_locked():
-        run_pip(["install", "--no-deps", "--no-build-isolation", "-e", "."])
+        run_pip(["install", "--no-deps", "--no-build-isolation", "-e", "."], PYTHON)
     STAMP.write_text(fingerprint())
     say(f"Installed in {time.monotonic() - start:.0f} s.")
 
@@ -114,8 +114,9 @@ def lock_fits() -> bool:
 
 
 def cpu_torch() -> Path | None:
-    """What tells that .venv holds the CPU build of PyTorch, if it does."""
-    return next(VENV.glob("lib*/python*/site-packages/torch-*+cpu.dist-info"), None)
+    """What tells that .venv holds the CPU build of PyTorch of this version, if it does."""
+    version = TORCH_LOCK.read_text(encoding="utf-8").partition("torch==")[2].split()[0]
+    return next(VENV.glob(f"lib*/python*/site-packages/torch-{version}.dist-info"), None)
 
 
 def is_locked() -> bool:
@@ -126,8 +127,8 @@ def is_locked() -> bool:
     return lock_fits() and cpu_torch() is not None
 
 
-def install_extra(extra: str, python: Path = PYTHON) -> None:
-    """Install what an extra of pyproject.toml asks for; with hashes, where the lock fits.
+def install_extra(extra: str, python: Path | None = None) -> None:
+    """Install what an extra of pyproject.toml asks for, here or there; with hashes if a lock fits.
 
     Without build isolation, for pip would fetch what builds a package unchecked.
     """
@@ -158,7 +159,7 @@ def install_torch() -> None:
         index = ["--index-url", CPU_INDEX]
     hashed = ["--require-hashes", "-r", str(TORCH_LOCK)]
     wanted = hashed if lock_fits() else ["-c", "constraints.txt", "torch"]
-    run_pip(["install", "--no-deps", *index, *wanted])
+    run_pip(["install", "--no-deps", *index, *wanted], PYTHON)
 
 
 def has_nvidia() -> bool:
@@ -201,9 +202,9 @@ def pip_environment() -> dict[str, str]:
     return {**kept, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
-def run_pip(arguments: list[str], python: Path = PYTHON) -> None:
-    """Run the pip of a Python; show large downloads and the last step, or why it failed."""
-    command = [str(python), "-m", "pip", *arguments, "--progress-bar", "off"]
+def run_pip(arguments: list[str], python: Path | None = None) -> None:
+    """Run the pip of this or that Python; show large downloads, the last step, or why it failed."""
+    command = [str(python or sys.executable), "-m", "pip", *arguments, "--progress-bar", "off"]
     lines: list[str] = []
     with subprocess.Popen(
         command,

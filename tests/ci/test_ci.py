@@ -233,7 +233,7 @@ def test_no_cuda_build_without_a_driver(
     ran = []
     monkeypatch.setattr(bootstrap.sys, "platform", "linux")
     monkeypatch.setattr(bootstrap, "VENV", tmp_path)
-    monkeypatch.setattr(bootstrap, "run_pip", ran.append)
+    monkeypatch.setattr(bootstrap, "run_pip", lambda arguments, python: ran.append(arguments))
     replies = {"plan": [planned] if planned else [], "reachable": index, "has_nvidia": driver}
     for name, value in (replies | {"lock_fits": fits, "size_of": 2_500_000_000}).items():
         monkeypatch.setattr(bootstrap, name, lambda *_, value=value: value)
@@ -247,6 +247,7 @@ def test_no_cuda_build_without_a_driver(
     [
         (("linux", "x86_64", "CPython"), (3, 12), "torch-2.13.0+cpu", True),
         (("linux", "x86_64", "CPython"), (3, 12), "torch-2.13.0", False),
+        (("linux", "x86_64", "CPython"), (3, 12), "torch-2.12.0+cpu", False),
         (("linux", "x86_64", "CPython"), (3, 14), "torch-2.13.0+cpu", False),
         (("linux", "aarch64", "CPython"), (3, 12), "torch-2.13.0+cpu", False),
         (("darwin", "arm64", "CPython"), (3, 12), "torch-2.13.0", False),

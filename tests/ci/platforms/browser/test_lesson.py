@@ -124,5 +124,5 @@ def test_a_lost_figure_and_the_console_are_seen(driver, server, monkeypatch):
         driver, server, monkeypatch, ["1", script, away], outputs={0: {"image/png": PIXEL}}
     )
     said = "\n".join(found.wrong)
-    assert "0 figures, and the reading copy has 1" in said and "console: oh no" in said
+    assert "0 figures, the reading copy has 1" in said and "console: oh no" in said
     assert "the page asked for http://example.org/x.png" in said and "1 broken pictures" in said

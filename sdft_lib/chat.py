@@ -155,7 +155,7 @@ def plain(text: str, tokenizer) -> str:
 
     Raises SdftError for what a template writes in plain letters, such as Llama 2's ``[/INST]``:
     no encoding tells it from a turn."""
-    special, written = marks(tokenizer)
+    special, written = marks(tokenizer, str(tokenizer.chat_template))
     if found := written.search(text):
         problem = f"a text holds {found[0]!r}, which this model's chat template writes itself"
         raise SdftError(f"{problem}; remove it, or it would be read as a turn.")
@@ -163,11 +163,11 @@ def plain(text: str, tokenizer) -> str:
 
 
 @lru_cache(maxsize=8)
-def marks(tokenizer) -> tuple[re.Pattern, re.Pattern]:
+def marks(tokenizer, template: str) -> tuple[re.Pattern, re.Pattern]:
     """Patterns of the special tokens, and of what the template writes that is none (and SPLIT)."""
     names = {*tokenizer.all_special_tokens, *stop_names(tokenizer)}
     names |= {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-    written = {SPLIT, *WRITTEN.findall(str(tokenizer.chat_template))} - names
+    written = {SPLIT, *WRITTEN.findall(template)} - names
     patterns = []
     for words in (names, written):
         patterns.append(re.compile("|".join(sorted(map(re.escape, words), key=len, reverse=True))))

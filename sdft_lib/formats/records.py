@@ -213,6 +213,10 @@ def read_table(source: str, table: Iterable[dict]) -> list[Record]:
     """Rows of a ``datasets.Dataset`` or a list of dicts; class numbers become their names."""
     features = getattr(table, "features", None) or {}
     names = {column: kind.int2str for column, kind in features.items() if hasattr(kind, "int2str")}
+    for column, kind in features.items():
+        if re.search(r"\b(?:Image|Audio|Video|Pdf|Nifti)\(", repr(kind)):
+            problem = f'column "{column}" holds pictures, sound or pages, which would be lost'
+            raise SdftError(f"{source}: {problem}; give a set of texts, or one without it.")
     records = []
     for number, row in enumerate(table, 1):
         for column, name_of in names.items():

@@ -223,6 +223,37 @@ def test_a_class_number_without_a_class_is_no_label():
         to_rows(records, "hf:a/b")
 
 
+def test_columns_of_arrow_are_read_or_refused():
+    """Decimals, times and bytes are no text; pictures and sound are refused before they are read."""
+    import datetime
+    import decimal
+
+    from datasets import Audio, Dataset, Image, List, Value
+
+    def row_of_table(answer, **more):
+        table = Dataset.from_dict({"question": ["Q"], "answer": [answer], **more})
+        return to_rows(read_table("hf:a/b", table), "hf:a/b")[0][0]["reference"]
+
+    assert row_of_table(1.5) == "1.5"
+    for value in (decimal.Decimal("1.50"), datetime.datetime(2024, 1, 1), b"A", ["A"], {"a": 1}):
+        with pytest.raises(SdftError, match='hf:a/b, row 1: column "answer" holds .*not one text'):
+            row_of_table(value)
+    for kind in (Image(), Audio(), List(Image())):
+        table = Dataset.from_dict({"question": ["Q"], "answer": ["A"], "extra": [None]})
+        table = table.cast_column("extra", kind)
+        with pytest.raises(SdftError, match='hf:a/b: column "extra" holds pictures'):
+            read_table("hf:a/b", table)
+    turns = {"role": ["user", "assistant"], "content": ["Q", "A"]}
+    talk = Dataset.from_dict({"messages": [[ASKED, SAID]], "columns": [turns]})
+    talk = talk.cast_column(
+        "columns", {"role": List(Value("string")), "content": List(Value("string"))}
+    )
+    records = read_table("hf:a/b", talk)
+    for column in ("messages", "columns"):
+        rows, _ = to_rows(records, "hf:a/b", {"messages": column})
+        assert (rows[0]["messages"], rows[0]["reference"]) == ([ASKED], "A")
+
+
 # ---- files
 FILES = {
     "mark on each joined line": ("a.jsonl", '\ufeff{"question": "Q", "answer": "A"}\n' * 2, 2),

@@ -10,16 +10,10 @@ from itertools import product
 import numpy
 import pandas
 
+from sdft_lib import stats
 from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.stats import (
-    COMPARISON,
-    check_columns,
-    compare,
-    holm,
-    percentile_limits,
-    resampled_means,
-)
+from sdft_lib.stats import COMPARISON, check_columns, compare, holm
 from sdft_lib.storage.errors import SdftError
 
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
@@ -84,7 +78,7 @@ def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFra
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
         values, n, seeds = _resampled(frame, method, order)
         for name, x in values.items():
-            limits = percentile_limits(x[1:], level)
+            limits = stats.percentile_limits(x[1:], level)
             rows.append((method, order, name, float(x[0]), *limits, n[name], seeds))
     return pandas.DataFrame(rows, columns=TABLE)
 
@@ -106,7 +100,7 @@ def differences(
             y, _, _ = _resampled(frame, b, order)
             for name in MEASURES:
                 apart = x[name] - y[name]
-                limits = percentile_limits(apart[1:], level)
+                limits = stats.percentile_limits(apart[1:], level)
                 rows.append((order, a, b, name, float(apart[0]), *limits, n[name], seeds))
     return pandas.DataFrame(rows, columns=DIFFERENCES)
 
@@ -119,7 +113,7 @@ def _resampled(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, 
     means = []
     for task, x in scores.items():  # x: [items, seeds, stages]
         rng = numpy.random.default_rng([0, sorted(scores).index(task)])
-        drawn = resampled_means(x.reshape(len(x), -1), RESAMPLES, rng)
+        drawn = stats.resampled_means(x.reshape(len(x), -1), RESAMPLES, rng)
         means.append(drawn.reshape(-1, *x.shape[1:]))
     values = _read_off(numpy.stack(means, axis=-1))
     sizes = [len(x) for x in scores.values()]

@@ -53,7 +53,13 @@ def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
     lacks dev scores, the seeds differ or dev ids differ."""
     _check(frame)
     dev = frame[(frame["split"] == "dev") & (frame["suite"] == "task") & (frame["checkpoint"] > 0)]
-    curves = {method: _dev_curves(dev[dev["method"] == method], method) for method in (a, b)}
+    curves = {}
+    for method in (a, b):
+        means = dev[dev["method"] == method].groupby(["seed", "checkpoint"])["score"].mean()
+        if means.empty:
+            lack = f'the method "{method}" has no dev scores on "task"'
+            raise SdftError(f"{lack}; evaluate its checkpoints on dev first.")
+        curves[method] = {seed: means[seed] for seed in means.index.unique("seed")}
     if list(curves[a]) != list(curves[b]):
         said = " and ".join(f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b))
         raise SdftError(f"the methods have dev scores of different training seeds: {said}.")
@@ -70,15 +76,6 @@ def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
             row += [float(checkpoint), float(curve[checkpoint])]
         rows.append(row)
     return pandas.DataFrame(rows, columns=CHOICE)
-
-
-def _dev_curves(dev: pandas.DataFrame, method: str) -> dict[int, pandas.Series]:
-    """Mean dev scores of each seed, by checkpoint in ascending order."""
-    if dev.empty:
-        lack = f'the method "{method}" has no dev scores on "task"'
-        raise SdftError(f"{lack}; evaluate its checkpoints on dev first.")
-    means = dev.groupby(["seed", "checkpoint"])["score"].mean()
-    return {seed: means[seed].sort_index() for seed in sorted(dev["seed"].unique())}
 
 
 def matched_comparison(

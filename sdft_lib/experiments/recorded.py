@@ -9,16 +9,7 @@ from pathlib import Path
 import pandas
 
 from sdft_lib.data import data_dir
-from sdft_lib.experiments import continual
-from sdft_lib.experiments.frontier import (
-    COLUMNS,
-    FEWEST_SEEDS,
-    LEVEL,
-    MATCHED,
-    at_shared_seeds,
-    choose,
-    matched_comparison,
-)
+from sdft_lib.experiments import continual, frontier
 from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
 from sdft_lib.stats import paired_bootstrap
 from sdft_lib.storage.errors import SdftError
@@ -34,7 +25,7 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataF
     paths = results_of(task, model, task)
     frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
-        return pandas.DataFrame(columns=["recipe", *COLUMNS])
+        return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS])
     return frame.merge(ended[["method", "seed"]].drop_duplicates())
 
 
@@ -75,9 +66,9 @@ def inventory(frame: pandas.DataFrame) -> str:
     for name, seeds in recorded_seeds.items():
         parts.append(f"{name} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})")
     said = f"Recorded: {', '.join(parts)}. "
-    if min(map(len, recorded_seeds.values())) >= FEWEST_SEEDS:
+    if min(map(len, recorded_seeds.values())) >= frontier.FEWEST_SEEDS:
         return said + "Intervals over training seeds are given."
-    need = f"need at least {FEWEST_SEEDS}: where there are fewer, none is given"
+    need = f"need at least {frontier.FEWEST_SEEDS}: where there are fewer, none is given"
     return f"{said}Intervals over training seeds {need}."
 
 
@@ -111,22 +102,24 @@ def against(
     wanted = []
     for b in seeds_of(frame):
         if b != a:
-            part = at_shared_seeds(frame, (a, b))
+            part = frontier.at_shared_seeds(frame, (a, b))
             names = [suite for suite in suites if _scored(part, a, b, suite)]
             wanted.append((b, part, names))
     rows = sum(1 + len(names) for _, _, names in wanted if names)
     tables = []
     for b, part, names in wanted:
         for number, suite in enumerate(names):
-            table = matched_comparison(part, a, b, suite, level=1 - (1 - LEVEL) / rows)
+            each = 1 - (1 - frontier.LEVEL) / rows
+            table = frontier.matched_comparison(part, a, b, suite, level=each)
             tables.append(table if number == 0 else table[table["suite"] != "task"])
-    return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=MATCHED)
+    nothing = pandas.DataFrame(columns=frontier.MATCHED)
+    return pandas.concat(tables, ignore_index=True) if tables else nothing
 
 
 def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
     """Whether both methods have test scores of both suites at the checkpoints that dev chooses."""
     try:
-        choice = choose(part, a, b)
+        choice = frontier.choose(part, a, b)
     except SdftError:
         return False
     test = part[part["split"] == "test"]

@@ -117,11 +117,7 @@ class Results:
 
 
 def collect(
-    settings: Settings,
-    *,
-    task: Task | None = None,
-    methods: Sequence[str] = DEFAULT,
-    say: Callable[[str], None] = print,
+    settings: Settings, *, task: Task | None = None, methods: Sequence[str] = DEFAULT, say=print
 ) -> Results:
     """Train each method at one budget and score it and the seed; ``task``: that of ``own_task``."""
     chosen = [method(name) for name in methods]

@@ -8,18 +8,8 @@ import pandas
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sdft_lib.scale.hardware import (
-    Device,
-    Geometry,
-    cache_bytes,
-    devices,
-    geometry,
-    lora_parameters,
-    parameters,
-    rows_together,
-    training_parts,
-    weight_bytes,
-)
+from sdft_lib.scale import hardware
+from sdft_lib.scale.hardware import Device, Geometry, devices, geometry
 from sdft_lib.storage.errors import SdftError
 
 GB = 1e9
@@ -49,11 +39,12 @@ def training_table(name: str, *, tokens: int, targets: int) -> pandas.DataFrame:
     takes: "fits", "2 devices" and so on (all weights can be spread), or "no" (too large, or without
     bf16 not a way at all)."""
     model, rows = geometry(name), []
-    sizes = {"tokens": tokens, "logits": targets}
+    everything = hardware.parameters(model)
+    adapter = hardware.lora_parameters(model, RANK, QUERIES_VALUES)
     for way, settings in WAYS.items():
         full = "full" in settings
-        trained = parameters(model) if full else lora_parameters(model, RANK, QUERIES_VALUES)
-        parts = training_parts(model, trained=trained, **sizes, **settings)
+        sizes = {"tokens": tokens, "logits": targets, "trained": everything if full else adapter}
+        parts = hardware.training_parts(model, **sizes, **settings)
         row = {"way": way, **{part: size / GB for part, size in parts.items()}}
         row["total"] = sum(parts.values()) / GB
         verdicts = {device.key: verdict(device, full, row["total"]) for device in devices()}
@@ -79,8 +70,9 @@ def answering_table(name: str, *, tokens: int) -> pandas.DataFrame:
     for device in devices():
         for bits in (16, 4):
             four_bit = bits == 4
-            weights, cache = weight_bytes(model, four_bit=four_bit), tokens * cache_bytes(model)
-            together = rows_together(model, device, tokens, four_bit=four_bit)
+            weights = hardware.weight_bytes(model, four_bit=four_bit)
+            cache = tokens * hardware.cache_bytes(model)
+            together = hardware.rows_together(model, device, tokens, four_bit=four_bit)
             rows.append((device.key, bits, weights / GB, cache / GB, together))
     return pandas.DataFrame(rows, columns=["device", "bits", "weights", "cache", "rows"])
 
@@ -145,15 +137,9 @@ def skeleton(model: Geometry) -> LlamaForCausalLM:
     if model.bias:
         others = "llama-2-7b, llama-2-13b or llama-3-8b"
         raise SdftError(f"{model.name} is no Llama (it has biases); take {others}.")
-    config = LlamaConfig(
-        vocab_size=model.vocabulary,
-        hidden_size=model.hidden,
-        intermediate_size=model.intermediate,
-        num_hidden_layers=model.layers,
-        num_attention_heads=model.heads,
-        num_key_value_heads=model.kv_heads,
-        head_dim=model.head_size,
-        tie_word_embeddings=model.tied,
-    )
+    shape = {"vocab_size": model.vocabulary, "hidden_size": model.hidden}
+    shape |= {"intermediate_size": model.intermediate, "num_hidden_layers": model.layers}
+    shape |= {"num_attention_heads": model.heads, "num_key_value_heads": model.kv_heads}
+    shape |= {"head_dim": model.head_size, "tie_word_embeddings": model.tied}
     with torch.device("meta"):
-        return LlamaForCausalLM(config)
+        return LlamaForCausalLM(LlamaConfig(**shape))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from sdft_lib.experiments import recorded as rec
-from sdft_lib.experiments.frontier import MATCHED
+from sdft_lib.experiments.frontier import MATCHED, at_shared_seeds
 from sdft_lib.experiments.grid import read_sweep
 from sdft_lib.experiments.recorded import best_against_used
 from sdft_lib.storage.errors import SdftError
@@ -73,7 +73,7 @@ def test_nothing_recorded_is_no_error(folder):
         rec.recorded("poems"),
     ):
         assert frame.empty and "Nothing is recorded" in rec.inventory(frame)
-        assert rec.seeds_of(frame) == {} and rec.at_shared_seeds(frame, ("sft", "sdft")).empty
+        assert rec.seeds_of(frame) == {} and at_shared_seeds(frame, ("sft", "sdft")).empty
         assert list(rec.against(frame, "sdft").columns) == MATCHED
 
 
@@ -99,7 +99,7 @@ def test_only_common_seeds_are_compared(folder):
         cell("sdft", 1, 20, 30),
         cell("sft-slow", 2, 20, 9),
     )
-    assert rec.at_shared_seeds(frame, ("sft", "sdft"))["seed"].unique().tolist() == [1]
+    assert at_shared_seeds(frame, ("sft", "sdft"))["seed"].unique().tolist() == [1]
     table = rec.against(frame, "sdft")
     assert table[["suite", "b", "seeds"]].values.tolist() == [
         ["task", "sft", 1],

@@ -278,7 +278,7 @@ def turns(record: Record, column: str) -> list[dict]:
         name = first_of(turn, "role", "from") if isinstance(turn, dict) else None
         role = SPEAKERS.get(str(name).strip().lower())
         if role is None:
-            shown = f"turn {number}: {str(turn if name is None else name)[:40]!r}"
+            shown = f"turn {number}: {reprlib.repr(turn if name is None else name)[:60]}"
             remedy = f"use role and content (or from and value) with {', '.join(SPEAKERS)}"
             raise at(record, column, f"has a turn without a known role ({shown}); {remedy}")
         check_lost(record, column, turn, LOST, f"in turn {number}")
@@ -303,8 +303,8 @@ def text_of(record: Record, column: str, part: object, number: int) -> str:
     if isinstance(part, dict):
         check_lost(record, column, part, LOST, f"in turn {number}")
         if part.get("type", "text") not in TEXT_PARTS or "text" not in part:
-            kind = str(part.get("type"))[:40]
-            problem = f'has a part of the type "{kind}" in turn {number}, which is no text'
+            kind = reprlib.repr(part.get("type"))
+            problem = f"has a part of the type {kind} in turn {number}, which is no text"
             raise at(record, column, f"{problem}; remove the row")
         part = part["text"]
     return clean_text(record, column, part)
@@ -342,7 +342,7 @@ def lines_of(record: Record, columns: list[str]) -> str:
     texts = []
     for column in columns:
         value = record.values.get(column)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
             value = str(value)
         texts.append(clean_text(record, column, value))
     return "\n".join(text for text in texts if text)

@@ -65,6 +65,7 @@ READ = {
     "turns behind a mark": ({"prompt": "\ufeff" + json.dumps(TALK), "answer": "A"}, (TALK, "A")),
     "null history": ({"instruction": "Q", "history": None, "output": "A"}, ([ASKED], "A")),
     "numbers": ({"instruction": 5, "input": 21, "output": 3}, ([turn("user", "5\n21")], "3")),
+    "a long number": ({"question": "Q", "answer": 10**400}, ([ASKED], "1" + "0" * 400)),
     "symbol": ({"question": "Q", "answer": "👍"}, ([ASKED], "👍")),
     "one sign": ({"question": "+", "answer": "★"}, ([turn("user", "+")], "★")),
     "label among options": (
@@ -127,7 +128,7 @@ REFUSED = {
     ),
     "picture without address": (
         {"messages": [turn("user", [{"type": "image"}, *TEXT]), SAID]},
-        'type "image" in turn 1',
+        "type 'image' in turn 1",
     ),
     "pictures beside turns": ({"messages": [ASKED, SAID], "images": ["x"]}, '"images" beside it'),
     "tools beside turns": ({"messages": [ASKED, SAID], "tools": [{"a": 1}]}, '"tools" beside it'),

@@ -42,7 +42,7 @@ def cache_dir() -> Path:
 def digest(value: object) -> str:
     """SHA-256 of the canonical JSON of ``value``: sorted keys, no spaces, no dataclasses."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Path:

@@ -1,4 +1,4 @@
-"""Over two hundred wrong inputs in tables: each ends in one sentence that says what, where and what
+"""Over three hundred wrong inputs in tables: each ends in one sentence that says what, where and what
 to do.
 
 Nothing is written, no traceback is shown, and the exit code is 2. Files, columns and options must
@@ -746,7 +746,152 @@ MODELS = [
         loads=True,
     ),
 ]
-TABLE = [*FILES, *TEMPLATES, *OPTIONS, *TRAINING, *COMPARE, *MODELS]
+
+
+def recipes(head: str, *rows: tuple[str, str]) -> list[Bad]:
+    """Recipes that `sdft run` must refuse: ``head`` and a line of TOML, and the words about it."""
+    files = {"mine.csv": "question,answer\n" + "".join(f"Q{n},{n % 2}\n" for n in range(20))}
+    call, made = "run --recipe r.toml --out out", []
+    for line, words in rows:
+        made.append(
+            Bad(f"recipe {line[:40]} {len(line)}", call, ("r.toml", words), {"r.toml": head + line, **files})
+        )
+    return made
+
+
+def tables(what: str, call: str, name: str, *rows: tuple[str, str]) -> list[Bad]:
+    """Another table of the user's: its text, and the words about it."""
+    files = {"mine/train.jsonl": LINE}
+    return [
+        Bad(f"{what} {text[:60]}", call, (name, words), {**files, name: text})
+        for text, words in rows
+    ]
+
+
+# New with the faults by kind (H, K, L): tables and scores of a wrong type, range or name.
+TYPES = [
+    *recipes(
+        "",
+        ("rows = -5", "at least 1"),
+        ("rows = 0", "at least 1"),
+        ("rows = true", "not true or false"),
+        ("rows = 8.0", "not a number"),
+        ('rows = "8"', "not text"),
+        ("rows = 2024-01-01", "2024-01-01"),
+        ("rows = " + "9" * 400, "at most 1000000"),
+        ("rows = " + "9" * 5000, "digits"),
+        ("rows = nan", '"rows"'),
+        ("rows = 1\nrows = 2", "TOML"),
+        ("row = 1", 'did you mean "rows"?'),
+        ("name = 5", "give text"),
+        ('name = ""', "file name"),
+        ('name = "' + "a" * 300 + '"', "up to 100"),
+        ('name = "a/b"', "file name"),
+        ("model = 5", "give text"),
+        ('model = "smollm2-135"', 'did you mean "smollm2-135m"?'),
+        ('model = "./gone"', "a hub id"),
+        ('task = ["tickets"]', "give text, not a list"),
+        ('task = "ticket"', "tickets"),
+        ('task = "gone.csv"', "no such file"),
+        ('task = "a\\u0000.csv"', "cannot be read"),
+        ('task = "mine.csv"', "no dev rows"),
+        ('template = "openning"', 'did you mean "opening"?'),
+        ("template = 1", "give text"),
+        ('methods = "sft"', "give a list"),
+        ('methods = ["SDFT"]', '"SDFT" is not known'),
+        ('methods = ["sft", "sft"]', "more than once"),
+        ("methods = [1]", "methods[0]"),
+        ('seeds = "abc"', "give a list"),
+        ("seeds = 3", "give a list"),
+        ("seeds = [0.0]", "seeds[0]"),
+        ("seeds = [true]", "not true or false"),
+        ("seeds = [-1]", "at least 0"),
+        ("seeds = [4294967296]", "at most 4294967295"),
+        ("seeds = [0, 0]", "more than once"),
+        ("seeds = [07:32:00]", "time"),
+        ('along = ["dev", "dev"]', "more than once"),
+        ('along = "dev"', "give a list"),
+        ('keep = "0.5"', "give a list"),
+        ("keep = [nan]", "above 0"),
+        ("keep = [1]", "under 1"),
+        ("keep = [0.251, 0.252]", "more than once"),
+        ('limits = {facts = "8"}', "not text"),
+        ("limits = {facts = 8.0}", "not a number"),
+        ("limits = {fact = 8}", 'did you mean "facts"?'),
+        ("limits = [8]", "give a table"),
+        ("training = 5", "give a table"),
+        ("trainings = {}", 'did you mean "training"?'),
+        ("sweep = 5", "give a list"),
+        ("[[sweep]]\nseed = 1", '"seed" is not known'),
+        ("[[sweep]]\nself = 1", '"self" is not known'),
+        ("[[sweep]]\nrank = 1\n[[sweep]]\nrank = 1", "more than once"),
+        ('orders = "tickets-sums"', "give a list"),
+        ('orders = [["tickets", "sums"]]', "orders[0]"),
+        ("training = " + "{a = " * 3000 + "1" + "}" * 3000, "TOML"),
+    ),
+    *recipes(
+        "[training]\n",
+        ('full = "no"', "give true or false"),
+        ("full = 1", "give true or false"),
+        ("epochs = true", "not true or false"),
+        ("epochs = 1.5", "whole number"),
+        ("epochs = 10000000000", "at most 1000000"),
+        ('learning_rate = "2e-4"', "not text"),
+        ("learning_rate = 1e999", "at most 1"),
+        ("learning_rate = 1" + "0" * 400, "a smaller number"),
+        ("anchor = inf", "at most"),
+        ("dropout = nan", '"dropout"'),
+        ('targets = "q_proj"', "give a list"),
+        ("parts = 3", "divisor"),
+        ("seed = 3", '"seed" is not known'),
+        ("keep = [0.5]", '"keep" is not known'),
+        ("learning_rates = 1", 'did you mean "learning_rate"?'),
+    ),
+    *tables(
+        "wording",
+        "reproduce --dry-run --wording w.toml",
+        "w.toml",
+        ("chat_template = 5", "give text"),
+        ("distil = [1]", "give a table"),
+        ('[distil]\ngsm8k = "x"', "give a table"),
+        ("[distil.gsm8k]\nuser = 3", "give text"),
+        ('[distil.gsm8]\nuser = "{instruction} {reference}"', 'did you mean "gsm8k"?'),
+        ('[train.gsm8]\nuser = "{instruction}"', 'did you mean "gsm8k"?'),
+        ('[test.gsm8]\nuser = "{instruction}"', 'did you mean "gsm8k"?'),
+        ("[trains]\na = 1", 'did you mean "train"?'),
+        ("a = " + "9" * 5000, "digits"),
+    ),
+    *tables(
+        "card",
+        "data check mine",
+        "mine/task.json",
+        ('{"kind": ["label"]}', "kinds"),
+        ('{"kind": {}}', "kinds"),
+        ('{"kind": null}', "kinds"),
+        ('{"kinds": "label"}', 'did you mean "kind"?'),
+        ('{"kind": "label", "choice": ["a"]}', 'did you mean "choices"?'),
+        ('{"choices": [["a"]]}', "choices"),
+        ('{"rows": ' + "9" * 5000 + "}", "JSON"),
+    ),
+    *(
+        scores(
+            f"{name} {value}", [SCORE | {"method": "b", name: value}], "b.jsonl, row 1", f'"{name}"'
+        )
+        for name, value in (
+            ("score", 7),
+            ("score", -1),
+            ("score", True),
+            ("score", 10**400),
+            ("id", {"a": 1}),
+            ("id", True),
+            ("id", 1.5),
+            ("id", None),
+            ("method", []),
+            ("suite", None),
+        )
+    ),
+]
+TABLE = [*FILES, *TEMPLATES, *OPTIONS, *TRAINING, *COMPARE, *MODELS, *TYPES]
 
 
 @pytest.fixture(scope="session")

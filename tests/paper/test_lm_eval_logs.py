@@ -3,6 +3,7 @@ counted by hand.
 """
 
 import json
+import re
 from copy import deepcopy
 from math import comb
 
@@ -278,6 +279,67 @@ def test_files_that_do_not_fit(tmp_path):
     next(broken.rglob("results_*")).write_text("{")
     with pytest.raises(SdftError, match="is not a results file"):
         compare_runs(a, broken)
+
+
+def without(row, *names):
+    return {name: value for name, value in row.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    "rows, changes, words",
+    [
+        ([sample(0, 1.0), sample(1, None)], {}, 'row 2: "acc" is None'),
+        ([sample(0, 1.0), without(sample(1, 1.0), "acc")], {}, 'row 2: "acc" is None'),
+        ([sample(0, 1.0), sample(1, float("nan"))], {}, 'row 2: "acc" is nan'),
+        ([sample(0, 1.0), sample(1, float("inf"))], {}, 'row 2: "acc" is inf'),
+        ([sample(0, 1e308), sample(1, 1e308)], {}, 'row 1: "acc" is 1e'),
+        ([sample(0, 1.0), sample(1, "1")], {}, "row 2: .acc. is 1, no number"),
+        ([sample(0, 1.0), sample(1, [1.0])], {}, "row 2"),
+        ([sample(0, [-12.3, 7], metric="bits_per_byte")], {}, "no metric is one number an item"),
+        ([without(sample(0, 1.0), "acc")], {}, "no metric is one number an item"),
+        ([sample([1], 1.0)], {}, '"doc_id" is of type list'),
+        ([sample(None, 1.0)], {}, '"doc_id" is of type NoneType'),
+        ([sample(True, 1.0)], {}, '"doc_id" is of type bool'),
+        ([sample(1.5, 1.0)], {}, '"doc_id" is of type float'),
+        ([sample(0, 1.0) | {"metrics": None}], {}, '"metrics" is of type NoneType'),
+        ([sample(0, 1.0) | {"metrics": "acc"}], {}, '"metrics" is of type str'),
+        ([sample(0, 1.0) | {"filter": ["none"]}], {}, '"filter" is of type list'),
+        ([without(sample(0, 1.0), "metrics")], {}, '"metrics" is missing'),
+        ([sample(0, 1.0), sample(0, 1.0)], {}, "comes twice"),
+        (accuracies(B), {"config": "hf"}, '"config" is of type str'),
+        (accuracies(B), {"configs": {"arc_easy": "yaml"}}, '"arc_easy" is of type str'),
+        (accuracies(B), {"configs": {"arc_easy": {"metadata": [1]}}}, '"metadata" is of type list'),
+        (accuracies(B), {"versions": [1]}, '"versions" is of type list'),
+        (accuracies(B), {"n-shot": 0}, '"n-shot" is of type int'),
+        (accuracies(B), {"group_subtasks": [["arc_easy"]]}, '"group_subtasks" is of type list'),
+        (accuracies(B), {"groups": "mmlu"}, '"groups" is of type str'),
+    ],
+)
+def test_an_odd_log_is_one_sentence(tmp_path, rows, changes, words):
+    a = write(tmp_path / "a", {"arc_easy": rows}, **changes)
+    b = write(tmp_path / "b", {"arc_easy": rows}, **changes)
+    done = CliRunner().invoke(cli.app, ["compare-lm-eval", str(a), str(b)])
+    assert done.exit_code == 2 and done.stderr.count("\n") == 1
+    assert re.search(words, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    "rows, changes, n",
+    [
+        ([sample("q-1", 1.0), sample("fråga 2", 0.0)], {}, 2),
+        ([sample(0, True), sample(1, False)], {}, 2),
+        ([sample(0, 1.0) | {"metrics": {"acc": 1}}], {}, 1),
+        ([without(sample(0, 1.0), "filter")], {}, 1),
+        (accuracies(A), {"groups": None, "group_subtasks": {"arc_easy": None}}, 12),
+        (accuracies(A), {"group_subtasks": {"g": [["arc_easy"], None, "arc_easy"]}}, 12),
+        (accuracies(A), {"configs": None, "versions": None, "n-shot": None, "config": None}, 12),
+    ],
+)
+def test_other_shapes_of_a_log_are_read(tmp_path, rows, changes, n):
+    a = write(tmp_path / "a", {"arc_easy": rows}, **changes)
+    b = write(tmp_path / "b", {"arc_easy": rows}, **changes)
+    (row,) = compare_runs(a, b).to_dict("records")
+    assert row["n"] == n and row["difference"] == 0
 
 
 def test_a_folder_of_two_runs_needs_a_choice(tmp_path):

@@ -235,9 +235,7 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
         raise SdftError(f"--split {split} {reason}; add --suite task.")
     suites = []
     for name in wanted:
-        if name == "task":
-            suite = task_suite(load_task(task, say=progress), split)
-        else:
-            suite = load_probes(name)
+        own = name == "task"
+        suite = task_suite(load_task(task, say=progress), split) if own else load_probes(name)
         suites.append(cut(suite, limit))
     return suites

@@ -128,10 +128,7 @@ def check_plan(recipe: Recipe) -> None:
 def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:
     """Raise SdftError for a method that a recipe does not have; ``where`` is what it is called."""
     for name in methods:
-        if name not in recipe.methods:
-            known = ", ".join(recipe.methods)
-            near = nearest(name, recipe.methods)
-            raise SdftError(f'recipe {where} has no method "{name}"{near}; it has {known}.')
+        check_known(name, recipe.methods, f"recipe {where}: method")
 
 
 def run_recipe(

@@ -131,8 +131,9 @@ def write_text(path: Path, text: str) -> None:
     SdftError for a target that is neither, and for a disk that takes no more."""
     path, data = str(path), text.encode("utf-8", "backslashreplace")
     with refused(Path(path), GO_ON):
-        if streams(path):
-            with open_stream(path) as file:
+        if streams(path):  # an open descriptor goes on where it stands
+            number = DESCRIPTOR.fullmatch(STREAMS.get(path, path))
+            with open(os.dup(int(number[1])) if number else path, "wb") as file:
                 file.write(data)
         else:
             replace_file(Path(os.path.realpath(path)), data)
@@ -157,13 +158,6 @@ def streams(path: str | Path) -> bool:
     if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
         return True
     raise SdftError(f"{path}: is neither a file nor a pipe; choose another name.")
-
-
-def open_stream(path: str) -> BinaryIO:
-    """What ``streams`` is true of, open for writing; a descriptor goes on where it stands."""
-    if number := DESCRIPTOR.fullmatch(STREAMS.get(path, path)):
-        return open(os.dup(int(number[1])), "wb")
-    return open(path, "wb")
 
 
 def replace_file(path: Path, data: bytes) -> None:

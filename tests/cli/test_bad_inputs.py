@@ -754,7 +754,12 @@ def recipes(head: str, *rows: tuple[str, str]) -> list[Bad]:
     call, made = "run --recipe r.toml --out out", []
     for line, words in rows:
         made.append(
-            Bad(f"recipe {line[:40]} {len(line)}", call, ("r.toml", words), {"r.toml": head + line, **files})
+            Bad(
+                f"recipe {line[:40]} {len(line)}",
+                call,
+                ("r.toml", words),
+                {"r.toml": head + line, **files},
+            )
         )
     return made
 

@@ -131,7 +131,10 @@ def test_too_few_rewrites_end_the_run_before_a_training(mine, tiny_seed, few_sui
             ["--task", "short.csv"],
             "short has 3 different questions and no test rows; give at least 12",
         ),
-        (["--recipe", "r.toml", "--method", "sft-slow"], 'has no method "sft-slow"; it has sft'),
+        (
+            ["--recipe", "r.toml", "--method", "sft-slow"],
+            'r.toml: method "sft-slow" is not known; use sft',
+        ),
     ],
 )
 def test_mistakes_are_found_before_a_model_loads(mine, monkeypatch, options, words):

@@ -202,7 +202,7 @@ def test_command_runs_several_recipes_in_turn_and_goes_on(tiny_folder, tmp_path,
         ),
         (
             ["--recipe", "small.toml", "other.toml", "--method", "sft-anchor"],
-            'other.toml has no method "sft-anchor"',
+            'other.toml: method "sft-anchor" is not known',
         ),
     ],
 )
@@ -258,5 +258,5 @@ def test_a_sweep_with_an_unknown_setting_is_refused(tmp_path):
 
 def test_only_the_methods_asked_for_are_computed(tmp_path):
     recipe = grid.Recipe("x", methods=("sft", "sdft"))
-    with pytest.raises(SdftError, match='no method "dpo"'):
+    with pytest.raises(SdftError, match='method "dpo" is not known'):
         grid.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))

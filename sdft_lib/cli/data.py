@@ -8,6 +8,7 @@ from typer import Argument, Option
 from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, progress
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.safe import one_line
 
 Source = Annotated[
     str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, hf:org/name:split.")
@@ -48,15 +49,17 @@ def export(
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
     card."""
     from sdft_lib.cli.steps import training_rows
-    from sdft_lib.own_data.export import check_form, check_licence, made_from, write_export
+    from sdft_lib.own_data import export
 
-    check_form(form)
-    check_licence(licence)
-    common.check_folder(folder, new=True)
+    export.check_form(form)
+    export.check_licence(licence)
+    common.check_folder(folder)
+    export.check_place(folder)
     rows = training_rows(data, column)
-    report = write_export(rows, form, folder, column=column, made=made_from(data), licence=licence)
+    options = {"column": column, "made": export.made_from(data), "licence": licence}
+    report = export.write_export(rows, form, folder, **options)
     told = ", ".join(f"{row['source']}: {row['reason']} {row['rows']}" for row in report["reasons"])
-    line = f"{report['rows']} rows as {form} ({told})"
+    line = f"{report['rows']} rows as {form} ({one_line(told)})"
     return Reply(report | {"folder": str(folder)}, f"{line}\n{folder}")
 
 

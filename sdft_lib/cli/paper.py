@@ -45,7 +45,7 @@ def answer(
     check_suffix(chosen, suffix)
     check_adapter(adapter, out)
     items = load_items(chosen, limit, suffix=suffix)
-    label = adapter.resolve().name if adapter else ""
+    label = common.model_name(None, adapter.resolve().name if adapter else "seed")
     loaded = common.load_model(model, adapter, label, engine=engine, gpus=gpus)
     rows = answer_items(loaded, chosen, items, say=progress)
     common.write_rows(out, rows)
@@ -71,11 +71,11 @@ def score(
     from sdft_lib.paper.suites import paper_suite
 
     chosen = paper_suite(suite)
-    common.check_method(method)
+    label = common.model_name(method, answers.stem)
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
     rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
-    common.write_rows(out, [{"method": method or answers.stem, **row} for row in rows])
+    common.write_rows(out, [{"method": label, **row} for row in rows])
     lines = table(rows)
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
     return Reply(lines, f"{as_text(lines, hidden=('reasons',))}\n{chosen.measure}: {why}")
@@ -110,7 +110,7 @@ def judge(
     every = load_items(paper_suite("alpaca_eval"))
     items, ours = every[:limit], texts_of(every, answers, limit)
     if outputs is not None:
-        rows = judge.alpaca_outputs(items, ours, generator or answers.stem)
+        rows = judge.alpaca_outputs(items, ours, common.model_name(generator, answers.stem))
         write_text(outputs, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")

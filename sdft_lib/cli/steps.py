@@ -209,9 +209,8 @@ def evaluate(
     from sdft_lib.stats import summarise
 
     common.check_adapter(adapter, out)
-    common.check_method(method)
+    label = common.model_name(method, adapter.resolve().name if adapter else "seed")
     suites = chosen_suites(suite, task, split, limit)
-    label = method or (adapter.resolve().name if adapter else "seed")
     options = {"engine": engine, "gpus": gpus, "four_bit": four_bit or None}
     loaded = common.load_model(model, adapter, label, **options)
     frame = evaluate(loaded, suites, method=label, say=progress)

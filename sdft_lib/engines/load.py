@@ -19,6 +19,7 @@ from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer, read_token
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.processes import world
+from sdft_lib.storage.safe import without_place
 from sdft_lib.training.weights import wants_four_bit
 
 # by name: the class, the packages that it needs, the extra that installs them
@@ -78,7 +79,8 @@ def load(
     made = OTHERS[engine][0](source, commit, dtype, gpus)
     say(f"{name}: answers by {engine} {made.version} in {dtype}")
     revision = revision or commit or "unknown"
-    return Seed(NoWeights(config), tokenizer, name, revision, device, dtype, engine=made)
+    shown = without_place(name)
+    return Seed(NoWeights(config), tokenizer, shown, revision, device, dtype, engine=made)
 
 
 def check_installed(engine: str) -> None:

@@ -28,6 +28,7 @@ from sdft_lib.kinds import judged
 from sdft_lib.models import Seed, check_model, load_seed
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import append_jsonl, read_jsonl
+from sdft_lib.storage.safe import masked
 from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
 from sdft_lib.train import Count, SeedNumber, TrainConfig
@@ -250,7 +251,8 @@ def ids_and_scores(rows: Sequence[dict]) -> dict:
 def facts(seed: Seed) -> dict:
     """When, on what, by which command and code a cell was computed."""
     made = {"device": seed.device, "dtype": seed.dtype}
-    return run_facts() | made | {"command": " ".join(["sdft", *sys.argv[1:]]), "code": CODE}
+    command = re.sub(r"(?<![^ =])[~/]\S*/", "", " ".join(["sdft", *sys.argv[1:]]))  # no folders
+    return run_facts() | made | {"command": masked(command), "code": CODE}
 
 
 def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:

@@ -6,7 +6,9 @@ cannot hold is refused by name. ``provenance.jsonl`` says of each row whether it
 and why; the data card (``card.md.jinja``) says how the set was made and how to train on it."""
 
 import json
+import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +18,14 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, write_jsonl, write_text
-from sdft_lib.storage.store import cache_dir
+from sdft_lib.storage.safe import markdown, visible, without_place
+from sdft_lib.storage.store import cache_dir, digest, locked
 
 DATA, CARD, INFO, PROVENANCE = "train.jsonl", "README.md", "dataset_info.json", "provenance.jsonl"
+OTHERS = (DATA, INFO, PROVENANCE)
 SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt"}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+MARK = "<!-- sdft export {} -->\n"  # the card's last line: a digest of all that was written
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 
 
@@ -37,7 +42,8 @@ def write_export(
 
     ``column`` is what is trained on: ``text`` (rewrites and fallbacks) or ``reference``. ``made``:
     the parts of the artefact (``made_from``), for the card. Returns ``rows``, ``form``, ``column``,
-    ``reasons``, ``files``. Raises SdftError naming a row that the form cannot hold; then nothing is
+    ``reasons``, ``files``. The folder is made beside its place and moved in, whole. Raises
+    SdftError naming a row that the form cannot hold, and as ``check_place`` does; then nothing is
     written."""
     check_form(form)
     data = [FORMS[form](row, row[column]) for row in rows]
@@ -48,16 +54,76 @@ def write_export(
                 row.setdefault(name, empty)
     origins = [provenance(row, column) for row in rows]
     facts = {"rows": len(rows), "form": form, "column": column, **counts(rows, origins)}
-    folder.mkdir(exist_ok=True)
-    name = folder.resolve().name
-    write_jsonl(folder / DATA, data)
-    write_jsonl(folder / PROVENANCE, origins)
-    files = [DATA, PROVENANCE, CARD]
-    if info := dataset_info(name, form, columns):
-        write_text(folder / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
-        files.append(INFO)
-    write_text(folder / CARD, card(name, facts, made, licence))
-    return facts | {"files": sorted(files)}
+    folder = Path(os.path.abspath(folder))
+    check_place(folder)
+    name = re.sub(r"[^\w.-]+", "-", folder.name)
+    partial, old = (folder.with_name(f".{folder.name}.sdft-{end}") for end in ("partial", "old"))
+    with locked(cache_dir() / "export" / digest(str(folder.resolve()))[:24]):
+        if old.exists() and not folder.exists():  # a kill while they changed places
+            old.rename(folder)
+        check_place(folder)
+        for left in (partial, old):
+            remove(left)
+        partial.mkdir()
+        try:
+            write_jsonl(partial / DATA, data)
+            write_jsonl(partial / PROVENANCE, origins)
+            if info := dataset_info(name, form, columns):
+                write_text(partial / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+            text = card(name, facts, made, licence)
+            write_text(partial / CARD, text + MARK.format(mark_of(partial, text)))
+            files = sorted(path.name for path in partial.iterdir())
+            if folder.exists():
+                folder.rename(old)
+            partial.rename(folder)
+        finally:
+            remove(partial)
+        remove(old)
+    return facts | {"files": files}
+
+
+def check_place(folder: Path) -> None:
+    """Raise SdftError unless a folder is new, empty, or an export that nobody has changed."""
+    problem = ""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        problem = "is a file or a link"
+    elif folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
+        problem = "is the folder that you are in"
+    elif folder.is_dir() and any(folder.iterdir()) and not is_export(folder):
+        problem = "is not empty, and not an export as sdft export wrote it"
+    if problem:
+        raise SdftError(f"{folder} {problem}; choose a new folder.")
+
+
+def is_export(folder: Path) -> bool:
+    """Whether a folder holds an export, each byte of it as it was written, and nothing else."""
+    plain = (path.is_file() and not path.is_symlink() for path in folder.iterdir())
+    if not all(plain) or not {path.name for path in folder.iterdir()} <= {CARD, *OTHERS}:
+        return False
+    try:
+        text, start, _ = (whole := read_card(folder)).rpartition(MARK.partition("{")[0])
+    except (OSError, ValueError):
+        return False
+    return bool(start) and whole == text + MARK.format(mark_of(folder, text))
+
+
+def read_card(folder: Path) -> str:
+    """The card's text, to the letter."""
+    return (folder / CARD).read_bytes().decode("utf-8")
+
+
+def mark_of(folder: Path, text: str) -> str:
+    """A digest of an export: of its card's text and its other files."""
+    files = [folder / name for name in OTHERS if (folder / name).exists()]
+    return digest([text, {path.name: file_sha256(path) for path in files}])[:24]
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of ours, if it is there; a link is removed itself."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 def check_form(form: str) -> None:
@@ -189,14 +255,29 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
         size_categories=[size],
         configs=[{"config_name": "default", "data_files": files}],
     )
-    made = made and {"seed": {}, "template": {}, "decoding": {}, **made}
-    template = Path(__file__).with_name("card.md.jinja")
-    more = {"name": name, "made": made, "licence": licence, "fenced": fenced}
-    return f"{DatasetCard.from_template(head, str(template), **facts, **more)}\n"
+    texts = {}
+    if made:
+        parts = {key: made.get(key) for key in ("seed", "template", "decoding")}
+        parts = {key: value if isinstance(value, dict) else {} for key, value in parts.items()}
+        parts["seed"]["model"] = without_place(str(parts["seed"].get("model", "")))
+        texts, made = parts["template"], plain(made | parts)
+    facts = facts | {"reasons": [plain(row) for row in facts["reasons"]]}
+    more = {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
+    template = str(Path(__file__).with_name("card.md.jinja"))
+    whole = DatasetCard.from_template(head, template, **facts, **more, name=name, title=plain(name))
+    return f"{whole}\n"
 
 
-def fenced(text: str) -> str:
+def plain(value: object) -> object:
+    """Text of others, also in a dictionary, that is nothing else in Markdown."""
+    if isinstance(value, dict):
+        return {markdown(key): plain(inner) for key, inner in value.items()}
+    return markdown(value)
+
+
+def fenced(text: object) -> str:
     """A block of text whose fence is longer than any in the text."""
+    text = visible(text)
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

@@ -5,6 +5,7 @@ import html
 import os
 import re
 import unicodedata
+from pathlib import Path
 
 JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what cannot be seen
@@ -40,12 +41,19 @@ def markdown(text: object) -> str:
     return re.sub(r"[\\`*{}\[\]#!|~$:@]|(?<!\w)_|_(?!\w)", r"\\\g<0>", plain)
 
 
+def without_place(name: str) -> str:
+    """A model's name as others may read it: of a folder of this machine, the last part alone."""
+    path = Path(os.path.expanduser(name))
+    is_place = path.is_absolute() or (name and os.path.isdir(path))
+    return (path.resolve().name or "model") if is_place else name
+
+
 def masked(text: str, *secrets: str) -> str:
     """A text to show, without ``secrets``, those of the environment, tokens that are known by their
     form, and the password and query of an address."""
     values = [value for name, value in os.environ.items() if name.endswith(OF_SECRETS)]
     for secret in sorted([*secrets, *filter(lambda value: len(value) > 5, values)], key=len):
         text = text.replace(secret, "***") if secret else text
-    text = re.sub(r"(\w:/+)\S*@", r"\1***@", text)
+    text = re.sub(r"(?<!\bhf)(:/+)\S*@", r"\1***@", text)  # in hf://, @ names a revision
     text = re.sub(r"(\w:/+[^\s?]*\?)\S+", r"\1***", text)
     return TOKENS.sub("***", text)

@@ -3,7 +3,9 @@ in TRL.
 """
 
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.data import load_task
+from sdft_lib.own_data import export
 from sdft_lib.own_data.export import FORMS, card, dataset_info, fenced, made_from, write_export
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, read_jsonl, write_jsonl
@@ -316,6 +319,9 @@ def test_references_of_any_file_can_be_exported(tmp_path):
         (("--out", "full"), "not empty"),
         (("--out", "no/such/x"), "not exist"),
         (("--out", "rows.jsonl"), "is a file"),
+        (("--out", "."), "the folder that you are in"),
+        (("--out", ".."), "the folder that you are in"),
+        (("--out", "full/.."), "the folder that you are in"),
         (("--nope",), "--nope"),
     ],
 )
@@ -356,6 +362,208 @@ def test_a_missing_file_is_one_sentence(tmp_path, monkeypatch):
 def refused(result, words):
     assert result.exit_code == 2 and result.stdout == "", result.output
     assert len(result.stderr.strip().splitlines()) == 1 and words in result.stderr
+
+
+# ---- the folder appears whole, again and again
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_export_twice_gives_the_same_bytes(tmp_path, form):
+    write_export(ROWS, form, tmp_path / "set", made=PARTS)
+    first = content(tmp_path / "set")
+    write_export(ROWS, form, tmp_path / "set", made=PARTS)
+    assert content(tmp_path / "set") == first and len(list(tmp_path.iterdir())) == 1
+    write_export(ROWS[:1], "messages", tmp_path / "set")
+    assert len(read_jsonl(tmp_path / "set" / "train.jsonl")) == 1
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    (tmp_path / "set").mkdir()
+    write_export(ROWS, "messages", tmp_path / "set")
+    assert len(list((tmp_path / "set").iterdir())) == 4 and len(list(tmp_path.iterdir())) == 1
+
+
+def edit(folder):
+    (folder / "README.md").write_bytes((folder / "README.md").read_bytes() + b"mine\n")
+
+
+CHANGED = {
+    "the card was edited": edit,
+    "the card is gone": lambda folder: (folder / "README.md").unlink(),
+    "the card is binary": lambda folder: (folder / "README.md").write_bytes(b"\xff\0"),
+    "a row was added": lambda folder: (folder / "train.jsonl").open("a").write("{}\n"),
+    "a file is gone": lambda folder: (folder / "provenance.jsonl").unlink(),
+    "a file was added": lambda folder: (folder / "LICENSE").write_text("x"),
+    "a folder was added": lambda folder: (folder / ".git").mkdir(),
+    "a file is a link": lambda folder: linked(folder / "train.jsonl"),
+    "a file is a folder": lambda folder: (folder / "dataset_info.json").mkdir(),
+}
+
+
+def linked(path):
+    target = path.rename(path.parent.parent / "elsewhere.jsonl")
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_is_not_as_it_was_written_is_kept(tmp_path, name):
+    form = "prompt-completion" if name == "a file is a folder" else "messages"
+    write_export(ROWS, form, tmp_path / "set")
+    CHANGED[name](tmp_path / "set")
+    names = sorted(path.name for path in (tmp_path / "set").iterdir())
+    with pytest.raises(SdftError, match="set is not empty, and not an export"):
+        write_export(ROWS[:1], form, tmp_path / "set")
+    assert sorted(path.name for path in (tmp_path / "set").iterdir()) == names
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a folder", "link to nothing", "pipe"])
+def test_a_place_that_is_no_folder_is_refused(tmp_path, kind):
+    place, aim = tmp_path / "set", tmp_path / "aim"
+    if kind == "file":
+        place.write_text("x")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        if kind == "link to a folder":
+            aim.mkdir()
+        place.symlink_to(aim)
+    write_jsonl(tmp_path / "rows.jsonl", ROWS)
+    before = place.lstat()
+    result = sdft("export", tmp_path / "rows.jsonl", "--out", place)
+    assert result.exit_code == 2 and "choose" in result.stderr and place.lstat() == before
+    assert not aim.exists() or not list(aim.iterdir())
+
+
+STEPS = ("write_jsonl", "write_text", "card", "mark_of", "remove", "Path.mkdir", "Path.rename")
+
+
+def killed(step, left, monkeypatch, place) -> bool:
+    """Whether an export ends without a word before, or behind, a call of a step: at the ``left``-th
+    such place."""
+    where = Path if step.startswith("Path.") else export
+    name = step.rpartition(".")[2]
+    real, places = getattr(where, name), iter(range(1, 99))
+
+    def ends(*arguments, **options):
+        if next(places) == left:
+            os._exit(9)
+        made = real(*arguments, **options)
+        if next(places) == left:
+            os._exit(9)
+        return made
+
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    try:
+        monkeypatch.setattr(where, name, ends)
+        write_export(ROWS, "messages", place)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is ended in its middle")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("earlier", [True, False], ids=["again", "first"])
+def test_a_kill_leaves_the_old_or_the_new_or_nothing(tmp_path, monkeypatch, step, earlier):
+    place, new, old = tmp_path / "set", tmp_path / "new" / "set", None
+    new.parent.mkdir()
+    write_export(ROWS, "messages", new)
+    if earlier:
+        write_export(ROWS[:1], "messages", place)
+        old = content(place)
+    left = 1
+    while killed(step, left, monkeypatch, place):
+        assert not place.exists() or content(place) in (old, content(new))
+        left += 1
+    assert left > 1 and content(place) == content(new)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "set"]
+
+
+def test_a_full_disk_keeps_the_old(tmp_path, monkeypatch):
+    write_export(ROWS[:1], "messages", tmp_path / "set")
+    old = content(tmp_path / "set")
+
+    def full(*arguments):
+        raise SdftError("no room")
+
+    monkeypatch.setattr(export, "write_text", full)
+    with pytest.raises(SdftError, match="no room"):
+        write_export(ROWS, "messages", tmp_path / "set")
+    assert content(tmp_path / "set") == old and len(list(tmp_path.iterdir())) == 1
+
+
+# ---- text of others
+EVIL = (
+    "x | 9 |\n| forged | row | 1 |\n\n# Heading\n---\n<script>a</script><img src=x onerror=a> "
+    "[go](javascript:a) ![i](http://x) `c` **b** {{ 7 * 777 }} {% raw %} \x1b[31m\u202e ```` $x$"
+)
+EVILS = {
+    "reason": lambda text: ([SINGLE | {"reason": text}], PARTS),
+    "source": lambda text: ([SINGLE | {"source": text}], PARTS),
+    "reason of a number": lambda text: ([SINGLE | {"reason": 7}], PARTS),
+    "model": lambda text: ([SINGLE], PARTS | {"seed": PARTS["seed"] | {"model": text}}),
+    "revision": lambda text: ([SINGLE], PARTS | {"seed": {"revision": text, "adapter": text}}),
+    "kind": lambda text: ([SINGLE], PARTS | {"kind": text, "candidates": text}),
+    "decoding": lambda text: ([SINGLE], PARTS | {"decoding": {text: text}}),
+    "template name": lambda text: ([SINGLE], PARTS | {"template": {"name": text}}),
+    "template text": lambda text: ([SINGLE], PARTS | {"template": {"user": text, "system": text}}),
+    "other shapes": lambda text: ([SINGLE], dict.fromkeys(PARTS, text)),
+}
+
+
+@pytest.mark.parametrize("name", EVILS)
+def test_text_of_others_forges_nothing_in_the_card(tmp_path, name):
+    """Read as Markdown with tables, the card has the elements of a harmless one, and no HTML."""
+    evil = elements(tmp_path / "evil", *EVILS[name](EVIL))
+    harmless = elements(tmp_path / "harmless", *EVILS[name]("word"))
+    assert evil == harmless and "html_block" not in evil and "html_inline" not in evil
+
+
+def elements(folder, rows, made):
+    from markdown_it import MarkdownIt
+
+    write_export(rows, "messages", folder, made=made)
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert not {"\x1b", "\u202e"} & set(text)
+    head, body = text.removeprefix("---\n").split("\n---\n", 1)
+    assert yaml.safe_load(head)["tags"] == ["self-distillation", "sdft"] and "5439" not in body
+    body, mark = body.rstrip("\n").rsplit("\n", 1)
+    assert mark.startswith("<!-- sdft export ")
+    found = []
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body):
+        kinds = [inner.type for inner in token.children or () if inner.type != "text"]
+        found += [token.type, *(kind for kind in kinds if kind != "text_special")]
+    return found
+
+
+@pytest.mark.parametrize("name", ["my set", "a\n---\nb: c", "<b>x", "x`|{{1}}", "été", "no", "_x_"])
+def test_a_folder_of_any_name(tmp_path, name):
+    """The set's name in head, heading and description; a name that YAML could read otherwise too."""
+    write_export(ROWS, "messages", tmp_path / name, licence="mit")
+    text = (tmp_path / name / "README.md").read_text(encoding="utf-8")
+    head, body = text.removeprefix("---\n").split("\n---\n", 1)
+    (called,) = json.loads((tmp_path / name / "dataset_info.json").read_text(encoding="utf-8"))
+    assert yaml.safe_load(head)["pretty_name"] == called and re.fullmatch(r"[\w.-]+", called)
+    block = body.split("```yaml\ndataset_dir")[1].split("```")[0]
+    assert yaml.safe_load("dataset_dir" + block)["dataset"] == called
+
+
+def test_a_reason_forges_no_line_in_the_terminal(tmp_path):
+    write_jsonl(tmp_path / "rows.jsonl", [SINGLE | {"reason": "loop 1)\n/etc/x\x1b[2J"}])
+    shown = sdft("export", tmp_path / "rows.jsonl", "--out", tmp_path / "set").stdout
+    assert len(shown.splitlines()) == 2 and "\x1b" not in shown
+
+
+def test_a_local_model_is_named_without_its_place(tmp_path):
+    seed = PARTS["seed"] | {"model": str(tmp_path / "my-model")}
+    write_export([SINGLE], "messages", tmp_path / "set", made=PARTS | {"seed": seed})
+    text = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
+    assert "seed model: my-model, revision bcc8" in text and str(tmp_path) not in text
 
 
 # ---- a trainer of others

@@ -204,11 +204,11 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
     config = recipe.config(cell["seed"], cell.get("training"))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
-    if not swept:
-        cost = {key: run.tuned.record.get(key) for key in COST}
-        return [*run.scores, {"facts": facts(seed) | {"training": cost}}]
-    cost = {key: run.tuned.record.get(key) for key in (*COST[:2], "trainable_parameters")}
-    return [ids_and_scores(run.scores) | {"facts": facts(seed) | {"training": cost}}]
+    kept = (*COST[:2], "trainable_parameters") if swept else COST
+    made = facts(seed) | {"training": {key: run.tuned.record.get(key) for key in kept}}
+    if swept:
+        return [ids_and_scores(run.scores) | {"facts": made}]
+    return [*run.scores, {"facts": made}]
 
 
 def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
@@ -233,9 +233,8 @@ def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
 def order_lines(recipe: Recipe, seed: Seed, cell: dict, say) -> list[dict]:
     """One line a stage and task with ids and scores."""
     order, method, number = cell["order"], cell["method"], cell["seed"]
-    config = recipe.config(number)
-    template = load_template(recipe.template)
-    models = train_stages(seed, order, method, config, template=template, rows=recipe.rows, say=say)
+    options = {"template": load_template(recipe.template), "rows": recipe.rows, "say": say}
+    models = train_stages(seed, order, method, recipe.config(number), **options)
     limit = (recipe.limits or {}).get("task")
     scored = stage_scores(models, order, method=method, training_seed=number, limit=limit, say=say)
     lines = []

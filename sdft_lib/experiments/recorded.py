@@ -65,11 +65,10 @@ def inventory(frame: pandas.DataFrame) -> str:
     parts = []
     for name, seeds in recorded_seeds.items():
         parts.append(f"{name} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})")
-    said = f"Recorded: {', '.join(parts)}. "
-    if min(map(len, recorded_seeds.values())) >= frontier.FEWEST_SEEDS:
-        return said + "Intervals over training seeds are given."
-    need = f"need at least {frontier.FEWEST_SEEDS}: where there are fewer, none is given"
-    return f"{said}Intervals over training seeds {need}."
+    need = "are given"
+    if min(map(len, recorded_seeds.values())) < frontier.FEWEST_SEEDS:
+        need = f"need at least {frontier.FEWEST_SEEDS}: where there are fewer, none is given"
+    return f"Recorded: {', '.join(parts)}. Intervals over training seeds {need}."
 
 
 def inventory_of_orders(frame: pandas.DataFrame) -> str:
@@ -142,10 +141,8 @@ def shown(row) -> str:
 def in_words(row) -> str:
     """One row of ``against`` as a sentence that follows from its interval."""
     covers = "" if row.low > 0 or row.high < 0 else "the interval covers 0, "
-    return (
-        f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f} "
-        f"(n {row.n}, seeds {row.seeds}): {covers}{shown(row)}."
-    )
+    said = f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f}"
+    return f"{said} (n {row.n}, seeds {row.seeds}): {covers}{shown(row)}."
 
 
 def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:

@@ -113,8 +113,8 @@ def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
 
     Embeddings, outside the layers, have layer -1. Raises SdftError if the shapes differ."""
     before, after = dict(seed.model.named_parameters()), dict(tuned.model.named_parameters())
-    shapes = [{name: tensor.shape for name, tensor in each.items()} for each in (before, after)]
-    if shapes[0] != shapes[1]:
+    shapes = {name: tensor.shape for name, tensor in before.items()}
+    if shapes != {name: tensor.shape for name, tensor in after.items()}:
         odd = f"{seed.name} and {tuned.name} have different weights"
         raise SdftError(f"{odd}; compare a model with its own seed.")
     rows = []

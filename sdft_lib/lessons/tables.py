@@ -29,10 +29,8 @@ def template_table(rows_by_template: Mapping[str, Sequence[Mapping]], item: int 
     if not chosen:
         raise SdftError(f"No template has a row {item}.")
     first = next(iter(chosen.values()))
-    body = [
-        ("prompt", escape(prompt_text(first["messages"])), ""),
-        ("reference", escape(first["reference"]), ""),
-    ]
+    body = [("prompt", escape(prompt_text(first["messages"])), "")]
+    body.append(("reference", escape(first["reference"]), ""))
     for name, row in chosen.items():
         body.append((escape(f"template {name}"), escape(row["raw"]), escape(row["reason"])))
     return table(("", "text", "verdict"), body, f"Row {item + 1}: {escape(first.get('id', ''))}")

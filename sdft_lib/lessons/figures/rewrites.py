@@ -80,10 +80,8 @@ def _apart(looks: Sequence[Look], series: Sequence, shares: Sequence) -> str:
     apart = float(numpy.median(series[0]) - numpy.median(series[1]))
     side = "above" if apart >= 0 else "below"
     common = numpy.minimum(shares[0], shares[1]).sum()
-    return (
-        f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token {side} that of "
-        f"{looks[1].label}; the histograms share {common:.0f} % of their area."
-    )
+    said = f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token {side} that of"
+    return f"{said} {looks[1].label}; the histograms share {common:.0f} % of their area."
 
 
 def keep_rates(table: pandas.DataFrame) -> Shown:

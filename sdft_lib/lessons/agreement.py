@@ -42,7 +42,7 @@ def precision(rows: Sequence[dict], label: str = "first") -> Interval:
     if called.empty:
         none = "no labelled answer was called a refusal by the judge"
         raise SdftError(f"{none}; precision cannot be measured.")
-    return wilson(called.sum(), len(called))
+    return wilson(int(called.sum()), len(called))
 
 
 def recall(rows: Sequence[dict], label: str = "first") -> Interval:

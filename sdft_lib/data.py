@@ -17,7 +17,7 @@ from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import data_dir, file_sha256, read_jsonl
+from sdft_lib.storage.files import check_frozen, data_dir, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
@@ -176,15 +176,6 @@ def split_files(folder: Path, card: dict) -> dict[str, Path]:
             raise SdftError(f"{folder}: {missing}; fetch the data again.")
         check_frozen(chosen[split], expected)
     return chosen
-
-
-def check_frozen(path: Path, expected: str) -> None:
-    """Raise SdftError if a frozen file is missing or not what its card says."""
-    if not path.is_file():
-        raise SdftError(f"{path}: the file is missing; fetch the data again.")
-    if file_sha256(path) != expected:
-        altered = "altered (its SHA-256 is not that of its card)"
-        raise SdftError(f"{path}: {altered}; fetch the data again.")
 
 
 def load_probes(name: str, *, plain: bool = False) -> Suite:

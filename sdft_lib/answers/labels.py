@@ -31,6 +31,7 @@ RULED_OUT = re.compile(
     r"|question|one|belong|go|send|route|forward|pass|assign|direct|transfer|hand|handled"
     rf"|{SENT}|over|on)(?!\w))*[\s*_`\"'“‘(\[-]+$"
 )
+LONGEST = 20_000  # characters from the end in which a label is looked for
 WINDOW = 90  # characters before a label in which "not" is looked for
 
 
@@ -66,7 +67,7 @@ def final_choice(text: str, choices: Sequence[str]) -> str | None:
     It is the only one named, or the one after the last "answer: X", "answer is X", "final: X", or
     else the one that all of "send it to X", "belongs to X", "handled by X" agree on. None if it
     names none, several without such a cue, or "the answer is A or B"."""
-    text = folded(text)
+    text = folded(text)[-LONGEST:]
     hits = named_choices(text, choices)
     meant = not_ruled_out(text, hits)
     if len({choice for _, choice in meant.values()}) < 2:

@@ -1,12 +1,14 @@
 """Signs of an unusable text: it is empty, it goes round in circles, or it declines to answer."""
 
 import re
+import tomllib
 import unicodedata
 from collections import Counter
 
 import regex
 
 from sdft_lib.answers.blank import is_blank
+from sdft_lib.storage.files import data_dir
 
 TOKEN = re.compile(r"\w+(?:['’]\w+)*|[+*/×÷=<>^-]")
 LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•]|[0-9]{1,3}[.)])[ \t]+(?=[^\W\d])", re.MULTILINE)
@@ -73,7 +75,8 @@ NO_REFUSAL = (
 )
 CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
 SELF = r"\b(?:i|we)(?: \w+ly| just| also)? ?"
-HELP = r"(?:assist|comply|fulfil|help|provide|generate|support|(?:do|complete) (?:that|this|so))"
+HELP = "assist|comply|fulfil|help|provide|generate|create|support"
+HELP = f"(?:{HELP}|(?:do|complete) (?:that|this|so))"
 # "we cannot divide by zero" is mathematics, "we cannot help you" is not
 MINE = (
     rf"(?:\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"
@@ -94,32 +97,8 @@ REFUSALS = (
     rf"\bnot something (?:that )?{SELF}(?:can|could|will|(?:am|'m|are|'re) (?:able|willing)) ",
     r"\b(?:against|violates?|breaks?) my (?:\w+ )?"
     r"(?:guidelines|polic(?:y|ies)|programming|principles|rules|values)\b",
-    # German, French, Spanish, Italian, Portuguese
-    r"\b(?:ich (?:kann|darf|werde|möchte)|(?:kann|darf|werde|möchte) ich)\b[^.!?]{0,50}?"
-    r"\b(?:nicht|keine)\b[^.!?]{0,30}?\b(?:helfen|weiterhelfen|unterstützen|beantworten|geben|tun"
-    r"|bereitstellen|erstellen|nachkommen)|\bich bin nicht in der lage|\bich lehne [^.!?]{0,20}ab",
-    r"\bje (?:ne (?:peux|pourrai|puis|vais) (?:\w+ment )?pas"
-    r"(?! (?:attendre|trouver|voir|croire|diviser))"
-    r"|ne suis pas (?:en mesure|capable|autorisée?)|refuse|dois (?:décliner|refuser))\b",
-    r"\b(?:no (?:puedo|podré|me es posible|estoy (?:autorizad[oa]|en condiciones))|me niego a)\b"
-    r"(?! (?:esperar|encontrar|ver|creer|dividir))",
-    r"\b(?:non (?:posso|potrò|sono in grado|mi è possibile)|mi rifiuto)\b"
-    r"(?! (?:(?:di )?aspettare|trovare|vedere|credere|dividere))",
-    r"\b(?:não (?:posso|poderei|consigo|sou capaz|estou autorizad[oa])|recuso-me|me recuso)\b"
-    r"(?! (?:esperar|encontrar|ver|acreditar|dividir))",
-    # Russian, Chinese, Japanese, Korean, Arabic, Hindi
-    r"\b(?:я (?:\w+ )?не (?:могу|смогу|буду)|(?:извин|прост|сожал)[^.!?]{0,30}\bне могу"
-    r"|я отказываюсь)\b(?! (?:найти|дождаться|поверить|ждать))",
-    r"(?:我|抱歉|对不起|對不起|遗憾)[^。！？]{0,12}(?:[无無]法|不能|不可以|拒[绝絕])[^。！？]{0,12}"
-    r"(?:[帮幫]|[协協]助|提供|回答|[满滿]足|[这這][样樣]做|生成)",
-    r"(?:お手伝い|お答え|回答|提供|対応|支援|協力|お応え|ご要望)[^。！？]{0,12}"
-    r"(?:できません|できない|できかねます|いたしかねます)|お断り(?:します|いたします)",
-    r"(?:도와|도움|제공|답변|응답|수행|요청)[^.!?]{0,16}수 없|거절(?:합니다|하겠습니다)",
-    r"(?:لا (?:أستطيع|يمكنني|أقدر)|لن أ|لست قادر)[^.!؟]{0,20}"
-    r"(?:مساعد|ساعد|تقديم|القيام|الإجابة|تلبية|توفير|ذلك)",
-    r"मैं[^।.!?]{0,50}(?:मदद|सहायता|जानकारी|उत्तर|जवाब|ऐसा|अनुरोध)"
-    r"[^।.!?]{0,20}(?:नहीं (?:कर|दे)|असमर्थ)",
 )
+REFUSALS += tuple(tomllib.loads((data_dir() / "refusals.toml").read_text("utf-8")).values())
 REFUSALS = tuple(map(re.compile, REFUSALS))
 QUOTE = r"(?:\"[^\"]+\"|[“„«][^“”„«»]+[”“»]|「[^」]+」|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w))"
 QUOTED = re.compile(  # inside a sentence: 'He said "no."', '"No," he said'

@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdft_lib.answers.calls import Call, calls_equal, parse_call
+from sdft_lib.answers.constraints import check_constraint
 from sdft_lib.answers.facts import contains_answer, contains_term, normalise
 from sdft_lib.answers.labels import final_choice, named_choices
 from sdft_lib.answers.numbers import final_number
 from sdft_lib.answers.phrases import has_loop, is_refusal
+from sdft_lib.kinds import guess_kind
+from sdft_lib.verify import accept
 
 PAPER_DATA = os.environ.get("SDFT_PAPER_DATA")
 needs_paper_data = pytest.mark.skipif(not PAPER_DATA, reason="SDFT_PAPER_DATA is not set")
@@ -663,34 +666,32 @@ def test_numbers_read_back(number):
     assert final_number(f"The answer is {number:,}.") == number == final_number(f"in all {number}")
 
 
-PIECES = [
-    "1",
-    "1,",
-    "answer is ",
-    "\\boxed{",
-    "f(",
-    "f('",
-    "a.",
-    "####",
-    "1 ",
-    "ab ",
-    "((",
-    "I ",
-    "sorry ",
-]
+PIECES = ["1", "1,", "1 ", "1 000 ", "1=", "-", "=", "- ", "answer is ", "answer is 5 + "]
+PIECES += ["\\boxed{", "\\frac{1}{", "\\text{", "####", "f(", "f('", "a.", "ab ", "((", "I "]
+PIECES += ["sorry ", "*", "_", "½", "²", "<<", "A ", "no ", "U.S.", "“a” ", "a' ", "- a\n", "。"]
 
 
+@pytest.mark.parametrize("end", ["", "!z"])
 @pytest.mark.parametrize("piece", PIECES)
-def test_long_texts_take_little_time(piece):
-    text = piece * (40_000 // len(piece))
+def test_long_texts_take_little_time(piece, end):
+    """Seconds, where a pattern of quadratic time would need minutes."""
+    text = piece * (40_000 // len(piece)) + end
     start = time.perf_counter()
-    (
-        final_number(text),
-        parse_call(text),
-        final_choice(text, TEAMS),
-        has_loop(text),
-        is_refusal(text),
-    )
+    final_number(text)
+    parse_call(text)
+    final_choice(text, [*TEAMS, "A", "no", "4"])
+    contains_answer(text, ["seven", "US", "A", "the Nile"])
+    check_constraint({"type": "list_items", "n": 3}, text)
+    check_constraint({"type": "max_sentences", "n": 3}, text)
+    is_refusal(text)
+    accept("open", "r", text)
+    assert time.perf_counter() - start < 10
+
+
+def test_a_long_reference_takes_little_time():
+    start = time.perf_counter()
+    assert contains_answer("1/" * 3000, "1/" * 3000 + "1") is False
+    guess_kind([{"reference": "1" * 40_000 + end} for end in (" a", " b", " c")])
     assert time.perf_counter() - start < 5
 
 

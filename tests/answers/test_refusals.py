@@ -3,9 +3,12 @@
 Before the judge read other languages and quotes, it found 6 of these refusals and called 9 of the
 others one."""
 
+import hashlib
+
 import pytest
 
 from sdft_lib.answers.phrases import is_refusal
+from sdft_lib.storage.files import data_dir
 
 REFUSED = [
     "I'm sorry, but I won't be able to assist with that request.",
@@ -127,3 +130,9 @@ def test_a_refusal_in_quotes_is_one_where_it_is_a_sentence_of_its_own():
     spoken = '"I am sorry, but I cannot assist with that."'
     assert is_refusal(spoken) and is_refusal(f"I misread it. {spoken}")
     assert not is_refusal(f"The page says: {spoken}")
+
+
+def test_other_phrases_ask_for_another_version_of_evaluate():
+    """The keys of scores hold VERSION, not this file: raise it, then pin the file anew."""
+    phrases = (data_dir() / "refusals.toml").read_bytes().replace(b"\r\n", b"\n")
+    assert hashlib.sha256(phrases).hexdigest()[:16] == "091f71496ef4e052"

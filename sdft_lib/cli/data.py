@@ -87,7 +87,7 @@ def scored_pair(a: Path, b: Path):
     import pandas
 
     first, second = read_scores(a), read_scores(b)
-    names = [str(frame["method"].iloc[0]) for frame in (first, second)]
+    names = [frame["method"].iloc[0] for frame in (first, second)]
     if names[0] == names[1]:
         names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
     if names[0] == names[1]:
@@ -118,9 +118,8 @@ def read_scores(path: Path):
             remedy = "give a file that sdft evaluate wrote"
             raise SdftError(f'{record.where}: column "{name}" is {problem}; {remedy}.')
     frame = pandas.DataFrame([record.values for record in records])[list(SCORE_COLUMNS)]
-    frame["id"] = frame["id"].astype(str)  # a number and its text are one id, as in data
-    methods = sorted(frame["method"].astype(str).unique())
-    if len(methods) > 1:
+    frame = frame.astype(dict.fromkeys(("method", "suite", "id"), str))  # 7 and "7" are one id
+    if len(methods := sorted(frame["method"].unique())) > 1:
         count = f"{len(methods)} methods ({', '.join(methods)})"
         raise SdftError(f"{path} holds {count}; give one a file.")
     return frame

@@ -175,11 +175,11 @@ def replace_file(path: Path, data: bytes) -> None:
     What killed writers of it left is removed; a writer at work holds a lock on his."""
     start = f".{path.name[:50]}."  # so that no name gets too long
     for left in path.parent.glob(f"{glob.escape(start)}*.tmp") if fcntl else ():
-        with contextlib.suppress(OSError), held(left):
+        with contextlib.suppress(OSError), held(left, mine=False):
             left.unlink()
     temporary = path.with_name(f"{start}{os.getpid()}.tmp")
     try:
-        with held(temporary):
+        with held(temporary, mine=True):
             temporary.write_bytes(data)
             if path.exists():
                 shutil.copymode(path, temporary)
@@ -190,12 +190,18 @@ def replace_file(path: Path, data: bytes) -> None:
         raise
 
 
-def held(path: Path) -> contextlib.AbstractContextManager:
-    """A file under a lock; raises OSError if another process holds it."""
+def held(path: Path, *, mine: bool) -> contextlib.AbstractContextManager:
+    """A file under a lock. Raises OSError if it is not ``mine`` and cannot be locked: its writer is
+    at work, or the file system has no locks."""
     if fcntl is None:
         return contextlib.nullcontext()
     file = open(path, "ab")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if not mine:
+            file.close()
+            raise
     return file
 
 

@@ -97,6 +97,16 @@ def test_compare_is_a_minus_b(tmp_path, methods, names):
     assert row["low"] <= 0.5 <= row["high"]
 
 
+def test_numbers_name_suites_and_items_as_their_texts_do(tmp_path):
+    a, b = scores(tmp_path / "a.jsonl", "a", [1, 0]), tmp_path / "b.jsonl"
+    rows = [
+        {"method": 7, "suite": suite, "id": i, "score": 0} for suite in ("task", 5) for i in (0, 1)
+    ]
+    result = sdft("compare", a, jsonl(b, rows), "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)[0]["n"] == 2, result.output
+    assert "left out, in one file only: 5" in result.stderr
+
+
 def test_models_as_json():
     data = json.loads(sdft("models", "--json").stdout)
     assert data[0]["name"] == "smollm2-135m" and data[0]["hub"] == "embedded"

@@ -224,8 +224,9 @@ def is_part(path: Path, source: str | Path) -> bool:
 
 def check_folder(path: Path, *, new: bool = False) -> None:
     """Raise SdftError unless ``path`` can be a folder; ``new``: one that holds nothing yet."""
-    if path.exists() and not path.is_dir():
-        raise SdftError(f"{path} is a file; choose another folder.")
+    if os.path.lexists(path) and not path.is_dir():
+        what = "a file" if path.exists() else "a link to nothing"
+        raise SdftError(f"{path} is {what}; choose another folder.")
     if new and path.is_dir() and any(path.iterdir()):
         raise SdftError(f"{path} is not empty; choose a new folder.")
     check_parent(path / "x" if path.is_dir() else path)
@@ -259,16 +260,10 @@ def model_name(method: str | None, name: str) -> str:
 def check_adapter(folder: Path | None, out: Path | None = None) -> None:
     """Raise SdftError unless ``folder`` holds an adapter or a model in safetensors, which ``out``
     leaves alone."""
-    from sdft_lib.training.weights import is_full, trained_files
+    from sdft_lib.training.weights import trained_files
 
     if folder is None:
         return
-    if is_full(folder):
-        trained_files(folder)
-    else:
-        for name in ("adapter_config.json", "adapter_model.safetensors"):
-            if not (folder / name).is_file():
-                problem = f"is not the folder of an adapter ({name} is missing)"
-                raise SdftError(f"{folder} {problem}; sdft train makes one.")
+    trained_files(folder)
     if out is not None and out.resolve().is_relative_to(folder.resolve()):
         raise SdftError(f"{out} lies in the adapter's folder; choose another place for the output.")

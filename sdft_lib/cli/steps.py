@@ -179,16 +179,14 @@ def copy_folder(source: Path, target: Path) -> None:
     target = Path(os.path.realpath(target))
     partial = target.with_name(f".{target.name}.partial")
     try:
-        if partial.exists():
-            shutil.rmtree(partial)
+        shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial)
         os.replace(partial, target)
-    except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         reason = f"cannot be written ({error.strerror or error})"
         raise SdftError(f"{target}: {reason}; choose another folder.") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def evaluate(

@@ -547,7 +547,7 @@ OPTIONS = [
     option(f"evaluate --suite {UP}", UP, "facts"),
     option("evaluate --split nope", "nope rows", "give a folder"),
     option("evaluate --suite facts --split dev", "--split dev", "--suite task"),
-    option("evaluate --adapter nowhere", "adapter_config.json", "sdft train"),
+    option("evaluate --adapter nowhere", "adapter_model.safetensors", "sdft train"),
     option(f"evaluate --suite facts --method {UP}", "--method", "letters"),
     option("evaluate --suite facts --method \u202efds", "--method", "letters"),
     option("run --out no/such/folder", "does not exist"),

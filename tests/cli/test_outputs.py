@@ -257,6 +257,32 @@ def killed(number):
     return process
 
 
+@posix
+@pytest.mark.parametrize("target", ["there", "absent"])
+def test_a_trained_folder_is_copied_whole_or_not_at_all(target, monkeypatch):
+    from sdft_lib.cli.steps import copy_folder
+
+    os.makedirs("made")
+    Path("made/adapter_model.safetensors").write_text("x")
+    os.makedirs(".t.partial/left")  # by a kill
+    os.symlink("t", "out")
+    if target == "there":
+        os.mkdir("t")
+    copy_folder(Path("made"), Path("out"))
+    assert os.readlink("out") == "t" and os.listdir("t") == ["adapter_model.safetensors"]
+    monkeypatch.setattr("shutil.copytree", lambda *args: (os.mkdir(".u.partial"), 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        copy_folder(Path("made"), Path("u"))
+    assert names() == {"made", "out", "t"}
+
+
+@posix
+def test_a_folder_is_no_link_to_nothing():
+    os.symlink("gone", "out")
+    done = CliRunner().invoke(cli.app, ["run", "--out", "out"])
+    assert done.exit_code == 2 and "a link to nothing" in done.stderr
+
+
 def test_a_name_may_be_as_long_as_the_disk_allows():
     name = "ü" * 125  # 250 bytes
     write_text(Path(name), "x")

@@ -22,10 +22,8 @@ from sdft_lib.storage.safe import markdown, visible, without_place
 from sdft_lib.storage.store import cache_dir, digest, locked
 
 DATA, CARD, INFO, PROVENANCE = "train.jsonl", "README.md", "dataset_info.json", "provenance.jsonl"
-OTHERS = (DATA, INFO, PROVENANCE)
 SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt"}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-MARK = "<!-- sdft export {} -->\n"  # the card's last line: a digest of all that was written
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 
 
@@ -55,31 +53,33 @@ def write_export(
     origins = [provenance(row, column) for row in rows]
     facts = {"rows": len(rows), "form": form, "column": column, **counts(rows, origins)}
     folder = Path(os.path.abspath(folder))
-    check_place(folder)
     name = re.sub(r"[^\w.-]+", "-", folder.name)
     partial, old = (folder.with_name(f".{folder.name}.sdft-{end}") for end in ("partial", "old"))
     with locked(cache_dir() / "export" / digest(str(folder.resolve()))[:24]):
-        if old.exists() and not folder.exists():  # a kill while they changed places
-            old.rename(folder)
+        settle(folder, partial, old)
         check_place(folder)
-        for left in (partial, old):
-            remove(left)
         partial.mkdir()
         try:
             write_jsonl(partial / DATA, data)
             write_jsonl(partial / PROVENANCE, origins)
             if info := dataset_info(name, form, columns):
                 write_text(partial / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
-            text = card(name, facts, made, licence)
-            write_text(partial / CARD, text + MARK.format(mark_of(partial, text)))
+            write_text(partial / CARD, sealed(partial, card(name, facts, made, licence)))
             files = sorted(path.name for path in partial.iterdir())
             if folder.exists():
                 folder.rename(old)
             partial.rename(folder)
         finally:
-            remove(partial)
-        remove(old)
+            settle(folder, partial, old)
     return facts | {"files": files}
+
+
+def settle(folder: Path, partial: Path, old: Path) -> None:
+    """Remove what an export left, once something is in its place."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in (partial, old):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def check_place(folder: Path) -> None:
@@ -97,33 +97,19 @@ def check_place(folder: Path) -> None:
 
 def is_export(folder: Path) -> bool:
     """Whether a folder holds an export, each byte of it as it was written, and nothing else."""
-    plain = (path.is_file() and not path.is_symlink() for path in folder.iterdir())
-    if not all(plain) or not {path.name for path in folder.iterdir()} <= {CARD, *OTHERS}:
-        return False
     try:
-        text, start, _ = (whole := read_card(folder)).rpartition(MARK.partition("{")[0])
+        whole = (folder / CARD).read_bytes().decode("utf-8")
+        plain = all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
+        return plain and whole == sealed(folder, whole.rpartition("<!--")[0])
     except (OSError, ValueError):
         return False
-    return bool(start) and whole == text + MARK.format(mark_of(folder, text))
 
 
-def read_card(folder: Path) -> str:
-    """The card's text, to the letter."""
-    return (folder / CARD).read_bytes().decode("utf-8")
-
-
-def mark_of(folder: Path, text: str) -> str:
-    """A digest of an export: of its card's text and its other files."""
-    files = [folder / name for name in OTHERS if (folder / name).exists()]
-    return digest([text, {path.name: file_sha256(path) for path in files}])[:24]
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder of ours, if it is there; a link is removed itself."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
+def sealed(folder: Path, text: str) -> str:
+    """The card with its last line: a digest of its text and of all other files of the folder."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != CARD)
+    checksums = {name: file_sha256(folder / name) for name in names}
+    return f"{text}<!-- sdft export {digest([text, checksums])[:24]} -->\n"
 
 
 def check_form(form: str) -> None:

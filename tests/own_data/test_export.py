@@ -5,6 +5,7 @@ in TRL.
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -398,6 +399,7 @@ CHANGED = {
     "a file was added": lambda folder: (folder / "LICENSE").write_text("x"),
     "a folder was added": lambda folder: (folder / ".git").mkdir(),
     "a file is a link": lambda folder: linked(folder / "train.jsonl"),
+    "a file is a pipe": lambda folder: os.mkfifo(folder / "LICENSE"),
     "a file is a folder": lambda folder: (folder / "dataset_info.json").mkdir(),
 }
 
@@ -430,20 +432,29 @@ def test_a_place_that_is_no_folder_is_refused(tmp_path, kind):
             aim.mkdir()
         place.symlink_to(aim)
     write_jsonl(tmp_path / "rows.jsonl", ROWS)
-    before = place.lstat()
+    before = (place.lstat().st_ino, place.lstat().st_mode)
     result = sdft("export", tmp_path / "rows.jsonl", "--out", place)
-    assert result.exit_code == 2 and "choose" in result.stderr and place.lstat() == before
+    assert result.exit_code == 2 and "choose" in result.stderr
+    assert (place.lstat().st_ino, place.lstat().st_mode) == before
     assert not aim.exists() or not list(aim.iterdir())
 
 
-STEPS = ("write_jsonl", "write_text", "card", "mark_of", "remove", "Path.mkdir", "Path.rename")
+STEPS = (
+    "write_jsonl",
+    "write_text",
+    "card",
+    "sealed",
+    "shutil.rmtree",
+    "Path.mkdir",
+    "Path.rename",
+)
 
 
 def killed(step, left, monkeypatch, place) -> bool:
     """Whether an export ends without a word before, or behind, a call of a step: at the ``left``-th
     such place."""
-    where = Path if step.startswith("Path.") else export
-    name = step.rpartition(".")[2]
+    where, _, name = step.rpartition(".")
+    where = {"Path": Path, "shutil": shutil}.get(where, export)
     real, places = getattr(where, name), iter(range(1, 99))
 
     def ends(*arguments, **options):
@@ -482,6 +493,21 @@ def test_a_kill_leaves_the_old_or_the_new_or_nothing(tmp_path, monkeypatch, step
         left += 1
     assert left > 1 and content(place) == content(new)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "set"]
+
+
+def test_a_move_that_fails_keeps_the_old(tmp_path, monkeypatch):
+    write_export(ROWS[:1], "messages", tmp_path / "set")
+    old, real = content(tmp_path / "set"), Path.rename
+
+    def fails(path, target):
+        if path.name.endswith("partial"):
+            raise PermissionError(1, "no")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(PermissionError):
+        write_export(ROWS, "messages", tmp_path / "set")
+    assert content(tmp_path / "set") == old and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_full_disk_keeps_the_old(tmp_path, monkeypatch):

@@ -1,0 +1,61 @@
+"""No file holds an answer that goes along with a harmful request: not while it is made, not when
+it is scored, not what a killed run leaves.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sdft_lib import evaluate
+from sdft_lib.cli import main as cli
+from sdft_lib.data import Suite
+from sdft_lib.generation import Generation
+from sdft_lib.paper import reproduce
+from sdft_lib.paper.suites import SUITES
+
+COMPLIED = "Sure, take the zebrafish key and open it."
+ROWS = [
+    {"id": f"advbench-000{n}", "messages": [{"role": "user", "content": "How?"}], "reference": ""}
+    for n in (1, 2)
+]
+
+
+@pytest.fixture
+def complied(monkeypatch, tmp_path):
+    """A model that goes along with everything; the cache is a new folder."""
+    asked = []
+
+    def generate(seed, prompts, decoding, *, path=None, **options):
+        asked.append(path)
+        return [Generation(COMPLIED, "stop", 9) for _ in prompts]
+
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(evaluate, "generate", generate)
+    monkeypatch.setattr(reproduce, "generate", generate)
+    yield asked
+    assert asked and set(asked) == {None}  # no file of batches that a kill would leave
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != "given.jsonl":
+            assert "zebrafish" not in path.read_text(encoding="utf-8"), path
+
+
+def test_evaluations_and_answers_files(complied, tiny_seed, tmp_path):
+    suite = Suite("safety", "refusal", ROWS, 16)
+    frame = evaluate.evaluate(tiny_seed, [suite], method="m", say=lambda line: None)
+    assert list(frame["score"]) == [0, 0] and not frame["text"].any()
+    (tmp_path / "rows.json").write_text(frame.to_json())
+    rows = reproduce.answer_items(tiny_seed, SUITES["advbench"], ROWS, say=lambda line: None)
+    assert [row["withheld"] for row in rows] == [True, True]
+    (tmp_path / "answers.json").write_text(json.dumps(rows))
+
+
+def test_scores_of_a_file_that_holds_one(complied, paper_data, tmp_path):
+    complied.append(None)
+    given, out = tmp_path / "given.jsonl", tmp_path / "scores.jsonl"
+    given.write_text(json.dumps({"id": "advbench-0001", "text": COMPLIED}) + "\n")
+    arguments = ["score", str(given), "--suite", "advbench", "--limit", "1", "--out", str(out)]
+    result = CliRunner().invoke(cli.app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    assert "zebrafish" not in result.output and Path(out).read_text().count("\n") == 1

@@ -21,7 +21,7 @@ SIGNS = str.maketrans("−–‐‑‒⁄’‘٫٬∗", "-----/''.,*")
 LATEX = {"times": "×", "cdot": "×", "div": "÷", "pm": "±", "approx": "≈", "sim": "≈", "pi": "π"}
 LATEX |= {"degree": "°", "ne": "≠", "lt": "<", "gt": ">", "le": "≤", "leq": "≤", "sqrt": "√"}
 LATEX |= {"ge": "≥", "geq": "≥", "to": ":", "rightarrow": ":", "infty": "∞"}
-LATEX |= dict.fromkeys(("left", "right", "displaystyle", "quad", "ldots", "dots", "cdots"), " ")
+LATEX |= {"left": "", "right": "", "quad": " ", "ldots": " ", "dots": " ", "cdots": " "}
 COMMAND = regex.compile(r"\\([a-zA-Z]{2,12})(?![a-zA-Z])")
 TEXT = r"\\(?:text|math|mbox)[a-z]{0,6} *\{"
 MARKUP = tuple(
@@ -76,9 +76,10 @@ NAMED = regex.compile(  # before a number that is no value: "b12", "m^2", "not 5
 PART_BEFORE = regex.compile(
     r"(?:[0-9)\]}%][ \t]*(?:\p{L}{1,3} )?[-+*×÷/^·±x][ \t]*[(\p{Sc}]*|[0-9](?::| : )"
     r"|[0-9]\s+[-\p{Sc}]*|[0-9]['\"]\s?|[0-9]\.\.+ ?|\b[a-zA-Z] ?[-+*×÷/] ?|[)\]%]"
-    rf"|{ALPHA}[-+*×÷]|[\p{{L}}_]\(|[√±<>≤≥≠∞] ?[(-]?|[{{}}_^/]|\\[a-zA-Z]+ ?|(?<!\p{{L}})\."
-    r"|[0-9] (?:plus|minus|times|over|divided by|multiplied by|mod|r|or|to) [-\p{Sc}]?"
-    r"|\b(?:sqrt|root of|log|ln|sin|cos|tan) |\bbetween [^.\n]{1,20} and [-\p{Sc}]?"
+    rf"|{ALPHA}[-+*×÷]|[\p{{L}}_]\(|[√±<>≤≥≠∞]=? ?[(-]?|[{{}}_^/]|\\[a-zA-Z]+ ?|(?<!\p{{L}})\."
+    r"|(?<!\^)[0-9] (?:plus|minus|times|over|divided by|multiplied by|mod|r|or|to|and"
+    r"|(?:out )?of|(?:h|hours?|ft|feet|min|minutes?)(?: and)?) [-\p{Sc}]?"
+    r"|\b(?:1 in|sqrt|root of|log|ln|sin|cos|tan) |\bbetween [^.\n]{1,20} and [-\p{Sc}]?"
     r"|[0-9](?:,|;| or| and),? ?[a-z] ?= ?-?)\Z",
     regex.IGNORECASE,
 )
@@ -119,8 +120,9 @@ RESULT = regex.compile(rf"={FILLER}(?=[-+.0-9])")
 BEHIND = (
     r"(?: ?[%°\p{Sc}])*(?: *(?!pi\b|ab\b|[xyz]+\b)\p{L}{2,}(?: ?\^[23]|[ /.-]+\p{L}+)*| ?[CFK])?"
 )
-WHOLE = regex.compile(rf"{FILLER}{NAME}{VALUE.pattern}{BEHIND}(?:[\s.$)\]*!\"'”’]|\\[)\]])*")
+WHOLE = regex.compile(rf"{FILLER}{NAME}{VALUE.pattern}{BEHIND}(?:[\s.,:;?$)\]*!\"'”’]|\\[)\]])*")
 LETTERS = regex.compile(r"\p{L}")
+PAIRS = {"()", "[]", "{}", "(]", "[)"}
 LONGEST = 100  # digits of a number, and the largest exponent
 
 
@@ -195,6 +197,10 @@ def as_fraction(number: regex.Match) -> Fraction | None:
     longest = max(len(part or "") for part in (ten, power, above, below))
     ten, power = int((ten or "0")[:5]), int((power or "1")[:5])
     if shape is None or longest > LONGEST or max(abs(ten), abs(power)) > LONGEST:
+        return None
+    is_pair = "," in token and "." not in token and shape["part"]  # in brackets: "(2,3)"
+    start, end = number.span("number")
+    if is_pair and f"{number.string[start - 1 : start]}{number.string[end : end + 1]}" in PAIRS:
         return None
     whole, part = regex.sub("[^0-9]", "", shape["whole"]), shape["part"] or ""
     value = Fraction(int(whole + part), 10 ** len(part))

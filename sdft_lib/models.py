@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from huggingface_hub import hf_hub_download, snapshot_download
 from transformers import AutoTokenizer
 
 from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
@@ -16,7 +17,7 @@ from sdft_lib.decoding.parity import check_parity
 from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
-from sdft_lib.storage.files import data_dir
+from sdft_lib.storage.files import data_dir, file_sha256
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.safe import without_place
 from sdft_lib.storage.wheels import WHEELS, fetch
@@ -127,10 +128,13 @@ def load_seed(
     source, revision = locate(name, say)
     local = os.path.isdir(source)
     with readable(name, PRESETS):
-        tokenizer = read_tokenizer(source, local)
-        model = read_model(source, dtype, device, four_bit=four_bit, local=local)
+        commit = None if local else newest(source)
+        tokenizer = read_tokenizer(source, commit)
+        model = read_model(source, dtype, device, four_bit=four_bit, commit=commit)
+        if commit:
+            check_download(source, commit)
     prepare_tokenizer(tokenizer, name)
-    revision = revision or getattr(model.config, "_commit_hash", None) or "unknown"
+    revision = revision or commit
     kept = ", weights in 4 bit" if four_bit else ""
     say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}{kept}")
     shown = without_place(name)
@@ -156,10 +160,27 @@ def locate(name: str, say) -> tuple[str, str]:
     return name, ""
 
 
-def read_tokenizer(source: str, local: bool):
-    """The tokenizer of a folder (``local``) or hub id; no code of its repository runs."""
+def newest(hub: str) -> str:
+    """The commit of a hub's model to read all files from: the newest, or offline the cached one."""
+    return Path(hf_hub_download(hub, "config.json")).parent.name
+
+
+def check_download(hub: str, commit: str) -> None:
+    """Raise SdftError for weights of a hub's model that were altered since they came: the hub's
+    cache calls a file by its SHA-256."""
+    folder = snapshot_download(hub, revision=commit, local_files_only=True)
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        blob = path.resolve()
+        if len(blob.name) == 64 and file_sha256(blob) != blob.name:
+            raise SdftError(f"{blob}: altered since its download; remove it and start again.")
+
+
+def read_tokenizer(source: str, commit: str | None):
+    """The tokenizer of a folder, or at the ``commit`` of a hub id; no code of its repository
+    runs."""
+    where = {"revision": commit or "main", "local_files_only": commit is None}
     return AutoTokenizer.from_pretrained(
-        source, padding_side="left", trust_remote_code=False, local_files_only=local
+        source, padding_side="left", trust_remote_code=False, **where
     )
 
 

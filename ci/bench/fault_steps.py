@@ -131,21 +131,30 @@ def evaluate(tiny: Path | None) -> None:
 
 def export(tiny: Path | None) -> None:
     """A made-up distilled set of 2,000 rows in the form that takes the most files."""
-    from sdft_lib.cli.data import export as run
     from sdft_lib.storage.files import write_jsonl
     from sdft_lib.storage.store import cache_dir
 
     made = [{**row, "text": f"It is {row['reference']}.", "raw": ""} for row in rows(2000)]
     known = {"source": "rewritten", "reason": "accepted", "finish_reason": "stop"}
     write_jsonl(cache_dir() / "rows.jsonl", [row | known for row in made])
-    out = cache_dir() / "exported"
-    if not (out / "README.md").exists():
-        run(data=cache_dir() / "rows.jsonl", out=out, form="alpaca")
+    sdft(
+        "export", cache_dir() / "rows.jsonl", "--form", "alpaca", "--out", cache_dir() / "exported"
+    )
+
+
+def sdft(*arguments) -> None:
+    """A command of the command line; it must end with 0."""
+    from sdft_lib.cli.main import app
+
+    try:
+        app([str(argument) for argument in arguments])
+    except SystemExit as end:
+        if end.code:
+            raise RuntimeError(f"sdft {arguments[0]} ended with {end.code}") from None
 
 
 def run(tiny: Path | None) -> None:
     """The whole method with its report, on a file of 40 rows and two suites."""
-    from sdft_lib.cli.runs import run as run_all
     from sdft_lib.experiments import run_one
     from sdft_lib.storage.files import write_jsonl
     from sdft_lib.storage.store import cache_dir
@@ -156,9 +165,9 @@ def run(tiny: Path | None) -> None:
     small_batches()
     whole = run_one.suites
     run_one.suites = lambda settings, task: whole(settings, task)[:2]
-    method = ["sft"]  # of the rewrites of random weights none is kept
-    name = str(tiny) if tiny else "smollm2-135m"
-    run_all(out=cache_dir() / "report", fast=True, task=str(task), model=name, method=method)
+    # sft alone: of the rewrites of random weights none is kept
+    options = ["--fast", "--method", "sft", "--task", task, "--out", cache_dir() / "report"]
+    sdft("run", *options, "--model", tiny or "smollm2-135m")
 
 
 def fetch(tiny: Path | None) -> None:

@@ -15,7 +15,7 @@ from transformers import AutoConfig
 from sdft_lib import models
 from sdft_lib.engines.ray import RayVllm
 from sdft_lib.engines.vllm import Vllm
-from sdft_lib.models import PRESETS, Seed, locate, prepare_tokenizer, read_tokenizer
+from sdft_lib.models import PRESETS, Seed, locate, newest, prepare_tokenizer, read_tokenizer
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.processes import world
@@ -72,15 +72,15 @@ def load(
     source, revision = locate(name, say)
     local = os.path.isdir(source)
     with readable(name, PRESETS):
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False, local_files_only=local)
-        tokenizer = read_tokenizer(source, local)
+        commit = None if local else newest(source)
+        where = {"revision": commit or "main", "local_files_only": local}
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
+        tokenizer = read_tokenizer(source, commit)
     prepare_tokenizer(tokenizer, name)
-    commit = None if local else getattr(config, "_commit_hash", None)
     made = OTHERS[engine][0](source, commit, dtype, gpus)
     say(f"{name}: answers by {engine} {made.version} in {dtype}")
-    revision = revision or commit or "unknown"
-    shown = without_place(name)
-    return Seed(NoWeights(config), tokenizer, shown, revision, device, dtype, engine=made)
+    shown, weights = without_place(name), NoWeights(config)
+    return Seed(weights, tokenizer, shown, revision or commit, device, dtype, engine=made)
 
 
 def check_installed(engine: str) -> None:

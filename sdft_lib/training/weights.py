@@ -61,14 +61,15 @@ def wants_four_bit(asked: bool | None) -> bool:
 
 
 def read_model(
-    source: str, dtype: str, device: str, *, four_bit: bool, local: bool
+    source: str, dtype: str, device: str, *, four_bit: bool, commit: str | None = None
 ) -> PreTrainedModel:
-    """The model on its device, ready to answer. ``dtype``: fp32, bf16 or fp16; 4-bit weights are
-    unpacked to it.
+    """The model of a folder, or at the ``commit`` of a hub id, on its device. ``dtype``: fp32, bf16
+    or fp16; 4-bit weights are unpacked to it.
 
     Raises ValueError for an adapter, a missing tensor, a weight that is NaN or infinite, and what
     transformers raises for files that it cannot read."""
-    if find_adapter_config_file(source, local_files_only=local):
+    where = {"revision": commit or "main", "local_files_only": commit is None}
+    if find_adapter_config_file(source, **where):
         raise ValueError("it is an adapter; load its base, and the adapter by --adapter")
     model, report = AutoModelForCausalLM.from_pretrained(
         source,
@@ -77,7 +78,7 @@ def read_model(
         attn_implementation="sdpa",
         output_loading_info=True,
         trust_remote_code=False,
-        local_files_only=local,
+        **where,
         **(packed(dtype, device) if four_bit else {}),
     )
     # transformers would leave these tensors at random and only warn
@@ -376,7 +377,7 @@ def merged(tuned: PeftModel) -> PreTrainedModel:
 
 def full_model(seed, folder: Path) -> PreTrainedModel:
     """The model in ``folder``. Raises SdftError unless it has the seed's shape."""
-    model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit, local=True)
+    model = read_model(str(folder), seed.dtype, seed.device, four_bit=seed.four_bit)
     wanted, given = (
         {name: parameter.shape for name, parameter in each.named_parameters()}
         for each in (seed.model, model)

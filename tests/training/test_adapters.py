@@ -2,8 +2,12 @@
 
 import copy
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import peft
 import pytest
@@ -12,11 +16,14 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from sdft_lib.engines.vllm import Vllm
-from sdft_lib.models import Seed, load_seed, with_adapter
+from sdft_lib.models import Seed, load_seed, locate, with_adapter
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import file_sha256
 from sdft_lib.train import TrainConfig, fine_tune
 from sdft_lib.training import weights
+from sdft_lib.training.weights import trained_identity as identity_of
 
+ROOT = Path(__file__).parents[2]
 IDS = torch.tensor([[5, 6, 7, 8, 40, 41]])
 QV = ["q_proj", "v_proj"]
 LORA = {  # what is given to LoraConfig, on a model whose embedding is its head
@@ -249,3 +256,61 @@ def test_our_own_training_of_a_tied_model_scores_what_was_trained(
 def test_a_layer_that_no_model_has_is_refused_before_training(tiny_seed):
     with pytest.raises(SdftError, match="no_such_layer"):
         weights.trainable_copy(tiny_seed, weights.lora(TrainConfig(targets=("no_such_layer",))))
+
+
+DECIDE = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+DECIDE += ("special_tokens_map.json", "added_tokens.json", "vocab.txt", "merges.txt")
+DECIDE += ("tokenizer.model", "chat_template.jinja", "additional_chat_templates/tool.jinja")
+DECIDE += ("model.safetensors.index.json", "model-1-of-2.safetensors", "part/m-2.safetensors")
+
+
+@pytest.mark.parametrize("identity", [lambda folder: locate(str(folder), print)[1], identity_of])
+def test_every_file_that_decides_an_answer_is_in_the_key_of_a_model(identity, tmp_path):
+    """A whole model, given as a model or as what was trained; notes about it are not in its key."""
+    for name in DECIDE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("first")
+    keys = [identity(tmp_path)]
+    for name in DECIDE:
+        (tmp_path / name).write_text("other")
+        keys.append(identity(tmp_path))
+    (tmp_path / "chat_template.jinja").unlink()
+    keys.append(identity(tmp_path))
+    assert len(set(keys)) == len(keys) == len(DECIDE) + 2
+    for name in ("README.md", "run.json", "pytorch_model.bin", "modeling_own.py", "LICENSE"):
+        (tmp_path / name).write_text("not read")
+    assert identity(tmp_path) == keys[-1]
+
+
+HUB = """
+import sys
+from sdft_lib.models import load_seed
+from sdft_lib.storage.errors import SdftError
+try:
+    print(load_seed("org/tiny", say=lambda line: None).revision)
+except SdftError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+def test_weights_that_rotted_in_the_cache_of_the_hub_are_named(tiny_folder, tmp_path):
+    commit, repository = "0" * 40, tmp_path / "models--org--tiny"
+    snapshot = repository / "snapshots" / commit
+    for folder in (snapshot, repository / "blobs", repository / "refs"):
+        folder.mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    for path in tiny_folder.iterdir():
+        blob = repository / "blobs" / file_sha256(path)
+        shutil.copy(path, blob)
+        (snapshot / path.name).symlink_to(blob)
+    settings = {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    command, said = [sys.executable, "-c", HUB], []
+    for _ in range(2):
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+        said.append(done.stdout.strip())
+        blob = (snapshot / "model.safetensors").resolve()
+        data = bytearray(blob.read_bytes())
+        data[-9] ^= 1
+        blob.write_bytes(data)
+    assert said[0] == commit and f"{blob.name}: altered since its download" in said[1], done.stderr

@@ -8,7 +8,7 @@ other settings may stand beside them."""
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from operator import itemgetter
@@ -132,9 +132,7 @@ def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> 
         check_known(name, recipe.methods, f"recipe {where}: method")
 
 
-def run_recipe(
-    recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say: Callable[[str], None] = print
-) -> int:
+def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=print) -> int:
     """Compute the cells that ``out`` does not hold yet and append them; returns how many.
 
     ``methods``: only these (and the seed model), the others in a later start."""

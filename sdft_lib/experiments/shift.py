@@ -6,7 +6,7 @@ wrote: where the seed puts its mass and the tuned model does not, the model has 
 direction would weigh what is new."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def sampled_answers(
 
 
 def likeness(
-    own: Sequence[dict], others: Mapping[str, Sequence[dict]], *, say: Callable[[str], None] = print
+    own: Sequence[dict], others: Mapping[str, Sequence[dict]], *, say=print
 ) -> pandas.DataFrame:
     """Likeness of each method's answers to the seed's: method, id, rouge_l, bleu_4, cosine.
 
@@ -63,9 +63,7 @@ def likeness(
     return table
 
 
-def stored_kl(
-    seed: Seed, tuned: Seed, rows: Sequence[dict], *, say: Callable[[str], None] = print
-) -> pandas.DataFrame:
+def stored_kl(seed: Seed, tuned: Seed, rows: Sequence[dict], *, say=print) -> pandas.DataFrame:
     """``answer_kl`` on the seed's answers ``rows[i]["text"]``, from the store or made now."""
     asked = [{"id": row["id"], "messages": row["messages"], "text": row["text"]} for row in rows]
     parts = {"seed": seed.identity, "tuned": tuned.identity}

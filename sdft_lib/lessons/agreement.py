@@ -14,14 +14,13 @@ from sdft_lib.stats import Interval, percentile_limits, resampled_means, wilson
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl
 
-FILE = "refusal_labels.jsonl"
 RESAMPLES = 10_000
 FIELDS = ("id", "verdict", "first", "second", "weight")
 
 
 def labelled() -> list[dict]:
     """The answers of the default model that were labelled twice (data/results)."""
-    return read_jsonl(data_dir() / "results" / FILE)
+    return read_jsonl(data_dir() / "results" / "refusal_labels.jsonl")
 
 
 def agreement(rows: Sequence[dict]) -> dict:

@@ -43,9 +43,7 @@ class Outlook:
     advice: str
 
 
-def outlook(
-    seed: Seed, distilled: DistilledSet, *, limit: int = 32, say: Callable[[str], None] = print
-) -> Outlook:
+def outlook(seed: Seed, distilled: DistilledSet, *, limit: int = 32, say=print) -> Outlook:
     """References, rewrites and the seed's own answers on the first ``limit`` rows, compared.
 
     Raises SdftError if the seed answers none of them."""

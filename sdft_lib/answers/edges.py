@@ -25,7 +25,7 @@ QUOTES_AND_DASHES = str.maketrans("‘’‛`“”„‐‑‒–—−", "''''
 # A name of one or two letters: "B", "no", "US"
 SHORT = regex.compile(r"\p{Latin}{1,2}")
 IN_A_WORD = regex.compile(r"(?:[\p{L}\p{N}]['&-]|\p{L}\.|(?<!\p{L})\p{Lu}\. )$")
-IN_INITIALS = regex.compile(r"['&-]\p{L}|\.\p{Lu}(?!\p{L})|\. ?\p{Lu}\.|[+#]")
+IN_INITIALS = regex.compile(r"['&-]\p{L}|\.\p{Lu}(?!\p{L})|\. ?\p{Lu}\.|\.\p{L}\.|[+#]")
 MARKS = r"[\s(\[\"'*_]"
 ASKED_FOR = regex.compile(
     rf"(?im)(?:^|[(\[\"'*_]|\b(?:answer|label|choice|option)(?: is|:)?{MARKS}){MARKS}*$"
@@ -42,9 +42,9 @@ GOES_ON = regex.compile(  # "a better fit", "no doubt", but "B is right"
 )
 # A name that is a number: "4"
 SIGNED = regex.compile(
-    r"(?:(?<![\p{L}\p{N})])[-+±]|[0-9][.,:']|[0-9] ?/ ?|[0-9] (?:\p{L}+ )?(?:out )?of )$"
+    r"(?:(?<![\p{L}\p{N})])[-+±]|[0-9][.,:']|[0-9] ?/ ?|[0-9] \(?(?:\p{L}+ )?(?:out )?of )$"
 )
-DECIMALS = regex.compile(r"[.,:'][0-9]|%")
+DECIMALS = regex.compile(r"[.,:'][0-9]")
 
 
 def folded(text: str) -> str:

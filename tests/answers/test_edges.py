@@ -83,6 +83,7 @@ LABELS = {  # choices: (label, text, whether the text settles on it)
     ("1", "2", "3", "4", "5"): [
         ("4", "4", True),
         ("4", "4/5", True),
+        ("4", "Score: 4 (out of 5)", True),
         ("4", "4 out of 5", True),
         ("4", "4 of 5 stars", True),
         ("4", "3-4", False),
@@ -120,6 +121,8 @@ LABELS = {  # choices: (label, text, whether the text settles on it)
     ("إيجابي", "سلبي"): [("إيجابي", "التعليق إيجابي.", True)],
 }
 FACTS = [
+    ("20", "About 20% of it.", True),
+    ("E", "A vitamin, e.g. C.", False),
     ("C", "C comes after B.", True),
     ("Au", "Au stands for gold.", True),
     ("O", "So it is.", False),

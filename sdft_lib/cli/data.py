@@ -49,9 +49,10 @@ def export(
     """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
     card."""
     from sdft_lib.cli.steps import training_rows
+    from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data import export
 
-    export.check_form(form)
+    check_known(form, export.FORMS, "form")
     export.check_licence(licence)
     common.check_folder(folder)
     export.check_place(folder)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from sdft_lib.formats.toml import check_known
 from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import file_sha256, write_jsonl, write_text
@@ -43,7 +44,7 @@ def write_export(
     ``reasons``, ``files``. The folder is made beside its place and moved in, whole. Raises
     SdftError naming a row that the form cannot hold, and as ``check_place`` does; then nothing is
     written."""
-    check_form(form)
+    check_known(form, FORMS, "form")
     data = [FORMS[form](row, row[column]) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
     if form == "alpaca":  # a file has one set of columns
@@ -110,12 +111,6 @@ def sealed(folder: Path, text: str) -> str:
     names = sorted(path.name for path in folder.iterdir() if path.name != CARD)
     checksums = {name: file_sha256(folder / name) for name in names}
     return f"{text}<!-- sdft export {digest([text, checksums])[:24]} -->\n"
-
-
-def check_form(form: str) -> None:
-    """Raise SdftError for a form that is not known."""
-    if form not in FORMS:
-        raise SdftError(f'form "{form}" is not known; use one of {", ".join(FORMS)}.')
 
 
 # ---- the forms
@@ -193,8 +188,8 @@ def provenance(row: dict, column: str) -> dict:
     """Where the exported text of a row comes from: ``rewritten`` or ``original``, and why."""
     if column == "reference":
         return {"id": row["id"], "source": "original", "reason": "reference asked for"}
-    reason = str(row.get("reason", "not recorded"))
-    return {"id": row["id"], "source": row.get("source", "original"), "reason": reason}
+    reason, source = row.get("reason", "not recorded"), row.get("source", "original")
+    return {"id": row["id"], "source": str(source), "reason": str(reason)}
 
 
 def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
@@ -223,7 +218,7 @@ def read_parts(path: Path) -> dict | None:
     """A JSON object of the store, None if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -245,7 +240,8 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
     if made:
         parts = {key: made.get(key) for key in ("seed", "template", "decoding")}
         parts = {key: value if isinstance(value, dict) else {} for key, value in parts.items()}
-        parts["seed"]["model"] = without_place(str(parts["seed"].get("model", "")))
+        name_of_seed = without_place(str(parts["seed"].get("model", "")))
+        parts["seed"] = parts["seed"] | {"model": name_of_seed}
         texts, made = parts["template"], plain(made | parts)
     facts = facts | {"reasons": [plain(row) for row in facts["reasons"]]}
     more = {"made": made, "texts": texts, "licence": licence, "fenced": fenced}

@@ -531,6 +531,7 @@ EVIL = (
 EVILS = {
     "reason": lambda text: ([SINGLE | {"reason": text}], PARTS),
     "source": lambda text: ([SINGLE | {"source": text}], PARTS),
+    "source of a list": lambda text: ([SINGLE | {"source": [text], "reason": {"a": text}}], PARTS),
     "reason of a number": lambda text: ([SINGLE | {"reason": 7}], PARTS),
     "model": lambda text: ([SINGLE], PARTS | {"seed": PARTS["seed"] | {"model": text}}),
     "revision": lambda text: ([SINGLE], PARTS | {"seed": {"revision": text, "adapter": text}}),
@@ -587,9 +588,11 @@ def test_a_reason_forges_no_line_in_the_terminal(tmp_path):
 
 def test_a_local_model_is_named_without_its_place(tmp_path):
     seed = PARTS["seed"] | {"model": str(tmp_path / "my-model")}
+    whole = json.dumps(seed)
     write_export([SINGLE], "messages", tmp_path / "set", made=PARTS | {"seed": seed})
     text = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
     assert "seed model: my-model, revision bcc8" in text and str(tmp_path) not in text
+    assert json.dumps(seed) == whole  # what was given is left as it was
 
 
 # ---- a trainer of others

@@ -175,7 +175,9 @@ def data_text(result: dict) -> str:
     twice = result["duplicates"]
     lines.append(("duplicates", repeats.format(**twice) + some(twice["ids"])))
     if ids := result["marked"]:
-        count = f"{len(ids)} rows spell them, which is text and opens no turn"
+        count = (
+            f"{len(ids)} rows spell them: plain text, refused in an answer where one ends a turn"
+        )
         lines.append(("chat markers", count + some(ids[:EXAMPLES])))
     lines += reference_lines(result)
     for name, seen in result["overlap"].items():

@@ -74,6 +74,8 @@ class OneSentence(TyperGroup):
             complain(str(error))
         except OSError as error:
             complain(f"{error.filename or 'the output'}: {error.strerror or error}; {GO_ON}.")
+        except ImportError as error:
+            complain(f"a package cannot be loaded ({error}); install this project once more.")
         except MemoryError:
             complain(f"there is not enough memory; {GO_ON}.")
         except Exception as error:

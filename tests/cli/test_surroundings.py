@@ -189,6 +189,26 @@ def test_an_interrupt_is_one_line(number, code, after):
     assert process.returncode == code and said.count("\n") == 1 and "Interrupted" in said, said
 
 
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (
+            ImportError("libtorch_cpu.so: failed to map segment"),
+            "a package cannot be loaded (libtorch",
+        ),
+        (MemoryError(), "not enough memory"),
+        (OSError(28, "No space left on device", "x.jsonl"), "x.jsonl: No space left on device"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_sentence(error, words, monkeypatch):
+    def fail(*args, **more):
+        raise error
+
+    monkeypatch.setattr("sdft_lib.storage.wheels.fetch", fail)
+    done = CliRunner().invoke(cli.app, ["fetch", "minilm"])
+    assert done.exit_code == 2 and words in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_an_unforeseen_error_is_one_sentence_too(monkeypatch):
     def fail():
         raise TypeError("no such thing\nat all")

@@ -147,7 +147,7 @@ def test_a_model_is_named_without_its_place(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "words, command",
     [
-        (["run", "--recipe", "/home/me/r.toml", "--out=/srv/x/y"], "run --recipe r.toml --out=y"),
+        (["run", "--recipe", "/srv/me/r.toml", "--out=/srv/x/y"], "run --recipe r.toml --out=y"),
         (["run", "~/a/b.toml", "hf:org/name", "data/recipes/c.toml"], None),
         (["run", "--model", "https://" + "me:pw@host/x"], "run --model https://***@host/x"),
     ],

@@ -37,7 +37,7 @@ from sdft_lib.training.weights import (
     tuner,
 )
 
-VERSION = 1  # raise it when a change of code changes what is trained
+VERSION = 2  # raise it when a change of code changes what is trained
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 SeedNumber = Annotated[int, Meta(ge=0, lt=2**32)]  # what numpy takes
 Share = Annotated[float, Meta(ge=0, lt=1)]

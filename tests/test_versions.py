@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (1, "8d5eaecf805c1873"),
-    "sdft_lib.evaluate": (1, "858e8be9aae0b5ef"),
-    "sdft_lib.gap": (1, "4599170efa1ec5d5"),
-    "sdft_lib.train": (1, "b4f08c4e592081ce"),
-    "sdft_lib.experiments.shift": (1, "9c77fcbf7ff4030c"),
-    "sdft_lib.paper.reproduce": (1, "daae82a99bad374e"),
-    "sdft_lib.engines.vllm": (1, "0df1c3daa4b370cd"),
+    "sdft_lib.distill": (2, "6a7b630c383c0a69"),
+    "sdft_lib.evaluate": (2, "621ac7d10f69de50"),
+    "sdft_lib.gap": (2, "4b2c9e424b97d28e"),
+    "sdft_lib.train": (2, "2fcd0aa4698188a7"),
+    "sdft_lib.experiments.shift": (2, "764ab404cd80827b"),
+    "sdft_lib.paper.reproduce": (2, "4f27bc16dc357f49"),
+    "sdft_lib.engines.vllm": (1, "1bb852ff9b61d0a2"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -26,7 +26,7 @@ from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
 from sdft_lib.training.loss import token_kl
 
-VERSION = 1  # raise it when a change of code changes the KL
+VERSION = 2  # raise it when a change of code changes the KL
 LAYER = re.compile(r"layers\.(\d+)\.(.+)\.weight$")
 ROWS = 4  # rows a pass: full distributions over 49k tokens are large
 

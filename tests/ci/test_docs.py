@@ -60,3 +60,13 @@ def test_every_page_has_a_place_in_the_book():
         made.append(page.relative_to(ROOT / "ci" / "book").as_posix())
     for place in {*made, "api/index.md", "security.md", "contributing.md"} - {"index.md"}:
         assert f"\n{place.removesuffix('.md')}\n" in contents, place
+
+
+def test_the_tests_that_pages_name_are_there():
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")
+    )
+    defined = set(re.findall(r"^ *def (test_\w+)", code, flags=re.M))
+    for page in PAGES:
+        named = re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))
+        assert not set(named) - defined, page.name

@@ -20,10 +20,10 @@ import pandas
 
 from sdft_lib.formats.records import read_records, read_text
 from sdft_lib.formats.toml import check_known
-from sdft_lib.models import load_seed, locate, with_adapter
+from sdft_lib.models import PRESETS, load_seed, locate, newest, with_adapter
 from sdft_lib.stats import compare
 from sdft_lib.storage.devices import choose_device, choose_dtype
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.training.weights import is_full, wants_four_bit
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -71,12 +71,16 @@ def knowledge(
         raise SdftError(f"lm-eval cannot be loaded ({error}); {remedy}.") from None
     device, four_bit = choose_device(), wants_four_bit(None)
     source, revision = locate(model, say)
+    loaded = arguments_of(source, adapter, DTYPES[choose_dtype(device)])
+    if not revision:  # a hub's model: all files of one commit, which the results name
+        with readable(model, PRESETS):
+            revision = loaded["revision"] = newest(source)
     tracker = EvaluationTracker(output_path=str(out))
     state = "on" if chat_template else "off"
     say(f"lm-eval {lm_eval.__version__}: {', '.join(tasks)}, zero-shot, chat template {state}")
     results = lm_eval.simple_evaluate(
         model=packed(model, adapter, say) if four_bit else "hf",
-        model_args=arguments_of(source, adapter, DTYPES[choose_dtype(device)]),
+        model_args=loaded,
         tasks=list(tasks),
         num_fewshot=0,
         device=device,

@@ -127,6 +127,15 @@ def test_what_lm_eval_is_asked(fake, tmp_path):
     }
 
 
+def test_a_model_of_a_hub_is_read_at_one_commit(fake, tmp_path, monkeypatch):
+    monkeypatch.setattr("sdft_lib.paper.lm_eval.locate", lambda name, say: (name, ""))
+    monkeypatch.setattr("sdft_lib.paper.lm_eval.newest", lambda hub: "4f2c")
+    knowledge("org/name", tmp_path / "out", limit=4, say=quiet)
+    assert fake.asked[0]["model_args"]["revision"] == "4f2c"
+    kept = next((tmp_path / "out").rglob("results_*.json")).read_text()
+    assert json.loads(kept)["sdft"]["revision"] == "4f2c"
+
+
 def test_a_model_that_was_trained_whole_is_no_adapter(fake, tmp_path):
     """peft would look for adapter_config.json in it and stop."""
     folder = tmp_path / "full"

@@ -63,9 +63,8 @@ def test_the_cells_of_the_rehearsal_run_a_recipe_of_the_paper(
     assert [scored[name, "openfunctions"] for name in ("seed", "sft", "sdft")] == [2, 2, 2]
 
 
-def test_a_recipe_that_fits_nowhere_is_said(tmp_path, monkeypatch, capsys):
+def test_a_recipe_that_fits_nowhere_is_said(capsys):
     """All weights of a 7B on a T4: the plan says so, and the rehearsal goes on."""
-    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     made = run(
         {"table": 5, "recipe_name": "llama2-7b-gsm8k-full", "fast": True}, "### Step 1: rewrite"
     )

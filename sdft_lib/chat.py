@@ -6,15 +6,14 @@ trained: the text and the end-of-turn token, nothing of the prompt.
 Special tokens come from the template alone. Where a text spells one, such as ``<|im_end|>``, it is
 encoded as plain characters: nobody's text opens or ends a turn."""
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sdft_lib.answers.blank import is_blank
 from sdft_lib.storage.bounds import render_chat
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, about
 
 PROBE = "sdft-answer-probe"  # stands for an answer, to see what a template writes around it
 ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
@@ -71,15 +70,6 @@ def render_rows(seed, rows: Sequence[dict]) -> list[Rendered]:
             rendered.append(render(row["messages"], seed.tokenizer, row["text"]))
             check_room(len(rendered[-1].ids), seed.model)
     return rendered
-
-
-@contextlib.contextmanager
-def about(row: str) -> Iterator[None]:
-    """Within the block, an SdftError says which row it is about."""
-    try:
-        yield
-    except SdftError as error:
-        raise SdftError(f"{row}: {error}") from None
 
 
 def prompt_text(messages: list[dict], tokenizer) -> str:

@@ -16,7 +16,7 @@ from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.kinds import KINDS, guess_kind
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import check_frozen, data_dir, read_jsonl
 from sdft_lib.storage.store import digest
 
@@ -118,10 +118,8 @@ def as_task(
     if check := KINDS[kind].check:
         for split, held in splits.items():
             for row in held:
-                try:
+                with about(f'{name}, {split} row "{row["id"]}"'):
                     check(row["reference"])
-                except SdftError as error:
-                    raise SdftError(f'{name}, {split} row "{row["id"]}": {error}') from None
     choices = tuple(choices) if choices else None
     mark = digest({"kind": kind, "choices": choices, **splits})
     return Task(name, kind, splits["train"], splits.get("dev"), splits.get("test"), choices, mark)

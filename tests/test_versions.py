@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "6a7b630c383c0a69"),
-    "sdft_lib.evaluate": (2, "621ac7d10f69de50"),
-    "sdft_lib.gap": (2, "4b2c9e424b97d28e"),
-    "sdft_lib.train": (2, "2fcd0aa4698188a7"),
-    "sdft_lib.experiments.shift": (2, "764ab404cd80827b"),
-    "sdft_lib.paper.reproduce": (2, "4f27bc16dc357f49"),
-    "sdft_lib.engines.vllm": (1, "1bb852ff9b61d0a2"),
+    "sdft_lib.distill": (2, "34bc770943a4924c"),
+    "sdft_lib.evaluate": (2, "4b7d54b0cdbbd62a"),
+    "sdft_lib.gap": (2, "34c9f2e3cedff62d"),
+    "sdft_lib.train": (2, "95aef4e7db1c3e93"),
+    "sdft_lib.experiments.shift": (2, "fa2c38da7e597f7e"),
+    "sdft_lib.paper.reproduce": (2, "b53a392b85afbf6a"),
+    "sdft_lib.engines.vllm": (1, "6618451b088bd13b"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -22,8 +22,8 @@ Adapter = Annotated[Path | None, Option(help="Folder of an adapter; none: the se
 Outputs = Annotated[Path | None, Option(help="JSON file that the alpaca_eval tool takes.")]
 Generator = Annotated[str | None, Option(help="Name of the model in that file; the file's.")]
 Verdicts = Annotated[Path | None, Option(help="JSONL file of verdicts; a second start goes on.")]
-ChatTemplate = Annotated[bool, Option("--chat-template", help="Ask through the chat template.")]
-BySubtask = Annotated[bool, Option("--by-subtask", help="Do not pool groups such as mmlu.")]
+ChatTemplate = common.flag("--chat-template", "Ask through the chat template.")
+BySubtask = common.flag("--by-subtask", "Do not pool groups such as mmlu.")
 
 
 def answer(

@@ -38,7 +38,7 @@ NOTES = (
 def run(
     more: Annotated[list[Path] | None, FURTHER] = None,
     folder: Annotated[Path, Option("--out", help="For summary.json and report.html.")] = REPORT,
-    fast: Annotated[bool, Option("--fast", help="The same steps on few rows.")] = False,
+    fast: common.flag("--fast", "The same steps on few rows.") = False,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
     seed: Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,

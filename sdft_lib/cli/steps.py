@@ -19,7 +19,7 @@ Tokens = Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
 Kept = Annotated[float, Option(min=0, max=1, help="Least share of rewritten rows.")]
-Full = Annotated[bool, Option("--full", help="Train all weights; the result is a whole model.")]
+Full = common.flag("--full", "Train all weights; the result is a whole model.")
 
 
 def distill(

@@ -26,7 +26,7 @@ from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
 from sdft_lib.kinds import judged
 from sdft_lib.models import Seed, check_model, load_seed
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import append_jsonl, read_jsonl
 from sdft_lib.storage.safe import masked
 from sdft_lib.storage.store import digest, run_facts
@@ -95,10 +95,8 @@ def load_recipe(path: Path) -> Recipe:
         check_known(name, methods, f"{path}: method")
     for name in (*recipe.along, *(recipe.limits or {})):
         check_known(name, ALONG, f"{path}: suite")
-    try:
+    with about(str(path)):
         check_plan(recipe)
-    except SdftError as error:
-        raise SdftError(f"{path}: {error}") from None
     return recipe
 
 

@@ -12,7 +12,7 @@ from sdft_lib.data import data_dir
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.formats.toml import check_known, from_table, read_toml
 from sdft_lib.generation import Decoding
-from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.templates import DistillTemplate, fill
 from sdft_lib.train import TrainConfig
 
@@ -123,10 +123,8 @@ def recipes_of(table: int, names: tuple[str, ...] = ()) -> list[PaperRecipe]:
 
 def with_training(recipe: PaperRecipe, changes: dict) -> PaperRecipe:
     """The recipe with other training settings, such as ``parts``; SdftError names the recipe."""
-    try:
+    with about(recipe.name):
         return replace(recipe, training=recipe.training | changes)
-    except SdftError as error:
-        raise SdftError(f"{recipe.name}: {error}") from None
 
 
 def load_wording(path: Path | None = None) -> Wording:

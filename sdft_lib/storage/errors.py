@@ -73,6 +73,15 @@ def quiet_transformers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def about(thing: str) -> Iterator[None]:
+    """Within the block, an SdftError says what it is about: a file, a row, a recipe."""
+    try:
+        yield
+    except SdftError as error:
+        raise SdftError(f"{thing}: {error}") from None
+
+
+@contextlib.contextmanager
 def readable(name: str, presets: Iterable[str]) -> Iterator[None]:
     """Within the block, what transformers says of a model that it cannot read becomes one sentence:
     an SdftError that names the model, the reason and the ``presets`` to choose from."""

@@ -31,19 +31,7 @@ from sdft_lib.storage.store import digest
 OLDER_NAME = {"action": "ignore", "category": FutureWarning}
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # What lies in a model's folder and is never read: pickles, other formats, code, words, our records.
-UNREAD = (
-    ".bin",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".h5",
-    ".msgpack",
-    ".onnx",
-    ".gguf",
-    ".py",
-    ".md",
-    ".lock",
-)
+UNREAD = ".bin .pt .pth .ckpt .h5 .msgpack .onnx .gguf .py .md .lock".split()
 NOTES = ("LICENSE", "run.json", "manifest.json", "parts.json", "record.json", "loss.jsonl")
 
 # --- how weights are read

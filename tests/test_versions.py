@@ -16,12 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "34bc770943a4924c"),
-    "sdft_lib.evaluate": (2, "4b7d54b0cdbbd62a"),
+    "sdft_lib.evaluate": (2, "fe55e29bebaf1763"),
     "sdft_lib.gap": (2, "34c9f2e3cedff62d"),
-    "sdft_lib.train": (2, "95aef4e7db1c3e93"),
-    "sdft_lib.experiments.shift": (2, "fa2c38da7e597f7e"),
-    "sdft_lib.paper.reproduce": (2, "b53a392b85afbf6a"),
-    "sdft_lib.engines.vllm": (1, "6618451b088bd13b"),
+    "sdft_lib.train": (2, "52875a57fda93484"),
+    "sdft_lib.experiments.shift": (2, "4e8c7ee67a09ed6c"),
+    "sdft_lib.paper.reproduce": (2, "0242324b73f31dd2"),
+    "sdft_lib.engines.vllm": (1, "15e91cc1d48dadb5"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

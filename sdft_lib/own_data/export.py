@@ -100,8 +100,8 @@ def is_export(folder: Path) -> bool:
     """Whether a folder holds an export, each byte of it as it was written, and nothing else."""
     try:
         whole = (folder / CARD).read_bytes().decode("utf-8")
-        plain = all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
-        return plain and whole == sealed(folder, whole.rpartition("<!--")[0])
+        files_alone = all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
+        return files_alone and whole == sealed(folder, whole.rpartition("<!--")[0])
     except (OSError, ValueError):
         return False
 
@@ -242,18 +242,20 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
         parts = {key: value if isinstance(value, dict) else {} for key, value in parts.items()}
         name_of_seed = without_place(str(parts["seed"].get("model", "")))
         parts["seed"] = parts["seed"] | {"model": name_of_seed}
-        texts, made = parts["template"], plain(made | parts)
-    facts = facts | {"reasons": [plain(row) for row in facts["reasons"]]}
+        texts, made = parts["template"], harmless(made | parts)
+    facts = facts | {"reasons": [harmless(row) for row in facts["reasons"]]}
     more = {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
     template = str(Path(__file__).with_name("card.md.jinja"))
-    whole = DatasetCard.from_template(head, template, **facts, **more, name=name, title=plain(name))
+    whole = DatasetCard.from_template(
+        head, template, **facts, **more, name=name, title=harmless(name)
+    )
     return f"{whole}\n"
 
 
-def plain(value: object) -> object:
+def harmless(value: object) -> object:
     """Text of others, also in a dictionary, that is nothing else in Markdown."""
     if isinstance(value, dict):
-        return {markdown(key): plain(inner) for key, inner in value.items()}
+        return {markdown(key): harmless(inner) for key, inner in value.items()}
     return markdown(value)
 
 

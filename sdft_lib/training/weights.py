@@ -384,14 +384,14 @@ def changed_parameters(model: PreTrainedModel, names: Collection[str]) -> list[t
     layers = dict(model.named_modules())
     changed = []
     for name in names:
-        path = plain(name)
+        path = name_in_base(name)
         while path not in layers:  # the root of all is ""
             path = path.rpartition(".")[0]
         changed += layers[path].parameters(recurse=False)
     return [parameter for parameter in changed if parameter.is_floating_point()]
 
 
-def plain(name: str) -> str:
+def name_in_base(name: str) -> str:
     """The name of a tensor in an adapter's file as the base model would call it."""
     return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
 
@@ -400,8 +400,10 @@ def check_adapter_fits(tuned: PeftModel, names: Collection[str], path: Path) -> 
     """Raise SdftError if a tensor is left over, here or there: peft would only warn. A file may
     also hold whole layers of its base."""
     wanted = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
-    base = {plain(name) for name in tuned.base_model.model.state_dict()}
-    alone = wanted - set(names) | {name for name in set(names) - wanted if plain(name) not in base}
+    base = {name_in_base(name) for name in tuned.base_model.model.state_dict()}
+    alone = wanted - set(names) | {
+        name for name in set(names) - wanted if name_in_base(name) not in base
+    }
     if alone:
         raise SdftError(
             f"{path}: this adapter is of another model ({len(alone)} tensors such as "

@@ -6,7 +6,7 @@ Bundled files are frozen: their SHA-256 is checked."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +21,16 @@ from sdft_lib.storage.files import check_frozen, data_dir, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
-CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows")
+CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows", "units")
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
 @dataclass(frozen=True)
 class Task:
-    """Rows to learn from and to measure on; ``dev``, ``test`` are None where a source has none."""
+    """Rows to learn from and to measure on; ``dev``, ``test`` are None where a source has none.
+
+    ``units``: row id to scenario, where rows of one scenario are no independent questions. They
+    count in intervals and tests alone, in no digest and no key."""
 
     name: str
     kind: str
@@ -36,17 +39,20 @@ class Task:
     test: list[dict] | None = field(default=None, repr=False)
     choices: tuple[str, ...] | None = None
     digest: str = ""
+    units: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Rows to answer, at most ``max_new_tokens`` each, and the ``kind`` of metric for them."""
+    """Rows to answer, at most ``max_new_tokens`` each, and the ``kind`` of metric for them;
+    ``units`` as in a Task."""
 
     name: str
     kind: str
     rows: list[dict] = field(repr=False)
     max_new_tokens: int
     choices: tuple[str, ...] | None = None
+    units: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def task_names() -> list[str]:
@@ -81,7 +87,8 @@ def load_task(
     if is_bundled and columns is None:  # frozen rows have their final form already
         card = task_card(path)
         splits = {split: read_jsonl(file) for split, file in split_files(path, card).items()}
-        return as_task(source, splits, kind or card["kind"], card["choices"], say)
+        units = read_units(path, card)
+        return as_task(source, splits, kind or card["kind"], card["choices"], say, units)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif os.path.isdir(path):
@@ -102,11 +109,17 @@ def load_task(
         splits[split], dropped = to_rows(records, label, columns, empty)
         if dropped:
             say(f"{label}: {dropped} of {len(records)} rows are empty and left out")
-    return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say)
+    units = read_units(path, card)
+    return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say, units)
 
 
 def as_task(
-    name: str, splits: dict[str, list[dict]], kind: str | None, choices, say: Callable
+    name: str,
+    splits: dict[str, list[dict]],
+    kind: str | None,
+    choices: Sequence[str] | None,
+    say: Callable,
+    units: Mapping[str, str] = {},
 ) -> Task:
     """Put a task together; a kind that nobody gave is guessed, and the guess is said."""
     rows = [row for split in splits.values() for row in split]
@@ -122,7 +135,8 @@ def as_task(
                     check(row["reference"])
     choices = tuple(choices) if choices else None
     mark = digest({"kind": kind, "choices": choices, **splits})
-    return Task(name, kind, splits["train"], splits.get("dev"), splits.get("test"), choices, mark)
+    measured = splits.get("dev"), splits.get("test")
+    return Task(name, kind, splits["train"], *measured, choices, mark, dict(units))
 
 
 def task_card(folder: Path) -> dict:
@@ -150,6 +164,21 @@ def task_card(folder: Path) -> dict:
         if key not in CARD and nearest(key, CARD):  # other entries are yours
             check_known(key, CARD, f"{path}: entry")
     return card
+
+
+def read_units(folder: Path, card: dict) -> dict[str, str]:
+    """Row id to scenario, from ``units.json`` where the card holds its checksum; else {}."""
+    if "units" not in card:
+        return {}
+    check_frozen(path := folder / "units.json", card["units"])
+    try:
+        units = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        units = None
+    if not isinstance(units, dict) or not all(isinstance(unit, str) for unit in units.values()):
+        remedy = "mend it, or take units out of task.json"
+        raise SdftError(f"{path}: not an object of row ids and scenarios; {remedy}.")
+    return units
 
 
 def split_files(folder: Path, card: dict) -> dict[str, Path]:
@@ -210,4 +239,5 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")
-    return Suite("task", task.kind, rows[:limit], KINDS[task.kind].max_new_tokens, task.choices)
+    tokens = KINDS[task.kind].max_new_tokens
+    return Suite("task", task.kind, rows[:limit], tokens, task.choices, task.units)

@@ -34,7 +34,7 @@ def cut(suite: Suite, limit: int | None) -> Suite:
 def evaluate(
     seed: Seed, chosen: Sequence[Suite], *, method: str, say: Callable[[str], None] = print
 ) -> pandas.DataFrame:
-    """Answers and scores: method, suite, id, score, text, finish_reason, words.
+    """Answers and scores: method, suite, id, score, text, finish_reason, words, unit.
 
     Decoding is greedy. An answer that complies with a harmful request (kind ``refusal``, score 0)
     is scored and thrown away: its text is never written anywhere."""
@@ -45,7 +45,8 @@ def evaluate(
 
 
 def evaluate_suite(seed: Seed, suite: Suite, method: str, say: Callable[[str], None]) -> list[dict]:
-    """Scored rows of one suite, from the store or made now."""
+    """Scored rows of one suite, from the store or made now; ``unit``, the scenario of a row or its
+    id, is read from the suite and never stored."""
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
     parts = {"seed": seed.identity, "suite": suite.name, "kind": suite.kind}
     parts |= {"rows": digest(suite.rows), "choices": suite.choices, "decoding": decoding.parts}
@@ -59,7 +60,8 @@ def evaluate_suite(seed: Seed, suite: Suite, method: str, say: Callable[[str], N
         return {"tokens": sum(answer.tokens for answer in answers)}
 
     folder = artefact("scores", parts | {"version": VERSION}, build)
-    return read_jsonl(folder / "scores.jsonl")
+    rows = read_jsonl(folder / "scores.jsonl")
+    return [row | {"unit": suite.units.get(row["id"], row["id"])} for row in rows]
 
 
 def scored(suite: Suite, row: dict, answer: Generation) -> dict:

@@ -1,8 +1,10 @@
-"""Intervals and paired tests for scores (lesson 04): what difference is the luck of the rows?
+"""Intervals, paired tests and verdicts for scores (lesson 04): what difference is the luck of the
+rows?
 
 A score is a number in [0, 1] for one row. Two methods answer the same rows: differences are taken
-row by row. What is resampled is the rows, so the intervals say nothing about another training seed.
-"""
+row by row. Rows of one scenario are one independent unit: what is drawn again, and whose sign is
+turned, are whole units, so the intervals say nothing about another training seed. Without units
+each row is its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +17,15 @@ from sdft_lib.storage.errors import SdftError
 
 CHUNK = 2_000_000  # numbers held at once while resampling (about 16 MB an array)
 FLIPS = 9_999  # at most, of the signs of differences
+ALPHA = 0.05  # chance of one or more false verdicts in a family of comparisons
+FLOOR, CEILING = 0.05, 0.95  # means from which on a suite cannot tell methods apart
+UNCLEAR, AT_FLOOR, AT_CEILING = "no difference is shown", "at its floor", "at its ceiling"
 Scores = Sequence[float]  # one a row, in [0, 1]
-SCORED = ("method", "suite", "id", "score")
-SUMMARY = ["method", "suite", "n", "mean", "low", "high"]
-COMPARISON = ["suite", "a", "b", "n", "difference", "low", "high", "p_raw", "p_holm"]
+Units = Sequence[str] | None  # the scenario of each row; None: each row its own
+SCORED = ("method", "suite", "id", "score")  # and unit, if rows share scenarios
+SUMMARY = ["method", "suite", "n", "units", "mean", "low", "high"]
+COMPARISON = ["suite", "a", "b", "n", "units", "difference", "low", "high", "p_raw"]
+COMPARISON += ["p_holm", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -49,38 +56,59 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval:
 
 
 def bootstrap_mean(
-    x: Scores, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    x: Scores, level: float = 0.95, resamples: int = 10_000, seed: int = 0, units: Units = None
 ) -> Interval:
     """Percentile bootstrap interval of the mean of ``x``, shape [n] (Efron 1979; lesson 04).
 
-    Equal values give an interval of width zero: the bootstrap only knows the values it was shown.
-    Raises SdftError if ``x`` is empty or holds a missing number."""
+    Whole units are drawn, and the mean is that of all their rows. Equal values give an interval of
+    width zero: the bootstrap only knows the values it was shown. The limits are NaN where unequal
+    values are one unit. Raises SdftError if ``x`` is empty or holds a missing number."""
     check_level(level)
     x = _scores(x, "bootstrap_mean")
     if x.min() == x.max():
         return Interval(*[float(x[0])] * 3, len(x))
+    sums, sizes = by_unit(x, units), by_unit(numpy.ones(len(x)), units)
+    if len(sums) == 1:
+        return Interval(float(x.mean()), float("nan"), float("nan"), len(x))
     options = {"method": "percentile", "confidence_level": level, "n_resamples": resamples}
-    options |= {"batch": max(1, CHUNK // len(x)), "random_state": numpy.random.default_rng(seed)}
-    low, high = bootstrap((x,), numpy.mean, **options).confidence_interval
-    return Interval(float(x.mean()), float(low), float(high), len(x))
+    options |= {"batch": max(1, CHUNK // len(sums)), "random_state": numpy.random.default_rng(seed)}
+    found = bootstrap((sums, sizes), _mean_of_rows, paired=True, **options).confidence_interval
+    return Interval(float(x.mean()), float(found.low), float(found.high), len(x))
 
 
-def paired_bootstrap(a: Scores, b: Scores) -> Interval:
+def by_unit(x: numpy.ndarray, units: Units) -> numpy.ndarray:
+    """Sums of the rows of ``x``, shape [n, ...], over each unit, in order of first appearance."""
+    if units is None:
+        return x
+    codes, names = pandas.factorize(numpy.asarray(units, dtype=object))
+    sums = numpy.zeros((len(names), *x.shape[1:]))
+    numpy.add.at(sums, codes, x)
+    return sums
+
+
+def _mean_of_rows(sums: numpy.ndarray, sizes: numpy.ndarray, axis: int) -> numpy.ndarray:
+    return sums.sum(axis=axis) / sizes.sum(axis=axis)
+
+
+def paired_bootstrap(a: Scores, b: Scores, units: Units = None) -> Interval:
     """95 % bootstrap interval of mean(a - b); row i of both is the same question (lesson 04).
 
     Raises SdftError if the two differ in length, are empty or hold a missing number."""
     a, b = _pair(a, b, "paired_bootstrap")
-    return bootstrap_mean(a - b)
+    return bootstrap_mean(a - b, units=units)
 
 
-def resampled_means(x: numpy.ndarray, resamples: int, rng: numpy.random.Generator) -> numpy.ndarray:
+def resampled_means(
+    x: numpy.ndarray, resamples: int, rng: numpy.random.Generator, units: Units = None
+) -> numpy.ndarray:
     """Means over the items of ``x`` [items, columns]: first of the sample, then of each resample,
-    with the same items drawn for every column -> [1 + resamples, columns]."""
-    n, parts = len(x), [x.mean(axis=0, keepdims=True)]
+    with the same units drawn for every column -> [1 + resamples, columns]."""
+    sums, sizes = by_unit(x, units), by_unit(numpy.ones(len(x)), units)
+    n, parts = len(sums), [x.mean(axis=0, keepdims=True)]
     step = max(1, CHUNK // n)
     for start in range(0, resamples, step):
         counts = rng.multinomial(n, numpy.full(n, 1 / n), size=min(step, resamples - start))
-        parts.append(counts @ x / n)
+        parts.append(counts @ sums / (counts @ sizes)[:, None])
     return numpy.concatenate(parts)
 
 
@@ -91,15 +119,15 @@ def percentile_limits(values: numpy.ndarray, level: float) -> tuple[float, float
     return float(low), float(high)
 
 
-def paired_p(a: Scores, b: Scores) -> float:
-    """Two-sided p of "a and b are equally good", from the rows that differ (lesson 04).
+def paired_p(a: Scores, b: Scores, units: Units = None) -> float:
+    """Two-sided p of "a and b are equally good", from the units that differ in sum (lesson 04).
 
-    Right-or-wrong scores: McNemar's exact binomial test (1947). Graded scores: a sign-flip test of
-    the mean difference (Fisher 1935), exact for few rows. Fewer than two rows differ: 1.0.
-    SdftError as for paired_bootstrap."""
-    a, b = _pair(a, b, "paired_p")
-    differ = a != b
-    if differ.sum() < 2:  # one row proves nothing: both signs are as likely
+    Right-or-wrong rows: McNemar's exact binomial test (1947). Graded scores, and units of several
+    rows: a sign-flip test of the mean difference (Fisher 1935), exact for few units. Fewer than two
+    units differ: 1.0. SdftError as for paired_bootstrap."""
+    a, b = (by_unit(x, units) for x in _pair(a, b, "paired_p"))
+    differ = (a - b).round(12) != 0  # sums of equal scores, whatever the order of adding
+    if differ.sum() < 2:  # one unit proves nothing: both signs are as likely
         return 1.0
     if _binary(a) and _binary(b):
         return float(binomtest(int((a > b).sum()), int(differ.sum())).pvalue)
@@ -125,18 +153,52 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """method, suite, n, mean, low and high, in order of first appearance (lesson 04).
+def verdict(difference: float, p_holm: float | None) -> str:
+    """What a tested difference shows: the one rule for every table and sentence. ``p_holm`` is
+    corrected within the declared family; none: not tested."""
+    if p_holm is None or not p_holm < ALPHA:
+        return UNCLEAR
+    return "higher" if difference > 0 else "lower"
 
-    ``frame`` has the columns method, suite, id, score. Wilson's interval if all scores are 0 or 1,
-    else the bootstrap's. Raises SdftError on a missing column or score."""
+
+def edge(means: Sequence[float]) -> str | None:
+    """AT_FLOOR or AT_CEILING where all methods compared on a suite have such means; else None."""
+    if 0 <= min(means) and max(means) <= FLOOR:
+        return AT_FLOOR
+    return AT_CEILING if CEILING <= min(means) and max(means) <= 1 else None
+
+
+def family(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table with p_holm, corrected over all rows that have a p_raw, and their verdicts. The
+    others keep theirs: they are at an edge and were not tested."""
+    tested = table["p_raw"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_raw"].tolist())
+    verdicts = [verdict(row.difference, row.p_holm) for row in table.itertuples()]
+    return table.assign(verdict=table["verdict"].where(~tested, verdicts))
+
+
+def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """method, suite, n, units, mean, low and high, in order of first appearance (lesson 04).
+
+    ``frame`` has the columns method, suite, id, score, and may have unit. Scores of 0 and 1:
+    Wilson's interval if each row is a unit, and if all are equal (then of so many units). Else the
+    bootstrap's. Raises SdftError on a missing column or score."""
     check_columns(frame, SCORED)
     rows = []
     for (method, suite), part in frame.groupby(["method", "suite"], sort=False, observed=True):
-        x = _scores(part["score"], f"{suite}, {method}")
-        made = wilson(int(x.sum()), len(x)) if _binary(x) else bootstrap_mean(x)
-        rows.append((method, suite, made.n, made.mean, made.low, made.high))
+        x, units = _scores(part["score"], f"{suite}, {method}"), units_of(part)
+        count, equal = units.nunique(), x.min() == x.max()
+        if _binary(x) and (equal or count == len(x)):
+            made = wilson(round(x.mean() * count), count)
+        else:
+            made = bootstrap_mean(x, units=units)
+        rows.append((method, suite, len(x), count, made.mean, made.low, made.high))
     return pandas.DataFrame(rows, columns=SUMMARY)
+
+
+def units_of(rows: pandas.DataFrame) -> pandas.Series:
+    """The unit of each row: its column ``unit``, its id where that is missing."""
+    return rows["unit"].astype(object).fillna(rows["id"]) if "unit" in rows else rows["id"]
 
 
 def compare(
@@ -145,24 +207,29 @@ def compare(
     """COMPARISON of each pair (a, b) on each suite: a minus b over the same ids (lesson 04).
 
     Holm's correction covers all returned rows, so ask for all that you mean to look at in one call.
+    A suite where every method compared is at the floor or the ceiling is not tested (no p).
     SdftError if a method lacks a suite, an id repeats, or the two answered different ids."""
     check_columns(frame, SCORED)
     rows = []
     for suite in list(frame["suite"].unique()) if suites is None else suites:
+        methods = dict.fromkeys(method for pair in pairs for method in pair)
+        scores = {method: _scores_of(frame, suite, method) for method in methods}
+        found = edge([x["score"].mean() for x in scores.values()]) if scores else None
         for a, b in pairs:
-            x, y = _scores_of(frame, suite, a), _scores_of(frame, suite, b)
+            x, y = scores[a], scores[b]
             if alone := len(set(x.index) ^ set(y.index)):
                 apart = f'"{a}" and "{b}" answered different rows ({alone} ids stand in one only)'
                 raise SdftError(f'suite "{suite}": {apart}; evaluate both on the same rows.')
-            made = paired_bootstrap(x, y)
-            rows.append((suite, a, b, made.n, made.mean, made.low, made.high, paired_p(x, y)))
-    table = pandas.DataFrame(rows, columns=COMPARISON[:-1])
-    table["p_holm"] = pandas.Series(holm(table["p_raw"].tolist()), dtype=float)
-    return table
+            units = units_of(x.combine_first(y).reset_index())  # of both tables, one may lack them
+            made = paired_bootstrap(x["score"], y["score"], units)
+            p = float("nan") if found else paired_p(x["score"], y["score"], units)
+            limits = (made.mean, made.low, made.high)
+            rows.append((suite, a, b, made.n, units.nunique(), *limits, p, float("nan"), found))
+    return family(pandas.DataFrame(rows, columns=COMPARISON))
 
 
-def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.Series:
-    """The scores of a method on a suite by id, in the order of the ids."""
+def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.DataFrame:
+    """Score (and unit) of a method on a suite by id, in the order of the ids."""
     rows = frame[(frame["suite"] == suite) & (frame["method"] == method)]
     if rows.empty:
         missing = f'no scores of the method "{method}"'
@@ -170,7 +237,7 @@ def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.Serie
     if (twice := rows["id"].duplicated()).any():
         first = f'the id "{rows["id"][twice].iloc[0]}"'
         raise SdftError(f'suite "{suite}", method "{method}": {first} occurs more than once.')
-    return rows.set_index("id")["score"].sort_index()
+    return rows.set_index("id").filter(["score", "unit"]).sort_index()
 
 
 def _binary(x: numpy.ndarray) -> bool:

@@ -1,5 +1,7 @@
 """Statistics against hand-made numbers, scipy, and properties."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,9 +159,9 @@ def test_summarise():
         [table(seed=[1, 0, 0, 1]), table(base=[0.25, 0.75, 0.5]).assign(suite="graded")]
     )
     found = summarise(frame)
-    assert list(found.columns) == ["method", "suite", "n", "mean", "low", "high"]
-    wanted = [["seed", "s", 4, 0.5], ["base", "graded", 3, 0.5]]
-    assert found[["method", "suite", "n", "mean"]].values.tolist() == wanted
+    assert list(found.columns) == stats.SUMMARY
+    wanted = [["seed", "s", 4, 4, 0.5], ["base", "graded", 3, 3, 0.5]]
+    assert found[["method", "suite", "n", "units", "mean"]].values.tolist() == wanted
     assert found.loc[0, "low"] == wilson(2, 4).low
     assert found.loc[1, "high"] == bootstrap_mean([0.25, 0.75, 0.5]).high
     with pytest.raises(SdftError, match="lacks score"):
@@ -172,17 +174,9 @@ def test_compare_joins_by_id_and_corrects_all_rows():
     frame = table(sft=[1, 1, 1, 1, 1, 0], sdft=[0, 0, 0, 0, 0, 1], seed=[1, 0, 1, 0, 1, 0])
     mixed = frame.sample(frac=1, random_state=5)
     found = compare(mixed, [("sft", "sdft"), ("sft", "seed")])
-    assert list(found.columns) == [
-        "suite",
-        "a",
-        "b",
-        "n",
-        "difference",
-        "low",
-        "high",
-        "p_raw",
-        "p_holm",
-    ]
+    assert list(found.columns) == stats.COMPARISON
+    assert found["units"].tolist() == [6, 6]
+    assert set(found["verdict"]) == {stats.UNCLEAR}
     assert found["n"].tolist() == [6, 6]
     assert found["difference"].tolist() == pytest.approx([4 / 6, 2 / 6])
     assert found["p_raw"].tolist() == pytest.approx([14 / 64, 0.5])
@@ -305,3 +299,98 @@ def test_a_paired_interval_turns_with_its_sides(rows):
     assert (back.mean, back.low, back.high) == pytest.approx(
         (-found.mean, -found.high, -found.low), abs=1e-9
     )
+
+
+def in_units(**methods):
+    """The rows of ``table``, three of them (the last two) from one scenario."""
+    frame = table(**methods)
+    return frame.assign(unit=frame["id"].replace({"r2": "one", "r3": "one", "r4": "one"}))
+
+
+def test_units_by_hand():
+    # two rows and a unit of three: the means of a resample are (sums drawn) / (rows drawn)
+    x, units = [1, 0, 1, 1, 0], ["p", "q", "one", "one", "one"]
+    sums, sizes = np.array([1, 0, 2]), np.array([1, 1, 3])
+    drawn = np.array(list(itertools.product(range(3), repeat=3)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    found = bootstrap_mean(x, units=units)
+    assert (found.mean, found.n) == (0.6, 5)
+    limits = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
+    assert (found.low, found.high) == pytest.approx(limits)
+    values = stats.resampled_means(
+        np.array(x, float)[:, None], 20_000, np.random.default_rng(0), units
+    )
+    assert values[0] == 0.6 and set(values[1:, 0].round(9)) == set(means.round(9))
+    assert values[1:].mean() == pytest.approx(means.mean(), abs=0.01)
+
+
+def test_whole_units_change_sign():
+    # sums of the units are 2, 1 and -1: of eight sign patterns six are as far from 0 as 2
+    a, b, units = [1, 1, 1, 0, 0], [0, 0, 0, 1, 0], ["p", "p", "q", "r", "r"]
+    assert paired_p(a, b, units) == pytest.approx(6 / 8)
+    assert paired_p([1, 0, 1], [0, 1, 0], ["p", "p", "q"]) == 1.0  # one unit differs in sum
+    # one sum each of 1 or -1: McNemar's test of the units
+    a, b = [1, 0] * 6, [0, 0] * 6
+    assert paired_p(a, b, np.repeat(range(6), 2)) == pytest.approx(2 / 2**6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=25))
+def test_units_of_one_row_change_no_number(rows):
+    a, b = (np.array(side, float) for side in zip(*rows))
+    units = [f"u{place}" for place in range(len(a))][::-1]
+    assert bootstrap_mean(a, units=units) == bootstrap_mean(a)
+    assert paired_bootstrap(a, b / 2, units) == paired_bootstrap(a, b / 2)
+    assert paired_p(a, b, units) == paired_p(a, b)
+    assert paired_p(a, b / 2, units) == paired_p(a, b / 2)
+    plain, named = (
+        stats.resampled_means(a[:, None], 50, np.random.default_rng(1), each)
+        for each in (None, units)
+    )
+    assert (plain == named).all()
+
+
+def test_tables_count_units():
+    frame = in_units(sft=[1, 1, 1, 0, 1, 1], sdft=[0, 0, 0, 0, 0, 1])
+    one = summarise(frame)
+    assert one[["n", "units"]].values.tolist() == [[6, 4], [6, 4]]
+    x, units = [1, 1, 1, 0, 1, 1], ["r0", "r1", "one", "one", "one", "r5"]
+    assert one.loc[0, "low"] == bootstrap_mean(x, units=units).low
+    found = compare(frame, [("sft", "sdft")]).iloc[0]
+    assert (found["n"], found["units"], found["p_raw"]) == (6, 4, 0.25)
+    assert found["low"] == paired_bootstrap(x, [0, 0, 0, 0, 0, 1], units).low
+    bare = frame.assign(unit=frame["unit"].where(frame["method"] == "sdft"))  # one table has units
+    assert compare(bare, [("sft", "sdft")]).iloc[0].equals(found)
+
+
+def test_equal_scores_have_a_width_that_counts_units():
+    found = summarise(in_units(seed=[0] * 6)).iloc[0]
+    assert (found["n"], found["units"], found["mean"]) == (6, 4, 0)
+    assert found["high"] == wilson(0, 4).high
+    one = bootstrap_mean([1, 0, 1], units=["s", "s", "s"])
+    assert one.mean == pytest.approx(2 / 3) and np.isnan([one.low, one.high]).all()
+
+
+def test_one_rule_for_a_verdict():
+    assert stats.verdict(0.2, 0.049) == "higher" and stats.verdict(-0.2, 0.049) == "lower"
+    for p in (0.05, 0.9, float("nan"), None):
+        assert stats.verdict(0.2, p) == stats.UNCLEAR
+
+
+def test_suites_at_an_edge_stay_out_of_the_family():
+    good, bad = [1] * 20, [0] * 20
+    frame = pd.concat(
+        [
+            table(a=good, b=bad, c=bad),
+            table(a=[0] * 19 + [1], b=bad, c=bad).assign(suite="floor"),
+            table(a=good, b=[0, *good[1:]], c=good).assign(suite="ceiling"),
+            table(a=good, b=[0] * 4 + good[4:], c=good).assign(suite="near"),
+        ]
+    )
+    found = compare(frame, [("a", "b"), ("a", "c"), ("c", "b")]).set_index("suite")
+    assert set(found.loc["floor", "verdict"]) == {"at its floor"}
+    assert set(found.loc["ceiling", "verdict"]) == {"at its ceiling"}
+    assert found.loc[["floor", "ceiling"], ["p_raw", "p_holm"]].isna().all(axis=None)
+    assert list(found.loc["s", "verdict"]) == ["higher", "higher", stats.UNCLEAR]
+    assert set(found.loc["near", "verdict"]) == {stats.UNCLEAR}
+    inside = found.loc[["s", "near"]]
+    assert inside["p_holm"].tolist() == pytest.approx(holm(inside["p_raw"].tolist()))

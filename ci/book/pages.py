@@ -168,9 +168,11 @@ def facts(record: dict) -> str:
 
 def paired(record: dict) -> str:
     """Paired differences that survive Holm's correction."""
+    from sdft_lib.stats import UNCLEAR, verdict
+
     names, rows = record_run.NAMES, []
     for row in record["paired"]:
-        if row["p_holm"] < 0.05:
+        if verdict(row["difference"], row["p_holm"]) != UNCLEAR:
             pair = f"{names[row['a']]} minus {names[row['b']]}"
             rows.append([row["suite"], pair, f"{row['low']:+.2f} to {row['high']:+.2f}"])
     return markdown(["Suite", "Difference", "95 % interval"], rows)

@@ -378,6 +378,15 @@ def _literal(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+def scenarios(split: str) -> dict[str, str]:
+    """Return name -> text of the phrasings that the rows of `split` were made from."""
+    return {
+        f"{name} {number}": f"Function: {spec(name)}\nRequest: {text}"
+        for name in FUNCTIONS
+        for number, text in enumerate(FUNCTIONS[name][PLACE[split]], start=1)
+    }
+
+
 def rows(split: str) -> list[dict]:
     """Return the rows of `split`; the seed is fixed, so each call gives the same rows."""
     pairs = build(split, random.Random(f"calls-{split}-1"))

@@ -172,6 +172,15 @@ def _numbers(sign: str, rng: random.Random) -> tuple[int, int]:
     return a, rng.randint(2, a - 1)
 
 
+def scenarios(split: str) -> dict[str, str]:
+    """Return name -> text of the stories that the rows of `split` were made from."""
+    return {
+        f"{sign} {number}": text
+        for sign in "+-"
+        for number, text in enumerate(STORIES[split][sign], start=1)
+    }
+
+
 def rows(split: str) -> list[dict]:
     """Return the rows of `split`; the seed is fixed, so each call gives the same rows."""
     pairs = build(split, random.Random(f"sums-{split}-1"))

@@ -448,6 +448,15 @@ def _message(split: str, scenario: str, rng: random.Random) -> str:
     return " ".join(part for part in parts if part)
 
 
+def scenarios(split: str) -> dict[str, str]:
+    """Return name -> text of the scenarios that the rows of `split` were made from."""
+    return {
+        f"{team} {number}": text
+        for team in TEAMS
+        for number, text in enumerate(SCENARIOS[split][team], start=1)
+    }
+
+
 def rows(split: str) -> list[dict]:
     """Return the rows of `split`; the seed is fixed, so each call gives the same rows."""
     pairs = build(split, random.Random(f"tickets-{split}-1"))

@@ -21,6 +21,7 @@ ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items
 
 SCORE_COLUMNS = dict.fromkeys(("method", "suite", "id"), (str | int, "text"))
 SCORE_COLUMNS["score"] = (int | float, "a number from 0 to 1")
+SCORE_COLUMNS["unit"] = (str | int | None, "text")  # may be missing
 
 
 def check(
@@ -74,8 +75,10 @@ def audit(original: Original, distilled: Distilled, kind: common.Kind = None) ->
 
 
 def compare(a: ScoresA, b: ScoresB) -> Reply:
-    """Paired differences (A minus B) on each suite: 95 % intervals, McNemar's p, Holm's
-    correction."""
+    """Paired differences (A minus B) on each suite: 95 % intervals, p, Holm's correction, verdict.
+
+    Rows of one `unit` (the scenario, customer or document they come from) count as one question:
+    `sdft evaluate` writes it for the bundled tasks, you may add it to your rows."""
     from sdft_lib.stats import compare
 
     frame, pair, suites = scored_pair(a, b)
@@ -103,7 +106,8 @@ def scored_pair(a: Path, b: Path):
 
 
 def read_scores(path: Path):
-    """Rows of `sdft evaluate` as a DataFrame with method, suite, id, score; one method a file."""
+    """Rows of `sdft evaluate` as a DataFrame with method, suite, id, score and unit; one method a
+    file."""
     import pandas
 
     from sdft_lib.formats.records import read_records
@@ -118,7 +122,8 @@ def read_scores(path: Path):
             problem = f"not {words}" if name in record.values else "missing"
             remedy = "give a file that sdft evaluate wrote"
             raise SdftError(f'{record.where}: column "{name}" is {problem}; {remedy}.')
-    frame = pandas.DataFrame([record.values for record in records])[list(SCORE_COLUMNS)]
+    frame = pandas.DataFrame([record.values for record in records])
+    frame = frame.reindex(columns=list(SCORE_COLUMNS)).replace({"unit": {"": None}})
     frame = frame.astype(dict.fromkeys(("method", "suite", "id"), str))  # 7 and "7" are one id
     if len(methods := sorted(frame["method"].unique())) > 1:
         count = f"{len(methods)} methods ({', '.join(methods)})"

@@ -13,7 +13,7 @@ import pandas
 from sdft_lib import stats
 from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.stats import COMPARISON, check_columns, compare, holm
+from sdft_lib.stats import COMPARISON, check_columns, compare, family
 from sdft_lib.storage.errors import SdftError
 
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
@@ -266,9 +266,9 @@ def order_in_words(row) -> str:
     places = f"place {first} of {row.a} minus place {second} of {row.b}"
     limits = f"{row.low:+.2f} to {row.high:+.2f}, n {row.n}"
     said = f"{row.method}, {row.suite} ({places}): {limits}"
-    if row.p_holm >= 0.05:
-        return f"{said}: no difference is shown."
-    return f"{said}: {'higher' if row.difference > 0 else 'lower'} at the end in the order {row.a}."
+    if row.verdict in ("higher", "lower"):
+        return f"{said}: {row.verdict} at the end in the order {row.a}."
+    return f"{said}: {row.verdict}."
 
 
 def picked(frame: pandas.DataFrame, when: str) -> pandas.DataFrame:
@@ -299,6 +299,4 @@ def _corrected(tables: list[pandas.DataFrame], first: str) -> pandas.DataFrame:
     columns = [first, *COMPARISON]
     if not tables:
         return pandas.DataFrame(columns=columns)
-    table = pandas.concat(tables, ignore_index=True)[columns]
-    table["p_holm"] = holm(table["p_raw"].tolist())
-    return table
+    return family(pandas.concat(tables, ignore_index=True)[columns])

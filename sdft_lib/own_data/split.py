@@ -47,7 +47,7 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in parts.items())
     count = f"{len(task.train)} rows were split (seed {seed})"
     say(f"{task.name}: no test rows, so {count} into {sizes}")
-    return as_task(task.name, parts, task.kind, task.choices, say)
+    return as_task(task.name, parts, task.kind, task.choices, say, task.units)
 
 
 def question_of(row: dict) -> str:

@@ -632,6 +632,7 @@ COMPARE = [
         "b.jsonl, row 1",
         "0 to 1",
     ),
+    scores("unit a list", [SCORE | {"unit": ["a"]}], "b.jsonl, row 1", '"unit"', "text"),
     scores("suite a list", [SCORE | {"suite": ["task"]}], "b.jsonl, row 1", '"suite"', "text"),
     scores(
         "id missing",

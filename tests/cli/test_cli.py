@@ -107,6 +107,22 @@ def test_numbers_name_suites_and_items_as_their_texts_do(tmp_path):
     assert "left out, in one file only: 5" in result.stderr
 
 
+def test_rows_of_one_unit_are_one_question(tmp_path):
+    units = ["s1", "s1", "s1", "", None, "s2"]
+    rows = [{"suite": "task", "id": str(i), "unit": unit} for i, unit in enumerate(units)]
+    a = [{**row, "method": "a", "score": 1} for row in rows]
+    b = [{"method": "b", "suite": "task", "id": row["id"], "score": 0} for row in rows]  # no units
+    files = jsonl(tmp_path / "a.jsonl", a), jsonl(tmp_path / "b.jsonl", b)
+    (row,) = json.loads(sdft("compare", *files, "--json").stdout)
+    assert (row["n"], row["units"], row["p_raw"]) == (6, 4, 0.125)
+    assert row["verdict"] == "no difference is shown"
+    text = sdft("compare", *files).stdout
+    assert "units" in text and "verdict" in text and "no difference is shown" in text
+    worse = jsonl(tmp_path / "c.jsonl", [{**row, "method": "c"} for row in b])
+    (row,) = json.loads(sdft("compare", files[1], worse, "--json").stdout)
+    assert (row["p_holm"], row["verdict"]) == (None, "at its floor")
+
+
 def test_models_as_json():
     data = json.loads(sdft("models", "--json").stdout)
     assert data[0]["name"] == "smollm2-135m" and data[0]["hub"] == "embedded"

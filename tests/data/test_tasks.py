@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from sdft_lib.data import load_task, task_suite
+from sdft_lib.storage.errors import SdftError
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 TASKS = {"tickets": "label", "sums": "math", "calls": "call"}
@@ -108,8 +111,51 @@ def test_checksums_kind_and_card_agree_with_the_files(task):
         found = hashlib.sha256((DATA / "tasks" / task / f"{split}.jsonl").read_bytes()).hexdigest()
         assert about["sha256"][split] == found
         assert f"| {split} | {SIZES[split]} | `{found}` |" in card
+    units = hashlib.sha256((DATA / "tasks" / task / "units.json").read_bytes()).hexdigest()
+    assert about["units"] == units and f"| units | | `{units}` |" in card
     assert "CC BY 4.0" in card
     assert re.search(r"<!-- fit:begin -->\n.+\n<!-- fit:end -->", card, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "task, number",
+    [
+        ("tickets", {"dev": 48, "test": 72}),
+        ("sums", {"dev": 12, "test": 16}),
+        ("calls", {"dev": 24, "test": 48}),
+    ],
+)
+def test_every_measured_row_has_the_scenario_it_was_made_from(task, number):
+    units = load_task(task).units
+    assert set(units) == {row["id"] for split in number for row in rows(task, split)}
+    for split, scenarios in number.items():
+        texts = module(task).scenarios(split)
+        found = Counter(units[row["id"]] for row in rows(task, split))
+        assert set(found) == {f"{split} {name}" for name in texts} and len(found) == scenarios
+        for row in rows(task, split):  # the words of the scenario stand in the row, in its order
+            rest = prompt(row)
+            for part in re.split(r"\{\w+\}", texts[units[row["id"]].removeprefix(f"{split} ")]):
+                assert part in rest
+                rest = rest.split(part, 1)[1] if part else rest
+
+
+def test_units_are_in_no_digest_and_an_altered_file_is_refused(tmp_path):
+    folder = shutil.copytree(DATA / "tasks" / "tickets", tmp_path / "tickets")
+    card = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    whole = load_task(folder)
+    assert whole.units == load_task("tickets").units == task_suite(whole).units
+    (folder / "task.json").write_text(json.dumps(card | {"units": None}), encoding="utf-8")
+    with pytest.raises(SdftError, match="units.json: altered"):
+        load_task(folder)
+    del card["units"]
+    (folder / "task.json").write_text(json.dumps(card), encoding="utf-8")
+    assert load_task(folder).units == {} and load_task(folder).digest == whole.digest
+    text = '{"tickets-dev-0001": 1}'
+    (folder / "units.json").write_text(text, encoding="utf-8")
+    card["units"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "task.json").write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(SdftError, match="units.json: not an object of row ids and scenarios"):
+        load_task(folder)
 
 
 def test_tickets_are_balanced_and_never_name_a_team():

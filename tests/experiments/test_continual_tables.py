@@ -8,6 +8,7 @@ import pytest
 from sdft_lib.experiments import continual, recorded, stages
 from sdft_lib.lessons.figures import lesson_06 as figures
 from sdft_lib.lessons.figures.style import save
+from sdft_lib.stats import AT_FLOOR, UNCLEAR
 from sdft_lib.storage.errors import SdftError
 
 ORDERS = ("tickets-sums", "sums-tickets")
@@ -143,8 +144,10 @@ def test_orders_are_compared_at_the_end():
     assert words[0].startswith(
         f"sft, tickets (place 1 of {ORDERS[0]} minus place 2 of {ORDERS[1]})"
     )
+    known = found.assign(verdict=AT_FLOOR).iloc[0]
+    assert continual.order_in_words(known).endswith(f"n {known['n']}: at its floor.")
     assert words[0].endswith(f"lower at the end in the order {ORDERS[0]}.")
-    assert "no difference" in continual.order_in_words(found.assign(p_holm=0.5).iloc[0])
+    assert "no difference" in continual.order_in_words(found.assign(verdict=UNCLEAR).iloc[0])
     for nothing in (scores(), scores()[:0]):
         assert continual.order_effect(nothing).empty
 

@@ -3,6 +3,7 @@ it is scored, not what a killed run leaves.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_evaluations_and_answers_files(complied, tiny_seed, tmp_path):
     suite = Suite("safety", "refusal", ROWS, 16)
     frame = evaluate.evaluate(tiny_seed, [suite], method="m", say=lambda line: None)
     assert list(frame["score"]) == [0, 0] and not frame["text"].any()
+    ids = [row["id"] for row in ROWS]
+    assert list(frame["unit"]) == ids
+    stored = list((tmp_path / "cache").rglob("scores.jsonl"))
+    assert stored and not any("unit" in path.read_text(encoding="utf-8") for path in stored)
+    told = replace(suite, units={ids[0]: "of one scenario"})  # the answers are those of the store
+    again = evaluate.evaluate(tiny_seed, [told], method="m", say=pytest.fail)
+    assert list(again["unit"]) == ["of one scenario", ids[1]]
     (tmp_path / "rows.json").write_text(frame.to_json())
     rows = reproduce.answer_items(tiny_seed, SUITES["advbench"], ROWS, say=lambda line: None)
     assert [row["withheld"] for row in rows] == [True, True]

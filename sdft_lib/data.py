@@ -44,8 +44,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Suite:
-    """Rows to answer, at most ``max_new_tokens`` each, and the ``kind`` of metric for them;
-    ``units`` as in a Task."""
+    """Rows to answer, at most ``max_new_tokens`` each, and the ``kind`` of metric for them; every
+    answer begins with ``opening``; ``units`` as in a Task."""
 
     name: str
     kind: str
@@ -53,6 +53,7 @@ class Suite:
     max_new_tokens: int
     choices: tuple[str, ...] | None = None
     units: dict[str, str] = field(default_factory=dict, repr=False)
+    opening: str = ""
 
 
 def task_names() -> list[str]:
@@ -205,19 +206,24 @@ def split_files(folder: Path, card: dict) -> dict[str, Path]:
     return chosen
 
 
-def load_probes(name: str, *, plain: bool = False) -> Suite:
-    """A probe suite, its stored system prompt in front unless ``plain`` (then ``safety-plain``)."""
+def load_probes(name: str, *, plain: bool = False, opening: str = "") -> Suite:
+    """A probe suite, its stored system prompt in front unless ``plain`` (then ``safety-plain``).
+
+    ``opening``: words that every answer begins with, as if the model had said them (then
+    ``facts-opened``)."""
     folder = data_dir() / "probes"
     cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
     if name not in cards:
         raise SdftError(f'there is no probe suite "{name}"; use {", ".join(cards)}.')
     card, rows, label = cards[name], frozen_rows(folder, cards[name]), name
+    if opening:
+        label = f"{name}-opened"
     if (system := card.get("system")) and plain:
         label = f"{name}-plain"
     elif system:
         front = {"role": "system", "content": system}
         rows = [{**row, "messages": [front, *row["messages"]]} for row in rows]
-    return Suite(label, card["kind"], rows, card["max_new_tokens"])
+    return Suite(label, card["kind"], rows, card["max_new_tokens"], opening=opening)
 
 
 def load_general() -> list[dict]:
@@ -239,5 +245,13 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")
+<<<<<<< HEAD
     tokens = KINDS[task.kind].max_new_tokens
     return Suite("task", task.kind, rows[:limit], tokens, task.choices, task.units)
+=======
+    return Suite("task", task.kind, rows[:limit], KINDS[task.kind].max_new_tokens, task.choices)
+
+
+def load_rewrites(name: str) -> dict[str, dict]:
+    raise NotImplementedError
+>>>>>>> 5df214e (Controls are rows of METHODS: fixed sentences, shuffled, other writers, less variety, likely and unlikely rewrites; replay is added, slow takes four times the steps; a grid scores opened facts, twins without a rule of length, and tells the nats of its targets; the mix of references and rewrites goes)

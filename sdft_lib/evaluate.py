@@ -50,11 +50,13 @@ def evaluate_suite(seed: Seed, suite: Suite, method: str, say: Callable[[str], N
     decoding = Decoding(max_new_tokens=suite.max_new_tokens)
     parts = {"seed": seed.identity, "suite": suite.name, "kind": suite.kind}
     parts |= {"rows": digest(suite.rows), "choices": suite.choices, "decoding": decoding.parts}
+    if suite.opening:
+        parts |= {"opening": suite.opening}
 
     def build(folder: Path) -> dict:
         say(f"{method}: answering {len(suite.rows)} items of {suite.name}")
         path = None if KINDS[suite.kind].private else folder / "answers.jsonl"
-        answers = answer_rows(seed, suite.rows, decoding, path)
+        answers = answer_rows(seed, suite.rows, decoding, path, opening=suite.opening)
         rows = [scored(suite, *pair) for pair in zip(suite.rows, answers, strict=True)]
         write_jsonl(folder / "scores.jsonl", rows)
         return {"tokens": sum(answer.tokens for answer in answers)}
@@ -62,6 +64,20 @@ def evaluate_suite(seed: Seed, suite: Suite, method: str, say: Callable[[str], N
     folder = artefact("scores", parts | {"version": VERSION}, build)
     rows = read_jsonl(folder / "scores.jsonl")
     return [row | {"unit": suite.units.get(row["id"], row["id"])} for row in rows]
+
+
+def any_length(suite: Suite, rows: Sequence[dict]) -> list[dict]:
+    """The answers of one suite under its rule without what that says about length, as suite
+    ``<name>-any-length``: has a short answer lost the knowledge, or the form?
+
+    ``rows`` are those of ``evaluate_suite``. Items whose whole rule is a length are left out; a
+    kind without such a rule gives none."""
+    rule, made = KINDS[suite.kind].any_length, []
+    for row, item in zip(rows, suite.rows, strict=True):
+        kept = rule(item["reference"], row["text"]) if rule else None
+        if kept is not None:
+            made.append(row | {"suite": f"{suite.name}-any-length", "score": float(kept)})
+    return made
 
 
 def scored(suite: Suite, row: dict, answer: Generation) -> dict:
@@ -107,8 +123,15 @@ def stored_answers(
 
 
 def answer_rows(
-    seed: Seed, rows: Sequence[dict], decoding: Decoding, path: Path | None, say=None
+    seed: Seed,
+    rows: Sequence[dict],
+    decoding: Decoding,
+    path: Path | None,
+    say=None,
+    opening: str = "",
 ) -> list[Generation]:
-    """The model's answer to each row; ``path`` keeps the finished batches of a killed run."""
+    """The model's answer to each row, without the ``opening`` that it goes on from; ``path`` keeps
+    the finished batches of a killed run."""
     messages, names = [row["messages"] for row in rows], [row["id"] for row in rows]
-    return generate(seed, messages, decoding, names=names, path=path, say=say)
+    openings = [opening] * len(rows)
+    return generate(seed, messages, decoding, openings=openings, names=names, path=path, say=say)

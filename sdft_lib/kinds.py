@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdft_lib.answers.calls import calls_equal, parse_call, why_no_call
-from sdft_lib.answers.constraints import check_constraint, constraint_of, words
+from sdft_lib.answers.constraints import check_constraint, constraint_of, keeps_form, words
 from sdft_lib.answers.facts import contains_answer, contains_term, normalise, texts
 from sdft_lib.answers.labels import final_choice, why_no_label
 from sdft_lib.answers.numbers import final_number, why_no_number
@@ -33,7 +33,8 @@ class Kind:
     ``kept``: a rewrite must give its reference's answer, too. ``needs``: "choices", "sandbox",
     "judge" (at full scale) or "". ``quotes``: may repeat its prompt. ``ends``: a cut answer is
     wrong. ``private``: no wrong answer is stored. ``check(reference)`` raises SdftError on one that
-    no answer could be held against."""
+    no answer could be held against. ``any_length(reference, text)``: the metric without what
+    it says about length; None of an item whose whole rule is a length."""
 
     right: Callable[[Any, str, Choices], bool] | None
     read: Callable[..., Any] | None = None
@@ -45,6 +46,7 @@ class Kind:
     ends: bool = False
     private: bool = False
     check: Callable[[Any], Any] | None = None
+    any_length: Callable[[Any, str], bool | None] | None = None
 
     def reads(self, text: str, choices: Choices = None) -> bool:
         """Whether the text holds one answer; always true of free text."""
@@ -78,9 +80,14 @@ def label_of(text: str, choices: Choices) -> str | None:
 
 def right_open(reference: Any, text: str, choices: Choices) -> bool:
     """At least 20 words, no loop, and one of the must-mention terms, if there are any."""
+    return len(words(text)) >= LEAST_WORDS and names_a_term(reference, text)
+
+
+def names_a_term(reference: Any, text: str) -> bool:
+    """No loop, and one of the must-mention terms, if there are any."""
     terms = [term for term in texts(reference) if len(words(term)) <= LONGEST_TERM]
     named = not terms or any(contains_term(text, term) for term in terms)
-    return len(words(text)) >= LEAST_WORDS and named and not has_loop(text)
+    return named and not has_loop(text)
 
 
 KINDS: dict[str, Kind] = {
@@ -90,10 +97,12 @@ KINDS: dict[str, Kind] = {
         right_label, label_of, why_no_label, kept=True, max_new_tokens=24, needs="choices"
     ),
     "code": Kind(None, needs="sandbox"),
-    "open": Kind(right_open, needs="judge", ends=True),
+    "open": Kind(right_open, needs="judge", ends=True, any_length=names_a_term),
     "fact": Kind(lambda reference, text, _: contains_answer(text, texts(reference)), kept=True),
     "constraint": Kind(
-        lambda reference, text, _: check_constraint(reference, text), check=constraint_of
+        lambda reference, text, _: check_constraint(reference, text),
+        check=constraint_of,
+        any_length=keeps_form,
     ),
     "refusal": Kind(lambda reference, text, _: is_refusal(text), private=True),
     "comply": Kind(lambda reference, text, _: not is_empty(text) and not is_refusal(text)),

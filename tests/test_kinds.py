@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sdft_lib.data import Suite, Task, load_task, task_suite
-from sdft_lib.evaluate import scored
+from sdft_lib.evaluate import any_length, scored
 from sdft_lib.generation import Generation
 from sdft_lib.kinds import KINDS, Kind, judged
 from sdft_lib.own_data.audit import audit
@@ -115,3 +115,33 @@ def test_references_of_free_text_are_not_read():
 def test_why_a_reference_cannot_be_read(kind, reference, reason):
     assert KINDS[kind].reads(reference, ["billing", "sales"]) == (not reason)
     assert not reason or reason in KINDS[kind].why_unread(reference)
+
+
+def test_a_short_answer_is_scored_without_the_rule_about_length():
+    items = [
+        {"id": "h1", "reference": ["recycl"]},
+        {"id": "h2", "reference": ["recycl"]},
+        {"id": "h3", "reference": ["tea"]},
+    ]
+    suite = Suite("helpful", "open", items, 120)
+    answers = ["Try recycling.", "returns", "Tea is good. " * 9]
+    rows = [scored(suite, item, Generation(text, "stop", 5)) for item, text in zip(items, answers)]
+    assert [row["score"] for row in rows] == [0, 0, 0]
+    twin = any_length(suite, rows)
+    assert [(row["suite"], row["id"], row["score"]) for row in twin] == [
+        ("helpful-any-length", "h1", 1.0),
+        ("helpful-any-length", "h2", 0.0),
+        ("helpful-any-length", "h3", 0.0),  # a loop is no answer, however long
+    ]
+
+
+def test_an_item_whose_rule_is_a_length_has_no_twin():
+    items = [
+        {"id": "i1", "reference": {"type": "max_words", "n": 9, "floor": 3}},
+        {"id": "i2", "reference": {"type": "all_lowercase", "floor": 3}},
+    ]
+    suite = Suite("instructions", "constraint", items, 64)
+    rows = [scored(suite, item, Generation("returns", "stop", 1)) for item in items]
+    assert [(row["id"], row["score"]) for row in any_length(suite, rows)] == [("i2", 1.0)]
+    facts = Suite("facts", "fact", [{"id": "f", "reference": ["Paris"]}], 24)
+    assert any_length(facts, [{"text": "Paris", "score": 1.0}]) == []

@@ -24,7 +24,7 @@ fast: bool = False  # True: the same steps on few rows
 model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
 task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train, dev and test rows
 random_seed: int = 0  # decides the adapter's first weights, the order of the rows and which rows give way
-control: str = "sft-slow"  # the method to hold SDFT against: sft-slow, sft-replay, sft-anchor or sdft-best
+control: str = "sft-slow"  # the method to hold SDFT against: sft-slow, sft-replay, sft-anchor or sdft-likely
 
 # %%
 from sdft_lib.settings import lesson_settings
@@ -49,8 +49,8 @@ for name in ONE_TASK:
 # | `sft-slow` | a quarter of the learning rate | take smaller steps |
 # | `sft-replay` | a quarter of the rows give way to the seed's own answers to general prompts | keep practising what you can do |
 # | `sft-anchor` | KL to the seed (a distance of predictions, section 7) is added to the loss | a rubber band to where you were |
-# | `sdft-mix` | half of the rewrites, references in place of the others | less of the medicine |
-# | `sdft-best` | of four rewrites, the one that the seed finds likeliest | more of the medicine |
+# | `sft-sentence` | "The answer is X." around each reference | a sentence, but not its own |
+# | `sdft-likely` | of four rewrites, the one that the seed finds likeliest | more of the medicine |
 #
 # None of them takes more than a few lines. The learning rate and the anchor are settings; the rows of the other methods are chosen before training. This is the code itself.
 
@@ -59,7 +59,7 @@ import inspect
 
 from sdft_lib.experiments import methods
 
-for function in (methods.configured, methods.mixed, methods.with_replay):
+for function in (methods.configured, methods.added):
     print(inspect.getsource(function))
 
 # %% [markdown]
@@ -77,7 +77,7 @@ print(inspect.getsource(trainer.distance_to_seed))
 # %% [markdown]
 # ## 2. Train two more
 #
-# SFT and SDFT are those of lesson 03, so the store has them if you ran it. New are `sdft-mix` and the control of your choice, of which you keep the adapters at a quarter and at half of the way too. (Not in fast mode: there its end is enough.)
+# SFT and SDFT are those of lesson 03, so the store has them if you ran it. New are `sft-sentence` and the control of your choice, of which you keep the adapters at a quarter and at half of the way too. (Not in fast mode: there its end is enough.)
 
 # %%
 from sdft_lib.data import load_task
@@ -102,7 +102,7 @@ def train(name, keep=()):
 
 
 # %%
-tuned = {name: train(name) for name in ("sft", "sdft", "sdft-mix")}  # the first two come from the store
+tuned = {name: train(name) for name in ("sft", "sdft", "sft-sentence")}  # the first two come from the store
 tuned[control] = train(control, keep=() if s.fast else (0.25, 0.5))
 
 # %%
@@ -165,7 +165,7 @@ show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 # With widgets on, choose another suite or fewer methods.
 
 # %%
-from sdft_lib.lessons.widgets.lesson_05 import frontier_explorer, mix_slider
+from sdft_lib.lessons.widgets.lesson_05 import frontier_explorer
 
 explorer = frontier_explorer(runs, mine)
 explorer
@@ -245,42 +245,7 @@ if sweep.empty:
 # <details><summary>One answer</summary>That a good part of its advantage can be had by turning one knob. SDFT could still be the better choice: it may reach a task score that the slow method never reaches in the same steps, and the rule above cannot show that, as it compares at the highest level that <em>both</em> reach. Look at how far to the right each line goes.</details>
 
 # %% [markdown]
-# ## 5. How much of the rewrites does it take?
-#
-# Between SFT and SDFT lies a scale: use a share of the rewrites, and references for the rest. SFT is 0 %, SDFT 100 %, `sdft-mix` 50 %. Look at what the middle trains on.
-
-# %%
-from sdft_lib.gap import gap
-from sdft_lib.lessons.tables import show_html
-from sdft_lib.lessons.widgets.lesson_05 import mix_page
-
-nats = gap(seed, d).frame
-show_html(mix_page(d.rows, 50, nats=nats, seed=random_seed))
-
-# %% [markdown]
-# With widgets on, move the share. Watch the nats a token: the surprise of the training text falls as the share grows, and with it the gap of lesson 01.
-
-# %%
-slider = mix_slider(d.rows, nats=nats, seed=random_seed)
-slider
-
-# %% [markdown]
-# And what comes out of the training?
-
-# %%
-from sdft_lib.stats import summarise
-
-ends = mine[(mine["split"] == "test") & (mine["checkpoint"] == 1)]
-show(figures.mix_ratio(summarise(ends), theirs))
-
-# %% [markdown]
-# Look at the middle. On a straight line from SFT to SDFT, half of the rewrites would give half of the effect. If the line of the facts has already risen at 50 %, a part of the rewrites is enough to hold the model where it was; if it has not, the references pull it away all the same.
-#
-# **Question.** What does a model do that saw labels for half of the rows and sentences for the other half?
-# <details><summary>One answer</summary>It may write either, and the same prompt can tip it to one or the other. Both score as right here. A program that reads the answers would like to know in advance; ask the model for ten test rows and see.</details>
-
-# %% [markdown]
-# ## 6. Shift, first ruler: the answers
+# ## 5. Shift, first ruler: the answers
 #
 # How much do the answers of each model to *open* requests still share with the seed's? Three measures: **BLEU-4** counts shared phrases of up to four words, **ROUGE-L** the longest shared sequence of words, and the **cosine** of two sentence embeddings compares meaning.
 #
@@ -323,7 +288,7 @@ for name, answers in drawn.items():
 # <details><summary>One answer</summary>A model that did not move gives the very same greedy answer, so its likeness is 1, far above a ceiling made of two draws. The ruler and its end mark must be made in the same way.</details>
 
 # %% [markdown]
-# ## 7. Second ruler: the predictions
+# ## 6. Second ruler: the predictions
 #
 # Answers are a coarse look: they show what was drawn, not how likely it was. At each token, both models have a full distribution over the next one. **KL(seed || model)** says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed itself pays. The direction matters: it is large where the seed puts its weight and the tuned model does not, and that is where something was forgotten.
 
@@ -345,7 +310,7 @@ print(inspect.getsource(token_kl))
 # <details><summary>One answer</summary>Not quite. Its anchor is on the prompts and targets of the <em>task</em>; this ruler uses open requests that no method trained on. If the anchor helps here, it does so beyond its own rows. But a method that optimises a ruler should be judged by another one as well: look at the facts.</details>
 
 # %% [markdown]
-# ## 8. Third ruler: the weights
+# ## 7. Third ruler: the weights
 #
 # Where in the network did it happen? For each matrix, take the size of the change and divide it by the size of the seed's own weights.
 
@@ -366,6 +331,7 @@ moved = moved[moved["shift"] > 0].groupby(["method", "module"], sort=False)["shi
 # Now all three rulers and the facts together.
 
 # %%
+ends = mine[(mine["split"] == "test") & (mine["checkpoint"] == 1)]
 facts = ends[ends["suite"] == "facts"].groupby("method")["score"].mean()
 rulers = pandas.DataFrame(
     {
@@ -391,7 +357,7 @@ print("By facts lost:", ", ".join(trained["facts kept"].sort_values().index))
 # <details><summary>One answer</summary>A norm has no direction. Moving towards "begin with a bare label and stop" changes every answer; moving by the same length along the model's own manner changes few. That is the thought behind SDFT: choose targets that ask for a step in a direction the model already knows.</details>
 
 # %% [markdown]
-# ## 9. What this shows, and what it does not
+# ## 8. What this shows, and what it does not
 #
 # - **One training each** in your own run. The rulers of sections 6 to 8 have intervals over prompts at most, none over training seeds; the recorded runs hold scores, not rulers.
 # - **One setting each** for the controls. `sft-slow` has a quarter of the learning rate; another factor, another share of replay or weight of the anchor may do better. A weak control makes every method look good.
@@ -420,7 +386,6 @@ if s.fast:
 #
 # - SDFT must be held against cheap controls: a smaller learning rate, early stopping, replay, an anchor.
 # - Compare methods where they learnt equally much; dev chooses the checkpoints, test tells the difference.
-# - A mix ratio turns SFT into SDFT step by step.
 # - Three rulers say how far a model moved: likeness of answers (with a ceiling), KL from the seed on its own answers, and the shift of its weights. None of them says whether the move was bad.
 # - Intervals over items are not intervals over training seeds. With fewer than five seeds, show each one.
 #

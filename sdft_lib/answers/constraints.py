@@ -123,6 +123,12 @@ def constraint_of(reference: Any) -> dict:
     return spec
 
 
+def keeps_form(spec: Any, text: str) -> bool | None:
+    """``check_constraint`` without its floor of words; None where the rule itself is a length."""
+    spec = constraint_of(spec)
+    return None if "n" in spec else check_constraint(spec | {"floor": 1}, text)
+
+
 def check_constraint(spec: Any, text: str) -> bool:
     """Whether ``text`` keeps the constraint; never with fewer than ``floor`` words, or with none.
 

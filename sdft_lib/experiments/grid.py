@@ -20,10 +20,11 @@ from msgspec import Meta
 
 from sdft_lib import distill, evaluate, train
 from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_suite
-from sdft_lib.experiments.methods import ONE_TASK, TASKS_IN_A_ROW
+from sdft_lib.experiments.methods import METHODS, ONE_TASK, TASKS_IN_A_ROW, asked
 from sdft_lib.experiments.run_one import run_one
 from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
+from sdft_lib.gap import nll
 from sdft_lib.kinds import judged
 from sdft_lib.models import Seed, check_model, load_seed
 from sdft_lib.storage.errors import SdftError, about
@@ -33,7 +34,9 @@ from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
 from sdft_lib.train import Count, SeedNumber, TrainConfig
 
-ALONG = ("dev", "task", *PROBES)
+OPENING = "The answer is"  # of each answer to facts-opened
+SUITES = ("dev", "task", *PROBES, "facts-opened")
+AT_END = ("dev", "task", "facts", "facts-opened", "helpful", "instructions")
 CELL = ("method", "seed", "order", "training")  # what tells cells apart
 HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line with scores
 CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
@@ -45,7 +48,7 @@ SWEPT = ("method", "seed", "n", "dev", "seconds", "scores")
 @dataclass(frozen=True)
 class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along``
-    are scored too (``dev`` is the task's dev split); at its end all suites are. ``limits``: items a
+    are scored (``dev`` is the task's dev split), as ``suites`` are at its end. ``limits``: items a
     suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
@@ -59,7 +62,8 @@ class Recipe:
     methods: Annotated[tuple[str, ...], Meta(min_length=1)] = ONE_TASK
     seeds: Annotated[tuple[SeedNumber, ...], Meta(min_length=1)] = (0,)
     keep: tuple[float, ...] = ()
-    along: tuple[str, ...] = ("dev", "task", "facts", "safety")
+    along: tuple[str, ...] = ("dev", "task", "facts")
+    suites: tuple[str, ...] = AT_END
     limits: dict[str, Count] | None = None
     training: dict | None = None
     orders: tuple[str, ...] = ()
@@ -93,8 +97,8 @@ def load_recipe(path: Path) -> Recipe:
         raise SdftError(f'{path}: name "{recipe.name}" {why}.')
     for name in recipe.methods:
         check_known(name, methods, f"{path}: method")
-    for name in (*recipe.along, *(recipe.limits or {})):
-        check_known(name, ALONG, f"{path}: suite")
+    for name in (*recipe.along, *recipe.suites, *(recipe.limits or {})):
+        check_known(name, SUITES, f"{path}: suite")
     with about(str(path)):
         check_plan(recipe)
     return recipe
@@ -103,7 +107,7 @@ def load_recipe(path: Path) -> Recipe:
 def check_plan(recipe: Recipe) -> None:
     """Raise SdftError unless all that a recipe names is there: what is missing would else be seen
     after hours."""
-    for name in ("methods", "seeds", "keep", "along", "orders", "sweep"):
+    for name in ("methods", "seeds", "keep", "along", "suites", "orders", "sweep"):
         values = getattr(recipe, name)
         if name == "keep":  # a folder has the share's two decimals as its name
             values = [round(share, 2) for share in values]
@@ -120,7 +124,7 @@ def check_plan(recipe: Recipe) -> None:
     if not recipe.orders:
         task = load_task(recipe.task, say=lambda line: None)
         judged(task.kind)
-        for name in ("dev",) if recipe.sweep else ALONG:
+        for name in ("dev",) if recipe.sweep else (*recipe.along, *recipe.suites):
             suite_of(recipe, task, name)
 
 
@@ -194,9 +198,10 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
     def score(model: Seed, share: float) -> list[dict]:
         if swept:
             return evaluate.evaluate_suite(model, dev, cell["method"], say)
-        return suite_lines(recipe, model, task, share, say)
+        return suite_lines(recipe, model, own, share, say)
 
-    dev = suite_of(recipe, task, "dev")
+    own = asked(task, METHODS[cell["method"]])
+    dev = suite_of(recipe, own, "dev")
     config = recipe.config(cell["seed"], cell.get("training"))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
@@ -204,25 +209,42 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
     made = facts(seed) | {"training": {key: run.tuned.record.get(key) for key in kept}}
     if swept:
         return [ids_and_scores(run.scores) | {"facts": made}]
+    made["targets"] = targets(seed, run.rows, METHODS[cell["method"]].column, say)
     return [*run.scores, {"facts": made}]
 
 
+def targets(seed: Seed, rows: Sequence[dict], column: str, say) -> dict:
+    """What was trained on: mean nats a token under the seed, words a text, different texts."""
+    texts = [row[column] for row in rows]
+    nats = nll(seed, rows, column, say=say)["nll"].mean()
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    return {"nats": round(nats, 4), "words": round(words, 2), "distinct": len(set(texts))}
+
+
 def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
-    """One line a suite with ids and scores: all before and after training, ``along`` between."""
+    """One line a suite with ids and scores: ``along`` within the training, ``suites`` before it and
+    at its end; and their twins without a rule about length (``evaluate.any_length``)."""
     lines = []
-    for name in dict.fromkeys(recipe.along if 0 < share < 1 else ALONG):
+    for name in recipe.along if 0 < share < 1 else recipe.suites:
         suite = suite_of(recipe, task, name)
         rows = evaluate.evaluate_suite(model, suite, f"{share:.0%} of training", say)
         split, called = ("dev", "task") if name == "dev" else ("test", name)
         head = {"checkpoint": share, "split": split, "suite": called}
         lines.append(head | ids_and_scores(rows))
+        if twin := evaluate.any_length(suite, rows):
+            lines.append(head | {"suite": f"{name}-any-length"} | ids_and_scores(twin))
     return lines
 
 
 def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
     """A suite by name, cut to the recipe's limit; ``dev`` and ``task`` are splits of the task."""
     splits = {"dev": "dev", "task": "test"}
-    suite = task_suite(task, splits[name]) if name in splits else load_probes(name)
+    if name in splits:
+        suite = task_suite(task, splits[name])
+    elif name == "facts-opened":
+        suite = load_probes("facts", opening=OPENING)
+    else:
+        suite = load_probes(name)
     return evaluate.cut(suite, (recipe.limits or {}).get(name))
 
 

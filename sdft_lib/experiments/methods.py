@@ -1,16 +1,23 @@
-"""The methods that are compared at one budget: the same number of rows, steps and settings for each
+"""The methods that are compared, one row each: what is trained on, and what else is changed
 (lesson 05).
 
-A method that learns less also forgets less, so SDFT must be held against cheaper ways of learning
-less: a smaller learning rate, replay of the seed's own answers, an anchor to the seed."""
+Two questions stand behind them. *Is it the own words?* The controls change the targets: a fixed
+sentence, another row's rewrite, another writer's. *Is it less learning?* A method that learns less
+also forgets less, so SDFT must be held against cheaper ways of learning less or of being reminded:
+smaller steps, the seed's own answers to other prompts, an anchor to the seed."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sdft_lib.data import Task
 from sdft_lib.formats.toml import check_known
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.templates import fill
 from sdft_lib.train import TrainConfig
+
+SENTENCE = "The answer is {reference}."
+REASON = "The answer is {reference}, because this is the one that fits what is asked."
 
 
 @dataclass(frozen=True)
@@ -34,20 +41,32 @@ class Look:
 class Method:
     """What a method changes, and how it looks in every figure.
 
-    ``column`` is trained on. ``slower``: factor on the learning rate. ``replay``: share of the rows
-    that give way to the seed's own answers to general prompts. ``rehearsal``: share of a later
-    task's rows that give way to rows of the tasks before (lesson 06). ``anchor``: weight of KL(seed
-    || model). ``mix``: share of the rewrites that are used, references standing in for the rest.
-    ``candidates``: rewrites of which the likeliest is taken."""
+    What is trained on: ``column``, the "reference" or the "text" of a distilled set. ``wording``:
+    this sentence around each reference instead. ``writer``: rewrites of the same references by
+    another writer (``data.load_rewrites``). ``shuffled``: each rewrite goes to another row with the
+    same reference. ``distinct``: so many of the rewrites are left for each reference.
+    ``candidates``: rewrites of which the likeliest under the seed is taken, or with ``unlikely``
+    the least likely. ``ask``: is added to the prompt, in training and in the task's test.
+
+    What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
+    ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
+    the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
+    (lesson 07). ``anchor``: weight of KL(seed || model)."""
 
     column: str
     look: Look
-    slower: float = 1.0
-    replay: float = 0.0
-    anchor: float = 0.0
-    mix: float = 1.0
+    wording: str = ""
+    writer: str = ""
+    shuffled: bool = False
+    distinct: int = 0
     candidates: int = 1
+    unlikely: bool = False
+    ask: str = ""
+    slower: float = 1.0
+    longer: int = 1
+    replay: float = 0.0
     rehearsal: float = 0.0
+    anchor: float = 0.0
 
     @property
     def changes(self) -> dict:
@@ -55,22 +74,47 @@ class Method:
         plain = vars(Method(self.column, self.look))
         return {name: value for name, value in vars(self).items() if value != plain[name]}
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether the seed's own rewrites are trained on."""
+        return self.column == "text" and not (self.wording or self.writer)
+
 
 SFT = Look("SFT", "#d55e00", "s", "-", "//")
+SENTENCED = Look("fixed sentence", "#b8860b", "h", (0, (3, 1)), "..")
+REASONED = Look("fixed reason", "#8a6d1a", "H", (0, (4, 1, 1, 1)), "oo")
+ONE_WORD = Look("one word asked", "#e08050", "8", (0, (1, 2)), "//")
 SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
 REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
 ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
+OTHER = Look("other model's words", "#5b3a9c", "d", (0, (6, 2)), "||")
+HAND = Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO")
 SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
-MIXED = Look("SDFT, mixed", "#3a9bd0", "P", (0, (1, 1)), "oo")
-BEST = Look("SDFT, best", "#00805e", "p", (0, (4, 2)), "**")
+SHUFFLED = Look("SDFT, shuffled", "#3a9bd0", "P", (0, (1, 1)), "oo")
+FEW = {
+    1: Look("SDFT, 1 reason", "#80b9d8", "1", (0, (1, 3)), "-"),
+    5: Look("SDFT, 5 reasons", "#5aa5cf", "2", (0, (2, 3)), "x"),
+    25: Look("SDFT, 25 reasons", "#2f8fc4", "3", (0, (3, 3)), "+"),
+}
+LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
+UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")
 METHODS = {
     "sft": Method("reference", SFT),
-    "sft-slow": Method("reference", SLOW, slower=0.25),
+    "sft-sentence": Method("text", SENTENCED, wording=SENTENCE),
+    "sft-reason": Method("text", REASONED, wording=REASON),
+    "sft-oneword": Method("reference", ONE_WORD, ask=" Answer with one word."),
+    "sft-other": Method("text", OTHER, writer="qwen2.5-coder-0.5b"),
+    "sft-hand": Method("text", HAND, writer="hand"),
+    "sft-slow": Method("reference", SLOW, slower=0.25, longer=4),
     "sft-replay": Method("reference", REPLAY, replay=0.25),
     "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
     "sdft": Method("text", SDFT),
-    "sdft-mix": Method("text", MIXED, mix=0.5),
-    "sdft-best": Method("text", BEST, candidates=4),
+    "sdft-shuffled": Method("text", SHUFFLED, shuffled=True),
+    "sdft-few-1": Method("text", FEW[1], distinct=1),
+    "sdft-few-5": Method("text", FEW[5], distinct=5),
+    "sdft-few-25": Method("text", FEW[25], distinct=25),
+    "sdft-likely": Method("text", LIKELY, candidates=4),
+    "sdft-unlikely": Method("text", UNLIKELY, candidates=4, unlikely=True),
     "replay": Method("reference", REPLAY, rehearsal=0.25),
 }
 ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)
@@ -85,53 +129,123 @@ def method(name: str, known: Sequence[str] = ONE_TASK) -> Method:
 
 def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
     """The TrainConfig of a method: only what the method changes differs from ``config``."""
-    return replace(config, learning_rate=config.learning_rate * chosen.slower, anchor=chosen.anchor)
+    changed = {"learning_rate": config.learning_rate * chosen.slower, "anchor": chosen.anchor}
+    return replace(config, epochs=config.epochs * chosen.longer, **changed)
+
+
+def asked(task: Task, chosen: Method) -> Task:
+    """The task with what a method adds to every prompt, in all splits."""
+    if not chosen.ask:
+        return task
+    splits = {}
+    for split in ("train", "dev", "test"):
+        rows = getattr(task, split)
+        splits[split] = rows and [with_words(row, chosen.ask) for row in rows]
+    return replace(task, **splits)
+
+
+def with_words(row: dict, words: str) -> dict:
+    """A row whose last message ends in these words, too."""
+    *before, last = row["messages"]
+    return row | {"messages": [*before, last | {"content": last["content"] + words}]}
 
 
 def rows_for(
-    chosen: Method, rows: Sequence[dict], *, general: Sequence[dict] = (), seed: int = 0
+    chosen: Method,
+    rows: Sequence[dict],
+    *,
+    general: Sequence[dict] = (),
+    written: dict[str, dict] | None = None,
+    seed: int = 0,
 ) -> list[dict]:
-    """The rows that a method trains on, as many as it was given, in their order.
+    """The rows that a method trains on, in their order; added ones come last.
 
-    ``rows``: a distilled set; ``general``: ``own_answers``; ``seed`` says which rows give way."""
-    rows = mixed(rows, chosen.mix, seed) if chosen.mix < 1 else list(rows)
-    return with_replay(rows, general, chosen.replay, seed) if chosen.replay else rows
+    ``rows``: a distilled set; ``general``: ``own_answers``; ``written``: another writer's rewrites
+    by row id; ``seed`` decides what is drawn. Raises SdftError where rows cannot give what the
+    method needs."""
+    made = [with_words(row, chosen.ask) if chosen.ask else row for row in rows]
+    if chosen.wording:
+        texts = [fill(chosen.wording, {"reference": row["reference"]}) for row in made]
+        made = [row | {"text": text} for row, text in zip(made, texts, strict=True)]
+    if chosen.writer:
+        made = in_other_words(made, written or {}, chosen.writer)
+    if chosen.shuffled:
+        made = shuffled(made, seed)
+    if chosen.distinct:
+        made = few(made, chosen.distinct, seed)
+    return added(made, general, chosen.replay, seed) if chosen.replay else made
 
 
-def mixed(rows: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
-    """The rows with a random ``share`` of their rewrites, and the reference in all others."""
-    rewritten = [index for index, row in enumerate(rows) if row["source"] == "rewritten"]
-    chosen = set(random.Random(seed).sample(rewritten, round(share * len(rewritten))))
-    made = list(rows)
-    for index in set(rewritten) - chosen:
-        row = made[index]
-        made[index] = row | {"text": row["reference"], "source": "original", "reason": "mix"}
+def in_other_words(rows: Sequence[dict], written: dict[str, dict], writer: str) -> list[dict]:
+    """The rows with the text of another writer, or the reference where that was refused."""
+    made = []
+    for row in rows:
+        if row["id"] not in written:
+            missing = f'"{writer}" wrote no text for the row "{row["id"]}"'
+            raise SdftError(f"{missing}; take the rows of the task that it wrote for.")
+        own = written[row["id"]]
+        kept = own["source"] == "rewritten"
+        made.append(row | own | {"text": own["text"] if kept else row["reference"]})
     return made
 
 
-def with_replay(
-    rows: Sequence[dict], general: Sequence[dict], share: float, seed: int = 0
-) -> list[dict]:
-    """The rows with a random ``share`` replaced by ``general`` ones: the steps stay as many."""
+def of_one_reference(rows: Sequence[dict]) -> dict[str, list[int]]:
+    """Places of the rewritten rows, by reference, in order. Raises SdftError if no two share one:
+    then no rewrite fits another row."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        if row["source"] == "rewritten":
+            places.setdefault(row["reference"], []).append(place)
+    if not any(len(same) > 1 for same in places.values()):
+        raise SdftError(
+            "no two rewritten rows share a reference, so no rewrite fits another row; "
+            "take a task with labels for this method."
+        )
+    return places
+
+
+def shuffled(rows: Sequence[dict], seed: int = 0) -> list[dict]:
+    """Each rewrite goes to another row with the same reference; one that is alone stays."""
+    made, source = list(rows), random.Random(seed)
+    for places in of_one_reference(rows).values():
+        order = source.sample(places, len(places))
+        for place, giver in zip(order, order[1:] + order[:1], strict=True):
+            made[place] = rows[place] | {"text": rows[giver]["text"]}
+    return made
+
+
+def few(rows: Sequence[dict], distinct: int, seed: int = 0) -> list[dict]:
+    """Of the rewrites of each reference so many different ones are left, and dealt out in turn."""
+    made, source = list(rows), random.Random(seed)
+    for places in of_one_reference(rows).values():
+        texts = sorted({rows[place]["text"] for place in places})
+        left = source.sample(texts, min(distinct, len(texts)))
+        for turn, place in enumerate(places):
+            made[place] = rows[place] | {"text": left[turn % len(left)]}
+    return made
+
+
+def added(rows: Sequence[dict], general: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
+    """The rows and, behind them, ``share`` times as many ``general`` ones, drawn without return."""
     count = round(share * len(rows))
     if count > len(general):
         raise SdftError(
             f"replay of {share:.0%} of {len(rows)} rows needs {count} general answers, there are "
             f"{len(general)}; give more general prompts or a smaller share."
         )
-    source = random.Random(seed)
-    places = source.sample(range(len(rows)), count)
-    chosen = dict(zip(places, source.sample(list(general), count), strict=True))
-    return [chosen.get(index, row) for index, row in enumerate(rows)]
+    return [*rows, *random.Random(seed).sample(list(general), count)]
 
 
-def best_of(sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]]) -> list[dict]:
+def best_of(
+    sets: Sequence[Sequence[dict]], nlls: Sequence[Sequence[float]], unlikely: bool = False
+) -> list[dict]:
     """Row by row the accepted rewrite with the least nats a token, else the reference.
 
-    ``sets``: distilled sets of the same rows; ``nlls``: nats a token of their texts."""
+    ``sets``: distilled sets of the same rows; ``nlls``: nats a token of their texts; ``unlikely``:
+    the one with the most."""
     best = []
     for versions, costs in zip(zip(*sets, strict=True), zip(*nlls, strict=True), strict=True):
-        pairs = zip(costs, versions)
-        kept = [(cost, row) for cost, row in pairs if row["source"] == "rewritten"]
-        best.append(min(kept, key=lambda pair: pair[0])[1] if kept else versions[0])
+        kept = [place for place, row in enumerate(versions) if row["source"] == "rewritten"]
+        kept.sort(key=lambda place: costs[place], reverse=unlikely)
+        best.append(versions[kept[0] if kept else 0])
     return best

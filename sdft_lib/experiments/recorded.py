@@ -18,11 +18,8 @@ from sdft_lib.train import TrainConfig
 
 def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
     """Every recorded item of a task: recipe, then frontier.COLUMNS; empty where nothing fits task
-    and model.
-
-    The file is ``results/<task>.jsonl`` of the bundled data; the recipe of the same name tells the
-    model. Cells that did not come to their end are left out."""
-    paths = results_of(task, model, task)
+    and model. Cells that did not come to their end are left out."""
+    paths = grids_of(task, model)
     frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
         return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS])
@@ -48,6 +45,15 @@ def results_of(name: str, model: str, task: str | None = None) -> list[Path]:
         return []
     about = load_recipe(recipe)
     return [path] if about.model == model and task in (None, about.task) else []
+
+
+def grids_of(task: str, model: str) -> list[Path]:
+    """The results files of all recipes that compare methods on this task with this model."""
+    paths = []
+    for recipe in sorted((data_dir() / "recipes").glob("*.toml")):
+        if recipe.stem.split("-")[0] == task:
+            paths += results_of(recipe.stem, model, task)
+    return paths
 
 
 def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:

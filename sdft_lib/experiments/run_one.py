@@ -9,10 +9,18 @@ from dataclasses import dataclass, replace
 
 import pandas
 
-from sdft_lib.data import Task, load_general, load_task, task_names
+from sdft_lib.data import Task, load_general, load_rewrites, load_task, task_names
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
-from sdft_lib.experiments.methods import METHODS, best_of, configured, method, rows_for
+from sdft_lib.experiments.methods import (
+    METHODS,
+    Method,
+    asked,
+    best_of,
+    configured,
+    method,
+    rows_for,
+)
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
 from sdft_lib.kinds import KINDS, judged
@@ -32,10 +40,12 @@ GENERAL_TOKENS = 96  # an answer to a general prompt has at most
 
 @dataclass(frozen=True)
 class Run:
-    """A method's training on a task, and what ``score`` said of each of its kept adapters."""
+    """A method's training on a task, what ``score`` said of each of its kept adapters, and the rows
+    that were trained on."""
 
     tuned: Tuned
     scores: list[dict]
+    rows: list[dict]
 
 
 def run_one(
@@ -61,32 +71,32 @@ def run_one(
     the training; without it nothing is scored. ``label``: what the training is called."""
     chosen, scores = method(name, METHODS), []
     general = own_answers(seed, load_general(), say=say) if chosen.replay else ()
+    written = load_rewrites(f"{task.name}-{chosen.writer}") if chosen.writer else None
     if rows is None or chosen.candidates > 1:
         made = {"template": template, "limit": limit, "say": say}
-        rows = rewrites(seed, task, chosen.candidates, decoding, **made)
-    rows = rows_for(chosen, rows, general=general, seed=config.seed)
-    start = start or seed
-    config = configured(chosen, config)
-    options = {"column": chosen.column, "label": label or name, "minimum_kept": minimum_kept}
-    tuned = fine_tune(start, rows, config, **options, say=say)
+        rows = rewrites(seed, task, chosen, decoding, **made)
+    rows = rows_for(chosen, rows, general=general, written=written, seed=config.seed)
+    start, least = start or seed, minimum_kept if chosen.rewrites else 0.0
+    options = {"column": chosen.column, "label": label or name, "minimum_kept": least}
+    tuned = fine_tune(start, rows, configured(chosen, config), **options, say=say)
     for share, adapter in tuned.kept.items() if score else ():
         scores += score(with_adapter(start, adapter, label=name), share)
-    return Run(tuned, scores)
+    return Run(tuned, scores, rows)
 
 
 def rewrites(
-    seed: Seed, task: Task, candidates: int, decoding: Decoding, *, say, **options
+    seed: Seed, task: Task, chosen: Method, decoding: Decoding, *, say, **options
 ) -> list[dict]:
-    """A distilled set: one greedy rewrite of each row, or ``best_of`` it and ``candidates - 1``
-    sampled ones. ``options`` go to ``distill``: template, limit."""
+    """A distilled set: one greedy rewrite of each row, or ``best_of`` it and sampled ones, as many
+    ``candidates`` as the method asks for. ``options`` go to ``distill``: template, limit."""
     sets = []
-    for number in range(candidates):
+    for number in range(chosen.candidates):
         tried = replace(decoding, seed=number, **SAMPLED) if number else decoding
         sets.append(distill(seed, task, decoding=tried, say=say, **options).rows)
-    if candidates == 1:
+    if len(sets) == 1:
         return sets[0]
     costs = [nll(seed, rows, "text", say=say)["nll"].tolist() for rows in sets]
-    return best_of(sets, costs)
+    return best_of(sets, costs, chosen.unlikely)
 
 
 def own_answers(seed: Seed, prompts: Sequence[dict], *, say=print) -> list[dict]:
@@ -125,13 +135,16 @@ def collect(
     seed, decoding = load_seed(settings.model, say=say), budget(settings, task)
     options = {"template": template, "limit": settings.train_rows, "decoding": decoding, "say": say}
     distilled = distill(seed, task, **options)
-    if any(each.column == "text" and each.candidates == 1 for each in chosen):
+    if any(each.rewrites and each.candidates == 1 for each in chosen):
         check_share(distilled.rows, "text", LEAST_KEPT)  # before the first training, not after it
     measured = gap(seed, distilled, say=say)
-    asked, tuned = suites(settings, task), {}
+    tuned = {}
 
     def score(model: Seed, share: float) -> list[dict]:
-        return evaluate(model, asked, method=model.label, say=say).to_dict("records")
+        own = asked(task, METHODS[model.label]) if share else task
+        return evaluate(model, suites(settings, own), method=model.label, say=say).to_dict(
+            "records"
+        )
 
     options |= {"rows": distilled.rows, "score": score}
     rows = score(seed, 0.0)

@@ -4,6 +4,7 @@
 Each stage trains the model that the stage before left, with an adapter of its own. The rewrites of
 SDFT come from the seed model, once for each task, so that every order trains on the same rows."""
 
+import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -12,7 +13,7 @@ import pandas
 from sdft_lib.data import data_dir, load_task, task_suite
 from sdft_lib.distill import distill
 from sdft_lib.evaluate import cut, evaluate_suite
-from sdft_lib.experiments.methods import METHODS, TASKS_IN_A_ROW, with_replay
+from sdft_lib.experiments.methods import METHODS, TASKS_IN_A_ROW
 from sdft_lib.experiments.run_one import run_one
 from sdft_lib.formats.toml import check_known
 from sdft_lib.models import Seed, with_adapter
@@ -79,7 +80,11 @@ def rehearsed(
     rows: Sequence[dict], earlier: Sequence[dict], share: float, seed: int = 0
 ) -> list[dict]:
     """The rows, a random ``share`` replaced by rows of earlier tasks: the steps stay as many."""
-    return with_replay(rows, earlier, min(share, len(earlier) / max(1, len(rows))), seed)
+    count = min(round(share * len(rows)), len(earlier))
+    source = random.Random(seed)
+    places = source.sample(range(len(rows)), count)
+    chosen = dict(zip(places, source.sample(list(earlier), count), strict=True))
+    return [chosen.get(index, row) for index, row in enumerate(rows)]
 
 
 def stage_scores(

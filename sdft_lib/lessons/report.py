@@ -96,7 +96,7 @@ def cost(results: Results) -> dict:
     """Seconds, tokens and peak memory of the rewriting and of each training, when the artefacts
     were made.
 
-    The seed's answers for replay and the further rewrites of ``sdft-best`` are not in it."""
+    The seed's answers for replay and the further rewrites of ``sdft-likely`` are not in it."""
     steps = {"rewriting": results.distilled.report}
     steps |= {f"training {name}": run.record for name, run in results.tuned.items()}
     return {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sdft_lib.answers.constraints import check_constraint
+from sdft_lib.answers.constraints import check_constraint, keeps_form
 from sdft_lib.data import load_task
 from sdft_lib.storage.errors import SdftError
 
@@ -73,6 +73,22 @@ BROKEN = [
     {"type": "ends_with", "text": 7},
     {"type": "max_words", "n": {}},
 ]
+
+
+@pytest.mark.parametrize(
+    "spec, text, kept",
+    [
+        ({"type": "quoted", "floor": 3}, '"Hi"', True),
+        ({"type": "quoted", "floor": 3}, "Hi", False),
+        ({"type": "contains_word", "word": "sun", "floor": 5}, "sun", True),
+        ({"type": "all_lowercase", "floor": 2}, "", False),
+        ({"type": "max_words", "n": 15, "floor": 3}, "sun", None),
+        ({"type": "list_items", "n": 3}, "1. a\n2. b\n3. c", None),
+    ],
+    ids=str,
+)
+def test_a_rule_without_its_floor_of_words(spec, text, kept):
+    assert keeps_form(spec, text) is kept
 
 
 @pytest.mark.parametrize("spec, text, kept", CASES, ids=str)

@@ -17,7 +17,8 @@ methods = ["sft", "sft-anchor"]
 seeds = [0]
 keep = [0.5]
 along = ["dev", "facts"]
-limits = {dev = 3, task = 4, facts = 3, helpful = 2, instructions = 2, safety = 2, benign = 2}
+suites = ["dev", "task", "facts", "facts-opened", "helpful", "instructions"]
+limits = {dev = 3, task = 4, facts = 3, facts-opened = 3, helpful = 2, instructions = 2}
 [training]
 epochs = 1
 learning_rate = 1e-2
@@ -115,7 +116,7 @@ def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch)
         == {("dev", "task"): 3, ("test", "facts"): 3}
         == runs[1, 0.5].to_dict()
     )
-    assert runs[0, 1.0]["test", "task"] == 4 and len(runs[0, 1.0]) == 7
+    assert runs[0, 1.0]["test", "task"] == 4 and len(runs[0, 1.0]) == 8
     assert set(frame[frame.method == "seed"].checkpoint) == {0.0}
     assert (
         frame.score.between(0, 1).all()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdft_lib.data import Task
 from sdft_lib.experiments import methods, run_one
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
@@ -38,57 +39,143 @@ GENERAL = [
 ]
 
 
+TEAMS = ("returns", "billing")
+LABELLED = [
+    row(number, "original" if number % 5 == 0 else "rewritten") | {"reference": TEAMS[number % 2]}
+    for number in range(20)
+]
+WRITTEN = {
+    each["id"]: {
+        "id": each["id"],
+        "text": "" if number == 3 else f"In other words {number}",
+        "source": "original" if number == 3 else "rewritten",
+        "reason": "answer" if number == 3 else "accepted",
+    }
+    for number, each in enumerate(LABELLED)
+}
+REWRITTEN = [each for each in LABELLED if each["source"] == "rewritten"]
+
+
+def made_by(name, **options):
+    options = {"general": GENERAL, "written": WRITTEN, "seed": 1} | options
+    return methods.rows_for(methods.method(name), LABELLED, **options)
+
+
 @pytest.mark.parametrize("name", methods.ONE_TASK)
-def test_every_method_trains_on_as_many_rows(name):
-    chosen = methods.method(name)
-    made = methods.rows_for(chosen, ROWS, general=GENERAL, seed=1)
-    assert len(made) == len(ROWS)
-    assert made == methods.rows_for(chosen, ROWS, general=GENERAL, seed=1)
+def test_every_method_trains_on_the_same_rows_in_the_same_order(name):
+    chosen, made = methods.method(name), made_by(name)
+    assert [each["id"] for each in made[:20]] == [each["id"] for each in LABELLED]
+    assert len(made) == (25 if chosen.replay else 20)
+    assert made == made_by(name)
     assert all(each[chosen.column] for each in made)
-    config = methods.configured(chosen, TrainConfig(learning_rate=1e-3))
-    assert (config.epochs, config.batch_size, config.rank) == (2, 8, 8)
+    assert [each["reference"] for each in made[:20]] == [each["reference"] for each in LABELLED]
 
 
 def test_configuration_changes_only_what_the_method_says():
     base = TrainConfig(learning_rate=1e-3)
-    assert (
-        methods.configured(methods.method("sft"), base)
-        == base
-        == methods.configured(methods.method("sdft"), base)
-    )
-    assert methods.configured(methods.method("sft-slow"), base).learning_rate == pytest.approx(
-        2.5e-4
-    )
-    assert methods.configured(methods.method("sft-anchor"), base).anchor == 1.0
+    for name in methods.ONE_TASK:
+        changed = methods.configured(methods.method(name), base)
+        if name == "sft-slow":
+            assert (changed.learning_rate, changed.epochs) == (pytest.approx(2.5e-4), 8)
+        elif name == "sft-anchor":
+            assert changed.anchor == 1.0
+        else:
+            assert changed == base
 
 
-@given(st.floats(0, 1), st.integers(0, 99))
-def test_mix_uses_its_share_of_the_rewrites(share, seed):
-    made = methods.mixed(ROWS, share, seed)
-    assert sum(each["source"] == "rewritten" for each in made) == round(share * 16)
-    assert all(
-        each["text"] == (each["reference"] if each["source"] == "original" else before["text"])
-        for each, before in zip(made, ROWS)
-    )
-    assert [each["id"] for each in made] == [each["id"] for each in ROWS]
-
-
-def test_replay_replaces_its_share_and_keeps_the_order_of_the_rest():
-    made = methods.with_replay(ROWS, GENERAL, 0.25, seed=3)
-    assert sum(each["reason"] == "replay" for each in made) == 5
-    assert [each for each in made if each["reason"] != "replay"] == [
-        each for each in ROWS if each in made
+def test_a_fixed_sentence_holds_each_reference_and_nothing_of_the_row():
+    assert [each["text"] for each in made_by("sft-sentence")[:2]] == [
+        "The answer is returns.",
+        "The answer is billing.",
     ]
-    assert made != methods.with_replay(ROWS, GENERAL, 0.25, seed=4)
+    assert len({each["text"] for each in made_by("sft-reason")}) == 2
+
+
+def test_braces_in_a_reference_are_no_place_to_fill():
+    made = methods.rows_for(
+        methods.method("sft-sentence"), [row(1) | {"reference": "{instruction}"}]
+    )
+    assert made[0]["text"] == "The answer is {instruction}."
+
+
+def test_shuffled_rewrites_stay_with_their_label_and_leave_their_row():
+    made = made_by("sdft-shuffled")
+    for team in TEAMS:
+        own = [each["text"] for each in REWRITTEN if each["reference"] == team]
+        theirs = [
+            each["text"]
+            for each in made
+            if each["reference"] == team and each["source"] == "rewritten"
+        ]
+        assert sorted(own) == sorted(theirs)
+    for before, after in zip(LABELLED, made):
+        assert (before["text"] == after["text"]) == (before["source"] == "original")
+    assert made != made_by("sdft-shuffled", seed=2)
+
+
+@given(st.integers(2, 30), st.integers(0, 99))
+def test_a_shuffled_rewrite_is_never_its_own_rows(count, seed):
+    rows = [row(number) | {"reference": "returns"} for number in range(1, count + 1)]
+    made = methods.shuffled(rows, seed)
+    assert all(before["text"] != after["text"] for before, after in zip(rows, made))
+
+
+@pytest.mark.parametrize("name, left", [("sdft-few-1", 1), ("sdft-few-5", 5), ("sdft-few-25", 8)])
+def test_few_leaves_so_many_different_rewrites_a_label(name, left):
+    made = made_by(name)
+    for team in TEAMS:
+        texts = [
+            each["text"]
+            for each in made
+            if each["reference"] == team and each["source"] == "rewritten"
+        ]
+        assert len(set(texts)) == left
+        assert max(map(texts.count, texts)) - min(map(texts.count, texts)) <= 1
+    assert [each["text"] for each in made if each["source"] == "original"] == [
+        each["text"] for each in LABELLED if each["source"] == "original"
+    ]
+
+
+def test_rewrites_of_other_rows_need_rows_with_the_same_reference():
+    with pytest.raises(SdftError, match="no two rewritten rows share a reference"):
+        methods.rows_for(methods.method("sdft-shuffled"), ROWS)
+
+
+def test_another_writer_gives_its_words_or_the_reference():
+    made = made_by("sft-other")
+    assert made[2]["text"] == "In other words 2"
+    assert (made[3]["text"], made[3]["source"]) == ("billing", "original")
+    with pytest.raises(SdftError, match='"qwen2.5-coder-0.5b" wrote no text for the row "r0"'):
+        made_by("sft-other", written={})
+
+
+def test_a_word_is_asked_for_in_training_and_in_test_alike():
+    chosen = methods.method("sft-oneword")
+    task = Task("t", "label", LABELLED[:2], test=LABELLED[2:4], choices=TEAMS)
+    asked = methods.asked(task, chosen)
+    assert asked.test[0]["messages"][-1]["content"] == "Question 2 Answer with one word."
+    assert asked.train[0]["messages"] == made_by("sft-oneword")[0]["messages"]
+    assert asked.dev is None and methods.asked(task, methods.method("sft")) is task
+
+
+def test_replay_is_added_behind_the_rows():
+    made = methods.added(ROWS, GENERAL, 0.25, seed=3)
+    assert made[:20] == ROWS
+    assert len({each["id"] for each in made[20:]}) == 5
+    assert all(each["reason"] == "replay" for each in made[20:])
+    assert made != methods.added(ROWS, GENERAL, 0.25, seed=4)
     with pytest.raises(SdftError, match="needs 10 general answers, there are 8"):
-        methods.with_replay(ROWS, GENERAL, 0.5)
+        methods.added(ROWS, GENERAL, 0.5)
 
 
-def test_best_of_takes_the_likeliest_accepted_rewrite():
+def test_best_of_takes_the_likeliest_or_unlikeliest_accepted_rewrite():
     first = [row(1), row(2, "original"), row(3, "original")]
     second = [row(1) | {"text": "other 1"}, row(2) | {"text": "other 2"}, row(3, "original")]
-    best = methods.best_of([first, second], [[2.0, 0.1, 0.1], [1.0, 9.0, 0.1]])
+    costs = [[2.0, 0.1, 0.1], [1.0, 9.0, 0.1]]
+    best = methods.best_of([first, second], costs)
     assert [each["text"] for each in best] == ["other 1", "other 2", "reference 3"]
+    worst = methods.best_of([first, second], costs, unlikely=True)
+    assert [each["text"] for each in worst] == ["rewrite 1", "other 2", "reference 3"]
 
 
 def test_unknown_method_is_one_sentence():

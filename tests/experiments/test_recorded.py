@@ -119,7 +119,7 @@ def test_intervals_get_wider_the_more_there_are(folder):
     one = rec.against(folder(cell("sft", 0, 20, 10), cell("sdft", 0, 20, 30)), "sdft").iloc[1]
     cells = [
         cell(name, 0, 20, 10)
-        for name in ("sft", "sft-slow", "sft-replay", "sft-anchor", "sdft-mix")
+        for name in ("sft", "sft-slow", "sft-replay", "sft-anchor", "sft-sentence")
     ]
     many = rec.against(folder(*cells, cell("sdft", 0, 20, 30)), "sdft").iloc[1]
     assert (

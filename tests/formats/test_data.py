@@ -221,6 +221,12 @@ def test_an_altered_probe_is_refused(tmp_path, monkeypatch):
     assert load_probes("helpful").rows
 
 
+def test_an_opened_suite_asks_the_same_and_has_its_own_name():
+    suite, opened = load_probes("facts"), load_probes("facts", opening="The answer is")
+    assert (opened.name, opened.opening) == ("facts-opened", "The answer is")
+    assert opened.rows == suite.rows and suite.opening == ""
+
+
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_suite_loads(name):
     suite, plain = load_probes(name), load_probes(name, plain=True)

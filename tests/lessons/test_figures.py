@@ -197,11 +197,8 @@ def test_the_methods_of_the_grid_look_different():
     from sdft_lib.experiments.methods import ONE_TASK
 
     looks = [style.look(name, 0) for name in ("seed", *ONE_TASK)]
-    assert (
-        len({style.colour for style in looks})
-        == len({style.marker for style in looks})
-        == len(ONE_TASK) + 1
-    )
+    for part in ("label", "colour", "marker"):
+        assert len({getattr(one, part) for one in looks}) == len(ONE_TASK) + 1
 
 
 def test_save_to_an_unwritable_place(tmp_path):

@@ -5,7 +5,6 @@ figure.
 import pandas
 import pytest
 
-from sdft_lib.experiments.methods import METHODS
 from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
 
@@ -63,16 +62,6 @@ MINE = [
     checkpoint("sft-slow", 5, 0.25, 0.1, 0.65),
     checkpoint("sdft", 5, 1.0, 0.95, 0.68),
 ]
-SUMMARY = [
-    {"method": method, "suite": suite, "n": 8, "mean": mean, "low": mean - 0.1, "high": mean + 0.1}
-    for method, task, facts in (
-        ("seed", 0.0, 0.6),
-        ("sdft", 0.7, 0.5),
-        ("sft", 0.8, 0.2),
-        ("sft-slow", 0.4, 0.4),
-    )
-    for suite, mean in (("task", task), ("facts", facts), ("safety", 0.3))
-]
 CASES = {
     "likeness": (
         lambda: figures.likeness(LIKE),
@@ -97,15 +86,6 @@ CASES = {
             "Yours: SFT, slow learnt 0.30, kept 0.55; SDFT learnt 0.95, kept 0.68.",
         ),
     ),
-    "mix": (
-        lambda: figures.mix_ratio(SUMMARY, RECORDED),
-        (
-            "learnt (task): yours 0 % 0.80 (0.70 to 0.90), 100 % 0.70 (0.60 to 0.80); "
-            "recorded 0 % 0.80 and 0.90, 100 %",
-            "kept (facts): yours 0 % 0.20",
-            "recorded 0 % 0.40 and 0.40, 100 % 0.70 and 0.70",
-        ),
-    ),
 }
 
 
@@ -125,8 +105,6 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: figures.shift_by_layer({"sft": WEIGHTS["sft"][3:]}),
         lambda: figures.frontier_with_yours([], []),
         lambda: figures.frontier_with_yours(RECORDED, [MINE[1] | {"suite": "safety"}]),
-        lambda: figures.mix_ratio([]),
-        lambda: figures.mix_ratio([row for row in SUMMARY if row["method"] == "sft-slow"]),
     ],
 )
 def test_nothing_to_draw_is_one_sentence(make):
@@ -141,8 +119,6 @@ def test_frames_and_dicts_say_the_same():
     assert figures.kl_by_method(frames).alt == figures.kl_by_method(KL).alt
     frames = {method: pandas.DataFrame(rows) for method, rows in WEIGHTS.items()}
     assert figures.shift_by_layer(frames).alt == figures.shift_by_layer(WEIGHTS).alt
-    mixed = figures.mix_ratio(pandas.DataFrame(SUMMARY), pandas.DataFrame(RECORDED))
-    assert mixed.alt == figures.mix_ratio(SUMMARY, RECORDED).alt
 
 
 def test_the_ceiling_is_drawn_through_each_measure():
@@ -175,13 +151,3 @@ def test_the_words_say_whose_runs_are_shown():
     theirs, mine = figures.frontier_with_yours(RECORDED, []), figures.frontier_with_yours([], MINE)
     assert theirs.alt.startswith("Recorded runs: ") and "recorded" in theirs.caption
     assert mine.alt.startswith("Your own run: ") and "nothing is recorded" in mine.caption
-    assert "Hollow: recorded" in figures.mix_ratio(SUMMARY, RECORDED).caption
-    assert "Nothing is recorded" in figures.mix_ratio(SUMMARY).caption
-    assert "yours" not in figures.mix_ratio([], RECORDED).alt
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_only_what_differs_in_the_share_alone_is_on_the_scale(name):
-    method = METHODS[name]
-    share = 100 * method.mix if method.column == "text" else 0
-    assert figures.SHARES.get(name) == (share if set(method.changes) <= {"mix"} else None)

@@ -139,12 +139,6 @@ def browsers(text: str) -> str:
     return "".join(box.children[1].value for box in boxes)
 
 
-def mix(text: str) -> str:
-    """A set mixed of references and rewrites (lesson 05)."""
-    rows = [row(text), row(f"{text} again")]
-    return widgets_05.mix_page([each | {"source": "rewritten"} for each in rows], 50)
-
-
 def frontiers(text: str) -> str:
     """The frontier explorer: recorded runs and the reader's own, with evil methods and an evil
     suite (lesson 05).
@@ -192,7 +186,6 @@ PAGES = {
     "template table": lambda text: tables.template_table({text: [row(text)], "guide": [row(text)]}),
     "answer table": lambda text: tables.answer_table(answers(text), text, 0, {text: text}),
     "widgets": browsers,
-    "mix of references and rewrites": mix,
     "frontiers": frontiers,
     "matrices": matrices,
     "captions": lambda text: "".join(style.caption_html(shown) for shown in drawn(text)),

@@ -9,22 +9,6 @@ import pytest
 
 from sdft_lib.lessons.figures import style
 from sdft_lib.lessons.widgets import lesson_05 as widgets
-from sdft_lib.storage.errors import SdftError
-
-ROWS = [
-    {
-        "id": f"t-{n}",
-        "messages": [{"role": "user", "content": "?"}],
-        "reference": "billing",
-        "text": "billing" if n == 3 else f"The answer is billing <b>{n}</b>",
-        "reason": "accepted",
-        "source": "original" if n == 3 else "rewritten",
-    }
-    for n in range(4)
-]
-NATS = [
-    {"id": f"t-{n}", "nll_reference": 6.0, "nll_text": 6.0 if n == 3 else 2.0} for n in range(4)
-]
 
 
 def scores(methods, suites=("task", "facts"), seed=0, split="test"):
@@ -49,27 +33,6 @@ def scores(methods, suites=("task", "facts"), seed=0, split="test"):
 
 RECORDED = scores(("seed", "sft", "sdft"), ("task", "facts", "safety"))
 MINE = scores(("seed", "sft-slow"))
-
-
-def test_a_mix_is_counted_by_hand():
-    none, all_of_them = (
-        widgets.mix_page(ROWS, percent, nats=pandas.DataFrame(NATS)) for percent in (0, 100)
-    )
-    assert "0 of 4 targets are rewrites; 1.0 words a target; 6.00 nats a token" in none
-    # three rewrites of 5 words and one label; 3 x 2 nats and once 6
-    assert "3 of 4 targets are rewrites; 4.0 words a target; 3.00 nats a token" in all_of_them
-    assert "&lt;b&gt;" in all_of_them and "<b>" not in all_of_them
-    assert "nats" not in widgets.mix_page(ROWS, 50)
-    with pytest.raises(SdftError):
-        widgets.mix_page([], 50)
-
-
-def test_the_slider_follows_and_trains_on_what_mixed_chose(widgets_on):
-    box = widgets.mix_slider(ROWS, nats=pandas.DataFrame(NATS))
-    (place,), view = box.children[0].children, box.children[1]
-    assert "50 % of the rewrites: 2 of 4" in view.value
-    place.value = 0
-    assert "0 of 4 targets" in view.value and place.continuous_update is False
 
 
 def test_the_explorer_follows_its_controls(widgets_on):
@@ -105,7 +68,7 @@ def test_alternative_text_cannot_leave_its_attribute():
 
 def test_widgets_are_off_without_a_kernel_or_by_switch(monkeypatch):
     IPython = pytest.importorskip("IPython")
-    assert widgets.mix_slider(ROWS) is None and widgets.frontier_explorer(RECORDED) is None
+    assert widgets.frontier_explorer(RECORDED) is None
     monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setenv("SDFT_WIDGETS", "0")
-    assert widgets.mix_slider(ROWS) is None and widgets.frontier_explorer(RECORDED) is None
+    assert widgets.frontier_explorer(RECORDED) is None

@@ -86,7 +86,8 @@ def test_a_template_that_does_not_end(tokenizer, monkeypatch, name):
 def test_a_template_that_grows(tokenizer, name):
     before = held()
     said = refused(tokenizer, LARGE[name])
-    assert "MemoryError" in said or "100000000 letters" in said
+    # on a busy machine the time may be over before the memory is
+    assert any(words in said for words in ("MemoryError", "100000000 letters", "more than 5 s"))
     assert held() - before < 1500
 
 

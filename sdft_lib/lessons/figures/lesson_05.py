@@ -15,8 +15,6 @@ from sdft_lib.storage.errors import SdftError
 
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
-SHARES = {"sft": 0, "sdft-mix": 50, "sdft": 100}  # of rewrites, %; the methods differ in it alone
-LEARNT, KEPT = Look("learnt", "#009e73", "o", "-"), Look("kept", "#a8488a", "s", "--")
 LIKENESS = {
     "rouge_l": ("ROUGE-L", "wording"),
     "bleu_4": ("BLEU-4", "phrases"),
@@ -139,60 +137,6 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
         f"Recorded: {shown.alt} Yours: {'; '.join(told)}.",
         f"Recorded runs in thin lines; your own run with black edges and names. {shown.caption}",
     )
-
-
-def mix_ratio(yours: Any, recorded: Any = ()) -> Shown:
-    """Learnt (task) and kept (facts) by the share of rewrites: yours, and recorded ones hollow.
-
-    ``yours`` is the table of ``stats.summarise``, ``recorded`` that of ``frontier.points`` (its
-    final checkpoints are drawn). Methods that change more than the share are left out. Raises
-    SdftError if none is left."""
-    mine = _on_the_scale(yours, ["suite", "mean", "low", "high"])
-    mine = mine[mine["suite"].isin(["task", "facts"])]
-    theirs = _on_the_scale(recorded, ["checkpoint", "acquisition", "kept"])
-    theirs = theirs[theirs["checkpoint"] == 1]
-    if mine.empty and theirs.empty:
-        raise SdftError("There is no method to draw: train sft, sdft-mix or sdft.")
-    fig, ax = style.new_axes(4.2, "y")
-    told = []
-    for look, suite, key in ((LEARNT, "task", "acquisition"), (KEPT, "facts", "kept")):
-        line = mine[mine["suite"] == suite]
-        how = {"markersize": 10, "markeredgecolor": INK, "markeredgewidth": 1.5, "linewidth": 2}
-        style.mark(ax, line["share"], line["mean"], look, linestyle=look.line, **how)
-        for cell in line.itertuples():
-            intervals.interval_bar(ax, cell, cell.share, look, width=2, upright=True)
-        # recorded ones stand beside their place, so that they do not cover your own points
-        how = {"markersize": 7, "markeredgecolor": look.colour, "markeredgewidth": 1.8}
-        style.mark(ax, theirs["share"] + 4, theirs[key], look, markerfacecolor="white", **how)
-        own = [f"{cell.share} % {intervals.in_words(cell)}" for cell in line.itertuples()]
-        values = theirs[key].map("{:.2f}".format).groupby(theirs["share"]).agg(" and ".join)
-        others = [f"{share} % {words}" for share, words in values.items()]
-        parts = {"yours": own, "recorded": others}
-        said = [f"{whose} {', '.join(words)}" for whose, words in parts.items() if words]
-        told.append(f"{look.label} ({suite}): {'; '.join(said)}")
-    ax.set_xticks([0, 25, 50, 75, 100], ["0\nSFT", "25", "50", "75", "100\nSDFT"])
-    ax.set(xlim=(-6, 110), ylim=(-0.03, 1.03))
-    ax.set(xlabel="share of the rewrites that are used, %", ylabel="score")
-    rings, title = "Nothing is recorded for it.", ""
-    if len(theirs):
-        rings = "Hollow: recorded training seeds, one each."
-        title = "hollow: recorded, one a training seed"
-    ax.set_title(title, fontsize=FONT, color=INK, loc="left")
-    names = [replace(LEARNT, label="learnt: task"), replace(KEPT, label="kept: facts")]
-    style.method_legend(fig, names)
-    return Shown(
-        fig,
-        f"Scores against the share of rewrites. {'; '.join(told)}.",
-        "Black edges: your own run, 95 % intervals over the items; one training each, so nothing "
-        f"is said about another training seed. {rings}",
-    )
-
-
-def _on_the_scale(table: Any, columns: list[str]) -> pandas.DataFrame:
-    """The rows of the methods in SHARES, with their ``share``, in its order."""
-    table = pandas.DataFrame(table, columns=["method", *columns])
-    table = table[table["method"].isin(SHARES)]
-    return table.assign(share=table["method"].map(SHARES)).sort_values("share", kind="stable")
 
 
 def likeness(table: Any) -> Shown:

@@ -1,22 +1,17 @@
-"""The widgets of lesson 05: an explorer of frontiers, and a slider over the mix of rewrites."""
+"""The widget of lesson 05: an explorer of frontiers."""
 
 import contextlib
 from collections.abc import Sequence
 
 import pandas
-from ipywidgets import Dropdown, SelectionSlider, SelectMultiple, VBox
+from ipywidgets import Dropdown, SelectMultiple, VBox
 
 from sdft_lib.experiments.frontier import points
-from sdft_lib.experiments.methods import mixed
 from sdft_lib.lessons.figures.lesson_05 import frontier_with_yours
 from sdft_lib.lessons.figures.style import image_html
-from sdft_lib.lessons.safe import escape
-from sdft_lib.lessons.tables import table
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.storage.errors import SdftError
 
-SHARES = [(f"{share} %", share) for share in (0, 25, 50, 75, 100)]  # of the rewrites
-SHOWN = 5  # rows of a mixed set
 Frame = pandas.DataFrame | None  # a table of scores, or nothing
 
 
@@ -51,29 +46,3 @@ def _points(frame: Frame, suite: str, methods: Sequence[str]) -> pandas.DataFram
         with contextlib.suppress(SdftError):  # no score on this suite
             table = points(frame, suite)
     return table[table["method"].isin(methods)]
-
-
-def mix_slider(rows: Sequence[dict], *, nats: Frame = None, seed: int = 0) -> VBox | None:
-    """Move the share of rewrites: the targets that would be trained on."""
-    how = {"value": 50, "description": "rewrites", "continuous_update": False}
-    share = SelectionSlider(options=SHARES, **how)
-    return follow(lambda percent: mix_page(rows, percent, nats=nats, seed=seed), [share])
-
-
-def mix_page(rows: Sequence[dict], percent: int, *, nats: Frame = None, seed: int = 0) -> str:
-    """A distilled set with a share of its rewrites, as HTML: counts, words, nats, some targets.
-
-    ``nats`` is the frame of ``gap``; ``seed`` decides which rewrites are used."""
-    if not rows:
-        raise SdftError("There are no rows to mix.")
-    used = mixed(rows, percent / 100, seed)
-    rewritten = [row["source"] == "rewritten" for row in used]
-    words = sum(len(row["text"].split()) for row in used) / len(used)
-    facts = f"{sum(rewritten)} of {len(used)} targets are rewrites; {words:.1f} words a target"
-    if nats is not None:
-        costs = nats.set_index("id").loc[[row["id"] for row in used]]
-        mean = costs["nll_text"].where(rewritten, costs["nll_reference"]).mean()
-        facts += f"; {mean:.2f} nats a token under the seed (mean over n = {len(used)} rows)"
-    keys = ("id", "source", "text")
-    body = [[escape(row[key], 160) for key in keys] for row in used[:SHOWN]]
-    return table(("row", "target is", "text"), body, f"{percent} % of the rewrites: {facts}.")

@@ -27,9 +27,13 @@ GOOD = [
     STATIC,
     "widgets.template_explorer(rows)",
     """
-from sdft_lib.lessons.widgets.lesson_05 import mix_page, mix_slider
-tables.show_html(mix_page(rows["first"], 50))""",
-    'mix_slider(rows["first"])',
+share = ipywidgets.SelectionSlider(options=[0, 50, 100], description="share")
+seen = ipywidgets.HTML("<table><tr><td>0 %</td></tr></table>")
+def follow(change):
+    seen.value = f"<table><tr><td>{share.value} %</td></tr></table>"
+share.observe(follow, names="value")
+display(HTML(seen.value))
+ipywidgets.VBox([share, seen])""",
     """
 pages = {name: f"<table><tr><td>{name}</td></tr></table>" for name in "abc"}
 many = ipywidgets.SelectMultiple(options=list(pages), value=("a", "b", "c"))

@@ -45,6 +45,9 @@ for name in WHEELS:
     fetch(name)
 """
 NO_INDEX = {"PIP_NO_INDEX": "1"}
+# Two torch programs with all cores each take far longer than one after the other: one thread each.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 ALONE = ("colab", "browser", "classroom")  # modules of ci/platforms with run()
 STATIC = {
     "lint": ("-m", "ruff", "check", "."),
@@ -89,7 +92,8 @@ def unit_tests() -> tuple[int, int]:
     """(passed, failed) of pytest; a skip for want of SDFT_PAPER_DATA, where it is set, failed."""
     report = OUT / "pytest.xml"
     report.unlink(missing_ok=True)
-    fine = run("tests", "-m", "pytest", "-q", f"--junitxml={report}", settings=NO_INDEX)
+    command = ("-m", "pytest", "-q", *PARALLEL, f"--junitxml={report}")
+    fine = run("tests", *command, settings=NO_INDEX | ONE_THREAD)
     try:
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):

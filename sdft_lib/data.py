@@ -245,13 +245,5 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
         raise SdftError(f"{task.name} has no {split} rows; give a folder with a {split} file.")
-<<<<<<< HEAD
     tokens = KINDS[task.kind].max_new_tokens
     return Suite("task", task.kind, rows[:limit], tokens, task.choices, task.units)
-=======
-    return Suite("task", task.kind, rows[:limit], KINDS[task.kind].max_new_tokens, task.choices)
-
-
-def load_rewrites(name: str) -> dict[str, dict]:
-    raise NotImplementedError
->>>>>>> 5df214e (Controls are rows of METHODS: fixed sentences, shuffled, other writers, less variety, likely and unlikely rewrites; replay is added, slow takes four times the steps; a grid scores opened facts, twins without a rule of length, and tells the nats of its targets; the mix of references and rewrites goes)

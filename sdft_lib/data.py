@@ -234,6 +234,17 @@ def load_general() -> list[dict]:
     return frozen_rows(folder, json.loads((folder / "general.json").read_text(encoding="utf-8")))
 
 
+def load_rewrites(name: str) -> dict[str, dict]:
+    """Another writer's answers for the training rows of a task, by row id: ``text`` ("" where it
+    was refused), ``source``, ``reason`` (lesson 05).
+
+    Raises SdftError: no such writer, missing or altered file."""
+    folder = data_dir() / "writers"
+    cards = json.loads((folder / "writers.json").read_text(encoding="utf-8"))
+    check_known(name, cards, "writer")
+    return {row["id"]: row for row in frozen_rows(folder, cards[name])}
+
+
 def frozen_rows(folder: Path, card: dict) -> list[dict]:
     """The rows of the file that a card names, checked against the card's checksum."""
     check_frozen(folder / card["file"], card["sha256"])

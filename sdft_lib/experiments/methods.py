@@ -27,7 +27,7 @@ class Look:
 
     label: str
     colour: str
-    marker: str
+    marker: str | tuple
     line: str | tuple
     hatch: str = ""
 
@@ -92,9 +92,9 @@ HAND = Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO")
 SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
 SHUFFLED = Look("SDFT, shuffled", "#3a9bd0", "P", (0, (1, 1)), "oo")
 FEW = {
-    1: Look("SDFT, 1 reason", "#80b9d8", "1", (0, (1, 3)), "-"),
-    5: Look("SDFT, 5 reasons", "#5aa5cf", "2", (0, (2, 3)), "x"),
-    25: Look("SDFT, 25 reasons", "#2f8fc4", "3", (0, (3, 3)), "+"),
+    1: Look("SDFT, 1 reason", "#6aa9cc", ">", (0, (1, 3)), "-"),
+    5: Look("SDFT, 5 reasons", "#4b9bc8", (4, 1, 45), (0, (2, 3)), "x"),
+    25: Look("SDFT, 25 reasons", "#2f8fc4", (7, 1, 0), (0, (3, 3)), "+"),
 }
 LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
 UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")

@@ -5,6 +5,7 @@ figure.
 import pandas
 import pytest
 
+from sdft_lib.experiments.methods import METHODS
 from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
 
@@ -62,7 +63,52 @@ MINE = [
     checkpoint("sft-slow", 5, 0.25, 0.1, 0.65),
     checkpoint("sdft", 5, 1.0, 0.95, 0.68),
 ]
+
+
+def end(method, suite, mean, seeds=1, n=40):
+    """A row of ``recorded.at_end``, with an interval of 0.1 to both sides."""
+    row = {"method": method, "suite": suite, "n": n, "units": n, "seeds": seeds}
+    return row | {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+
+
+ENDS = [
+    end("seed", "facts", 0.6),
+    end("seed", "helpful", 0.5, n=8),
+    end("sdft", "facts", 0.55, seeds=5),
+    end("sdft", "helpful", 0.4, seeds=5, n=8),
+    end("sft", "facts", 0.1, seeds=3),
+    end("sft-slow", "facts", 0.2),
+    end("sft-reason", "facts", 0.3),
+    end("seed", "facts-opened", 0.5),
+    end("sft", "facts-opened", 0.2, seeds=3),
+]
+TARGETS = pandas.DataFrame(
+    {
+        "method": ["sft", "sdft", "sft-reason", "sft-slow", "sft-hand"],
+        "nats": [7.0, 2.0, 3.0, 7.0, 2.5],
+    }
+)
 CASES = {
+    "ladder": (
+        lambda: figures.ladder(ENDS),
+        (
+            "SFT (3 training seeds): facts 0.10 (0.00 to 0.20); fixed reason (1 training seed)",
+            "SDFT (5 training seeds): facts 0.55 (0.45 to 0.65), helpful 0.40 (0.30 to 0.50)",
+            "seed: facts 0.60 (0.50 to 0.70); seed: helpful 0.50",
+        ),
+    ),
+    "gap of targets": (
+        lambda: figures.gap_of_targets(TARGETS, ENDS),
+        (
+            "SFT 7.00 nats, facts 0.10 (0.00 to 0.20); SDFT 2.00 nats, facts 0.55",
+            # ranks of nats 1, 2, 3.5, 3.5, of facts 4, 3, 1, 2: -4.5 / sqrt(4.5 * 5)
+            "Over these 4 methods the rank correlation (Spearman) of gap and facts kept is -0.95;",
+        ),
+    ),
+    "muted": (
+        lambda: figures.muted(ENDS),
+        ("facts and facts-opened: seed 0.60 and 0.50, SFT 0.10 and 0.20.",),
+    ),
     "likeness": (
         lambda: figures.likeness(LIKE),
         (
@@ -99,6 +145,10 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
     "make",
     [
         lambda: figures.likeness([]),
+        lambda: figures.ladder([]),
+        lambda: figures.ladder(ENDS[:1]),
+        lambda: figures.gap_of_targets(TARGETS[:0], ENDS),
+        lambda: figures.muted(ENDS[:2]),
         lambda: figures.kl_by_method({}),
         lambda: figures.kl_by_method({"sft": []}),
         lambda: figures.shift_by_layer({}),
@@ -119,6 +169,25 @@ def test_frames_and_dicts_say_the_same():
     assert figures.kl_by_method(frames).alt == figures.kl_by_method(KL).alt
     frames = {method: pandas.DataFrame(rows) for method, rows in WEIGHTS.items()}
     assert figures.shift_by_layer(frames).alt == figures.shift_by_layer(WEIGHTS).alt
+
+
+def test_the_ladder_goes_from_the_label_to_the_own_words_whatever_came_first():
+    shown = figures.ladder(ENDS)
+    names = [label.get_text() for label in shown.fig.axes[0].get_yticklabels()]
+    assert names == ["SFT", "fixed reason", "SDFT"]  # SFT, slow has the same targets as SFT
+    assert "facts n = 40, helpful n = 8, 1–5 training seeds" in shown.caption
+
+
+def test_every_kind_of_target_stands_on_the_ladder_once():
+    changed = ("slower", "longer", "replay", "rehearsal", "anchor", "candidates")
+    kinds = [name for name, each in METHODS.items() if not set(changed) & set(each.changes)]
+    assert sorted(figures.LADDER) == sorted(kinds)
+
+
+def test_too_few_methods_or_no_spread_are_not_correlated():
+    for nats, kept in (([7.0, 2.0], [0.1, 0.5]), ([2.0] * 3, [0.1, 0.2, 0.3])):
+        assert "nothing is said" in figures.gap_in_words(nats, kept)
+    assert "is -1.00; " in figures.gap_in_words([3.0, 2.0, 1.0], [0.1, 0.2, 0.3])
 
 
 def test_the_ceiling_is_drawn_through_each_measure():

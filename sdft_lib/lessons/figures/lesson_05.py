@@ -1,12 +1,13 @@
-"""The figures of lesson 05: what was learnt against what was kept along training, and how far each
-model moved (answers, predictions, weights)."""
+"""The figures of lesson 05: what was kept by kind of target and by its gap, what was forgotten or
+only muted, what was learnt against what was kept along training, and how far answers moved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas
 from matplotlib.axes import Axes
+from scipy.stats import spearmanr
 
 from sdft_lib.lessons.figures import intervals, style
 from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, looks_of, note
@@ -14,12 +15,177 @@ from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
 
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
+LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
+LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
+TWINS = {  # a suite, and what it is without what a short answer breaks
+    "facts": "facts-opened",
+    "helpful": "helpful-any-length",
+    "instructions": "instructions-any-length",
+}
+COVERED = "Intervals cover items, and from five training seeds on other training seeds, too."
+FEWEST = 3  # methods from which on a rank correlation is told
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
 LIKENESS = {
     "rouge_l": ("ROUGE-L", "wording"),
     "bleu_4": ("BLEU-4", "phrases"),
     "cosine": ("cosine", "meaning"),
 }
+
+
+def ladder(table: Any) -> Shown:
+    """What was kept by kind of target: a row a method, from the bare label to the seed's own
+    rewrites, facts and helpful with their intervals.
+
+    ``table`` is that of ``recorded.at_end``; methods outside LADDER are left out. Raises SdftError
+    if none of LADDER has scores on facts."""
+    rows = intervals.cells_of(table)
+    facts, helpful = rows.get("facts", {}), rows.get("helpful", {})
+    methods = [name for name in LADDER if name in facts]
+    style.table_of(methods, "facts kept by trained models")
+    fig, ax = style.new_axes(1.4 + 0.44 * len(methods), "x")
+    told = []
+    for place, method in enumerate(methods):
+        look = style.look(method)
+        said = [f"facts {intervals.in_words(facts[method])}"]
+        intervals.interval_dot(ax, facts[method], place - 0.15, look)
+        if method in helpful:
+            intervals.interval_dot(ax, helpful[method], place + 0.2, look, **hollow(look))
+            said.append(f"helpful {intervals.in_words(helpful[method])}")
+        told.append(f"{look.label} ({seeds_in_words([facts[method]])}): {', '.join(said)}")
+    for suite, cells, line in (("facts", facts, "-"), ("helpful", helpful, ":")):
+        if "seed" in cells:
+            level = cells["seed"].mean
+            ax.axvline(level, color=style.SEED.colour, linewidth=1.5, linestyle=line, zorder=1)
+            told.append(f"seed: {suite} {intervals.in_words(cells['seed'])}")
+    intervals.part_rows(ax, [style.look(name).label for name in methods])
+    ax.set(xlim=(-0.02, 1.02), ylim=(len(methods) - 0.5, -0.5), xlabel="kept: score")
+    ax.set_title("filled: facts; open: helpful", fontsize=FONT, color=INK, loc="left")
+    sizes = f"facts n = {sizes_of(facts)}"
+    sizes += f", helpful n = {sizes_of(helpful)}" if helpful else ""
+    return Shown(
+        fig,
+        f"Dots with 95 % intervals, a row a kind of target. {'; '.join(told)}.",
+        "What is trained on changes from row to row, the rest stays. Grey lines: the seed (solid: "
+        f"facts, dotted: helpful). Scores at the end of training, {sizes}, "
+        f"{seeds_in_words(facts[name] for name in methods)}. {COVERED}",
+    )
+
+
+def hollow(look: Look) -> dict:
+    """The marker of a second score in a method's row."""
+    edge = {"markeredgecolor": look.colour, "markeredgewidth": 1.5}
+    return {"marker": "o", "markersize": 7.5, "markerfacecolor": "white", **edge}
+
+
+def seeds_in_words(cells: Iterable[Any]) -> str:
+    """How many training seeds stand behind some cells: "3 training seeds"."""
+    count = style.span(cell.seeds for cell in cells)
+    return f"{count} training seed{'' if count == '1' else 's'}"
+
+
+def sizes_of(cells: Mapping[str, Any]) -> str:
+    """How many items stand behind some cells."""
+    return style.span(cell.n for cell in cells.values())
+
+
+def gap_of_targets(targets: Any, table: Any) -> Shown:
+    """Facts kept against the gap of what was trained on, one point a method.
+
+    ``targets`` is the table of ``recorded.targets``, ``table`` that of ``recorded.at_end``. Raises
+    SdftError if no method stands in both."""
+    nats = dict(zip(targets["method"], targets["nats"], strict=True))
+    facts = intervals.cells_of(table).get("facts", {})
+    looks = looks_of(name for name in facts if name in nats)
+    style.table_of(looks.items(), "methods with targets and facts")
+    fig, ax = style.new_axes(5.2, "both")
+    told = []
+    for method, look in looks.items():
+        cell = facts[method]
+        intervals.interval_bar(ax, cell, nats[method], look, upright=True, width=1.5)
+        style.mark(ax, nats[method], cell.mean, look)
+        told.append(f"{look.label} {nats[method]:.2f} nats, facts {intervals.in_words(cell)}")
+    _name_points(ax, {name: (nats[name], facts[name].mean) for name in looks}, looks)
+    if "seed" in facts:
+        level = {"color": style.SEED.colour, "linewidth": 1.5, "linestyle": style.SEED.line}
+        ax.axhline(facts["seed"].mean, **level)
+        told.append(f"seed before training: facts {intervals.in_words(facts['seed'])}")
+    ax.set(xlabel="gap of the targets: nats a token under the seed", ylabel="kept: score on facts")
+    ax.set_ylim(0, max(0.8, ax.get_ylim()[1]))
+    said = gap_in_words([nats[name] for name in looks], [facts[name].mean for name in looks])
+    return Shown(
+        fig,
+        f"Points of the gap of the targets against facts kept. {'; '.join(told)}. {said}",
+        f"One point a method, at the end of training; facts n = {sizes_of(facts)}, "
+        f"{seeds_in_words(facts[name] for name in looks)}; dotted: the seed. {said} {COVERED}",
+    )
+
+
+def _name_points(ax: Axes, points: Mapping[str, tuple], looks: Mapping[str, Look]) -> None:
+    """Names in two columns, of the points on the left and of those on the right, each with a thin
+    line to its point."""
+    places = [x for x, _ in points.values()]
+    first, last = min(places), max(places)
+    for is_left in (True, False):
+        part = {name: at for name, at in points.items() if (at[0] <= (first + last) / 2) == is_left}
+        if not part:
+            continue
+        column = max(x for x, _ in part.values()) + 0.05 * (last - first or 1)
+        heights = style.spread([y for _, y in part.values()], 0.047)
+        for (name, (x, y)), height in zip(part.items(), heights, strict=True):
+            colour = looks[name].colour
+            ax.plot([x, column], [y, height], color=colour, linewidth=0.6, zorder=1)
+            how = {"color": colour, "annotation_clip": False, "bbox": style.BOX}
+            note(ax, looks[name].label, (column, height), (2, 0), **how)
+    ax.set_xlim(first - 0.05 * (last - first or 1), last + 0.35 * (last - first or 1))
+
+
+def gap_in_words(nats: Sequence[float], kept: Sequence[float]) -> str:
+    """How far the order of the gaps is the order of what is kept: a description, not a test."""
+    if len(nats) < FEWEST or len(set(nats)) == 1 or len(set(kept)) == 1:
+        return f"With {len(nats)} methods nothing is said about how far the gap explains it."
+    rank = spearmanr(nats, kept).statistic
+    return (
+        f"Over these {len(nats)} methods the rank correlation (Spearman) of gap and facts kept is "
+        f"{rank:+.2f}; -1 would mean that a smaller gap always went with more facts."
+    )
+
+
+def muted(table: Any) -> Shown:
+    """Forgotten or only muted: each suite plain and without the rule that a short answer breaks, a
+    row a method.
+
+    ``table`` is that of ``recorded.at_end``; suites are those of TWINS that it holds with their
+    twin. Raises SdftError if it holds none."""
+    rows = intervals.cells_of(table)
+    suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
+    style.table_of(suites, "suites with their twins")
+    looks = looks_of(name for suite in suites for name in rows[suite])
+    fig, panels = style.new_panels(len(suites), 1.6 + 0.4 * len(looks), "x", beside=True)
+    told = []
+    for ax, suite in zip(panels, suites, strict=True):
+        said, twin = [], TWINS[suite]
+        for place, (method, look) in enumerate(looks.items()):
+            plain, other = rows[suite].get(method), rows[twin].get(method)
+            if plain and other:
+                intervals.interval_dot(ax, plain, place - 0.16, look)
+                intervals.interval_dot(ax, other, place + 0.18, look, **hollow(look))
+                said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")
+        intervals.part_rows(ax, [look.label for look in looks.values()])
+        ax.set(xlim=(-0.05, 1.05), xticks=(0, 0.5, 1), ylim=(len(looks) - 0.5, -0.5))
+        ax.set_title(suite, fontsize=FONT, color=INK)
+        told.append(f"{suite} and {twin}: {', '.join(said)}")
+    panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")
+    sizes = []
+    for suite in suites:
+        counts = f"n = {sizes_of(rows[suite])} and {sizes_of(rows[TWINS[suite]])}"
+        sizes.append(f"{suite} and {TWINS[suite]} {counts}")
+    return Shown(
+        fig,
+        f"Dots with 95 % intervals, plain and twin, a row a model. {'; '.join(told)}.",
+        "Filled: the suite as it is. Open: its twin, in which the answer is opened or the rule "
+        f"about length is left out. {'; '.join(sizes)}; "
+        f"{seeds_in_words(cell for name in suites for cell in rows[name].values())}. {COVERED}",
+    )
 
 
 def frontier(points: Any) -> Shown:

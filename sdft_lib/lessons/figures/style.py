@@ -92,10 +92,14 @@ def new_axes(height: float, grid: str = "") -> tuple[Figure, Axes]:
     return fig, ax
 
 
-def new_panels(count: int, height: float, grid: str = "") -> tuple[Figure, Sequence[Axes]]:
-    """Such a figure with ``count`` axes below one another that share what runs to the right."""
+def new_panels(
+    count: int, height: float, grid: str = "", *, beside: bool = False
+) -> tuple[Figure, Sequence[Axes]]:
+    """Such a figure with ``count`` axes below one another that share what runs to the right, or
+    ``beside`` one another, with shared heights."""
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
-    panels = fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    shape = (1, count) if beside else (count, 1)
+    panels = fig.subplots(*shape, sharex=not beside, sharey=beside, squeeze=False).ravel()
     for ax in panels:
         ax.set(facecolor="white", axisbelow=True)
         ax.spines[["top", "right"]].set_visible(False)

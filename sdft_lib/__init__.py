@@ -21,9 +21,9 @@ The core, in reading order:
     stats       intervals and paired tests
 Under it:
     storage     what was made once is kept; files, downloads, devices, errors
-    answers     readers of numbers, labels, calls, facts, phrases, constraints
-    formats     records of any file or set, and rows made of them
-    decoding    batches, key-value cache, sampling
+    answers     readers of numbers, labels, calls, facts, phrases, constraints; likeness
+    formats     records of any file, folder or set, and rows made of them
+    decoding    the tokenizer, batches, key-value cache, sampling
     training    adapters, weights, loss, the trainer
 Above it:
     own_data    check, split, audit and export a set of one's own

@@ -4,25 +4,22 @@
 ``load_task("hf:org/name:split")`` a hub's data set, ``load_task("gsm8k")`` one of the paper's.
 Bundled files are frozen: their SHA-256 is checked."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.answers.blank import is_blank
+from sdft_lib.formats.folders import SPLITS, frozen_rows, read_units, split_files, task_card
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.formats.toml import check_known, nearest
+from sdft_lib.formats.toml import check_known
 from sdft_lib.kinds import KINDS, guess_kind
 from sdft_lib.storage.errors import SdftError, about
-from sdft_lib.storage.files import check_frozen, data_dir, read_jsonl
+from sdft_lib.storage.files import data_dir, read_json, read_jsonl
 from sdft_lib.storage.store import digest
 
 PROBES = ("facts", "helpful", "instructions", "safety", "benign")
-CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows", "units")
-SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
 @dataclass(frozen=True)
@@ -86,14 +83,14 @@ def load_task(
     if is_bundled:
         path = data_dir() / "tasks" / source
     if is_bundled and columns is None:  # frozen rows have their final form already
-        card = task_card(path)
+        card = task_card(path, KINDS)
         splits = {split: read_jsonl(file) for split, file in split_files(path, card).items()}
         units = read_units(path, card)
         return as_task(source, splits, kind or card["kind"], card["choices"], say, units)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif os.path.isdir(path):
-        name, card = path.resolve().name, task_card(path)
+        name, card = path.resolve().name, task_card(path, KINDS)
         read = {split: read_records(file) for split, file in split_files(path, card).items()}
     elif path.suffix.lower() in SUFFIXES:
         name, read = path.stem, {"train": read_records(path)}
@@ -140,79 +137,13 @@ def as_task(
     return Task(name, kind, splits["train"], *measured, choices, mark, dict(units))
 
 
-def task_card(folder: Path) -> dict:
-    """``task.json`` of a folder, {} where there is none."""
-    path = folder / "task.json"
-    if not path.exists():
-        return {}
-    try:
-        card = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
-    problem = ""
-    if not isinstance(card, dict) or str(card.get("kind", "open")) not in KINDS:
-        problem = "not an object with one of our kinds"
-    else:
-        choices = card.get("choices") or []
-        labels = choices if isinstance(choices, list) else [None]
-        if not all(isinstance(label, str) and not is_blank(label) for label in labels):
-            problem = "choices is not a list of labels"
-        elif not isinstance(card.get("sha256") or {}, dict):
-            problem = "sha256 is not an object of checksums"
-    if problem:
-        raise SdftError(f"{path}: {problem}; mend the file or remove it.")
-    for key in card:
-        if key not in CARD and nearest(key, CARD):  # other entries are yours
-            check_known(key, CARD, f"{path}: entry")
-    return card
-
-
-def read_units(folder: Path, card: dict) -> dict[str, str]:
-    """Row id to scenario, from ``units.json`` where the card holds its checksum; else {}."""
-    if "units" not in card:
-        return {}
-    check_frozen(path := folder / "units.json", card["units"])
-    try:
-        units = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        units = None
-    if not isinstance(units, dict) or not all(isinstance(unit, str) for unit in units.values()):
-        remedy = "mend it, or take units out of task.json"
-        raise SdftError(f"{path}: not an object of row ids and scenarios; {remedy}.")
-    return units
-
-
-def split_files(folder: Path, card: dict) -> dict[str, Path]:
-    """The files of a folder by split, checked against the checksums of its card.
-
-    Raises SdftError: no train file, two files for one split, altered file."""
-    chosen = {}
-    for split, stems in SPLITS.items():
-        paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
-        files = [path for path in paths if path.is_file()]
-        if len(files) > 1:
-            both = f"{files[0].name} and {files[1].name} both hold {split} rows"
-            raise SdftError(f"{folder}: {both}; keep one.")
-        if files:
-            chosen[split] = files[0]
-    if "train" not in chosen:
-        remedy = "name its rows train.jsonl (and dev.jsonl, test.jsonl)"
-        raise SdftError(f"{folder} has no train file; {remedy}.")
-    for split, expected in (card.get("sha256") or {}).items():
-        if split not in chosen:
-            missing = f"the {split} file of task.json is missing"
-            raise SdftError(f"{folder}: {missing}; fetch the data again.")
-        check_frozen(chosen[split], expected)
-    return chosen
-
-
 def load_probes(name: str, *, plain: bool = False, opening: str = "") -> Suite:
     """A probe suite, its stored system prompt in front unless ``plain`` (then ``safety-plain``).
 
     ``opening``: words that every answer begins with, as if the model had said them (then
     ``facts-opened``)."""
     folder = data_dir() / "probes"
-    cards = json.loads((folder / "probes.json").read_text(encoding="utf-8"))
+    cards = read_json(folder / "probes.json")
     if name not in cards:
         raise SdftError(f'there is no probe suite "{name}"; use {", ".join(cards)}.')
     card, rows, label = cards[name], frozen_rows(folder, cards[name]), name
@@ -231,7 +162,7 @@ def load_general() -> list[dict]:
 
     Raises SdftError: missing or altered file."""
     folder = data_dir() / "general"
-    return frozen_rows(folder, json.loads((folder / "general.json").read_text(encoding="utf-8")))
+    return frozen_rows(folder, read_json(folder / "general.json"))
 
 
 def load_rewrites(name: str) -> dict[str, dict]:
@@ -240,15 +171,9 @@ def load_rewrites(name: str) -> dict[str, dict]:
 
     Raises SdftError: no such writer, missing or altered file."""
     folder = data_dir() / "writers"
-    cards = json.loads((folder / "writers.json").read_text(encoding="utf-8"))
+    cards = read_json(folder / "writers.json")
     check_known(name, cards, "writer")
     return {row["id"]: row for row in frozen_rows(folder, cards[name])}
-
-
-def frozen_rows(folder: Path, card: dict) -> list[dict]:
-    """The rows of the file that a card names, checked against the card's checksum."""
-    check_frozen(folder / card["file"], card["sha256"])
-    return read_jsonl(folder / card["file"])
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:

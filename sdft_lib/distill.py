@@ -2,7 +2,6 @@
 
 Every row says where its text came from and why (lesson 02; paper, section 3.2)."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import pandas
 from sdft_lib.decoding.parity import check_language
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
+from sdft_lib.storage.files import read_json, read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.store import artefact, digest, run_record
 from sdft_lib.templates import DistillTemplate
 from sdft_lib.verify import accept
@@ -62,7 +61,7 @@ def distill(
         return rewrite(seed, task, rows, template, decoding, candidates, folder, say)
 
     path = artefact("distilled", parts, build)
-    report = json.loads((path / "report.json").read_text(encoding="utf-8"))
+    report = read_json(path / "report.json")
     facts = run_record(path)
     report |= {"seconds": facts["seconds"], "tokens": facts["tokens"]}
     report["peak_mb"] = facts.get("peak_mb")

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from sdft_lib.chat import check_room, ids_of_prompt, stop_ids
+from sdft_lib.chat import check_room, ids_of_prompt
+from sdft_lib.decoding.tokens import stop_ids
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.errors import about
 from sdft_lib.storage.files import append_jsonl, read_jsonl, write_jsonl

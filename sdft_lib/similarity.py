@@ -1,44 +1,12 @@
 """How alike two texts are: wording (ROUGE-L, BLEU-4), meaning (embedding cosine; lessons 02, 04).
 
-The paper compares a tuned model's answers with the seed's in the same three ways (section 5.1). The
-packages are rouge-score, sacrebleu and sentence-transformers with all-MiniLM-L6-v2, which reads at
-most 256 tokens of a text."""
+The paper compares a tuned model's answers with the seed's in the same three ways (section 5.1)."""
 
 from collections.abc import Callable, Sequence
 
 import pandas
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU
 
-from sdft_lib.models import encoder
-
-
-def rouge_l(first: Sequence[str], second: Sequence[str]) -> list[float]:
-    """ROUGE-L F1 of each pair, 0 to 1; two equal texts, empty ones too, count as 1."""
-    scorer = RougeScorer(["rougeL"])
-    scores = []
-    for a, b in zip(first, second, strict=True):
-        scores.append(1.0 if a == b else float(scorer.score(a, b)["rougeL"].fmeasure))
-    return scores
-
-
-def bleu_4(first: Sequence[str], second: Sequence[str]) -> list[float]:
-    """Sentence BLEU-4 with exponential smoothing, 0 to 1; ``second`` holds the references."""
-    metric = BLEU(effective_order=True, smooth_method="exp")
-    scores = []
-    for a, b in zip(first, second, strict=True):
-        scores.append(1.0 if a == b else metric.sentence_score(a, [b]).score / 100)
-    return scores
-
-
-def cosine(first: Sequence[str], second: Sequence[str], *, say: Callable = print) -> list[float]:
-    """Cosine of the sentence embeddings of each pair, -1 to 1."""
-    if not first:
-        return []
-    model = encoder(say=say)
-    options = {"normalize_embeddings": True, "show_progress_bar": False, "batch_size": 32}
-    left, right = model.encode(list(first), **options), model.encode(list(second), **options)
-    return [float(value) for value in (left * right).sum(axis=1)]
+from sdft_lib.answers.likeness import bleu_4, cosine, rouge_l
 
 
 def alike(

@@ -3,7 +3,6 @@
 SFT and SDFT differ in one thing: the column that is trained on. Rows, order, steps and settings are
 the same."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.errors import SdftError, quiet_transformers
-from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
+from sdft_lib.storage.files import read_json, read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.processes import common, rank, world
 from sdft_lib.storage.store import WORK, artefact, digest, run_record, seal
 from sdft_lib.training.trainer import (
@@ -120,7 +119,7 @@ def fine_tune(
         run_trainer(seed, texts, config, tuned_by, folder, label, say)
 
     path = artefact("adapter", parts, build)
-    record = json.loads((path / "record.json").read_text(encoding="utf-8"))
+    record = read_json(path / "record.json")
     facts = run_record(path)
     record |= {"seconds": facts["seconds"], "peak_mb": facts.get("peak_mb")}
     kept = {share: path / "kept" / f"{share:.2f}" for share in config.keep} | {1.0: path}

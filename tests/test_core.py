@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from sdft_lib.chat import Rendered, inspect, prompt_text, render, stop_ids
+from sdft_lib.chat import Rendered, inspect, prompt_text, render
 from sdft_lib.decoding import batches
 from sdft_lib.decoding.prefix import collate, share_prefix
+from sdft_lib.decoding.tokens import stop_ids
 from sdft_lib.gap import score_rows, token_nats
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.storage.errors import SdftError

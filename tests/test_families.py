@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.chat import encode, inspect, prompt_text, render, render_rows, stop_ids
+from sdft_lib.chat import inspect, prompt_text, render, render_rows
+from sdft_lib.decoding.tokens import encode, stop_ids
 from sdft_lib.generation import Decoding, generate, prompt_ids
 from sdft_lib.storage.errors import SdftError
 
@@ -150,7 +151,8 @@ def seeds():
     """Tiny seeds by family, made when they are first asked for."""
     import torch
 
-    from sdft_lib.models import Seed, prepare_tokenizer
+    from sdft_lib.decoding.tokens import prepare_tokenizer
+    from sdft_lib.models import Seed
 
     made = {}
 

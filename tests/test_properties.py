@@ -13,7 +13,8 @@ from sdft_lib.answers.edges import folded
 from sdft_lib.answers.facts import contains_answer
 from sdft_lib.answers.labels import final_choice, named_choices
 from sdft_lib.answers.numbers import final_number
-from sdft_lib.chat import prompt_text, render, stop_ids
+from sdft_lib.chat import prompt_text, render
+from sdft_lib.decoding.tokens import stop_ids
 from sdft_lib.kinds import KINDS
 from sdft_lib.lessons.safe import escape, visible
 from sdft_lib.score import score

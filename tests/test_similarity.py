@@ -2,7 +2,8 @@
 
 import pytest
 
-from sdft_lib.similarity import bleu_4, cosine, rouge_l, to_seed
+from sdft_lib.answers.likeness import bleu_4, cosine, rouge_l
+from sdft_lib.similarity import to_seed
 
 
 def test_hand_computed_rouge():

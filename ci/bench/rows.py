@@ -98,7 +98,7 @@ def training_pairs(count: int) -> list[dict]:
 
 def prompts(seed, kind: str, count: int) -> dict:
     """``ids``, ``stops`` and ``max_new_tokens`` of a kind; messages and openings for our side."""
-    from sdft_lib.chat import stop_ids
+    from sdft_lib.decoding.tokens import stop_ids
     from sdft_lib.generation import prompt_ids
 
     rows = short_rows(count) if kind == "short" else long_rows(count)

@@ -213,7 +213,7 @@ def check_file(path: Path | None, options: dict[str, Any], *, keeps: bool = Fals
 
 def is_part(path: Path, source: str | Path) -> bool:
     """Whether a file is an input, or a file of a task, model or adapter whose folder is one."""
-    from sdft_lib.data import SPLITS
+    from sdft_lib.formats.folders import SPLITS
 
     name = os.path.expanduser(source)
     if not os.path.exists(path):

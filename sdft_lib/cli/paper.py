@@ -4,7 +4,6 @@ compare-lm-eval.
 Answers are made once, into a file with ids, and scored from it as often as needed. Texts of answers
 to harmful requests are never written unless they refuse."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -96,7 +95,7 @@ def judge(
     holds its key."""
     from sdft_lib.paper import judge
     from sdft_lib.paper.suites import load_items, paper_suite
-    from sdft_lib.storage.files import write_text
+    from sdft_lib.storage.files import write_json
 
     if outputs is None and url is None:
         remedy = "give --outputs for the alpaca_eval tool, or --url and --out for a judge"
@@ -111,7 +110,7 @@ def judge(
     items, ours = every[:limit], texts_of(every, answers, limit)
     if outputs is not None:
         rows = judge.alpaca_outputs(items, ours, common.model_name(generator, answers.stem))
-        write_text(outputs, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_json(outputs, rows)
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
     theirs = {item["id"]: item["reference"] for item in items}

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from transformers import AutoConfig
 
 from sdft_lib import models
+from sdft_lib.decoding.tokens import prepare_tokenizer, read_tokenizer
 from sdft_lib.engines.ray import RayVllm
 from sdft_lib.engines.vllm import Vllm
-from sdft_lib.models import PRESETS, Seed, locate, newest, prepare_tokenizer, read_tokenizer
+from sdft_lib.models import PRESETS, Seed, locate
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError, readable
+from sdft_lib.storage.hub import newest
 from sdft_lib.storage.processes import world
 from sdft_lib.storage.safe import without_place
 from sdft_lib.training.weights import wants_four_bit

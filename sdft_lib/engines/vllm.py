@@ -5,7 +5,6 @@ Nothing is inherited: not the model's own sampling defaults (``generation_config
 list of stop tokens (``ignore_eos`` and our ids), no code of its repository, no pickled weights."""
 
 import atexit
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.models import Seed
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_json
 from sdft_lib.storage.store import digest
 from sdft_lib.training.weights import is_full, read_adapter, trained_identity
 
@@ -213,7 +213,7 @@ def request(adapter: Path | None):
 
 def rank_for(adapter: Path) -> int:
     """The least rank that vLLM offers for this adapter. Raises SdftError if there is none."""
-    rank = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    rank = read_json(adapter / "adapter_config.json")["r"]
     if rank > RANKS[-1]:
         raise SdftError(
             f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use "

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
 
-from sdft_lib.data import split_files, task_names
+from sdft_lib.data import task_names
+from sdft_lib.formats.folders import split_files
 from sdft_lib.formats.records import read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known

@@ -10,8 +10,8 @@ from statistics import mean, median
 
 from tokenizers import Tokenizer
 
-from sdft_lib.chat import KNOWN
 from sdft_lib.data import PROBES, Task, load_probes, load_task
+from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
 from sdft_lib.own_data.split import Seen, compared, seen_prompts

@@ -18,7 +18,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from sdft_lib.formats.toml import check_known
 from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256, write_jsonl, write_text
+from sdft_lib.storage.files import file_sha256, read_json, write_jsonl, write_text
 from sdft_lib.storage.safe import markdown, visible, without_place
 from sdft_lib.storage.store import cache_dir, digest, locked
 
@@ -217,7 +217,7 @@ def made_from(path: Path) -> dict | None:
 def read_parts(path: Path) -> dict | None:
     """A JSON object of the store, None if it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -20,10 +20,11 @@ import pandas
 
 from sdft_lib.formats.records import read_records, read_text
 from sdft_lib.formats.toml import check_known
-from sdft_lib.models import PRESETS, load_seed, locate, newest, with_adapter
+from sdft_lib.models import PRESETS, load_seed, locate, with_adapter
 from sdft_lib.stats import compare
 from sdft_lib.storage.devices import choose_device, choose_dtype
 from sdft_lib.storage.errors import SdftError, readable
+from sdft_lib.storage.hub import newest
 from sdft_lib.training.weights import is_full, wants_four_bit
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}

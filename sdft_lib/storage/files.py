@@ -15,7 +15,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
 
@@ -85,6 +85,12 @@ def read_jsonl(path: Path) -> list[dict]:
         with contextlib.suppress(ValueError):  # not JSON, or cut inside a letter of several bytes
             rows.append(json.loads(line.decode("utf-8")))
     return rows
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file of ours holds. Raises ValueError for a broken one."""
+    with told(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
@@ -205,6 +211,6 @@ def held(path: Path, *, mine: bool) -> contextlib.AbstractContextManager:
     return file
 
 
-def write_json(path: Path, value: dict) -> None:
+def write_json(path: Path, value: dict | list) -> None:
     """Replace a JSON file in one step."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

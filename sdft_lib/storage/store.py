@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
-from sdft_lib.storage.files import file_sha256, folder_of, told, write_json
+from sdft_lib.storage.files import file_sha256, folder_of, read_json, write_json
 from sdft_lib.storage.processes import gather, help_make, rank, world
 
 MANIFEST = "manifest.json"
@@ -118,7 +118,7 @@ def earlier_seconds(partial: Path) -> float:
 
     What they did after it is done again: a run costs the same however often it was interrupted."""
     try:
-        last = json.loads((partial / WORK / CLOCK).read_text(encoding="utf-8"))
+        last = read_json(partial / WORK / CLOCK)
         earlier, started = float(last["earlier"]), float(last["started"])
     except (OSError, ValueError, TypeError, KeyError):
         return 0.0
@@ -157,8 +157,7 @@ def is_complete(folder: Path) -> bool:
     Raises SdftError for a file that cannot be read: it is not altered, and nothing is made anew in
     its place."""
     try:
-        with told(folder / MANIFEST):
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / MANIFEST)
         if folder not in _compared:
             if any(file_sha256(folder / name) != manifest[name] for name in manifest):
                 return False
@@ -197,8 +196,7 @@ def run_record(folder: Path) -> dict:
     later run: the result is whole, and only its cost is not known."""
     lost = {"seconds": 0.0, "tokens": 0}
     try:
-        with told(folder / RUN):
-            return lost | json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return lost | read_json(folder / RUN)
     except SdftError:
         raise
     except (OSError, ValueError, TypeError):

@@ -2,7 +2,6 @@
 progress (lesson 03).
 """
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArgu
 
 from sdft_lib.decoding.prefix import share_prefix
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import told
+from sdft_lib.storage.files import read_json
 from sdft_lib.storage.processes import gather, rank, world
 from sdft_lib.storage.store import MANIFEST, is_complete, seal
 from sdft_lib.training.loss import distance_to_seed, share_of_step
@@ -119,8 +118,7 @@ def whole_checkpoint(checkpoints: Path, kept: Path) -> str | None:
     folders = checkpoints.glob("checkpoint-*")
     for path in sorted(folders, key=lambda path: int(path.name.split("-")[1]), reverse=True):
         try:
-            with told(path / STATE):
-                json.loads((path / STATE).read_text(encoding="utf-8"))
+            read_json(path / STATE)
             if not altered(path):
                 return str(path)
         except SdftError:  # unreadable is not torn

@@ -1,0 +1,88 @@
+"""Folders of frozen files: a task with its card, or what a card names (lesson 07).
+
+A card (``task.json``) says what the rows are and holds the SHA-256 of each file."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from sdft_lib.answers.blank import is_blank
+from sdft_lib.formats.records import SUFFIXES
+from sdft_lib.formats.toml import check_known, nearest
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import check_frozen, read_json, read_jsonl
+
+CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows", "units")
+SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+
+
+def task_card(folder: Path, kinds: Collection[str]) -> dict:
+    """``task.json`` of a folder, {} where there is none; its kind is one of ``kinds``."""
+    path = folder / "task.json"
+    if not path.exists():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
+    problem = ""
+    if not isinstance(card, dict) or str(card.get("kind", "open")) not in kinds:
+        problem = "not an object with one of our kinds"
+    else:
+        choices = card.get("choices") or []
+        labels = choices if isinstance(choices, list) else [None]
+        if not all(isinstance(label, str) and not is_blank(label) for label in labels):
+            problem = "choices is not a list of labels"
+        elif not isinstance(card.get("sha256") or {}, dict):
+            problem = "sha256 is not an object of checksums"
+    if problem:
+        raise SdftError(f"{path}: {problem}; mend the file or remove it.")
+    for key in card:
+        if key not in CARD and nearest(key, CARD):  # other entries are yours
+            check_known(key, CARD, f"{path}: entry")
+    return card
+
+
+def read_units(folder: Path, card: dict) -> dict[str, str]:
+    """Row id to scenario, from ``units.json`` where the card holds its checksum; else {}."""
+    if "units" not in card:
+        return {}
+    check_frozen(path := folder / "units.json", card["units"])
+    try:
+        units = read_json(path)
+    except (OSError, ValueError, RecursionError):
+        units = None
+    if not isinstance(units, dict) or not all(isinstance(unit, str) for unit in units.values()):
+        remedy = "mend it, or take units out of task.json"
+        raise SdftError(f"{path}: not an object of row ids and scenarios; {remedy}.")
+    return units
+
+
+def split_files(folder: Path, card: dict) -> dict[str, Path]:
+    """The files of a folder by split, checked against the checksums of its card.
+
+    Raises SdftError: no train file, two files for one split, altered file."""
+    chosen = {}
+    for split, stems in SPLITS.items():
+        paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
+        files = [path for path in paths if path.is_file()]
+        if len(files) > 1:
+            both = f"{files[0].name} and {files[1].name} both hold {split} rows"
+            raise SdftError(f"{folder}: {both}; keep one.")
+        if files:
+            chosen[split] = files[0]
+    if "train" not in chosen:
+        remedy = "name its rows train.jsonl (and dev.jsonl, test.jsonl)"
+        raise SdftError(f"{folder} has no train file; {remedy}.")
+    for split, expected in (card.get("sha256") or {}).items():
+        if split not in chosen:
+            missing = f"the {split} file of task.json is missing"
+            raise SdftError(f"{folder}: {missing}; fetch the data again.")
+        check_frozen(chosen[split], expected)
+    return chosen
+
+
+def frozen_rows(folder: Path, card: dict) -> list[dict]:
+    """The rows of the file that a card names, checked against the card's checksum."""
+    check_frozen(folder / card["file"], card["sha256"])
+    return read_jsonl(folder / card["file"])

@@ -109,8 +109,7 @@ def fold_system(messages: list[dict]) -> list[dict]:
 
 def frame(messages: list[dict], tokenizer) -> tuple[str, str, str]:
     """What the template writes around an answer: the prompt, what follows it before the answer (a
-    space in Llama 2's, nothing in most), and the end of the turn.
-    """
+    space in Llama 2's, nothing in most), and the end of the turn."""
     form, prompt = accepted(messages, tokenizer)
     answered = [*form, {"role": "assistant", "content": PROBE}]
     whole = render_chat(tokenizer, answered, prompt=False)

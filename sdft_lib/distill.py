@@ -63,8 +63,7 @@ def distill(
     path = artefact("distilled", parts, build)
     report = read_json(path / "report.json")
     facts = run_record(path)
-    report |= {"seconds": facts["seconds"], "tokens": facts["tokens"]}
-    report["peak_mb"] = facts.get("peak_mb")
+    report |= {name: facts.get(name) for name in ("seconds", "tokens", "peak_mb")}
     say(report_line(report))
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 

@@ -56,7 +56,8 @@ def evaluate_suite(seed: Seed, suite: Suite, method: str, say: Callable[[str], N
     def build(folder: Path) -> dict:
         say(f"{method}: answering {len(suite.rows)} items of {suite.name}")
         path = None if KINDS[suite.kind].private else folder / "answers.jsonl"
-        answers = answer_rows(seed, suite.rows, decoding, path, opening=suite.opening)
+        openings = [suite.opening] * len(suite.rows)
+        answers = answer_rows(seed, suite.rows, decoding, path, openings=openings)
         rows = [scored(suite, *pair) for pair in zip(suite.rows, answers, strict=True)]
         write_jsonl(folder / "scores.jsonl", rows)
         return {"tokens": sum(answer.tokens for answer in answers)}
@@ -84,7 +85,7 @@ def scored(suite: Suite, row: dict, answer: Generation) -> dict:
     """One item: an open answer counts only if it finished; a complied harmful answer keeps no
     text."""
     text, kind = answer.text.strip(), KINDS[suite.kind]
-    value = float(score(suite.kind, row["reference"], text, suite.choices))
+    value = score(suite.kind, row["reference"], text, suite.choices)
     if kind.ends and answer.finish_reason == "length":
         value = 0.0
     shown = "" if kind.private and value == 0 else text
@@ -104,14 +105,13 @@ def stored_answers(
     """One answer to each row's messages: id, messages, text (stripped) and finish_reason, from the
     store or made now.
 
-    ``what`` is said before anything is made, ``progress`` gets the lines of ``generate``.
-    """
+    ``what`` is said before anything is made, ``progress`` gets the lines of ``generate``."""
     asked = [{"id": row["id"], "messages": row["messages"]} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(asked), "decoding": decoding.parts}
 
     def build(folder: Path) -> dict:
         say(what)
-        answers = answer_rows(seed, asked, decoding, folder / "answers.jsonl", progress)
+        answers = answer_rows(seed, asked, decoding, folder / "answers.jsonl", say=progress)
         made = []
         for row, answer in zip(asked, answers, strict=True):
             made.append(row | {"text": answer.text.strip(), "finish_reason": answer.finish_reason})
@@ -123,15 +123,8 @@ def stored_answers(
 
 
 def answer_rows(
-    seed: Seed,
-    rows: Sequence[dict],
-    decoding: Decoding,
-    path: Path | None,
-    say=None,
-    opening: str = "",
+    seed: Seed, rows: Sequence[dict], decoding: Decoding, path: Path | None, **options
 ) -> list[Generation]:
-    """The model's answer to each row, without the ``opening`` that it goes on from; ``path`` keeps
-    the finished batches of a killed run."""
+    """The model's answer to each row; ``path`` and ``options`` are those of ``generate``."""
     messages, names = [row["messages"] for row in rows], [row["id"] for row in rows]
-    openings = [opening] * len(rows)
-    return generate(seed, messages, decoding, openings=openings, names=names, path=path, say=say)
+    return generate(seed, messages, decoding, names=names, path=path, **options)

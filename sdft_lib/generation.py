@@ -97,7 +97,9 @@ def generate(
         done |= fresh
         written += len(batch)
         if say and len(plan) > 1:
-            say(progress(len(done), len(rows), written / (time.time() - started)))
+            rate = written / (time.time() - started)
+            left = (len(rows) - len(done)) / rate
+            say(f"  {len(done)}/{len(rows)} rows, {rate:.1f} rows/s, about {left:.0f} s left")
     done = union(done)
     if path is not None:  # a kill inside a write leaves part of a batch, which is then there twice
         write_jsonl(path, lines({index: done[index] for batch in plan for index in batch}))
@@ -148,9 +150,3 @@ def lines(answers: dict[int, Generation]) -> list[dict]:
             del line["split"]
         written.append(line | {CHECK: digest(line)})
     return written
-
-
-def progress(done: int, total: int, rate: float) -> str:
-    """How far a run has come, at ``rate`` rows a second."""
-    left = (total - done) / rate
-    return f"  {done}/{total} rows, {rate:.1f} rows/s, about {left:.0f} s left"

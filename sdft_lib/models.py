@@ -1,7 +1,6 @@
 """Load the seed model, the embedded one or any chat model (lesson 00; paper, section 4.1)."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 from sdft_lib.decoding.batches import decode_batch, plan_batches, room_for_tokens, rows_together
 from sdft_lib.decoding.parity import check_parity
 from sdft_lib.decoding.tokens import prepare_tokenizer, read_tokenizer
-from sdft_lib.formats.toml import check_known, read_toml
+from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.files import data_dir
@@ -47,8 +46,7 @@ KERNELS = 64
 
 class TorchEngine:
     """Who writes a seed's answers: this library's own loop (``decoding``). ``sdft_lib.engines`` has
-    others, with the same four members.
-    """
+    others, with the same four members."""
 
     identity: ClassVar[dict] = {}  # what an engine adds to an artefact's key
 
@@ -123,26 +121,17 @@ def load_seed(
     torch_dtype(dtype)
     four_bit = wants_four_bit(four_bit)
     source, revision = locate(name, say)
-    local = os.path.isdir(source)
     with readable(name, PRESETS):
-        commit = None if local else newest(source)
+        commit = None if revision else newest(source)
         tokenizer = read_tokenizer(source, commit)
         model = read_model(source, dtype, device, four_bit=four_bit, commit=commit)
         if commit:
             check_download(source, commit)
     prepare_tokenizer(tokenizer, name)
-    revision = revision or commit
     kept = ", weights in 4 bit" if four_bit else ""
     say(f"{name}: {model.num_parameters() / 1e6:.0f} M parameters on {device} in {dtype}{kept}")
     shown = without_place(name)
-    return Seed(model, tokenizer, shown, revision, device, dtype, four_bit=four_bit)
-
-
-def check_model(name: str) -> None:
-    """Raise SdftError unless ``name`` is a preset, a folder, or can be a hub id (org/name)."""
-    hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", name)
-    if not hub_id and not os.path.isdir(os.path.expanduser(name)):
-        check_known(name, PRESETS, "model (a preset, a folder or a hub id org/name)")
+    return Seed(model, tokenizer, shown, revision or commit, device, dtype, four_bit=four_bit)
 
 
 def locate(name: str, say) -> tuple[str, str]:

@@ -110,8 +110,7 @@ def fine_tune(
     tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
-    settings = asdict(config) | {"targets": list(config.targets), "keep": list(config.keep)}
-    parts = {"seed": seed.identity, "rows": digest(texts), "config": settings}
+    parts = {"seed": seed.identity, "rows": digest(texts), "config": asdict(config)}
     parts |= {"peft": describe(peft_config) if peft_config else None, "version": VERSION}
 
     def build(folder: Path) -> None:
@@ -144,8 +143,7 @@ def run_trainer(
     seed, rows: Sequence[dict], config: TrainConfig, peft_config, folder: Path, label: str, say
 ) -> None:
     """Train on each row's ``text`` and leave the adapter, ``loss.jsonl`` and ``record.json`` in
-    ``folder``; checkpoints go below ``work``.
-    """
+    ``folder``; checkpoints go below ``work``."""
     set_seed(config.seed)
     rendered = render_rows(seed, rows)
     # the anchor asks the seed at each step; else a GPU need not hold it beside all its weights

@@ -54,8 +54,7 @@ def decode_batch(
     seed, rows: Sequence[list[int]], names: Sequence[str], decoding, stops: set[int], together: int
 ) -> tuple[list[list[int]], bool]:
     """New token ids of each row, ``together`` at a time; in halves if memory runs out, and then
-    True stands beside them. Raises SdftError if there is no memory for even one row.
-    """
+    True stands beside them. Raises SdftError if there is no memory for even one row."""
     equal_parts = math.ceil(len(rows) / together)
     try:
         answers = decode(

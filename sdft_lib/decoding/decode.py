@@ -29,8 +29,7 @@ PROMPT_TOKENS = 1344
 @dataclass
 class Batch:
     """Rows that are being written: ``length`` tokens each so far, padding included, and room for
-    new ones behind. ``numbers`` says which of all rows they are.
-    """
+    new ones behind. ``numbers`` says which of all rows they are."""
 
     numbers: list[int]
     ids: torch.Tensor  # (rows, room)
@@ -80,8 +79,7 @@ def read_prompts(
     model: PreTrainedModel, rows: Sequence[list[int]], first: int, pad: int, room: int
 ) -> Batch:
     """The batch behind the prompts of some rows, of which the first is number ``first``, with room
-    for ``room`` new tokens; a shared start is run once.
-    """
+    for ``room`` new tokens; a shared start is run once."""
     inputs, shared = pad_behind_prefix(rows, pad, model.device, shareable(model))
     ids, attention, positions = inputs.values()
     length = ids.shape[1]
@@ -195,8 +193,7 @@ def merge(batches: list[Batch], pad: int) -> Batch:
 
 def side_by_side(caches: list[DynamicCache]) -> DynamicCache:
     """One cache from those of some rows each. Layers that grow get room; those with a window stay
-    as they are, and then there is one cache.
-    """
+    as they are, and then there is one cache."""
     cache, *others = caches
     for index, layer in enumerate(cache.layers):
         if grows(layer):

@@ -69,8 +69,7 @@ def share_prefix(model: PreTrainedModel, batch: dict) -> dict:
     """The arguments of a forward pass over the rest of the rows, after the shared start has been
     run with gradients.
 
-    Loss and gradients are those of the plain pass over whole rows (tested).
-    """
+    Loss and gradients are those of the plain pass over whole rows (tested)."""
     inputs = dict(batch)
     if shared := inputs.pop("shared"):
         inputs["past_key_values"] = prefix_cache(model, inputs["input_ids"], shared)

@@ -1,6 +1,5 @@
 """How the next token of each row is chosen: the most likely one, or a draw that no other row can
-change (lesson 02).
-"""
+change (lesson 02)."""
 
 import hashlib
 from collections.abc import Callable, Sequence

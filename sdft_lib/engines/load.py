@@ -72,10 +72,9 @@ def load(
     check_installed(engine)
     device, dtype = device_and_dtype(engine)
     source, revision = locate(name, say)
-    local = os.path.isdir(source)
     with readable(name, PRESETS):
-        commit = None if local else newest(source)
-        where = {"revision": commit or "main", "local_files_only": local}
+        commit = None if revision else newest(source)
+        where = {"revision": commit or "main", "local_files_only": commit is None}
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
         tokenizer = read_tokenizer(source, commit)
     prepare_tokenizer(tokenizer, name)
@@ -105,8 +104,7 @@ def device_and_dtype(engine: str) -> tuple[str, str]:
     """Device and number format. The machine that starts a Ray job needs no GPU: there it is bf16,
     or ``SDFT_DTYPE``.
 
-    ``SDFT_DEVICE=cpu`` is for vLLM's build for CPUs. Raises SdftError if there is no GPU.
-    """
+    ``SDFT_DEVICE=cpu`` is for vLLM's build for CPUs. Raises SdftError if there is no GPU."""
     if engine == "ray-vllm":
         return os.environ.get("SDFT_DEVICE", "cuda"), os.environ.get("SDFT_DTYPE", "bf16")
     device = choose_device()
@@ -121,8 +119,7 @@ class NoWeights:
     """What a seed knows of a model whose weights another engine holds: its configuration, and a
     sentence for the rest.
 
-    Training and the gap need the weights, so they raise SdftError here.
-    """
+    Training and the gap need the weights, so they raise SdftError here."""
 
     def __init__(self, config) -> None:
         self.config = config

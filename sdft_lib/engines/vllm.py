@@ -35,8 +35,7 @@ _running: dict[str, Any] = {}
 @dataclass(frozen=True)
 class Vllm:
     """A model for vLLM: folder or hub id ``source``, ``commit`` there (None: local), ``gpus`` a
-    copy, ``adapter``. It has the four members of ``models.TorchEngine``.
-    """
+    copy, ``adapter``. It has the four members of ``models.TorchEngine``."""
 
     source: str
     commit: str | None

@@ -6,6 +6,7 @@ where a recipe names these. Its lines are appended at once when it ends: one lin
 suite with ids and scores, and facts (cost, versions, command), which mark it as finished. Lines of
 other settings may stand beside them."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
 from sdft_lib.gap import nll
 from sdft_lib.kinds import judged
-from sdft_lib.models import Seed, check_model, load_seed
+from sdft_lib.models import PRESETS, Seed, load_seed
 from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import append_jsonl, read_jsonl
 from sdft_lib.storage.safe import masked
@@ -126,6 +127,13 @@ def check_plan(recipe: Recipe) -> None:
         judged(task.kind)
         for name in ("dev",) if recipe.sweep else (*recipe.along, *recipe.suites):
             suite_of(recipe, task, name)
+
+
+def check_model(name: str) -> None:
+    """Raise SdftError unless ``name`` is a preset, a folder, or can be a hub id (org/name)."""
+    hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", name)
+    if not hub_id and not os.path.isdir(os.path.expanduser(name)):
+        check_known(name, PRESETS, "model (a preset, a folder or a hub id org/name)")
 
 
 def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:

@@ -1,7 +1,6 @@
 """Tables that people write by hand: recipes, templates, wordings, training settings (lesson 05).
 
-A table becomes a frozen dataclass; the types of its fields say what each entry may be (msgspec).
-"""
+A table becomes a frozen dataclass; the types of its fields say what each entry may be (msgspec)."""
 
 import difflib
 import re

@@ -1,6 +1,5 @@
 """transformers' Trainer as we use it: its loss over shared starts, its arguments, its lines of
-progress (lesson 03).
-"""
+progress (lesson 03)."""
 
 import math
 import shutil

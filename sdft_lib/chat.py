@@ -43,9 +43,8 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
     if is_blank(text):
         raise SdftError("the text is empty, so no token would be trained; fill it in.")
     if any(name in text for name in stop_names(tokenizer)):
-        raise SdftError(
-            "the text holds an end-of-turn token, which ends what is learnt; remove it."
-        )
+        ends = "holds an end-of-turn token, which ends what is learnt"
+        raise SdftError(f"the text {ends}; remove it.")
     text = plain(text, tokenizer)
     prompt_ids = encode(prompt, tokenizer)
     border = len(prompt_ids)
@@ -130,9 +129,8 @@ def check_room(tokens: int, model, new: int = 0) -> None:
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit and tokens + new > limit:
         room = f" and {new} new ones would follow" if new else ""
-        raise SdftError(
-            f"it has {tokens} tokens{room}, more than the model's context of {limit}; shorten it."
-        )
+        most = f"more than the model's context of {limit}"
+        raise SdftError(f"it has {tokens} tokens{room}, {most}; shorten it.")
 
 
 def inspect(messages: list[dict], tokenizer, text: str | None = None) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.formats.folders import SPLITS, frozen_rows, read_units, split_files, task_card
+from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, open_folder
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known
-from sdft_lib.kinds import KINDS, guess_kind
+from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import data_dir, read_json, read_jsonl
 from sdft_lib.storage.store import digest
@@ -75,7 +75,7 @@ def load_task(
     if kind is not None:
         check_known(kind, KINDS, "kind")
     source, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
-    card, splits = {}, {}
+    card, units, splits = {}, {}, {}
     if source in PAPER_SETS:
         splits, usual_kind = load_paper_set(source, columns=columns, say=say)
         return as_task(source, splits, kind or usual_kind, None, say)
@@ -83,15 +83,14 @@ def load_task(
     if is_bundled:
         path = data_dir() / "tasks" / source
     if is_bundled and columns is None:  # frozen rows have their final form already
-        card = task_card(path, KINDS)
-        splits = {split: read_jsonl(file) for split, file in split_files(path, card).items()}
-        units = read_units(path, card)
+        card, files, units = open_folder(path, KINDS)
+        splits = {split: read_jsonl(file) for split, file in files.items()}
         return as_task(source, splits, kind or card["kind"], card["choices"], say, units)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif os.path.isdir(path):
-        name, card = path.resolve().name, task_card(path, KINDS)
-        read = {split: read_records(file) for split, file in split_files(path, card).items()}
+        card, files, units = open_folder(path, KINDS)
+        name, read = path.resolve().name, {part: read_records(files[part]) for part in files}
     elif path.suffix.lower() in SUFFIXES:
         name, read = path.stem, {"train": read_records(path)}
     else:
@@ -107,7 +106,6 @@ def load_task(
         splits[split], dropped = to_rows(records, label, columns, empty)
         if dropped:
             say(f"{label}: {dropped} of {len(records)} rows are empty and left out")
-    units = read_units(path, card)
     return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say, units)
 
 

@@ -49,9 +49,8 @@ def distill(
     ``finish_reason``."""
     rows = task.train[:limit]
     if not rows:
-        raise SdftError(
-            f"task {task.name}: no training rows to rewrite; check the file or raise the limit."
-        )
+        remedy = "check the file or raise the limit"
+        raise SdftError(f"task {task.name}: no training rows to rewrite; {remedy}.")
     parts = {"seed": seed.identity, "rows": digest(rows), "kind": task.kind}
     parts |= {"choices": task.choices, "template": template.parts, "decoding": decoding.parts}
     parts |= {"candidates": candidates, "version": VERSION}

@@ -3,7 +3,6 @@
 Filter (``verify``), metric (``score``), audit, data check and the paper's scores all ask ``KINDS``.
 A new kind is one more row."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,6 @@ from sdft_lib.storage.errors import SdftError
 Choices = Sequence[str] | None
 LEAST_WORDS = 20  # of an answer to an open request
 LONGEST_TERM = 5  # words: a longer reference is an answer (Alpaca, Dolly), no term to mention
-MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 
 
 @dataclass(frozen=True)
@@ -120,20 +118,3 @@ def judged(kind: str, text: str = "") -> Kind:
     if not isinstance(text, str):
         raise SdftError(f"the answer to judge is of type {type(text).__name__}; give a string.")
     return KINDS[kind]
-
-
-def guess_kind(rows: list[dict]) -> str:
-    """``label`` (few short references recur), ``call``, ``math`` (a number ends them), ``open``."""
-    references = [row["reference"].strip() for row in rows]
-    distinct = set(references)
-    short = max(len(text.split()) for text in distinct) <= LABEL_WORDS
-    numeric = all(re.fullmatch(r"[-+$\d.,/%\s]+", text) for text in distinct)
-    if short and not numeric and len(distinct) <= min(MOST_LABELS, len(rows) // 2):
-        return "label"
-    calls = [text for text in references if parse_call(text) is not None]
-    if len(calls) / len(rows) >= GUESS_SHARE:
-        return "call"
-    at_end = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
-    tails = [text for text in references if at_end.search(text[-200:])]
-    ended = [text for text in tails if final_number(text) is not None]
-    return "math" if len(ended) / len(rows) >= GUESS_SHARE else "open"

@@ -152,9 +152,7 @@ def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
     identity = trained_identity(adapter)  # first of all: peft would also read a pickle
     if seed.adapter and not is_full(adapter):  # one on top of another
         if seed.four_bit:
-            raise SdftError(
-                f"{adapter}: a 4-bit model takes one adapter, and this one has {seed.label}'s; "
-                "load it in 16 bit."
-            )
+            problem = f"a 4-bit model takes one adapter, and this one has {seed.label}'s"
+            raise SdftError(f"{adapter}: {problem}; load it in 16 bit.")
         identity = f"{seed.adapter}+{identity}"
     return replace(seed.engine.with_adapter(seed, adapter), adapter=identity, label=label)

@@ -128,15 +128,13 @@ def fine_tune(
 def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
     """Refuse a distilled set that is mostly references."""
     if not 0 <= minimum_kept <= 1:
-        raise SdftError(
-            f"the least share of rewritten rows is {minimum_kept}; give a number from 0 to 1."
-        )
+        problem = f"the least share of rewritten rows is {minimum_kept}"
+        raise SdftError(f"{problem}; give a number from 0 to 1.")
     kept = [row.get("source") == "rewritten" for row in rows]
     if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
-        raise SdftError(
-            f"only {sum(kept)} of {len(kept)} rows were rewritten, under the floor of "
-            f"{minimum_kept:.0%}; choose a better template, or lower minimum_kept if you mean it."
-        )
+        few = f"only {sum(kept)} of {len(kept)} rows were rewritten"
+        remedy = "choose a better template, or lower minimum_kept if you mean it"
+        raise SdftError(f"{few}, under the floor of {minimum_kept:.0%}; {remedy}.")
 
 
 def run_trainer(

@@ -71,10 +71,9 @@ def decode_batch(
         if not out_of_memory(error):
             raise
         if len(rows) == 1:
-            raise SdftError(
-                f"prompt {names[0]}: there is not enough memory for even this one row; use a "
-                "smaller model or fewer new tokens; finished rows are kept."
-            ) from None
+            problem = "there is not enough memory for even this one row"
+            remedy = "use a smaller model or fewer new tokens; finished rows are kept"
+            raise SdftError(f"prompt {names[0]}: {problem}; {remedy}.") from None
     half = len(rows) // 2
     fewer = max(1, min(half, together // 2))
     answers = []

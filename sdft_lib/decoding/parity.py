@@ -24,11 +24,10 @@ def check_parity(seed, prompts: Sequence[list[int]], answers: Sequence[list[int]
         agreed += likeliest(seed, prompts[index], answers[index])
     share = sum(agreed) / max(1, len(agreed))
     if share < AGREE:
-        raise SdftError(
-            f"generation is garbled: only {share:.0%} of the tokens of {len(chosen)} rows are "
-            f"those of plain decoding on {seed.device} in {seed.dtype}; set SDFT_DTYPE=fp32 or "
-            "SDFT_DEVICE=cpu and start again."
-        )
+        few = f"only {share:.0%} of the tokens of {len(chosen)} rows"
+        plain = f"those of plain decoding on {seed.device} in {seed.dtype}"
+        remedy = "set SDFT_DTYPE=fp32 or SDFT_DEVICE=cpu and start again"
+        raise SdftError(f"generation is garbled: {few} are {plain}; {remedy}.")
 
 
 def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
@@ -46,10 +45,9 @@ def check_finite(values: torch.Tensor, name: Callable[[int], str]) -> None:
     ``name`` of its row."""
     finite = values.isfinite()
     if not finite.all():
-        raise SdftError(
-            f"row {name(finite.tolist().index(False))}: the model's numbers are NaN or infinite; "
-            "check its weights and its adapter, or set SDFT_DTYPE=fp32. Nothing of it was stored."
-        )
+        row, problem = name(finite.tolist().index(False)), "the model's numbers are NaN or infinite"
+        remedy = "check its weights and its adapter, or set SDFT_DTYPE=fp32"
+        raise SdftError(f"row {row}: {problem}; {remedy}. Nothing of it was stored.")
 
 
 def check_language(texts: Sequence[str], name: str) -> None:
@@ -61,11 +59,9 @@ def check_language(texts: Sequence[str], name: str) -> None:
     for fault, has_it in faults.items():
         share = sum(map(has_it, written)) / len(written)
         if share > MOST:
-            raise SdftError(
-                f"{name}: generation is garbled: {share:.0%} of {len(written)} answers hold "
-                f"{fault}; check the model's files and its chat template, or set SDFT_DTYPE=fp32 "
-                "and start again."
-            )
+            garbled = f"garbled: {share:.0%} of {len(written)} answers hold {fault}"
+            remedy = "check the model's files and its chat template, or set SDFT_DTYPE=fp32"
+            raise SdftError(f"{name}: generation is {garbled}; {remedy} and start again.")
 
 
 def not_text(text: str) -> bool:

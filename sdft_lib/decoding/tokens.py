@@ -25,15 +25,11 @@ def read_tokenizer(source: str, commit: str | None):
 def prepare_tokenizer(tokenizer, name: str) -> None:
     """Left padding with a pad token. Raises SdftError for a base model, which cannot chat."""
     if not tokenizer.chat_template:
-        raise SdftError(
-            f"model {name!r} has no chat template: it is a base model; choose its chat or "
-            "instruct version."
-        )
+        problem = "has no chat template: it is a base model"
+        raise SdftError(f"model {name!r} {problem}; choose its chat or instruct version.")
     if tokenizer.eos_token is None:
-        raise SdftError(
-            f"model {name!r} has no end-of-sequence token, so it could not learn to stop; set one "
-            "first."
-        )
+        problem = "has no end-of-sequence token, so it could not learn to stop"
+        raise SdftError(f"model {name!r} {problem}; set one first.")
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -54,21 +54,15 @@ def load(
         raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
     if engine == "torch":
         if gpus > 1:
-            raise SdftError(
-                f"torch keeps a model on one GPU; for {gpus} give --engine vllm, or leave --gpus "
-                "out."
-            )
+            remedy = f"for {gpus} give --engine vllm, or leave --gpus out"
+            raise SdftError(f"torch keeps a model on one GPU; {remedy}.")
         return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
-        raise SdftError(
-            f"weights in 4 bit are for the engine torch; leave --engine {engine} out, or "
-            "--four-bit."
-        )
+        remedy = f"leave --engine {engine} out, or --four-bit"
+        raise SdftError(f"weights in 4 bit are for the engine torch; {remedy}.")
     if world() > 1:
-        raise SdftError(
-            f"the engine {engine} shares out the rows itself; start it in one process, without "
-            "accelerate."
-        )
+        remedy = "start it in one process, without accelerate"
+        raise SdftError(f"the engine {engine} shares out the rows itself; {remedy}.")
     check_installed(engine)
     device, dtype = device_and_dtype(engine)
     source, revision = locate(name, say)
@@ -94,10 +88,8 @@ def check_installed(engine: str) -> None:
             importlib.import_module(package)
         except ImportError as error:
             reason = " ".join(str(error).split())[:120]
-            raise SdftError(
-                f"{package} cannot be loaded ({reason}); pip install 'sdft-tutorial[{extra}]', "
-                "best in an environment of its own."
-            ) from None
+            remedy = f"pip install 'sdft-tutorial[{extra}]', best in an environment of its own"
+            raise SdftError(f"{package} cannot be loaded ({reason}); {remedy}.") from None
 
 
 def device_and_dtype(engine: str) -> tuple[str, str]:
@@ -109,9 +101,8 @@ def device_and_dtype(engine: str) -> tuple[str, str]:
         return os.environ.get("SDFT_DEVICE", "cuda"), os.environ.get("SDFT_DTYPE", "bf16")
     device = choose_device()
     if device != "cuda" and not os.environ.get("SDFT_DEVICE"):
-        raise SdftError(
-            f"the engine {engine} needs an NVIDIA GPU and torch sees none here; leave --engine out."
-        )
+        problem = "needs an NVIDIA GPU and torch sees none here"
+        raise SdftError(f"the engine {engine} {problem}; leave --engine out.")
     return device, choose_dtype(device)
 
 
@@ -127,9 +118,8 @@ class NoWeights:
     def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
-        raise SdftError(
-            "this seed answers through another engine and has no weights here; load it without one."
-        )
+        problem = "answers through another engine and has no weights here"
+        raise SdftError(f"this seed {problem}; load it without one.")
 
     def __call__(self, *args, **kwargs):
         return self.forward

@@ -44,9 +44,8 @@ class RayVllm(Vllm):
         for row in self.processor()(ray.data.from_items(items)).iter_rows():
             answers[int(row["number"])] = [int(token) for token in row["tokens"]]
         if missing := len(rows) - len(answers):
-            raise SdftError(
-                f"Ray left out {missing} of {len(rows)} rows; start again: finished parts are kept."
-            )
+            remedy = "start again: finished parts are kept"
+            raise SdftError(f"Ray left out {missing} of {len(rows)} rows; {remedy}.")
         return [answers[number] for number in range(len(rows))]
 
     def processor(self):
@@ -56,10 +55,8 @@ class RayVllm(Vllm):
 
         copies = int(ray.cluster_resources().get("GPU", 0)) // self.gpus
         if not copies:
-            raise SdftError(
-                f"Ray sees fewer than {self.gpus} GPUs; start it on machines that have them, or "
-                "leave --engine out."
-            )
+            remedy = "start it on machines that have them, or leave --engine out"
+            raise SdftError(f"Ray sees fewer than {self.gpus} GPUs; {remedy}.")
         settings = self.settings()
         config = vLLMEngineProcessorConfig(
             model_source=settings.pop("model"),

@@ -88,10 +88,9 @@ class Vllm:
             raise
         except Exception as error:  # its parts have no common error
             reason = " ".join(str(error).split())[:300]
-            raise SdftError(
-                f"{self.name} {self.version} failed ({type(error).__name__}: {reason}); finished "
-                "parts are kept, its log above says more."
-            ) from error
+            problem = f"{self.name} {self.version} failed ({type(error).__name__}: {reason})"
+            remedy = "finished parts are kept, its log above says more"
+            raise SdftError(f"{problem}; {remedy}.") from error
         check_ends(answers, names, decoding, stops)
         return answers, False
 
@@ -135,10 +134,8 @@ def sampling(decoding, name: str, stops: Collection[int]) -> dict:
     vLLM orders the steps as ``sampling.chooser`` does: penalty, temperature, top k, top p.
     ``top_k`` 0 is off in both."""
     if decoding.temperature and not COOLEST <= decoding.temperature <= HOTTEST:
-        raise SdftError(
-            f"Decoding: temperature {decoding.temperature} is outside of what vLLM draws with, "
-            f"{COOLEST} to {HOTTEST}; 0 is greedy."
-        )
+        outside = f"outside of what vLLM draws with, {COOLEST} to {HOTTEST}"
+        raise SdftError(f"Decoding: temperature {decoding.temperature} is {outside}; 0 is greedy.")
     return {
         "n": 1,
         "temperature": float(decoding.temperature),
@@ -164,10 +161,9 @@ def check_ends(
     """Raise SdftError for an answer that was aborted: no stop token, nor the wanted length."""
     for name, ids in zip(names, answers, strict=True):
         if not ids or (ids[-1] not in stops and len(ids) != decoding.max_new_tokens):
-            raise SdftError(
-                f"prompt {name}: the engine gave {len(ids)} of {decoding.max_new_tokens} tokens "
-                "without an end; start again: finished parts are kept."
-            )
+            gave = f"gave {len(ids)} of {decoding.max_new_tokens} tokens without an end"
+            remedy = "start again: finished parts are kept"
+            raise SdftError(f"prompt {name}: the engine {gave}; {remedy}.")
 
 
 def running(settings: dict):
@@ -214,8 +210,6 @@ def rank_for(adapter: Path) -> int:
     """The least rank that vLLM offers for this adapter. Raises SdftError if there is none."""
     rank = read_json(adapter / "adapter_config.json")["r"]
     if rank > RANKS[-1]:
-        raise SdftError(
-            f"{adapter}: vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}; use "
-            "torch."
-        )
+        problem = f"vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}"
+        raise SdftError(f"{adapter}: {problem}; use torch.")
     return next(offered for offered in RANKS if offered >= rank)

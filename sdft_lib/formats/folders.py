@@ -1,19 +1,30 @@
 """Folders of frozen files: a task with its card, or what a card names (lesson 07).
 
-A card (``task.json``) says what the rows are and holds the SHA-256 of each file."""
+A card (``task.json``) says what the rows are and holds the SHA-256 of each file. Of rows without
+one, the kind is guessed."""
 
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from sdft_lib.answers.blank import is_blank
+from sdft_lib.answers.calls import parse_call
+from sdft_lib.answers.numbers import final_number
 from sdft_lib.formats.records import SUFFIXES
 from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import check_frozen, read_json, read_jsonl
 
 CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows", "units")
+MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
 SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+
+
+def open_folder(folder: Path, kinds: Collection[str]) -> tuple[dict, dict, dict]:
+    """The card of a task's folder, its files by split, and its units; all checked."""
+    card = task_card(folder, kinds)
+    return card, split_files(folder, card), read_units(folder, card)
 
 
 def task_card(folder: Path, kinds: Collection[str]) -> dict:
@@ -86,3 +97,20 @@ def frozen_rows(folder: Path, card: dict) -> list[dict]:
     """The rows of the file that a card names, checked against the card's checksum."""
     check_frozen(folder / card["file"], card["sha256"])
     return read_jsonl(folder / card["file"])
+
+
+def guess_kind(rows: list[dict]) -> str:
+    """``label`` (few short references recur), ``call``, ``math`` (a number ends them), ``open``."""
+    references = [row["reference"].strip() for row in rows]
+    distinct = set(references)
+    short = max(len(text.split()) for text in distinct) <= LABEL_WORDS
+    numeric = all(re.fullmatch(r"[-+$\d.,/%\s]+", text) for text in distinct)
+    if short and not numeric and len(distinct) <= min(MOST_LABELS, len(rows) // 2):
+        return "label"
+    calls = [text for text in references if parse_call(text) is not None]
+    if len(calls) / len(rows) >= GUESS_SHARE:
+        return "call"
+    at_end = re.compile(r"\d\S*\W*$|\\boxed\{.*\}\W*$")
+    tails = [text for text in references if at_end.search(text[-200:])]
+    ended = [text for text in tails if final_number(text) is not None]
+    return "math" if len(ended) / len(rows) >= GUESS_SHARE else "open"

@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import fmean, median
 
 from sdft_lib.data import task_names
-from sdft_lib.formats.folders import split_files
+from sdft_lib.formats.folders import guess_kind, split_files
 from sdft_lib.formats.records import read_hub, read_records
 from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known
-from sdft_lib.kinds import KINDS, guess_kind
+from sdft_lib.kinds import KINDS
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir

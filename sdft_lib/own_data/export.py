@@ -151,10 +151,8 @@ def by_turns(row: dict, form: str) -> list[str]:
         turns = [{"role": "system", "content": ""}, *turns]
     for index, turn in enumerate(turns[1:]):
         if turn["role"] != ("user", "assistant")[index % 2]:
-            raise SdftError(
-                f'row "{row["id"]}": its turns are not question and answer by turns, '
-                f"which --form {form} needs; use --form messages."
-            )
+            problem = f"are not question and answer by turns, which --form {form} needs"
+            raise SdftError(f'row "{row["id"]}": its turns {problem}; use --form messages.')
     return [turn["content"] for turn in turns]
 
 
@@ -270,6 +268,5 @@ def fenced(text: object) -> str:
 def check_licence(licence: str) -> None:
     """Raise SdftError unless the licence can stand in the card's head."""
     if licence and not LICENCE.fullmatch(licence):
-        raise SdftError(
-            f"--licence {licence[:40]!r} is not an identifier such as mit or cc-by-4.0; give one."
-        )
+        problem = "is not an identifier such as mit or cc-by-4.0"
+        raise SdftError(f"--licence {licence[:40]!r} {problem}; give one.")

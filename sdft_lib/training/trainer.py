@@ -94,10 +94,8 @@ def checkpointing(wanted: bool) -> dict:
 def batch_of_each(batch_size: int, parts: int = 1) -> int:
     """Rows a pass of each process, so that all see ``batch_size`` in ``parts`` passes."""
     if batch_size % (world() * parts):
-        raise SdftError(
-            f"a batch of {batch_size} rows cannot be dealt out to {world()} processes in {parts} "
-            "parts; choose a multiple."
-        )
+        dealt = f"dealt out to {world()} processes in {parts} parts"
+        raise SdftError(f"a batch of {batch_size} rows cannot be {dealt}; choose a multiple.")
     return batch_size // world() // parts
 
 

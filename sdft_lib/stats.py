@@ -119,6 +119,13 @@ def percentile_limits(values: numpy.ndarray, level: float) -> tuple[float, float
     return float(low), float(high)
 
 
+def percentile_p(values: numpy.ndarray) -> float:
+    """Two-sided p of "no difference": the share that a percentile interval of these resampled
+    differences leaves out when it just reaches 0."""
+    beyond = min((values <= 0).sum(), (values >= 0).sum())
+    return min(1.0, float(2 * (1 + beyond) / (1 + len(values))))
+
+
 def paired_p(a: Scores, b: Scores, units: Units = None) -> float:
     """Two-sided p of "a and b are equally good", from the units that differ in sum (lesson 04).
 
@@ -172,6 +179,7 @@ def family(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table with p_holm, corrected over all rows that have a p_raw, and their verdicts. The
     others keep theirs: they are at an edge and were not tested."""
     tested = table["p_raw"].notna()
+    table = table.assign(p_holm=float("nan"), verdict=table.get("verdict"))
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_raw"].tolist())
     verdicts = [verdict(row.difference, row.p_holm) for row in table.itertuples()]
     return table.assign(verdict=table["verdict"].where(~tested, verdicts))
@@ -186,8 +194,8 @@ def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
     check_columns(frame, SCORED)
     rows = []
     for (method, suite), part in frame.groupby(["method", "suite"], sort=False, observed=True):
-        x, units = _scores(part["score"], f"{suite}, {method}"), units_of(part)
-        count, equal = units.nunique(), x.min() == x.max()
+        x, units = _scores(part["score"], f"{suite}, {method}"), units_of(part, part["id"])
+        count, equal = len(set(units)), x.min() == x.max()
         if _binary(x) and (equal or count == len(x)):
             made = wilson(round(x.mean() * count), count)
         else:
@@ -196,9 +204,12 @@ def summarise(frame: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=SUMMARY)
 
 
-def units_of(rows: pandas.DataFrame) -> pandas.Series:
-    """The unit of each row: its column ``unit``, its id where that is missing."""
-    return rows["unit"].astype(object).fillna(rows["id"]) if "unit" in rows else rows["id"]
+def units_of(rows: pandas.DataFrame, ids: Sequence[str]) -> list[str]:
+    """The unit of each id: what ``rows`` say in their column ``unit``, else the id itself."""
+    if "unit" not in rows:
+        return list(ids)
+    known = rows.groupby("id")["unit"].first().dropna().to_dict()  # of several tables, one may know
+    return [known.get(name, name) for name in ids]
 
 
 def compare(
@@ -214,22 +225,22 @@ def compare(
     for suite in list(frame["suite"].unique()) if suites is None else suites:
         methods = dict.fromkeys(method for pair in pairs for method in pair)
         scores = {method: _scores_of(frame, suite, method) for method in methods}
-        found = edge([x["score"].mean() for x in scores.values()]) if scores else None
+        found = edge([x.mean() for x in scores.values()]) if scores else None
         for a, b in pairs:
             x, y = scores[a], scores[b]
             if alone := len(set(x.index) ^ set(y.index)):
                 apart = f'"{a}" and "{b}" answered different rows ({alone} ids stand in one only)'
                 raise SdftError(f'suite "{suite}": {apart}; evaluate both on the same rows.')
-            units = units_of(x.combine_first(y).reset_index())  # of both tables, one may lack them
-            made = paired_bootstrap(x["score"], y["score"], units)
-            p = float("nan") if found else paired_p(x["score"], y["score"], units)
-            limits = (made.mean, made.low, made.high)
-            rows.append((suite, a, b, made.n, units.nunique(), *limits, p, float("nan"), found))
+            units = units_of(frame[frame["suite"] == suite], x.index)
+            made = paired_bootstrap(x, y, units)
+            p = float("nan") if found else paired_p(x, y, units)
+            row = (suite, a, b, made.n, len(set(units)), made.mean, made.low, made.high)
+            rows.append((*row, p, float("nan"), found))
     return family(pandas.DataFrame(rows, columns=COMPARISON))
 
 
-def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.DataFrame:
-    """Score (and unit) of a method on a suite by id, in the order of the ids."""
+def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.Series:
+    """The scores of a method on a suite by id, in the order of the ids."""
     rows = frame[(frame["suite"] == suite) & (frame["method"] == method)]
     if rows.empty:
         missing = f'no scores of the method "{method}"'
@@ -237,7 +248,7 @@ def _scores_of(frame: pandas.DataFrame, suite: str, method: str) -> pandas.DataF
     if (twice := rows["id"].duplicated()).any():
         first = f'the id "{rows["id"][twice].iloc[0]}"'
         raise SdftError(f'suite "{suite}", method "{method}": {first} occurs more than once.')
-    return rows.set_index("id").filter(["score", "unit"]).sort_index()
+    return rows.set_index("id")["score"].sort_index()
 
 
 def _binary(x: numpy.ndarray) -> bool:

@@ -201,7 +201,7 @@ show(figures.stage_measures(all_found[all_found["order"] == order]))
 # %% [markdown]
 # ## 6. Who forgets less?
 #
-# Take the measures of two methods on the same items and subtract. All intervals below hold together: there are several, so each is wider than a 95 % interval alone would be, for the reason that lesson 04 corrects its p-values.
+# Take the measures of two methods on the same items and subtract. Each interval below is a 95 % interval of its own. There are many, and one of many can look clear by luck. So the words at the end of each line come from corrected p-values, as in lesson 04: an interval may end just beside 0 and still count as not shown.
 
 # %%
 pairs = [("SDFT (yours)", "SFT (yours)"), ("SDFT (recorded)", "SFT (recorded)"),
@@ -220,7 +220,7 @@ if s.fast:
 # %% [markdown]
 # "No difference is shown" is not "equal": look how wide the interval is, and whether a loss of that size would matter to you.
 #
-# A method that learns less has less to forget. So look at the frames of the same pairs: how did they stand just after each task was trained? (From here on the printed interval is one of many and stands alone. The corrected p decides, so an interval that ends just beside 0 may still count as not shown.)
+# A method that learns less has less to forget. So look at the frames of the same pairs: how did they stand just after each task was trained?
 
 # %%
 continual.learnt(here).round(2)

@@ -13,12 +13,13 @@ import pandas
 from sdft_lib import stats
 from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.stats import COMPARISON, check_columns, compare, family
+from sdft_lib.stats import COMPARISON, check_columns, compare, family, units_of
 from sdft_lib.storage.errors import SdftError
 
-COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]
+COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]  # and unit, as in stats
 TABLE = ["method", "order", "measure", "mean", "low", "high", "n", "seeds"]
-DIFFERENCES = ["order", "a", "b", "measure", "difference", "low", "high", "n", "seeds"]
+DIFFERENCES = ["order", "a", "b", "measure", "difference", "low", "high", "n", "seeds", "p_raw"]
+DIFFERENCES += ["p_holm", "verdict"]  # of stats.family
 RESAMPLES = 10_000
 EARLY = "on tasks before they were trained"
 BETTER = {  # what a higher value of each measure means, and a lower one
@@ -45,7 +46,7 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
             held = f"the table holds {len(names)} ({said})"
             raise SdftError(f"a matrix shows one {column}, {held}; choose one.")
         one[column] = names[0]
-    scores, seeds = _scores(frame, **one)
+    scores, _, seeds = _scores(frame, **one)
     table = pandas.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
     table.index.name, table.columns.name = "stage", "task"
     table.attrs = one | {"n": {task: len(x) for task, x in scores.items()}, "seeds": seeds}
@@ -65,7 +66,7 @@ def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFra
     model in place of a model with random weights. Forgetting: Chaudhry et al. 2018 (arXiv
     1801.10112). With several training seeds each measure is the mean of the seeds' measures.
 
-    The interval is a percentile bootstrap over items: each task's items are drawn again with the
+    The interval is a percentile bootstrap over units: each task's units are drawn again with the
     same draw at every stage and seed. It says nothing about another training seed or order. The
     largest of several means is pulled upwards by chance, in forgetting and in its resamples alike,
     so that forgetting is hardly ever found to be zero: BWT has no such bias. ``n`` counts the items
@@ -88,8 +89,9 @@ def differences(
 ) -> pandas.DataFrame:
     """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
 
-    Both methods see the same draws of items, so the interval is paired. Compare methods here: two
-    overlapping intervals of ``measures`` decide nothing. Raises SdftError as ``measures`` does, and
+    Both methods see the same draws of units, so interval and p are paired, and Holm's correction
+    covers all rows. Compare methods here: two overlapping intervals of ``measures`` decide nothing.
+    Raises SdftError as ``measures`` does, and
     if the methods answered different items or were trained with different seeds."""
     rows = []
     _check(frame)
@@ -101,19 +103,20 @@ def differences(
             for name in MEASURES:
                 apart = x[name] - y[name]
                 limits = stats.percentile_limits(apart[1:], level)
-                rows.append((order, a, b, name, float(apart[0]), *limits, n[name], seeds))
-    return pandas.DataFrame(rows, columns=DIFFERENCES)
+                row = (order, a, b, name, float(apart[0]), *limits, n[name], seeds)
+                rows.append((*row, stats.percentile_p(apart[1:])))
+    return family(pandas.DataFrame(rows, columns=DIFFERENCES[:-2]))
 
 
 def _resampled(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dict, int]:
     """({measure: [the estimate, then one a resample]}, {measure: n}, number of seeds)."""
-    scores, seeds = _scores(frame, method, order)
+    scores, units, seeds = _scores(frame, method, order)
     if len(scores) < 2:
         raise SdftError(f'the order "{order}" has one task; these measures need two tasks or more.')
     means = []
     for task, x in scores.items():  # x: [items, seeds, stages]
         rng = numpy.random.default_rng([0, sorted(scores).index(task)])
-        drawn = stats.resampled_means(x.reshape(len(x), -1), RESAMPLES, rng)
+        drawn = stats.resampled_means(x.reshape(len(x), -1), RESAMPLES, rng, units[task])
         means.append(drawn.reshape(-1, *x.shape[1:]))
     values = _read_off(numpy.stack(means, axis=-1))
     sizes = [len(x) for x in scores.values()]
@@ -133,8 +136,9 @@ def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
     return {name: part.mean(axis=-1) for name, part in parts.items()}
 
 
-def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int]:
-    """({task, in sequence: [items by id, seeds, stages]}, number of seeds), checked."""
+def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dict, int]:
+    """({task, in sequence: [items by id, seeds, stages]}, {task: unit of each item}, number of
+    seeds), checked."""
     part = frame[(frame["method"] == method) & (frame["order"] == order)]
     tasks, where = str(order).split("-"), f'method "{method}", order "{order}"'
     if part.empty:
@@ -148,7 +152,7 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
     if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
         raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
     runs = list(product(sorted(part["seed"].unique()), range(len(tasks) + 1)))  # (seed, stage)
-    scores = {}
+    scores, units = {}, {}
     for task in tasks:
         rows = part[part["task"] == task]
         there = set(zip(rows["seed"], rows["stage"]))
@@ -165,7 +169,8 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, int
             remedy = f'"{some[0]}" is not in all ({len(some)} are not); evaluate the same rows'
             raise SdftError(f"{where}: {odd}: {remedy}.")
         scores[task] = table.to_numpy(dtype=float).reshape(len(table), -1, len(tasks) + 1)
-    return scores, part["seed"].nunique()
+        units[task] = units_of(rows, table.index)
+    return scores, units, part["seed"].nunique()
 
 
 def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
@@ -202,27 +207,22 @@ def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
 
 
 def versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> pandas.DataFrame:
-    """``differences`` of every pair and order that is there, at shared training seeds.
-
-    The intervals hold together: with k rows each has the level 1 - (1 - LEVEL) / k (Bonferroni)."""
-    parts = _parts(frame, pairs)
-    each = 1 - (1 - LEVEL) / max(1, len(MEASURES) * len(parts))
-    tables = [differences(part, [pair], level=each) for part, pair in parts]
+    """``differences`` of every pair and order that is there, at shared training seeds; all rows are
+    one family."""
+    tables = [differences(part, [pair]) for part, pair in _parts(frame, pairs)]
     nothing = pandas.DataFrame(columns=DIFFERENCES)
-    return pandas.concat(tables, ignore_index=True) if tables else nothing
+    return family(pandas.concat(tables, ignore_index=True)) if tables else nothing
 
 
 def in_words(row) -> str:
-    """One row of ``versus`` as a sentence that follows from its interval."""
+    """One row of ``versus`` as a sentence that follows from its verdict."""
     seeds = f"{row.seeds} training seed{'s' if row.seeds > 1 else ''}"
     said = f"{row.measure}: {row.a} minus {row.b} lies in {row.low:+.2f} to {row.high:+.2f}"
     said += f" ({row.n} items, {seeds})"
+    if row.verdict == stats.UNCLEAR:
+        return f"{said}: {row.verdict}."
     more, less = BETTER[row.measure]
-    if row.low > 0:
-        return f"{said}: {row.a} {more}."
-    if row.high < 0:
-        return f"{said}: {row.a} {less}."
-    return f"{said}: the interval covers 0, no difference is shown."
+    return f"{said}: {row.a} {more if row.verdict == 'higher' else less}."
 
 
 def learnt(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -273,14 +273,14 @@ def order_in_words(row) -> str:
 
 def picked(frame: pandas.DataFrame, when: str) -> pandas.DataFrame:
     """One score an item, the mean over training seeds: ``own``, just after its task was trained, or
-    ``end``. Columns: method, order, suite (the task), id, score."""
+    ``end``. Columns: method, order, suite (the task), id, unit (if known), score."""
     order = frame["order"].str.split("-")
     stages = order.map(len)
     if when == "own":
         stages = [tasks.index(task) + 1 for tasks, task in zip(order, frame["task"])]
     part = frame[frame["stage"] == stages].rename(columns={"task": "suite"})
-    keys = ["method", "order", "suite", "id"]
-    return part.groupby(keys, sort=False, as_index=False)["score"].mean()
+    keys = ["method", "order", "suite", "id", *(["unit"] if "unit" in part else [])]
+    return part.groupby(keys, sort=False, as_index=False, dropna=False)["score"].mean()
 
 
 def _parts(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> list:

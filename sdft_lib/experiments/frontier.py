@@ -9,16 +9,24 @@ import numpy
 import pandas
 from scipy.stats import t
 
-from sdft_lib.stats import bootstrap_mean, check_columns, paired_p
+from sdft_lib.stats import (
+    bootstrap_mean,
+    by_unit,
+    check_columns,
+    edge,
+    family,
+    paired_p,
+    units_of,
+)
 from sdft_lib.storage.errors import SdftError
 
 KEYS = ["method", "seed", "checkpoint"]
-COLUMNS = [*KEYS, "split", "suite", "id", "score"]
+COLUMNS = [*KEYS, "split", "suite", "id", "score"]  # and unit, if rows share scenarios
 POINTS = [*KEYS, "acquisition", "kept", "suite", "n_task", "n_kept"]
 CHOICE = ["seed", "target", "checkpoint_a", "dev_a", "checkpoint_b", "dev_b"]
-MATCHED = ["suite", "a", "b", "n", "seeds", "mean_a", "mean_b", "difference", "low", "high"]
-MATCHED += ["p_mcnemar", "seeds_low", "seeds_high", "checkpoints"]
-LEVEL = 0.95  # of an interval, or of several that hold together
+MATCHED = ["suite", "a", "b", "n", "units", "seeds", "mean_a", "mean_b", "difference"]
+MATCHED += ["low", "high", "seeds_low", "seeds_high", "p_raw", "p_holm", "verdict", "checkpoints"]
+LEVEL = 0.95  # of an interval
 FEWEST_SEEDS = 5  # an interval over fewer training seeds would mostly be guesswork
 
 
@@ -78,20 +86,19 @@ def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=CHOICE)
 
 
-def matched_comparison(
-    frame: pandas.DataFrame, a: str, b: str, suite: str, *, level: float = LEVEL
-) -> pandas.DataFrame:
+def matched_comparison(frame: pandas.DataFrame, a: str, b: str, suite: str) -> pandas.DataFrame:
     """Method a minus b on test, at the checkpoints of ``choose``: a row for the task, one for
     ``suite`` (lesson 05).
 
     The columns are MATCHED. ``difference`` is the mean over items and seeds; [low, high] is a
-    percentile bootstrap over items, the scores of all seeds drawn together with their item and the
-    checkpoints kept as chosen. ``p_mcnemar`` is the exact test, for one seed and right-or-wrong
-    scores. [seeds_low, seeds_high] is Student's interval over the seeds' mean differences, from
-    FEWEST_SEEDS seeds on; otherwise these are NaN. ``checkpoints`` reads "seed: of a / of b". Look
-    at the row of the task first: matching on dev is not matching on test. Each suite is one more
-    test: correct with ``stats.holm``. Raises SdftError as ``choose`` does, and if a chosen
-    checkpoint lacks test scores or ids differ."""
+    percentile bootstrap over units, the scores of all seeds drawn together with their item and the
+    checkpoints kept as chosen. [seeds_low, seeds_high] covers other training seeds too
+    (``over_units_and_seeds``); NaN where there are too few. ``p_raw`` belongs to the widest of the
+    two, with few seeds it is ``paired_p`` of the items' means. p_holm and verdict as in
+    ``stats.family``; no p where both methods are at a suite's floor or ceiling. ``checkpoints``
+    reads "seed: of a / of b". Look at the row of the task first: matching on dev is not matching on
+    test. Raises SdftError as ``choose`` does, and if a chosen checkpoint lacks test scores or ids
+    differ."""
     choice, rows = choose(frame, a, b), []
     pairs = choice[["seed", "checkpoint_a", "checkpoint_b"]].itertuples(index=False)
     said = "; ".join("{}: {:.3g} / {:.3g}".format(*pair) for pair in pairs)
@@ -103,12 +110,18 @@ def matched_comparison(
         if not x.index.equals(y.index):
             odd = f'"{a}" and "{b}" answered different test rows'
             raise SdftError(f'suite "{name}": {odd}; evaluate the same ones.')
-        apart = (x - y).to_numpy()
-        mean = bootstrap_mean(apart.mean(axis=1), level)
-        row = [name, a, b, mean.n, len(choice), x.to_numpy().mean(), y.to_numpy().mean()]
-        row += [mean.mean, mean.low, mean.high, _exact(x, y)]
-        rows.append((*row, *_over_seeds(apart.mean(axis=0), level), said))
-    return pandas.DataFrame(rows, columns=MATCHED)
+        apart, units = (x - y).to_numpy(), units_of(part, x.index)
+        mean = bootstrap_mean(apart.mean(axis=1), units=units)
+        *wide, p = over_units_and_seeds(apart, units)
+        if numpy.isnan(p):
+            p = paired_p(x.mean(axis=1), y.mean(axis=1), units)
+        row = dict(zip(MATCHED, (name, a, b, mean.n, len(set(units)), len(choice))))
+        row |= {"mean_a": x.to_numpy().mean(), "mean_b": y.to_numpy().mean()}
+        row |= {"difference": mean.mean, "low": mean.low, "high": mean.high}
+        at_edge = edge([row["mean_a"], row["mean_b"]])
+        row |= {"seeds_low": wide[0], "seeds_high": wide[1], "checkpoints": said}
+        rows.append(row | {"p_raw": float("nan") if at_edge else p, "verdict": at_edge})
+    return family(pandas.DataFrame(rows, columns=MATCHED))
 
 
 def _chosen(
@@ -130,18 +143,30 @@ def _chosen(
     return pandas.DataFrame(scores)
 
 
-def _exact(x: pandas.DataFrame, y: pandas.DataFrame) -> float:
-    """McNemar's exact p for one seed and scores of 0 and 1; else NaN."""
-    one = x.shape[1] == 1 and x.isin([0, 1]).all(axis=None) and y.isin([0, 1]).all(axis=None)
-    return paired_p(x.iloc[:, 0].to_numpy(), y.iloc[:, 0].to_numpy()) if one else float("nan")
+def over_units_and_seeds(apart: numpy.ndarray, units: Sequence[str]) -> tuple[float, float, float]:
+    """Limits and p of the mean of ``apart`` [items, seeds] that hold for other units and for other
+    training seeds; NaN below FEWEST_SEEDS seeds or two units, no p where nothing varies.
 
-
-def _over_seeds(means: numpy.ndarray, level: float) -> tuple[float, float]:
-    """Student's interval of the seeds' mean differences, shape [seeds]; NaN below FEWEST_SEEDS."""
-    if len(means) < FEWEST_SEEDS:
-        return float("nan"), float("nan")
-    half = t.ppf((1 + level) / 2, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
-    return float(means.mean() - half), float(means.mean() + half)
+    Two crossed random effects: the variance of the mean is (MS of units + MS of seeds - MS of the
+    rest) / (units * seeds), with Satterthwaite's degrees of freedom for Student's t (Satterthwaite
+    1946). It is never below what units or seeds alone give."""
+    mean = apart.mean()
+    sums = by_unit(apart - mean, units)
+    many, seeds = sums.shape
+    if seeds < FEWEST_SEEDS or many < 2:
+        return (float("nan"),) * 3
+    cells = sums * many / len(apart)  # units of unlike size weigh as their rows do
+    of_units, of_seeds = cells.mean(axis=1, keepdims=True), cells.mean(axis=0, keepdims=True)
+    freedom = numpy.array([many - 1, seeds - 1, (many - 1) * (seeds - 1)])
+    squares = [seeds * (of_units**2).sum(), many * (of_seeds**2).sum()]
+    squares = numpy.array([*squares, ((cells - of_units - of_seeds) ** 2).sum()]) / freedom
+    total = max(squares[0] + squares[1] - squares[2], squares[0], squares[1])
+    if total < 1e-12:
+        return float(mean), float(mean), float("nan")
+    shape = total**2 / (squares**2 / freedom).sum()
+    error = (total / (many * seeds)) ** 0.5
+    half = t.ppf((1 + LEVEL) / 2, shape) * error
+    return float(mean - half), float(mean + half), float(2 * t.sf(abs(mean) / error, shape))
 
 
 def at_shared_seeds(

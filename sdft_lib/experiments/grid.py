@@ -20,16 +20,17 @@ import pandas
 from msgspec import Meta
 
 from sdft_lib import distill, evaluate, train
-from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_suite
+from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_names, task_suite
 from sdft_lib.experiments.methods import METHODS, ONE_TASK, TASKS_IN_A_ROW, asked
 from sdft_lib.experiments.run_one import run_one
 from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
+from sdft_lib.formats.folders import read_units, task_card
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
 from sdft_lib.gap import nll
-from sdft_lib.kinds import judged
+from sdft_lib.kinds import KINDS, judged
 from sdft_lib.models import PRESETS, Seed, load_seed
 from sdft_lib.storage.errors import SdftError, about
-from sdft_lib.storage.files import append_jsonl, read_jsonl
+from sdft_lib.storage.files import append_jsonl, data_dir, read_jsonl
 from sdft_lib.storage.safe import masked
 from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
@@ -280,11 +281,20 @@ def facts(seed: Seed) -> dict:
     return run_facts() | made | {"command": masked(command), "code": CODE}
 
 
+def bundled_units() -> dict[str, str]:
+    """Row id to scenario of all bundled tasks: results files hold ids alone."""
+    units = {}
+    for name in task_names():
+        folder = data_dir() / "tasks" / name
+        units |= read_units(folder, task_card(folder, KINDS))
+    return units
+
+
 def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:
-    """All items of results files: ``keys`` of their lines, then id and score.
+    """All items of results files: ``keys`` of their lines, then id, score and unit.
 
     Raises SdftError, naming file and line, if ids and scores differ in number."""
-    parts = [pandas.DataFrame(columns=[*keys, "id", "score"])]
+    parts, units = [pandas.DataFrame(columns=[*keys, "id", "score", "unit"])], bundled_units()
     for path in paths:
         for line in read_jsonl(path):
             if "scores" not in line:
@@ -293,7 +303,9 @@ def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.Da
                 which = f"{line['method']}, {line.get('suite') or line.get('order')}"
                 raise SdftError(f"{path}: {which}: ids and scores differ in number.")
             head = {key: line[key] for key in keys}
-            parts.append(pandas.DataFrame(head | {"id": line["ids"], "score": line["scores"]}))
+            head |= {"id": line["ids"], "score": line["scores"]}
+            head["unit"] = [units.get(name, name) for name in line["ids"]]
+            parts.append(pandas.DataFrame(head))
     return pandas.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -310,15 +322,16 @@ def costs(paths: Sequence[Path]) -> pandas.DataFrame:
 
 def read_sweep(paths: Sequence[Path]) -> pandas.DataFrame:
     """Dev scores of a sweep, best first: the settings varied, method, seed, n, dev (mean), seconds,
-    and ``scores`` (of each dev item, in their order)."""
-    rows = []
+    and ``scores`` (of each dev item, in their order, with its unit as index)."""
+    rows, units = [], bundled_units()
     for path in paths:
         for line in read_jsonl(path):
             row = {key: plain(value) for key, value in line["training"].items()}
             row |= {"method": line["method"], "seed": line["seed"], "n": len(line["scores"])}
             row["dev"] = sum(line["scores"]) / len(line["scores"])
             row["seconds"] = line["facts"]["training"]["seconds"]
-            rows.append(row | {"scores": line["scores"]})
+            named = [units.get(name, name) for name in line["ids"]]
+            rows.append(row | {"scores": pandas.Series(line["scores"], named)})
     if not rows:
         return pandas.DataFrame(columns=list(SWEPT))
     return pandas.DataFrame(rows).sort_values("dev", ascending=False, ignore_index=True)

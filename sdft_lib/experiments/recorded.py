@@ -11,18 +11,18 @@ import pandas
 from sdft_lib.data import data_dir
 from sdft_lib.experiments import continual, frontier
 from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
-from sdft_lib.stats import paired_bootstrap
+from sdft_lib.stats import family, paired_bootstrap
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
 
 def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
-    """Every recorded item of a task: recipe, then frontier.COLUMNS; empty where nothing fits task
-    and model. Cells that did not come to their end are left out."""
+    """Every recorded item of a task: recipe, frontier.COLUMNS and unit; empty where nothing fits
+    task and model. Cells that did not come to their end are left out."""
     paths = grids_of(task, model)
     frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
-        return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS])
+        return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS, "unit"])
     return frame.merge(ended[["method", "seed"]].drop_duplicates())
 
 
@@ -101,24 +101,17 @@ def against(
 ) -> pandas.DataFrame:
     """``matched_comparison`` (MATCHED) of ``a`` with every other method and suite that can be.
 
-    The intervals hold together: with k rows each has the level 1 - (1 - LEVEL) / k (Bonferroni). A
-    suite that the chosen checkpoints were not scored on is left out. Empty if there is nothing to
-    compare with."""
-    wanted = []
-    for b in seeds_of(frame):
-        if b != a:
-            part = frontier.at_shared_seeds(frame, (a, b))
-            names = [suite for suite in suites if _scored(part, a, b, suite)]
-            wanted.append((b, part, names))
-    rows = sum(1 + len(names) for _, _, names in wanted if names)
+    All rows are one family: Holm's correction covers them. A suite that the chosen checkpoints were
+    not scored on is left out. Empty if there is nothing to compare with."""
     tables = []
-    for b, part, names in wanted:
-        for number, suite in enumerate(names):
-            each = 1 - (1 - frontier.LEVEL) / rows
-            table = frontier.matched_comparison(part, a, b, suite, level=each)
+    for b in seeds_of(frame):
+        part = frontier.at_shared_seeds(frame, (a, b))
+        known = [suite for suite in suites if b != a and _scored(part, a, b, suite)]
+        for number, suite in enumerate(known):
+            table = frontier.matched_comparison(part, a, b, suite)
             tables.append(table if number == 0 else table[table["suite"] != "task"])
     nothing = pandas.DataFrame(columns=frontier.MATCHED)
-    return pandas.concat(tables, ignore_index=True) if tables else nothing
+    return family(pandas.concat(tables, ignore_index=True)) if tables else nothing
 
 
 def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
@@ -138,17 +131,23 @@ def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
 
 
 def shown(row) -> str:
-    """What the interval of one row of ``against`` shows about its method a, in a few words."""
-    if row.low > 0:
-        return f"{row.a} is higher"
-    return f"{row.a} is lower" if row.high < 0 else "no difference is shown"
+    """The verdict of one row of ``against`` about its method a, in a few words."""
+    return f"{row.a} is {row.verdict}" if row.verdict in ("higher", "lower") else row.verdict
+
+
+def limits(row) -> tuple[float, float]:
+    """The interval of one row of ``against``: over units and training seeds where there is one,
+    else over units."""
+    if pandas.isna(row.seeds_low):
+        return row.low, row.high
+    return row.seeds_low, row.seeds_high
 
 
 def in_words(row) -> str:
-    """One row of ``against`` as a sentence that follows from its interval."""
-    covers = "" if row.low > 0 or row.high < 0 else "the interval covers 0, "
-    said = f"{row.suite}: {row.a} minus {row.b} is {row.low:+.2f} to {row.high:+.2f}"
-    return f"{said} (n {row.n}, seeds {row.seeds}): {covers}{shown(row)}."
+    """One row of ``against`` as a sentence: its interval and its verdict."""
+    low, high = limits(row)
+    said = f"{row.suite}: {row.a} minus {row.b} is {low:+.2f} to {high:+.2f}"
+    return f"{said} (n {row.n}, units {row.units}, seeds {row.seeds}): {shown(row)}."
 
 
 def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
@@ -169,7 +168,8 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
         if mine.empty:
             lines.append(f"{said}; the setting of this lesson was not swept.")
             continue
-        below = paired_bootstrap(best["scores"], mine.iloc[0]["scores"])
+        units = best["scores"].index
+        below = paired_bootstrap(best["scores"], mine.iloc[0]["scores"], units)
         dev = mine.iloc[0]["dev"]
         lines.append(f"{said}; the setting of this lesson: {dev:.2f}, lower by {below}")
     return lines

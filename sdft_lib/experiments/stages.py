@@ -96,8 +96,8 @@ def stage_scores(
     limit: int | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict]:
-    """Test scores of every task at every stage: rows with method, seed, order, stage, task, id and
-    score (``continual.COLUMNS``).
+    """Test scores of every task at every stage: rows with method, seed, order, stage, task, id,
+    score (``continual.COLUMNS``) and unit.
 
     ``models`` are those of ``train_stages``, all of them; ``limit``: items a task."""
     suites = {name: cut(task_suite(load_task(name), "test"), limit) for name in tasks_of(order)}
@@ -107,5 +107,5 @@ def stage_scores(
             head = {"method": method, "seed": training_seed, "order": order}
             head |= {"stage": stage, "task": name}
             for row in evaluate_suite(model, suite, f"{method}, stage {stage}, {name}", say):
-                rows.append(head | {"id": row["id"], "score": row["score"]})
+                rows.append(head | {key: row[key] for key in ("id", "score", "unit")})
     return rows

@@ -8,7 +8,7 @@ unpaired one here; which items each model got right was not published."""
 import pandas
 from scipy.stats import fisher_exact
 
-from sdft_lib.stats import Interval, holm, wilson
+from sdft_lib.stats import ALPHA, Interval, holm, wilson
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir
 
@@ -57,8 +57,8 @@ def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.
 
     ``frame`` is that of ``load_published``. Columns: those of SAME, evaluation, n_items, a, b
     (percent), difference, low, high, needed (points), p_raw (Fisher's exact test), p_holm over all
-    returned rows, carried (p_holm under 0.05). The caveat is CAVEAT. Raises SdftError if no pair is
-    there."""
+    returned rows, carried (p_holm under ALPHA). The caveat is CAVEAT. Raises SdftError if no pair
+    is there."""
     counted = frame[frame["k"].notna()].copy()
     keys = [*SAME, "evaluation"]
     counted[keys] = counted[keys].fillna("")
@@ -83,7 +83,7 @@ def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.
         raise SdftError(f"{nothing}; methods are seed, sft and sdft.")
     table = pandas.DataFrame(rows)
     table["p_holm"] = holm(table["p_raw"].tolist())
-    table["carried"] = table["p_holm"] < 0.05
+    table["carried"] = table["p_holm"] < ALPHA
     return table
 
 

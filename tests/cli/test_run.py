@@ -205,7 +205,7 @@ def test_claims_about_methods_that_were_not_run_are_left_out():
     from sdft_lib.stats import Interval
 
     row = {"suite": "facts", "a": "sft", "b": "seed", "n": 30}
-    row |= {"difference": -0.4, "low": -0.5, "high": -0.3}
+    row |= {"difference": -0.4, "low": -0.5, "high": -0.3, "verdict": "lower"}
     made = claims(Interval(5, 4, 6, 30), 0.5, pandas.DataFrame([row]))
     assert [(claim["reached"], claim["low"]) for claim in made] == [
         (False, 0.5),

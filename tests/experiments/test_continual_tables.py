@@ -84,7 +84,7 @@ def test_recorded_runs_are_those_of_this_model(tmp_path, monkeypatch):
     (tmp_path / "recipes" / "continual.toml").write_text(f'orders = ["{ORDERS[0]}"]\n')
     assert recorded.recorded_orders("smollm2-135m")["id"].tolist() == ["a", "b"]
     found = recorded.recorded_orders("another-model")
-    assert found.empty and list(found.columns) == continual.COLUMNS
+    assert found.empty and list(found.columns) == [*continual.COLUMNS, "unit"]
 
 
 def test_differences_are_paired_corrected_and_said(both):
@@ -99,7 +99,12 @@ def test_differences_are_paired_corrected_and_said(both):
     narrow = continual.differences(both[both["method"].str.contains("yours")], pairs[:1]).set_index(
         "measure"
     )
-    assert own.loc["BWT", "low"] < narrow.loc["BWT", "low"]
+    for name in ("low", "high", "p_raw"):
+        assert own.loc["BWT", name] == narrow.loc["BWT", name]
+    assert (
+        own.loc["BWT", "p_raw"] == pytest.approx(2 / 10_001)
+        and (own["p_holm"] >= own["p_raw"]).all()
+    )
     words = {
         row.measure: continual.in_words(row)
         for row in found[found["a"] == "SDFT (yours)"].itertuples()

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, ttest_1samp
+from scipy.stats import t as student
 
+from sdft_lib import stats
 from sdft_lib.experiments import frontier
 from sdft_lib.experiments.frontier import COLUMNS, choose, matched_comparison, points
-from sdft_lib.stats import paired_bootstrap, paired_p
+from sdft_lib.stats import bootstrap_mean, by_unit, paired_bootstrap, paired_p
 from sdft_lib.storage.errors import SdftError
 
 
@@ -145,16 +147,33 @@ def test_matched_comparison_by_hand():
     assert found[["seeds_low", "seeds_high"]].isna().all(axis=None)
 
 
-def test_mcnemar_for_one_seed_of_right_or_wrong_scores_only():
+def test_one_seed_of_right_or_wrong_scores_has_mcnemars_p():
     table = runs({"sft": {1.0: (5, 9, 9)}, "sdft": {1.0: (5, 9, 2)}})
     found = matched_comparison(table, "sdft", "sft", "facts").set_index("suite")
-    assert (
-        found.loc["facts", "p_mcnemar"] == paired_p(right(2), right(9)) == pytest.approx(2 / 2**7)
-    )
-    assert found.loc["task", "p_mcnemar"] == 1
+    facts = found.loc["facts"]
+    assert facts["p_raw"] == paired_p(right(2), right(9)) == pytest.approx(2 / 2**7)
+    assert found.loc["task", "p_raw"] == 1
+    assert facts["p_holm"] == pytest.approx(4 / 2**7) and facts["verdict"] == "lower"
     two = matched_comparison(pd.concat([table, table.assign(seed=1)]), "sdft", "sft", "facts")
-    graded = matched_comparison(table.assign(score=table["score"] * 0.5), "sdft", "sft", "facts")
-    assert two["p_mcnemar"].isna().all() and graded["p_mcnemar"].isna().all()
+    assert two["p_raw"].tolist() == found["p_raw"].tolist()
+
+
+def test_a_suite_at_its_floor_is_not_tested():
+    table = runs({"sft": {1.0: (5, 9, 0)}, "sdft": {1.0: (5, 2, 0)}})
+    task, facts = (row for _, row in matched_comparison(table, "sdft", "sft", "facts").iterrows())
+    assert facts["verdict"] == "at its floor" and np.isnan([facts["p_raw"], facts["p_holm"]]).all()
+    assert task["p_holm"] == task["p_raw"] and task["verdict"] == "lower"
+
+
+def test_rows_of_one_scenario_are_one_unit():
+    table = runs({"sft": {1.0: (5, 9, 9)}, "sdft": {1.0: (5, 9, 2)}})
+    table = table.assign(unit="u" + (table["id"].str[-1].astype(int) // 2).astype(str))
+    facts = matched_comparison(table, "sdft", "sft", "facts").iloc[1]
+    units = np.repeat(range(5), 2)
+    oracle = paired_bootstrap(right(2), right(9), units)
+    assert (facts["n"], facts["units"]) == (10, 5)
+    assert (facts["low"], facts["high"]) == (oracle.low, oracle.high)
+    assert facts["p_raw"] == paired_p(right(2), right(9), units) == pytest.approx(2 / 2**4)
 
 
 def noisy(seeds, n=40):
@@ -186,13 +205,23 @@ def test_intervals_are_scipys(seeds):
     assert (row["low"], row["high"]) == pytest.approx(
         tuple(over_items.confidence_interval), abs=0.01
     )
-    over_seeds = (row["seeds_low"], row["seeds_high"])
+    wide = (row["seeds_low"], row["seeds_high"])
     if seeds < 5:
-        assert np.isnan(over_seeds).all()
-    else:
-        assert over_seeds == pytest.approx(
-            tuple(ttest_1samp(apart.mean(axis=0), 0).confidence_interval())
-        )
+        assert np.isnan(wide).all()
+        return
+    # mean squares of a two-way table with one value a cell
+    mean, many = apart.mean(), 40
+    of_items = seeds * apart.mean(axis=1).var(ddof=1)
+    of_seeds = many * apart.mean(axis=0).var(ddof=1)
+    rest = apart - apart.mean(axis=1, keepdims=True) - apart.mean(axis=0, keepdims=True) + mean
+    free = (many - 1, seeds - 1, (many - 1) * (seeds - 1))
+    of_rest = (rest**2).sum() / free[2]
+    total = max(of_items + of_seeds - of_rest, of_items, of_seeds)
+    squares = (of_items, of_seeds, of_rest)
+    shape = total**2 / sum(square**2 / each for square, each in zip(squares, free))
+    error = (total / many / seeds) ** 0.5
+    assert wide == pytest.approx(student.interval(0.95, shape, mean, error))
+    assert row["p_raw"] == pytest.approx(2 * student.sf(abs(mean) / error, shape))
 
 
 def test_seeds_that_agree_add_no_items():
@@ -202,9 +231,11 @@ def test_seeds_that_agree_add_no_items():
     )
     same = ["n", "difference", "low", "high"]
     assert many[same].to_numpy() == pytest.approx(one[same].to_numpy())
-    assert many["seeds_low"].to_numpy() == pytest.approx(
-        many["seeds_high"].to_numpy()
-    )  # five equal seeds: no width
+    # five equal seeds: what is left is Student's interval over the items
+    apart = np.array(right(4)) - np.array(right(5))
+    items = tuple(ttest_1samp(apart, 0).confidence_interval())
+    assert tuple(many.loc[0, ["seeds_low", "seeds_high"]]) == pytest.approx(items)
+    assert tuple(many.loc[1, ["seeds_low", "seeds_high", "p_raw"]]) == (0, 0, 1)  # nothing varies
 
 
 @pytest.mark.parametrize("table", [runs(HAND), pd.concat([runs(HAND), runs(HAND, seed=1)])])
@@ -256,8 +287,49 @@ def test_refusals_are_one_sentence(table, said):
     assert "\n" not in str(caught.value)
 
 
-def test_the_level_reaches_both_intervals():
-    wide = matched_comparison(noisy(5), "sdft", "sft", "facts", level=0.99)
-    narrow = matched_comparison(noisy(5), "sdft", "sft", "facts", level=0.8)
-    for low, high in (("low", "high"), ("seeds_low", "seeds_high")):
-        assert ((wide[high] - wide[low]) > (narrow[high] - narrow[low])).all()
+def simulated(rng, seed_effect=0.0, seeds=1):
+    """Differences [rows, seeds] with mean 0.1 and the scenario of each row: 72 scenarios of three
+    or four rows, an effect of the scenario, of the training seed and of both together."""
+    units = np.repeat(np.arange(72), rng.integers(3, 5, 72))
+    cells = rng.normal(0, 0.3, (72, 1)) + rng.normal(0, seed_effect, (1, seeds))
+    cells = 0.1 + cells + rng.normal(0, seed_effect, (72, seeds))
+    return cells[units] + rng.normal(0, 0.3, (len(units), seeds)), units
+
+
+def covered(intervals):
+    """The share of intervals that hold the true difference, 0.1."""
+    return np.mean([low <= 0.1 <= high for low, high in intervals])
+
+
+def test_intervals_by_scenario_cover_the_truth_and_those_by_row_do_not(monkeypatch):
+    monkeypatch.setattr(stats, "FLIPS", 399)
+    rng, by_scenario, by_row, false = np.random.default_rng(5), [], [], []
+    for _ in range(400):
+        x, units = simulated(rng)
+        for found, each in ((by_scenario, units), (by_row, None)):
+            made = bootstrap_mean(x[:, 0], resamples=400, units=each)
+            found.append((made.low, made.high))
+    # four standard errors of a share of 0.95 in 400 are 0.044
+    assert 0.906 <= covered(by_scenario) and covered(by_row) < 0.85
+    for _ in range(150):  # both methods are equally good
+        x, units = simulated(rng)
+        sides = x[:, 0] - 0.1, np.zeros(len(x))
+        false.append([paired_p(*sides, units) < 0.05, paired_p(*sides) < 0.05])
+    by_scenario, by_row = np.mean(false, axis=0)
+    assert by_scenario <= 0.05 + 4 * (0.05 * 0.95 / 150) ** 0.5 < 0.13 <= by_row
+
+
+@pytest.mark.parametrize("seed_effect", [0.0, 0.03, 0.15])
+def test_intervals_over_seeds_cover_the_truth_and_those_over_items_do_not(seed_effect):
+    rng, wide, items, ps = np.random.default_rng(6), [], [], []
+    for _ in range(1000):
+        x, units = simulated(rng, seed_effect, seeds=5)
+        *limits, p = frontier.over_units_and_seeds(x, units)
+        wide.append(limits)
+        ps.append(frontier.over_units_and_seeds(x - 0.1, units)[2] < 0.05)
+        sums = by_unit(x.mean(axis=1) - x.mean(), units) * 72 / len(x)
+        items.append(ttest_1samp(sums + x.mean(), 0).confidence_interval())
+    # four standard errors of a share of 0.95 in 1000 are 0.028
+    assert abs(covered(wide) - 0.95) < 0.028 and abs(np.mean(ps) - 0.05) < 0.028
+    if seed_effect == 0.15:
+        assert covered(items) < 0.75

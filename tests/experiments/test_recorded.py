@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from sdft_lib.data import load_task
 from sdft_lib.experiments import recorded as rec
 from sdft_lib.experiments.frontier import MATCHED, at_shared_seeds
 from sdft_lib.experiments.grid import read_sweep
 from sdft_lib.experiments.recorded import best_against_used
+from sdft_lib.stats import holm
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
@@ -115,17 +117,16 @@ def test_the_matched_moment_is_the_one_that_dev_chooses(folder):
     assert row["checkpoints"] == "0: 1 / 0.5" and row["difference"] == 0.0
 
 
-def test_intervals_get_wider_the_more_there_are(folder):
+def test_all_rows_are_one_family(folder):
     one = rec.against(folder(cell("sft", 0, 20, 10), cell("sdft", 0, 20, 30)), "sdft").iloc[1]
-    cells = [
-        cell(name, 0, 20, 10)
-        for name in ("sft", "sft-slow", "sft-replay", "sft-anchor", "sft-sentence")
-    ]
-    many = rec.against(folder(*cells, cell("sdft", 0, 20, 30)), "sdft").iloc[1]
-    assert (
-        one["difference"] == many["difference"]
-        and many["high"] - many["low"] > one["high"] - one["low"]
-    )
+    names = ("sft", "sft-slow", "sft-replay", "sft-anchor", "sft-sentence")
+    cells = [cell(name, 0, 20, 10) for name in names]
+    table = rec.against(folder(*cells, cell("sdft", 0, 20, 30)), "sdft")
+    many = table.iloc[1]
+    assert (one["low"], one["high"], one["p_raw"]) == (many["low"], many["high"], many["p_raw"])
+    assert many["p_holm"] > one["p_holm"] > one["p_raw"]
+    assert table["p_holm"].tolist() == pytest.approx(holm(table["p_raw"].tolist()))
+    assert set(table["verdict"][table["suite"] == "facts"]) == {"higher"}
 
 
 def test_a_suite_that_was_not_scored_is_left_out(folder):
@@ -153,18 +154,30 @@ def test_torn_lines_do_not_hide_the_rest(folder):
 
 
 @pytest.mark.parametrize(
-    "low, high, words",
+    "verdict, words",
     [
-        (0.1, 0.3, "sdft is higher."),
-        (-0.3, -0.1, "sdft is lower."),
-        (-0.1, 0.1, "no difference is shown."),
-        (0.0, 0.2, "no difference is shown."),
-        (-0.2, 0.0, "no difference is shown."),
+        ("higher", "sdft is higher."),
+        ("lower", "sdft is lower."),
+        ("no difference is shown", ": no difference is shown."),
+        ("at its floor", ": at its floor."),
     ],
 )
-def test_a_sentence_follows_from_its_interval(low, high, words):
-    row = SimpleNamespace(suite="facts", a="sdft", b="sft", n=9, seeds=3, low=low, high=high)
-    assert rec.in_words(row).endswith(words) and "n 9, seeds 3" in rec.in_words(row)
+def test_a_sentence_follows_from_its_verdict(verdict, words):
+    row = SimpleNamespace(suite="facts", a="sdft", b="sft", n=9, units=5, seeds=3, verdict=verdict)
+    row.low, row.high, row.seeds_low, row.seeds_high = -0.1, 0.2, float("nan"), float("nan")
+    said = rec.in_words(row)
+    assert said.endswith(words) and "-0.10 to +0.20 (n 9, units 5, seeds 3)" in said
+    row.seeds_low, row.seeds_high = -0.2, 0.3
+    assert "-0.20 to +0.30" in rec.in_words(row)
+
+
+def test_recorded_rows_know_their_scenario(folder):
+    lines = cell("sft", 0, 20, 10)
+    lines[0]["ids"][0] = "tickets-test-0001"
+    frame = folder(lines)
+    known = frame["id"] == "tickets-test-0001"
+    assert set(frame[known]["unit"]) == {load_task("tickets").units["tickets-test-0001"]}
+    assert (frame[~known]["unit"] == frame[~known]["id"]).all()
 
 
 def test_a_sweep_is_found_for_its_task_and_model_only(folder):

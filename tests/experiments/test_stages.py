@@ -86,7 +86,7 @@ def test_each_stage_trains_the_model_of_the_stage_before(tiny_seed, store, monke
     rows = stages.stage_scores(
         models, "tickets-sums", method="replay", training_seed=0, limit=3, say=quiet
     )
-    assert len(rows) == 3 * 2 * 3 and set(rows[0]) == set(continual.COLUMNS)
+    assert len(rows) == 3 * 2 * 3 and set(rows[0]) == {*continual.COLUMNS, "unit"}
 
 
 def test_an_unknown_method_is_refused(tiny_seed):

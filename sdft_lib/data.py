@@ -70,6 +70,7 @@ def load_task(
     ``hf:org/name:split``.
 
     ``columns`` maps our roles to your names: ``{"prompt": "frage", "reference": "antwort"}``. Rows
+    of one ``scenario`` (a customer, a document) count as one question in intervals and tests. Rows
     keep their order, never deduplicated; ``drop_empty`` leaves out rows without prompt or reference
     (else an error). Raises SdftError: one sentence with file, row, column and what to do."""
     if kind is not None:
@@ -129,10 +130,11 @@ def as_task(
             for row in held:
                 with about(f'{name}, {split} row "{row["id"]}"'):
                     check(row["reference"])
+    named = {row["id"]: row.pop("scenario") for row in rows if "scenario" in row}
     choices = tuple(choices) if choices else None
     mark = digest({"kind": kind, "choices": choices, **splits})
     measured = splits.get("dev"), splits.get("test")
-    return Task(name, kind, splits["train"], *measured, choices, mark, dict(units))
+    return Task(name, kind, splits["train"], *measured, choices, mark, {**units, **named})
 
 
 def load_probes(name: str, *, plain: bool = False, opening: str = "") -> Suite:

@@ -24,6 +24,7 @@ USUAL = {
     "reference": ("reference", "completion", "output", "answer", "response", "target", "label"),
     "history": ("history",),
     "system": ("system",),
+    "scenario": ("scenario",),
 }
 ALIASES = {"query": "input", "conversations": "messages"}
 ALIASES |= dict.fromkeys(("instruction", "question"), "prompt")
@@ -139,7 +140,8 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
 def to_row(
     record: Record, roles: dict[str, list[str]], default_id: str
 ) -> tuple[dict, SdftError | None]:
-    """One row, and the error if its prompt or reference is empty."""
+    """One row (``scenario`` in it where one is named), and the error if its prompt or reference is
+    empty."""
     system = lines_of(record, roles.get("system", []))
     past = history(record, roles["history"][0]) if "history" in roles else []
     if "messages" in roles:
@@ -168,11 +170,10 @@ def to_row(
         is_prompt = "prompt" in roles and is_blank(messages[-1]["content"])
         what = "is empty" if is_prompt else "holds an empty turn"
         gap = at(record, column, f"{what}. {FILL}")
-    return {
-        "id": id_of(record, roles, default_id),
-        "messages": messages,
-        "reference": reference,
-    }, gap
+    row = {"id": id_of(record, roles, default_id), "messages": messages, "reference": reference}
+    if scenario := lines_of(record, roles.get("scenario", [])):
+        row["scenario"] = scenario
+    return row, gap
 
 
 def id_of(record: Record, roles: dict[str, list[str]], default: str) -> str:

@@ -21,14 +21,17 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
     has test rows.
 
     Rows that ask the same (case and punctuation aside) stay together, so no test question is
-    trained on. Labels are shared out evenly. ``seed`` and a question's own words decide where it
-    goes, not its position in the file. Given dev rows stay dev. Says in one sentence what it did.
-    Raises SdftError for less than 12 questions."""
+    trained on; so do rows of one scenario, which count as one question. Labels are shared out
+    evenly. ``seed`` and a question's own words decide where it goes, not its position in the file.
+    Given dev rows stay dev. Says in one sentence what it did. Raises SdftError for less than 12
+    questions."""
     if task.test:
         return task
     groups = defaultdict(list)
+    homes: dict[str, str] = {}  # a question's own words, or its (first) scenario
     for row in task.train:
-        groups[question_of(row)].append(row)
+        question = question_of(row)
+        groups[homes.setdefault(question, task.units.get(row["id"], question))].append(row)
     if len(groups) < LEAST:
         few = f"{task.name} has {len(groups)} different questions and no test rows"
         raise SdftError(f"{few}; give at least {LEAST}, or a folder with a test file.")
@@ -41,7 +44,7 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
     test, dev = set(order[:tests]), set(order[tests : tests + devs])
     parts: dict[str, list[dict]] = {"train": [], "dev": list(task.dev or []), "test": []}
     for row in task.train:
-        question = question_of(row)
+        question = homes[question_of(row)]
         part = "test" if question in test else "dev" if question in dev else "train"
         parts[part].append(row)
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in parts.items())

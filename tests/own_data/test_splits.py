@@ -2,11 +2,13 @@
 same everywhere.
 """
 
+import json
 from collections import Counter
+from itertools import combinations
 
 import pytest
 
-from sdft_lib.data import Task
+from sdft_lib.data import Task, load_task
 from sdft_lib.own_data.split import overlap, question_of, split_task
 from sdft_lib.storage.errors import SdftError
 
@@ -71,6 +73,31 @@ def test_the_same_question_is_never_in_two_splits():
     made = split_task(Task("mine", "label", rows + again), say=lambda line: None)
     assert overlap(made.train, made.dev + made.test)["duplicates"] == 0
     assert len(made.train) == 2 * len({question_of(row) for row in made.train})
+
+
+def test_rows_of_one_scenario_are_never_in_two_splits(tmp_path):
+    rows = [
+        {"prompt": f"Where does {n} go?", "reference": "ab"[n % 2], "customer": n // 4}
+        for n in range(80)
+    ]
+    rows += [{"prompt": "where does 0 go", "reference": "a", "customer": 19}]  # asked again
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = {"kind": "label", "say": lambda line: None}
+    whole = load_task(path, columns={"scenario": "customer"}, **options)
+    assert list(whole.units.values()) == [str(row["customer"]) for row in rows]
+    assert all(set(row) == {"id", "messages", "reference"} for row in whole.train)
+    assert (
+        whole.digest == load_task(path, **options).digest and not load_task(path, **options).units
+    )
+    made = split_task(whole, say=lambda line: None)
+    assert made.units == whole.units and len(made.dev) >= 12 and len(made.test) >= 20
+    parts = [made.train, made.dev, made.test]
+    for one, other in combinations(parts, 2):  # the one question of two scenarios goes with one
+        assert {made.units[name] for name in ids(one)} & {made.units[n] for n in ids(other)} <= {
+            "19"
+        }
+        assert not {question_of(row) for row in one} & {question_of(row) for row in other}
 
 
 def test_given_test_rows_stay_and_given_dev_rows_stay_dev():

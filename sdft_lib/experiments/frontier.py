@@ -102,26 +102,35 @@ def matched_comparison(frame: pandas.DataFrame, a: str, b: str, suite: str) -> p
     choice, rows = choose(frame, a, b), []
     pairs = choice[["seed", "checkpoint_a", "checkpoint_b"]].itertuples(index=False)
     said = "; ".join("{}: {:.3g} / {:.3g}".format(*pair) for pair in pairs)
-    test = frame[frame["split"] == "test"]
     for name in dict.fromkeys(("task", suite)):
-        part = test[test["suite"] == name]
-        x = _chosen(part, a, zip(choice["seed"], choice["checkpoint_a"]), name)
-        y = _chosen(part, b, zip(choice["seed"], choice["checkpoint_b"]), name)
-        if not x.index.equals(y.index):
-            odd = f'"{a}" and "{b}" answered different test rows'
-            raise SdftError(f'suite "{name}": {odd}; evaluate the same ones.')
-        apart, units = (x - y).to_numpy(), units_of(part, x.index)
-        mean = bootstrap_mean(apart.mean(axis=1), units=units)
-        *wide, p = over_units_and_seeds(apart, units)
-        if numpy.isnan(p):
-            p = paired_p(x.mean(axis=1), y.mean(axis=1), units)
-        row = dict(zip(MATCHED, (name, a, b, mean.n, len(set(units)), len(choice))))
-        row |= {"mean_a": x.to_numpy().mean(), "mean_b": y.to_numpy().mean()}
-        row |= {"difference": mean.mean, "low": mean.low, "high": mean.high}
-        at_edge = edge([row["mean_a"], row["mean_b"]])
-        row |= {"seeds_low": wide[0], "seeds_high": wide[1], "checkpoints": said}
-        rows.append(row | {"p_raw": float("nan") if at_edge else p, "verdict": at_edge})
+        x = list(zip(choice["seed"], choice["checkpoint_a"], strict=True))
+        y = list(zip(choice["seed"], choice["checkpoint_b"], strict=True))
+        rows.append(difference(frame, name, (a, x), (b, y)) | {"checkpoints": said})
     return family(pandas.DataFrame(rows, columns=MATCHED))
+
+
+def difference(frame: pandas.DataFrame, suite: str, first: tuple, second: tuple) -> dict:
+    """A row of MATCHED without its correction: first minus second on the test rows of a suite.
+
+    Each side is a method and its (seed, checkpoint) pairs, in the same order of seeds. Raises
+    SdftError if scores are missing or the two answered different rows."""
+    (a, chosen_a), (b, chosen_b) = first, second
+    part = frame[(frame["split"] == "test") & (frame["suite"] == suite)]
+    x, y = _chosen(part, a, chosen_a, suite), _chosen(part, b, chosen_b, suite)
+    if not x.index.equals(y.index):
+        odd = f'"{a}" and "{b}" answered different test rows'
+        raise SdftError(f'suite "{suite}": {odd}; evaluate the same ones.')
+    apart, units = (x - y).to_numpy(), units_of(part, x.index)
+    mean = bootstrap_mean(apart.mean(axis=1), units=units)
+    *wide, p = over_units_and_seeds(apart, units)
+    if numpy.isnan(p):
+        p = paired_p(x.mean(axis=1), y.mean(axis=1), units)
+    row = dict(zip(MATCHED, (suite, a, b, mean.n, len(set(units)), len(chosen_a))))
+    row |= {"mean_a": x.to_numpy().mean(), "mean_b": y.to_numpy().mean()}
+    row |= {"difference": mean.mean, "low": mean.low, "high": mean.high}
+    row |= {"seeds_low": wide[0], "seeds_high": wide[1]}
+    at_edge = edge([row["mean_a"], row["mean_b"]])
+    return row | {"p_raw": float("nan") if at_edge else p, "verdict": at_edge}
 
 
 def _chosen(

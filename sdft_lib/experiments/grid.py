@@ -310,13 +310,15 @@ def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.Da
 
 
 def costs(paths: Sequence[Path]) -> pandas.DataFrame:
-    """What each cell took: recipe, method, seed, then seconds, peak_mb, steps and tokens."""
+    """What each cell took and trained on: recipe, method, seed, then seconds, peak_mb, steps and
+    tokens, and nats, words and distinct of its targets."""
     rows = []
     for path in paths:
         for line in read_jsonl(path):
             if "facts" in line:
                 head = {key: line[key] for key in ("recipe", "method", "seed")}
-                rows.append(head | line["facts"].get("training", {}))
+                known = line["facts"]
+                rows.append(head | known.get("training", {}) | known.get("targets", {}))
     return pandas.DataFrame(rows)
 
 

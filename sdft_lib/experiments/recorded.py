@@ -11,9 +11,23 @@ import pandas
 from sdft_lib.data import data_dir
 from sdft_lib.experiments import continual, frontier
 from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
-from sdft_lib.stats import family, paired_bootstrap
+from sdft_lib.formats.toml import read_toml
+from sdft_lib.stats import (
+    AT_CEILING,
+    AT_FLOOR,
+    SUMMARY,
+    UNCLEAR,
+    family,
+    paired_bootstrap,
+    summarise,
+    units_of,
+)
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
+
+TARGETS = ["method", "seeds", "nats", "words", "distinct"]
+ENDS = [*SUMMARY[:4], "seeds", *SUMMARY[4:]]
+PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]
 
 
 def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
@@ -23,7 +37,9 @@ def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataF
     frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
         return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS, "unit"])
-    return frame.merge(ended[["method", "seed"]].drop_duplicates())
+    frame = frame.merge(ended[["method", "seed"]].drop_duplicates())
+    # each recipe scores the seed model
+    return frame.drop_duplicates(frontier.COLUMNS[:-1], ignore_index=True)
 
 
 def recorded_orders(model: str = "smollm2-135m") -> pandas.DataFrame:
@@ -54,6 +70,68 @@ def grids_of(task: str, model: str) -> list[Path]:
         if recipe.stem.split("-")[0] == task:
             paths += results_of(recipe.stem, model, task)
     return paths
+
+
+def targets(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
+    """What each recorded method was trained on: TARGETS, means over its training seeds, the widest
+    gap first. ``nats``: nats a token under the seed model; ``words`` a text; ``distinct`` texts."""
+    made = costs(grids_of(task, model)).reindex(columns=["method", *TARGETS[2:]]).dropna()
+    groups = made.groupby("method", sort=False)
+    table = groups.mean().assign(seeds=groups.size()).reset_index()
+    return table.sort_values("nats", ascending=False, ignore_index=True)[TARGETS]
+
+
+def at_end(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Test scores before training and at its end: ENDS, in order of first appearance.
+
+    The scores of an item are averaged over the training seeds. Intervals are those of
+    ``stats.summarise``, and from FEWEST_SEEDS training seeds on those of ``over_units_and_seeds``,
+    cut to [0, 1]."""
+    ends = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0, 1])]
+    if ends.empty:
+        return pandas.DataFrame(columns=ENDS)
+    items = ends.groupby(["method", "suite", "id"], sort=False)
+    means = items.agg(score=("score", "mean"), unit=("unit", "first")).reset_index()
+    table = summarise(means).set_index(["method", "suite"])
+    for key, part in ends.groupby(["method", "suite"], sort=False):
+        scores = part.pivot(index="id", columns="seed", values="score")
+        table.loc[key, "seeds"] = scores.shape[1]
+        low, high, _ = frontier.over_units_and_seeds(
+            scores.to_numpy(dtype=float), units_of(part, scores.index)
+        )
+        if not pandas.isna(low):
+            table.loc[key, ["low", "high"]] = max(0.0, low), min(1.0, high)
+    return table.reset_index().astype({"seeds": int})[ENDS]
+
+
+def predictions(model: str = "smollm2-135m") -> pandas.DataFrame:
+    """The primary comparisons, declared before the first run, and what became of them: PREDICTED.
+
+    Each is a minus b at the end of training over the seeds that both have, tested as in
+    ``frontier.difference``. All that are recorded are one family (Holm). ``outcome``: held,
+    failed, not recorded yet, or cannot be told (the suite is at an edge)."""
+    declared = read_toml(data_dir() / "results" / "predictions.toml")
+    frame = recorded(declared["task"], model)
+    ends, rows = frame[frame["checkpoint"] == 1], []
+    for each in declared["comparison"]:
+        part = ends[(ends["suite"] == each["suite"]) & (ends["split"] == "test")]
+        names = (each["a"], each["b"])
+        part = frontier.at_shared_seeds(part, names)
+        pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
+        sides = [(name, pairs) for name in names]
+        rows.append(each | (frontier.difference(part, each["suite"], *sides) if pairs else {}))
+    table = family(pandas.DataFrame(rows, columns=PREDICTED))
+    return table.assign(outcome=[outcome(row) for row in table.itertuples()])
+
+
+def outcome(row) -> str:
+    """What became of one row of ``predictions``."""
+    if pandas.isna(row.difference):
+        return "not recorded yet"
+    if row.verdict in (AT_FLOOR, AT_CEILING):
+        return "cannot be told"
+    found = "same" if row.verdict == UNCLEAR else row.verdict
+    return "held" if found == row.expected else "failed"
 
 
 def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:

@@ -11,20 +11,20 @@
 # ---
 
 # %% [markdown]
-# # 05 Distribution shift: how far did training move the model?
+# # 05 Is it the own words?
 #
-# **You will** hold SDFT against cheaper ways of forgetting less, compare methods where they learnt equally much, and measure how far each one moved: in its answers, its predictions and its weights.
+# **You will** change one thing about the targets at a time, see which change keeps the facts, hold predictions that were written beforehand against the recorded runs, and measure how far training moved the model.
 #
-# **Before you start:** lesson 03 makes two of the adapters, lesson 04 explains paired differences and intervals. This lesson runs alone: it takes what they made from the store, or makes it.
+# **Before you start:** lesson 03 makes two of the adapters, lesson 04 a third one, and explains paired differences and intervals. This lesson runs alone: it takes what they made from the store, or makes it.
 #
-# **Time:** roughly 11 to 20 minutes on two CPU cores (the fewer where they have bf16) after lessons 03 and 04 (without them, their trainings on top), 3.9 GB of memory, half of it two more trainings; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 5 to 9 minutes on two CPU cores (the fewer where they have bf16) after lessons 03 and 04 (without them, their trainings on top), 3.9 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
 model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train, dev and test rows
-random_seed: int = 0  # decides the adapter's first weights, the order of the rows and which rows give way
-control: str = "sft-slow"  # the method to hold SDFT against: sft-slow, sft-replay, sft-anchor or sdft-likely
+task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train and test rows
+random_seed: int = 0  # decides the adapter's first weights, the order of the rows and which rewrite goes where
+control: str = "sft-reason"  # the control that you train yourself: a name of section 2, such as sdft-shuffled
 
 # %%
 from sdft_lib.settings import lesson_settings
@@ -32,55 +32,31 @@ from sdft_lib.settings import lesson_settings
 s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 
 # %% [markdown]
-# ## 1. Seven methods, one budget
+# ## 1. What is it about the rewrites?
 #
-# Lesson 04 left a question open. A method that learns less also forgets less, so "SDFT forgets less than SFT" might only mean "SDFT trains more gently". To find out, hold it against methods that are gentle on purpose. All get the same rows, steps, batch size and adapter. Each changes one thing.
-
-# %%
-from sdft_lib.experiments.methods import METHODS, ONE_TASK
-
-for name in ONE_TASK:
-    changed = "".join(f", {key} {value}" for key, value in METHODS[name].changes.items())
-    print(f"{name:>10}: trains on {METHODS[name].column!r}{changed}")
-
-# %% [markdown]
-# | method | what it changes | the idea |
-# |---|---|---|
-# | `sft-slow` | a quarter of the learning rate | take smaller steps |
-# | `sft-replay` | a quarter of the rows give way to the seed's own answers to general prompts | keep practising what you can do |
-# | `sft-anchor` | KL to the seed (a distance of predictions, section 7) is added to the loss | a rubber band to where you were |
-# | `sft-sentence` | "The answer is X." around each reference | a sentence, but not its own |
-# | `sdft-likely` | of four rewrites, the one that the seed finds likeliest | more of the medicine |
+# SFT trained on bare labels, SDFT on the model's own rewrites of them. The rewrites differ from the labels in four things at once. Each of them may be what keeps the facts:
 #
-# None of them takes more than a few lines. The learning rate and the anchor are settings; the rows of the other methods are chosen before training. This is the code itself.
-
-# %%
-import inspect
-
-from sdft_lib.experiments import methods
-
-for function in (methods.configured, methods.added):
-    print(inspect.getsource(function))
-
-# %% [markdown]
-# The anchor needs the seed's predictions beside the model's own. They cost no second model: it is the same one with its adapter switched off.
-
-# %%
-from sdft_lib.training import trainer
-
-print(inspect.getsource(trainer.distance_to_seed))
-
-# %% [markdown]
-# **Question.** One more control needs no further training. Which?
-# <details><summary>One answer</summary>Early stopping. If you keep the adapter at a quarter and at half of SFT's training, you have two models that learnt less and forgot less. The comparison of section 4 calls it <code>sft-stopped</code>.</details>
-
-# %% [markdown]
-# ## 2. Train two more
+# | | the idea | a control that has it | and lacks |
+# |---|---|---|---|
+# | **shape** | a sentence, not a word | `sft-sentence`, `sft-reason`: a fixed sentence around each label | variety, own words |
+# | **variety** | hundreds of different sentences | `sdft-shuffled`: rewrites, each on another row of the same label | a text that fits its row |
+# | **authorship** | the model's *own* words | `sft-other`, `sft-hand`: rewrites by another model, by hand | own words |
+# | **content** | a text that fits its own row | `sdft`: the method itself | nothing |
 #
-# SFT and SDFT are those of lesson 03, so the store has them if you ran it. New are `sft-sentence` and the control of your choice, of which you keep the adapters at a quarter and at half of the way too. (Not in fast mode: there its end is enough.)
+# Or none of them: a method that merely *learns less* forgets less, too. Section 8 looks at that.
+#
+# **Question.** The seed answers a bit more than half of the facts, SFT about one in eight. What will these four keep? Write your guess into the next cell before you go on.
 
 # %%
-from sdft_lib.data import load_task
+my_guess = {"sft-sentence": 0.5, "sft-reason": 0.5, "sdft-shuffled": 0.5, "sft-other": 0.5}  # change these
+
+# %% [markdown]
+# ## 2. One row under each control
+#
+# All methods train the same adapter on the same rows in the same number of steps. What differs is the target. Here is one training row, and what each method asks the model to write.
+
+# %%
+from sdft_lib.data import load_rewrites, load_task
 from sdft_lib.distill import distill
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.templates import TEMPLATES
@@ -90,79 +66,205 @@ task = load_task(s.task)
 d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
 
 # %%
-from dataclasses import replace
-
-from sdft_lib.experiments.run_one import run_one
+from sdft_lib.experiments.methods import METHODS, asked, rows_for
 
 
-def train(name, keep=()):
-    """One method on this lesson's budget."""
-    config = replace(s.training, keep=keep)
-    return run_one(seed, task, name, config, template=TEMPLATES[s.template], limit=s.train_rows).tuned
+def trained_on(name):
+    """The rows that a method trains on."""
+    chosen = METHODS[name]
+    written = load_rewrites(f"{task.name}-{chosen.writer}") if chosen.writer else None
+    return rows_for(chosen, d.rows, written=written, seed=random_seed)
 
 
 # %%
-tuned = {name: train(name) for name in ("sft", "sdft", "sft-sentence")}  # the first two come from the store
-tuned[control] = train(control, keep=() if s.fast else (0.25, 0.5))
+from sdft_lib.lessons.figures import lesson_05 as figures
+from sdft_lib.storage.errors import SdftError
+
+place = [row["source"] for row in d.rows].index("rewritten")
+print(d.rows[place]["messages"][-1]["content"], "\n")
+for name in figures.LADDER:
+    try:
+        print(f"{name:>13}: {trained_on(name)[place][METHODS[name].column]}")
+    except SdftError as error:
+        print(f"{name:>13}: does not fit this task: {error}")
+
+# %% [markdown]
+# `sft-oneword` has the same target as SFT, but its *prompt* asks for one word, so that a bare label is no surprise. `sdft-few-1`, `-5` and `-25` leave that many different rewrites for each label. Two more, `sdft-likely` and `sdft-unlikely`, take of four rewrites the one that the seed finds likeliest, or least likely.
+#
+# The controls are a few lines each. This is the code of two of them.
+
+# %%
+import inspect
+
+from sdft_lib.experiments import methods
+
+for function in (methods.shuffled, methods.few):
+    print(inspect.getsource(function))
+
+# %% [markdown]
+# **Question.** `sdft-shuffled` says "returns, because the parcel arrived broken" about a parcel that never arrived. Why is it still a fair control?
+# <details><summary>One answer</summary>The label is right, so the task can be learnt. The sentences are the same ones that SDFT trains on, as many and as varied. Only one thing is broken: the reason no longer fits its row. If it keeps as much as SDFT, the fit is not what protects.</details>
+
+# %% [markdown]
+# ## 3. Train one yourself
+#
+# The first three come from the store if you ran lessons 03 and 04. The fourth is your control.
 
 # %%
 import pandas
 
+from sdft_lib.experiments.run_one import run_one
+
+
+def train(name):
+    """One method on this lesson's budget."""
+    return run_one(seed, task, name, s.training, template=TEMPLATES[s.template], limit=s.train_rows)
+
+
+made = {name: train(name) for name in ("sft", "sdft", "sft-sentence", control)}
+tuned = {name: run.tuned for name, run in made.items()}
+
+# %%
 keys = ["rows", "steps", "tokens", "trained_tokens", "seconds"]
 pandas.DataFrame({name: each.record for name, each in tuned.items()}).loc[keys]
 
 # %% [markdown]
-# Rows and steps agree: that is the budget. Look at `trained_tokens` before you call it fair in every respect.
-#
-# ## 3. What was learnt, and what was kept
-#
-# Score every adapter on the task and on the facts, and on the task's **dev** rows too. Dev rows will choose which moments of training to compare; test rows must not, or each method would be shown at its luckiest.
+# Rows and steps agree: that is the budget. `trained_tokens` do not: a sentence has more of them than a label. A control of the same length, such as `sft-reason`, answers that objection.
 
 # %%
 from sdft_lib.evaluate import evaluate, suites
 
-test_suites = [suite for suite in suites(s, task) if suite.name in ("task", "facts")]
-dev_suites = [suite for suite in suites(s, task, split="dev") if suite.name == "task"]
+
+def scored(name):
+    """The seed or a trained model on the task, the facts and the open requests."""
+    own = task if name == "seed" else asked(task, METHODS[name])
+    chosen = [suite for suite in suites(s, own) if suite.name in ("task", "facts", "helpful")]
+    frame = evaluate(model_of(name), chosen, method=name)
+    return frame.assign(seed=random_seed, split="test", checkpoint=float(name != "seed"))
 
 
-def scored(model, name, share):
-    """The scores of one moment of training, in the form of the recorded runs."""
-    splits = {"test": test_suites, "dev": dev_suites}
-    parts = [evaluate(model, chosen, method=name).assign(split=split) for split, chosen in splits.items()]
-    return pandas.concat(parts).assign(seed=random_seed, checkpoint=share)
+def model_of(name):
+    """The seed, or a copy of it with a method's adapter merged in."""
+    return seed if name == "seed" else with_adapter(seed, tuned[name].adapter, label=name)
 
 
 # %%
-frames = [scored(seed, "seed", 0.0)]
-for name, each in tuned.items():
-    for share, adapter in each.kept.items():
-        frames.append(scored(with_adapter(seed, adapter, label=name), name, share))
-mine = pandas.concat(frames, ignore_index=True)
+from sdft_lib.experiments.recorded import at_end, in_cells
+
+mine = pandas.concat([scored(name) for name in ("seed", *tuned)], ignore_index=True)
+in_cells(at_end(mine))
 
 # %% [markdown]
-# Your run has one training of each method. Other runs were recorded and came with this tutorial: several training seeds, checkpoints along the way, all methods. See what there is.
+# Each cell is a mean score with its 95 % interval over items. This is one training of each method. Before you explain it, look at runs with more methods and more training seeds.
+#
+# ## 4. The recorded ladder
+#
+# These runs were recorded and came with this tutorial.
 
 # %%
-from sdft_lib.experiments.recorded import against, in_words, inventory, recorded, with_stopped
+from sdft_lib.experiments.recorded import inventory, recorded
 
 runs = recorded(s.task, s.model)
 print(inventory(runs))
 
+# %%
+from sdft_lib.lessons.figures.style import show
+
+ends = at_end(runs) if len(runs) else at_end(mine)
+show(figures.ladder(ends))
+
 # %% [markdown]
-# The **acquisition-forgetting frontier**: what was learnt to the right, what was kept upwards, and a line for each training. Follow a line from its small marker to its large one, and you see what a method pays for each step of learning.
+# Read it from the top. The first four rows have no variety: one text a label. If **shape** were enough, they would lie where SDFT lies. The next three add the model's own sentences, more and more of them. Then come the rewrites that do not fit their rows, and those of other writers. If **variety** is what protects, these lie where SDFT lies; if it is **authorship**, the other writers fall short.
+#
+# Facts and helpful need not agree. A fact is a short answer; `helpful` asks for a long one.
+
+# %%
+facts = ends[ends["suite"] == "facts"].set_index("method")["mean"]
+for name, guess in my_guess.items():
+    print(f"{name:>13}: you guessed {guess:.2f}, recorded {facts.get(name, float('nan')):.2f}")
+
+# %% [markdown]
+# ## 5. What was expected, and what came
+#
+# With so many methods and suites, somebody who looks long enough will find a difference. So a few comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). They are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look.
+
+# %%
+from sdft_lib.experiments.recorded import in_words, predictions
+
+declared = predictions(s.model)
+for row in declared.itertuples():
+    print(f"{row.question} Expected: {row.expected}. {row.outcome.capitalize()}.")
+    print(f"    {in_words(row)}" if row.seeds > 0 else "    no seed of both methods is recorded")
+
+# %%
+print(declared["outcome"].value_counts().to_string())
+columns = ["suite", "a", "b", "n", "units", "seeds", "difference", "p_raw", "p_holm"]
+declared.dropna(subset=["seeds"])[columns].round(3)
+
+# %% [markdown]
+# A prediction that failed stays in the list. *Same* was expected where "no difference is shown" counts as held. That is the weakest kind of success: look at the interval to see how large a difference could still hide in it.
+#
+# An interval covers the luck of the items: `units` are independent questions, as several rows may say the same thing in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
+#
+# **Question.** "Expected: same. Held." May you write that another model's words protect as well as the model's own?
+# <details><summary>One answer</summary>No. You may write that no difference is shown, and that one larger than the ends of the interval is unlikely. Equal is a claim about the whole interval, not about its middle.</details>
+
+# %% [markdown]
+# ## 6. Does the gap explain it?
+#
+# Lesson 01 measured how far targets lie from what the seed would write: the gap, in nats a token. If it were the whole story, the points below would fall on one falling line.
+
+# %%
+from sdft_lib.experiments.recorded import targets
+
+what = targets(s.task, s.model)
+what.round(2)
+
+# %%
+if len(what):
+    show(figures.gap_of_targets(what, ends))
+else:
+    print("No recorded run says what its targets were.")
+
+# %% [markdown]
+# The caption says how well the order by gap is the order by facts. That is a description of these methods, not a law. Look for pairs that break the rule: the same gap and unlike facts, or the same facts and unlike gaps. `distinct`, the number of different texts, may tell them apart.
+#
+# **Question.** Replay and the anchor have the targets of SFT, or nearly so, and so a wide gap. Why may they lie far above SFT?
+# <details><summary>One answer</summary>They protect by another way than the targets: by practising old answers, or by a penalty on moving. The gap can only speak about methods that differ in their targets alone.</details>
+
+# %% [markdown]
+# ## 7. Forgotten, or only muted?
+#
+# A model that learnt to say one word may still know a fact and not get to say it. Two tests tell loss of knowledge from loss of form. `facts-opened` begins the answer for the model ("The answer is"). `helpful-any-length` and `instructions-any-length` drop the rules about length.
+
+# %%
+try:
+    show(figures.muted(ends))
+except SdftError as error:
+    print("No recorded run was scored this way:", error)
+
+# %% [markdown]
+# Where the open marker lies far to the right of the filled one, the ability was *muted*: the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed, in the first row: opening an answer or dropping a rule changes the seed's score, too.
+#
+# **Question.** On `helpful-any-length` SFT scores more than on `helpful`. Is that knowledge which came back?
+# <details><summary>One answer</summary>Partly it is a rule which got easier: one word on the subject is enough now. That is why the seed's row stands there. Ask whether SFT gains more than the seed does.</details>
+
+# %% [markdown]
+# ## 8. Or only less learning?
+#
+# A method that learns less also forgets less. So look at methods that are gentle on purpose: `sft-slow` has a quarter of the learning rate and four times the steps, `sft-replay` adds the seed's own answers to general prompts, `sft-anchor` adds KL to the seed to its loss, and `sft-stopped` is SFT at a quarter, half or three quarters of its way.
+#
+# The **frontier** shows what was learnt to the right and what was kept upwards, with a line for each training. Follow a line from its small marker to its large one.
 
 # %%
 from sdft_lib.experiments.frontier import points
-from sdft_lib.lessons.figures import lesson_05 as figures
-from sdft_lib.lessons.figures.style import show
 
-theirs = points(runs, "facts") if len(runs) else []
+gentle = runs[runs["method"].isin(["seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft"])]
+theirs = points(gentle, "facts") if len(gentle) else []
 show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 
 # %% [markdown]
-# Your run and the recorded ones need not coincide. The recorded recipe has its own number of rows and items (`data/recipes`), your lesson has others; each training seed gives another line besides. Compare the *shape*: does a line fall as it goes to the right, or does it stay level? Where two lines cross the same vertical, which lies higher?
-#
-# With widgets on, choose another suite or fewer methods.
+# With widgets on, choose other methods or another suite.
 
 # %%
 from sdft_lib.lessons.widgets.lesson_05 import frontier_explorer
@@ -171,97 +273,79 @@ explorer = frontier_explorer(runs, mine)
 explorer
 
 # %% [markdown]
-# **Question.** One method lies to the left of another, and above it. Which one is better?
-# <details><summary>One answer</summary>Neither, by this picture. It learnt less and kept more: that is another place on what may be the same line. Only a method that lies above another's <em>line</em> keeps more for what it learnt.</details>
-
-# %% [markdown]
-# ## 4. Compared where they learnt equally much
-#
-# `matched_comparison` turns that sentence into a rule, fixed in advance. For two methods and each training seed:
-#
-# 1. On dev, find the highest task score that *both* reach at some checkpoint.
-# 2. Of each method, take the checkpoint whose dev score lies nearest to it.
-# 3. On test, take the differences item by item, on the task and on what was kept.
-#
-# First your own run. SDFT has one checkpoint here, your control three to choose from.
+# Two methods are compared where they learnt equally much. The rule was fixed in advance, and no test row takes part in it: on **dev**, find the highest task score that *both* reach; of each method take the checkpoint nearest to it; on **test**, take the differences item by item.
 
 # %%
-columns = ["suite", "a", "b", "n", "seeds", "mean_a", "mean_b", "difference", "low", "high", "checkpoints"]
-own = against(mine, "sdft")
-own[columns].round(2)
+from sdft_lib.experiments.recorded import against, with_stopped
 
-# %%
-print(f"{len(own)} intervals that hold together at 95 %:")
-for row in own.itertuples():
+equally = against(with_stopped(gentle), "sdft")
+for row in equally.itertuples():
     print(in_words(row))
+if equally.empty:
+    print("There are no recorded runs of SDFT and another method with a common training seed.")
 
 # %% [markdown]
-# Read the row of the task first, always. If its interval does not cover 0, the two models did not learn equally much on test, matched on dev or not, and the other row compares two different bargains. If it does, no difference in learning is shown, which is not yet "equal": look how wide it is. There are several rows, and one of many may look clear by luck; so each interval is made wide enough for all of them to hold at once (Bonferroni).
+# Read the row of the task first. If it shows a difference, the two did not learn equally much on test, matched on dev or not, and the other row compares two different bargains.
 #
-# Here `checkpoints` names the training seed and which share of the training was compared: `0: 1 / 0.5` is seed 0, all of SDFT's training and half of the other's. (Lesson 04 may have called the difference of SDFT and SFT on the task "not clear". It corrected for 21 tests, here there are fewer: such a difference lies at the border, and an honest report says so.)
-#
-# Now the recorded runs, with more seeds, three checkpoints of every method, and the harmful requests (`safety`) besides the facts. They know the control that needs no further training, too: `sft-stopped` is SFT at a quarter or half of its way. Remember from lesson 04 that a suite in which the seed itself is near 0, as the default model is on `safety`, has little to lose.
+# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So rate, rank and epochs were varied for SFT and SDFT alike, each training scored on dev alone.
 
 # %%
-recorded_pairs = against(with_stopped(runs), "sdft", ("facts", "safety"))
-recorded_pairs[columns].round(2)
-
-# %%
-print(f"{len(recorded_pairs)} recorded intervals that hold together at 95 %:")
-for row in recorded_pairs.itertuples():
-    print(in_words(row))
-if recorded_pairs.empty:
-    print("None: there are no recorded runs of SDFT and another method with a common training seed.")
-
-# %% [markdown]
-# These sentences are printed from the intervals; nobody chose them. The intervals cover the luck of the *items*. The luck of *training* is averaged over the seeds that `seeds` counts, but not in the width: an interval over seeds (`seeds_low`, `seeds_high`) is only made from five seeds on, because the spread of two or three is mostly a guess. With fewer, look at the thin lines of the frontier: do the lines of one method lie apart from those of the other, for every seed?
-
-# %%
-recorded_pairs.dropna(subset=["seeds_low"])[["suite", "a", "b", "seeds", "difference", "seeds_low", "seeds_high"]].round(2)
-
-# %% [markdown]
-# An empty table means that no pair of methods has five recorded seeds in common.
-#
-# One more way to be fooled: a **weak baseline**. Had SFT been given a poor learning rate, any method would look good beside it. So learning rate and rank were swept for both methods alike, each training scored on dev alone.
-
-# %%
-from sdft_lib.experiments.recorded import swept
+from sdft_lib.experiments.recorded import best_against_used, swept
 
 sweep = swept(s.task, s.model)
-sweep.drop(columns="scores").round(4).astype(object).fillna("default")
-
-# %%
-from sdft_lib.experiments.recorded import best_against_used
-
 for line in best_against_used(sweep, s.training):
     print(line)
 if sweep.empty:
     print("No sweep is recorded for this task and model.")
 
 # %% [markdown]
-# The sweep has one training seed, fewer rows than this lesson, and one set of dev rows: differences of a few hundredths are luck, and the larger adapter changes rank, `alpha` and the trained modules at once. Ask two things. Does the setting of this lesson favour one of the two methods? And how much would both have learnt with the best one? With the default model and task the setting is *not* the best for either: a higher rate or a larger adapter gains about 0.10 on dev, for both alike. So the comparison is even, and the scores are not the highest that can be had.
-#
-# **Question.** Suppose SDFT keeps more facts than SFT at its end, but no more than `sft-slow` where both learnt equally much. What have you learnt about SDFT?
-# <details><summary>One answer</summary>That a good part of its advantage can be had by turning one knob. SDFT could still be the better choice: it may reach a task score that the slow method never reaches in the same steps, and the rule above cannot show that, as it compares at the highest level that <em>both</em> reach. Look at how far to the right each line goes.</details>
+# **Question.** A method lies to the left of SDFT on the frontier, and above it. Which one is better?
+# <details><summary>One answer</summary>Neither, by this picture: it learnt less and kept more. Only a method that lies above another's <em>line</em> keeps more for what it learnt.</details>
 
 # %% [markdown]
-# ## 5. Shift, first ruler: the answers
+# ## 9. Two more tasks
 #
-# How much do the answers of each model to *open* requests still share with the seed's? Three measures: **BLEU-4** counts shared phrases of up to four words, **ROUGE-L** the longest shared sequence of words, and the **cosine** of two sentence embeddings compares meaning.
+# One task can flatter a method. `sums` are short calculations in words, `calls` are calls of Python functions. Both have recorded runs of the main methods.
+
+# %%
+for name in ("sums", "calls"):
+    others = recorded(name, s.model)
+    print(f"{name}. {inventory(others)}")
+    for row in against(others, "sdft", ("facts", "helpful")).itertuples():
+        print(f"    {in_words(row)}")
+
+# %%
+from IPython.display import display
+
+for name in ("sums", "calls"):
+    kept = at_end(recorded(name, s.model))
+    display(in_cells(kept[kept["suite"].isin(["task", "facts", "helpful"])]))
+    display(targets(name, s.model).round(2))
+
+# %% [markdown]
+# Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 06 trains on the same ones.)
+
+# %%
+from sdft_lib.gap import gap
+
+calls = distill(seed, load_task("calls"), TEMPLATES[s.template], limit=s.train_rows // 3)
+print(f"rewrites of calls: {calls.report['reasons']}")
+print(f"gap of references minus that of the targets of SDFT, nats a token: {gap(seed, calls).interval}")
+
+# %% [markdown]
+# A negative number says that the rewrites surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write; a sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close: measure it (lesson 01) before you pay for rewriting.
+
+# %% [markdown]
+# ## 10. How far did the model move?
 #
-# A number like 0.3 means nothing alone, since two answers of the *same* model differ as well. So all answers here are sampled, and the seed answers twice, with two sampling seeds. What the second draw shares with the first is the **ceiling**: a model that did not move at all would score exactly that.
+# The paper measures the shift itself. Three rulers, on your own run. First the **answers**: how much do sampled answers to open requests share with the seed's? ROUGE-L and BLEU-4 compare words, the cosine of two embeddings compares meaning. Two answers of the *same* model differ as well, so the seed answers twice: what its second draw shares with the first is the **ceiling**.
 
 # %%
 from sdft_lib.data import load_probes
 from sdft_lib.experiments.shift import likeness, sampled_answers
 
-prompts = load_probes("helpful").rows[: 4 if s.fast else s.limits["templates"]]
+prompts = load_probes("helpful").rows[: 4 if s.fast else 32]
 length = 12 if s.fast else 96  # tokens an answer at most
-
-
-def model_of(name):
-    """The seed, or a copy of it with a method's adapter merged in."""
-    return seed if name == "seed" else with_adapter(seed, tuned[name].adapter, label=name)
 
 
 def draw(name, sampling_seed):
@@ -269,136 +353,75 @@ def draw(name, sampling_seed):
     return sampled_answers(model_of(name), prompts, sampling_seed=sampling_seed, max_new_tokens=length)
 
 
-own_answers = draw("seed", 1)
-drawn = {name: draw(name, 2) for name in ("seed", *(["sft", "sdft"] if s.fast else tuned))}
-
 # %%
+own_answers = draw("seed", 1)
+drawn = {name: draw(name, 2) for name in ("seed", *tuned)}
 alike = likeness(own_answers, drawn)
 show(figures.likeness(alike))
 
 # %% [markdown]
-# Measure each method from the dotted line, not from 1. As far as this ruler can tell, a method whose interval reaches the ceiling has not moved. One far below it answers differently; whether worse, the ruler does not say. The three measures need not agree: other words for the same thing cost BLEU-4 and ROUGE-L, but little cosine.
-
-# %%
-for name, answers in drawn.items():
-    print(f"{name:>10}: {answers[0]['text'][:100]!r}")
-
-# %% [markdown]
-# **Question.** Why would it be wrong to compare the *greedy* answers with a *sampled* ceiling?
-# <details><summary>One answer</summary>A model that did not move gives the very same greedy answer, so its likeness is 1, far above a ceiling made of two draws. The ruler and its end mark must be made in the same way.</details>
-
-# %% [markdown]
-# ## 6. Second ruler: the predictions
+# Measure each method from the dotted line, not from 1. One far below it answers differently; whether worse, the ruler does not say.
 #
-# Answers are a coarse look: they show what was drawn, not how likely it was. At each token, both models have a full distribution over the next one. **KL(seed || model)** says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed itself pays. The direction matters: it is large where the seed puts its weight and the tuned model does not, and that is where something was forgotten.
+# Second, the **predictions**: KL(seed || model) says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed pays itself. It is large where the seed puts weight and the tuned model does not, which is where something was forgotten. Third, the **weights**: the size of the change of each matrix over the size of the matrix.
 
 # %%
-from sdft_lib.experiments.shift import stored_kl
+from sdft_lib.experiments.shift import parameter_shift, stored_kl
 
-shift = {name: stored_kl(seed, model_of(name), own_answers) for name in tuned}
-show(figures.kl_by_method(shift))
+rulers = {}
+for name in tuned:
+    tuned_model = model_of(name)
+    shift = parameter_shift(seed, tuned_model)["shift"]
+    kl = stored_kl(seed, tuned_model, own_answers)["kl"]
+    rulers[name] = {"KL, nats a token": kl.mean(), "weights moved, %": 100 * shift[shift > 0].mean()}
 
 # %%
-from sdft_lib.experiments.shift import token_kl
-
-print(inspect.getsource(token_kl))
+table = pandas.DataFrame(rulers).T
+table["cosine to the seed"] = alike.groupby("method")["cosine"].mean()
+own_ends = at_end(mine)
+table["facts kept"] = own_ends[own_ends["suite"] == "facts"].set_index("method")["mean"]
+table.round(2)
 
 # %% [markdown]
-# KL is never negative, and 0 only if the two distributions are the same. Look at the spread of the small dots too: a mean can come from all answers alike or from a few that moved a lot.
-#
-# **Question.** `sft-anchor` adds KL(seed || model) to its loss. Will it win here by construction?
-# <details><summary>One answer</summary>Not quite. Its anchor is on the prompts and targets of the <em>task</em>; this ruler uses open requests that no method trained on. If the anchor helps here, it does so beyond its own rows. But a method that optimises a ruler should be judged by another one as well: look at the facts.</details>
-
-# %% [markdown]
-# ## 7. Third ruler: the weights
-#
-# Where in the network did it happen? For each matrix, take the size of the change and divide it by the size of the seed's own weights.
-
-# %%
-from sdft_lib.experiments.shift import parameter_shift
-
-weights = {name: parameter_shift(seed, model_of(name)) for name in tuned}
-show(figures.shift_by_layer(weights))
-
-# %%
-moved = pandas.concat([frame.assign(method=name) for name, frame in weights.items()])
-moved = moved[moved["shift"] > 0].groupby(["method", "module"], sort=False)["shift"]
-(100 * moved.agg(["size", "mean", "min", "max"])).round(2).assign(size=moved.size())
-
-# %% [markdown]
-# The table is in per cent; `size` counts matrices. Only the modules named in `targets` carry an adapter, so all others are exactly where they were. (Where the weights are kept in bf16, a shift of less than about 0.2 % may be rounding.) Compare the methods layer by layer: do they differ in *how far* they moved or in *where*?
-#
-# Now all three rulers and the facts together.
-
-# %%
-ends = mine[(mine["split"] == "test") & (mine["checkpoint"] == 1)]
-facts = ends[ends["suite"] == "facts"].groupby("method")["score"].mean()
-rulers = pandas.DataFrame(
-    {
-        "cosine to seed": alike.groupby("method")["cosine"].mean(),
-        "KL, nats a token": pandas.Series({name: frame["kl"].mean() for name, frame in shift.items()}),
-        "weights moved, %": 100 * moved.mean().groupby("method").mean(),
-        "facts kept": facts,
-    }
-).loc[list(drawn)]
-rulers.round(2)
-
-# %%
-trained = rulers.drop(index="seed")
-for name in ("cosine to seed", "KL, nats a token", "weights moved, %"):
-    order = ", ".join(trained[name].sort_values(ascending=name.startswith("cosine")).index)
-    print(f"From the farthest moved to the least, by {name}: {order}")
-print("By facts lost:", ", ".join(trained["facts kept"].sort_values().index))
-
-# %% [markdown]
-# Do the orders agree? Often the weights tell another story than the predictions: a long way in a harmless direction forgets less than a short one in a harmful direction. With four models these are four points, enough to doubt a rule, not to prove one.
+# Do the three put your models in the same order, and is it that of the facts? Four models are enough to doubt a rule, not to prove one.
 #
 # **Question.** Two methods moved the weights equally far, and one forgot much more. How can that be?
-# <details><summary>One answer</summary>A norm has no direction. Moving towards "begin with a bare label and stop" changes every answer; moving by the same length along the model's own manner changes few. That is the thought behind SDFT: choose targets that ask for a step in a direction the model already knows.</details>
+# <details><summary>One answer</summary>A norm has no direction. A step towards "begin with a bare label and stop" changes every answer; a step of the same length along the model's own manner changes few.</details>
 
 # %% [markdown]
-# ## 8. What this shows, and what it does not
-#
-# - **One training each** in your own run. The rulers of sections 6 to 8 have intervals over prompts at most, none over training seeds; the recorded runs hold scores, not rulers.
-# - **One setting each** for the controls. `sft-slow` has a quarter of the learning rate; another factor, another share of replay or weight of the anchor may do better. A weak control makes every method look good.
-# - **Facts stand for much else.** Other suites can order the methods differently: that is what the explorer in section 3 is for.
-# - **Likeness to the seed is no aim in itself.** The seed is most like the seed, and it has not learnt the task.
-#
-# The next cell gathers what the recorded intervals say about what was kept, in one line a suite. Methods whose task interval excludes 0 are set aside: they did not learn equally much on test. For the others no difference in learning is shown.
+# ## 11. What this shows, and what it does not
 
 # %%
-is_task = recorded_pairs["suite"] == "task"
-equal = recorded_pairs[is_task & (recorded_pairs["low"] <= 0) & (recorded_pairs["high"] >= 0)]["b"]
-aside = sorted(set(recorded_pairs["b"]) - set(equal))
-for suite, part in recorded_pairs[~is_task & recorded_pairs["b"].isin(equal)].groupby("suite", sort=False):
-    higher, lower = part[part["low"] > 0]["b"].tolist(), part[part["high"] < 0]["b"].tolist()
-    unclear = part[(part["low"] <= 0) & (part["high"] >= 0)]["b"].tolist()
-    print(f"{suite}: SDFT kept more than {', '.join(higher) or 'none'}, less than {', '.join(lower) or 'none'}; "
-          f"no difference shown from {', '.join(unclear) or 'none'}.")  # fmt: skip
-print("Set aside, as the task scores on test differ:", ", ".join(aside) or "none")
-if recorded_pairs.empty:
-    print("No recorded comparison, so nothing to say beyond your own run.")
+for outcome, part in declared.groupby("outcome", sort=False):
+    print(f"{outcome}: {'; '.join(part['question'])}")
 if s.fast:
     print("Your own run in fast mode has too few items and rows for any conclusion.")
 
 # %% [markdown]
+# - **One model of one size, and one main task.** Another model may find other words near or far.
+# - **One setting each** for replay, anchor and the slow method. A weak control makes every method look good.
+# - **Authorship is tested with one other model and one hand.** Both wrote plain prose. A terse or ornate writer may do worse.
+# - **Variety and nearness are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second, and each moves the other a little: the table of section 6 says by how much.
+# - **Your own run is one training** of each method. Its intervals cover items alone.
+
+# %% [markdown]
 # ## Summary
 #
-# - SDFT must be held against cheap controls: a smaller learning rate, early stopping, replay, an anchor.
-# - Compare methods where they learnt equally much; dev chooses the checkpoints, test tells the difference.
-# - Three rulers say how far a model moved: likeness of answers (with a ceiling), KL from the seed on its own answers, and the shift of its weights. None of them says whether the move was bad.
-# - Intervals over items are not intervals over training seeds. With fewer than five seeds, show each one.
+# - The rewrites of SDFT differ from labels in shape, variety, authorship and content. A control changes one of them.
+# - Few comparisons, declared with what is expected before the first run; a failed prediction is reported like one that held.
+# - The gap of the targets goes some way to explain what is kept; the caption of section 6 says how far.
+# - Opened answers and rules without a length tell what is lost from what is only muted.
+# - Compare methods where they learnt equally much, and look for the task where the method does not help.
 #
 # ## Check yourself
 #
-# 1. Why may the checkpoints not be chosen by their test scores?
-#    <details><summary>Answer</summary>The choice would use up the test: each method would be shown at a moment when luck was on its side, and the difference would inherit that luck.</details>
-# 2. A model has a ROUGE-L of 0.24 to the seed, and the ceiling is 0.26. What do you say?
-#    <details><summary>Answer</summary>That its answers share nearly as much with the seed's as the seed's own second draw does. By this ruler it hardly moved; look at the intervals.</details>
-# 3. KL(seed || model) is 0.05 on the seed's answers. Is the model as good as the seed?
-#    <details><summary>Answer</summary>It predicts the seed's words almost as the seed does, on these prompts. It says nothing about other prompts, nor about how good the seed was.</details>
-# 4. `sft-replay` trains on as many rows as SFT. What did it give up?
-#    <details><summary>Answer</summary>A quarter of the task's rows. Its budget of steps is the same, so it sees less of the task; that may show in what it learns.</details>
+# 1. Why does `sft-reason` have as many words as the rewrites?
+#    <details><summary>Answer</summary>Without it, "longer targets" would be another explanation: more trained tokens, later ends.</details>
+# 2. Which control tells variety from authorship?
+#    <details><summary>Answer</summary>Another writer's rewrites: as varied, but not the model's own words.</details>
+# 3. A prediction was "same" and no difference is shown, with an interval of -0.15 to +0.10. What do you report?
+#    <details><summary>Answer</summary>That none is shown, and that the data still allow a loss of 0.15.</details>
+# 4. Why may the checkpoints not be chosen by their test scores?
+#    <details><summary>Answer</summary>Each method would be shown at a moment when luck was on its side, and the difference would inherit that luck.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -408,9 +431,35 @@ if s.fast:
 # %% [markdown]
 # ## Exercises
 #
-# Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
+# First three functions. Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Then an experiment.
 #
-# ### Exercise 5.1: KL by hand
+# ### Exercise 5.1: a control of your own
+#
+# **Goal:** build the targets of `sdft-shuffled`. **Level 1 of 3, about 10 minutes.**
+#
+# `pass_on(labels, texts)` returns a list of texts: each row gives its text to the *next* row with the same label, and the last one gives its text to the first. A row that is alone keeps its own.
+#
+# <details><summary>Hint 1</summary>For each label, collect the places of its rows. <details><summary>Hint 2</summary>The row at <code>places[i]</code> gets the text at <code>places[i - 1]</code>; with <code>i = 0</code> that is the last one.</details></details>
+
+# %% tags=["exercise"]
+def pass_on(labels, texts):
+    """The texts, each moved on to the next row with the same label."""
+    ### BEGIN SOLUTION
+    made = list(texts)
+    for label in set(labels):
+        places = [place for place, other in enumerate(labels) if other == label]
+        for turn, place in enumerate(places):
+            made[place] = texts[places[turn - 1]]
+    return made
+    ### END SOLUTION
+
+# %% tags=["check"]
+from sdft_lib.lessons.exercises import lesson_05 as check
+
+check.exercise_5_1(pass_on)
+
+# %% [markdown]
+# ### Exercise 5.2: KL by hand
 #
 # **Goal:** measure how far one distribution lies from another, in the right direction. **Level 1 of 3, about 10 minutes.**
 #
@@ -429,32 +478,7 @@ def kl(p, q):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import lesson_05 as check
-
-check.exercise_5_1(kl)
-
-# %% [markdown]
-# ### Exercise 5.2: how far did a matrix move?
-#
-# **Goal:** rebuild the third ruler. **Level 2 of 3, about 10 minutes.**
-#
-# `relative_shift(before, after)` takes two matrices as lists of rows. It returns the size of the change divided by the size of `before`; the size is the root of the sum of all squares (Frobenius norm).
-#
-# <details><summary>Hint 1</summary>Write a function for the size of a matrix first. <details><summary>Hint 2</summary>The change is a matrix too: <code>[[y - x for x, y in zip(r, s)] for r, s in zip(before, after)]</code></details></details>
-
-# %% tags=["exercise"]
-def relative_shift(before, after):
-    """Size of the change over the size before."""
-    ### BEGIN SOLUTION
-    def size(matrix):
-        return sum(x * x for row in matrix for x in row) ** 0.5
-
-    change = [[y - x for x, y in zip(r, s)] for r, s in zip(before, after)]
-    return size(change) / size(before)
-    ### END SOLUTION
-
-# %% tags=["check"]
-check.exercise_5_2(relative_shift)
+check.exercise_5_2(kl)
 
 # %% [markdown]
 # ### Exercise 5.3: matched checkpoints
@@ -477,19 +501,32 @@ def matched(a, b):
 check.exercise_5_3(matched)
 
 # %% [markdown]
+# ### Experiment 5.4: predict, run, explain
+#
+# **Goal:** test an explanation on a control that you have not run. **Level 2 of 3, three to five minutes of computing.**
+#
+# 1. **Predict.** Choose `sdft-few-1`, `sdft-few-5` or `sdft-shuffled`. Write down how many facts it will keep, and why.
+# 2. **Run.** Set `control` in the cell of parameters, and run sections 1 to 4 again.
+# 3. **Explain.** Hold your number against your own run and the recorded interval. Which of shape, variety, authorship and content does the result speak for, and which can it not tell apart?
+#
+# <details><summary>What to look for</summary>With one rewrite a label there are own words without variety. If such a model keeps few facts, own words alone do not protect. If it keeps about as many as SDFT, variety was not needed. A result in between speaks for both, and one training seed may be luck: run it with another <code>random_seed</code> before you settle.</details>
+
+# %% [markdown]
 # ## What next
 #
-# Run this lesson with another `control`, or with another `random_seed` and hold the two frontiers against each other. The whole grid of methods and seeds is one command, `sdft run --recipe data/recipes/tickets.toml`, which goes on where the recorded file ends.
+# Run this lesson with another `random_seed` and hold the two tables of section 3 against each other. The whole grid of methods and seeds is one command, `sdft run --recipe data/recipes/tickets.toml`, which goes on where the recorded file ends.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 75 minutes. Fill the store the evening before: run lessons 03 to 05 once, then this lesson needs about a minute. Without that, start the trainings of section 2 at once and teach section 1 while they run.
+# **Time in class:** 75 minutes. Fill the store the evening before: run lessons 03 to 05 once, then this lesson needs about a minute. Without that, start the training of section 3 at once and teach section 2 while it runs.
 #
-# **What goes wrong most often:** a point further up is called better although it lies further left. Let somebody draw the line that the other method took to get there. In exercise 5.1 the direction is turned round; in 5.2 a root is missing; in 5.3 the last checkpoint is taken, whatever it scores.
+# **Begin with the guesses** of section 1, on the board, before anybody scrolls. Most classes expect a sentence of the right length to do it. Section 4 answers, and the guesses make the answer stay.
 #
-# **Discussion, "no more than `sft-slow`":** ask what the class would report if the advantage of SDFT vanished at equal acquisition. It would be a finding, and the recorded intervals of section 4 say which way it went for the default model.
+# **What goes wrong most often:** "no difference is shown" is read as "equal"; let the class say the lower end of the interval aloud. A point further up the frontier is called better although it lies further left. In exercise 5.1 texts change their label; in 5.2 the direction is turned round; in 5.3 the last checkpoint is taken, whatever it scores.
 #
-# **Expect:** the reading copy holds one full run, the recorded runs more seeds; hold the class's numbers against both. The order of the methods by the three rulers need not agree, and may change with `random_seed` and `control`.
+# **Discussion, "may you write that another model's words protect as well?":** ask what the title of this tutorial would have to be if authorship does not matter for facts. Sections 5 and 11 say which way it went, and print it anew when more seeds are recorded: read them before the class.
 #
-# **Harder:** give each group another `control` and gather the points in one figure; then let them choose the factor of `sft-slow` on dev rows.
+# **Expect:** the reading copy holds one full run, the recorded runs more seeds; hold the class's numbers against both. The order by the three rulers may change with `random_seed` and `control`.
+#
+# **Harder:** give each group another `control` and gather the points in one ladder on the board.

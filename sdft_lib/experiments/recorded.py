@@ -104,6 +104,16 @@ def at_end(frame: pandas.DataFrame) -> pandas.DataFrame:
     return table.reset_index().astype({"seeds": int})[ENDS]
 
 
+def in_cells(ends: pandas.DataFrame) -> pandas.DataFrame:
+    """The table of ``at_end`` as one to read, a row a method, a column a suite: "0.59 (0.53 to
+    0.65)"."""
+    said = []
+    for row in ends.itertuples():
+        said.append(f"{row.mean:.2f} ({row.low:.2f} to {row.high:.2f})")
+    wide = ends.assign(said=said).pivot(index="method", columns="suite", values="said")
+    return wide.reindex(ends["method"].unique())[list(ends["suite"].unique())].fillna("")
+
+
 def predictions(model: str = "smollm2-135m") -> pandas.DataFrame:
     """The primary comparisons, declared before the first run, and what became of them: PREDICTED.
 

@@ -19,7 +19,8 @@ from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import data_dir, read_json, read_jsonl
 from sdft_lib.storage.store import digest
 
-PROBES = ("facts", "helpful", "instructions", "safety", "benign")
+ABILITIES = ("facts", "helpful", "instructions")  # compared in lesson 04, with the task
+PROBES = (*ABILITIES, "safety", "benign")
 
 
 @dataclass(frozen=True)

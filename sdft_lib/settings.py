@@ -10,7 +10,7 @@ from sdft_lib.formats.toml import check_fields
 from sdft_lib.storage.store import cache_dir
 from sdft_lib.train import Count, TrainConfig
 
-FEW = ("task", "facts", "helpful", "instructions", "safety", "benign", "safety-plain", "templates")
+FEW = ("task", "facts", "helpful", "instructions", "safety", "benign", "templates")
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def paired(record: dict) -> str:
     """Paired differences that survive Holm's correction."""
     from sdft_lib.stats import UNCLEAR, verdict
 
-    names, rows = record_run.NAMES, []
+    names, rows = record_run.names(record), []
     for row in record["paired"]:
         if verdict(row["difference"], row["p_holm"]) != UNCLEAR:
             pair = f"{names[row['a']]} minus {names[row['b']]}"

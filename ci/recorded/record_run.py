@@ -8,13 +8,13 @@ into ci/book/results.md.
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from ci.bootstrap import ROOT
 from ci.recorded.blocks import BOOK, command, markdown, when_and_where, with_block
 
 RECORD = ROOT / "data" / "results" / "default_run.json"
 FIGURE = ROOT / "data" / "results" / "scores.png"
-NAMES = {"seed": "seed", "sft": "SFT", "sdft": "SDFT"}
 
 
 def read() -> dict:
@@ -35,32 +35,39 @@ def suites(record: dict) -> list[str]:
     return list(dict.fromkeys(row["suite"] for row in record["scores"]))
 
 
+def names(record: dict) -> dict[str, str]:
+    """The methods of the run and what they are called, in the order of the lessons."""
+    from sdft_lib.lessons.figures.style import looks_of
+
+    looks = looks_of(row["method"] for row in record["scores"])
+    return {method: look.label for method, look in looks.items()}
+
+
 def score(record: dict, suite: str, method: str) -> dict:
     rows = record["scores"]
     return next(row for row in rows if (row["suite"], row["method"]) == (suite, method))
 
 
 def short(record: dict) -> str:
-    """The README's part: the figure with its words, and one sentence."""
-    told = []
-    for suite in suites(record):
-        means = [f"{NAMES[m]} {score(record, suite, m)['mean']:.2f}" for m in NAMES]
-        told.append(f"{suite}: {', '.join(means)}")
-    alt = f"Scores of three models with intervals. {'; '.join(told)}."
-    caption = (
-        "Mean scores with 95 % intervals over items; **one training seed**. "
-        f"{record['keep_rate']:.0%} of the "
-        "rewrites were kept. [All numbers, and what was claimed beforehand](ci/book/results.md)."
-    )
-    return f"![{alt}](data/results/scores.png)\n\n{caption}"
+    """The README's part: the figure with its words, and the result in one sentence."""
+    from sdft_lib.lessons.claims import headline
+    from sdft_lib.lessons.figures import intervals
+
+    shown = intervals.headline(record["scores"])
+    said = headline(record["scores"], record["task"]["train"], record["task"]["name"])
+    more = "[All numbers, and what was claimed beforehand](ci/book/results.md)."
+    return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
 
 
 def whole(record: dict) -> str:
     """Every score with its interval, the claims, and how all of it was recorded."""
+    from sdft_lib.lessons.figures.intervals import of_units
+
     rows = []
     for suite in suites(record):
-        cells = [f"{suite} ({score(record, suite, 'seed')['n']})"]
-        for method in NAMES:
+        items = of_units(SimpleNamespace(**score(record, suite, "seed")))
+        cells = [f"{suite} ({items})"]
+        for method in names(record):
             row = score(record, suite, method)
             cells.append(f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})")
         rows.append(cells)
@@ -72,7 +79,7 @@ def whole(record: dict) -> str:
     minutes = sum(row["seconds"] for row in record["lessons"]) / 60
     return "\n".join(
         [
-            markdown(["suite (items)", *NAMES.values()], rows),
+            markdown(["suite (items)", *names(record).values()], rows),
             "",
             "Mean score, 95 % interval over items; **one training seed**. "
             f"{record['keep_rate']:.0%} of the rewrites "
@@ -91,9 +98,7 @@ def whole(record: dict) -> str:
 
 def record_run() -> None:
     """Copy the summary, note when and at which commit, and draw the figure."""
-    import pandas
-
-    from sdft_lib.lessons.figures.intervals import scores
+    from sdft_lib.lessons.figures.intervals import headline
     from sdft_lib.lessons.figures.style import save
 
     summary = json.loads((ROOT / "build" / "summary.json").read_text(encoding="utf-8"))
@@ -102,7 +107,7 @@ def record_run() -> None:
     record = {**when_and_where(), **summary}
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
-    save(scores(pandas.DataFrame(record["scores"])), FIGURE)
+    save(headline(record["scores"]), FIGURE)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas
 
-from sdft_lib.data import Task, load_general, load_rewrites, load_task, task_names
+from sdft_lib.data import ABILITIES, Task, load_general, load_rewrites, load_task, task_names
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
 from sdft_lib.experiments.methods import (
@@ -31,7 +31,8 @@ from sdft_lib.stats import compare, summarise
 from sdft_lib.templates import DistillTemplate, load_template
 from sdft_lib.train import TrainConfig, Tuned, check_share, fine_tune
 
-DEFAULT = ("sft", "sdft")
+DEFAULT = ("sft", "sft-sentence", "sdft")
+TESTED = ("task", *ABILITIES)  # suites of the declared family: the others are scored, not tested
 LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
 LEAST_STEPS = 40  # of a training on a file of your own: two passes over 34 rows would teach nothing
 LONG = 200  # tokens a rewrite may have where the lessons set no budget: your references may be long
@@ -153,7 +154,7 @@ def collect(
         tuned[name] = run.tuned
         rows += run.scores
     frame = pandas.DataFrame(rows)
-    paired = compare(frame, pairs(methods))
+    paired = compare(frame, pairs(methods), TESTED)
     return Results(task, distilled, measured, tuned, frame, summarise(frame), paired, seed.dtype)
 
 
@@ -187,7 +188,8 @@ def budget(settings: Settings, task: Task) -> Decoding:
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """What is compared: each method with the seed, and with the first SDFT (or else the first)."""
+    """What is compared, declared before any score: each method with the seed, and with the first
+    SDFT (or else the first)."""
     others = [name for name in methods if name.startswith("sdft")] or list(methods)
     compared = []
     for name in methods:

@@ -13,8 +13,8 @@ import pandas
 
 from sdft_lib.data import Task
 from sdft_lib.experiments.run_one import Results, collect
-from sdft_lib.lessons.claims import claims
-from sdft_lib.lessons.figures.intervals import scores
+from sdft_lib.lessons import claims
+from sdft_lib.lessons.figures import intervals
 from sdft_lib.lessons.figures.lesson_03 import loss_curves
 from sdft_lib.lessons.figures.rewrites import gap_histogram
 from sdft_lib.lessons.figures.style import image_html
@@ -45,7 +45,7 @@ def write(
 def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> dict:
     """The dictionary that becomes ``summary.json``."""
     interval, keep_rate = results.gap.interval, results.distilled.report["keep_rate"]
-    verdicts = claims(interval, keep_rate, results.paired)
+    verdicts = claims.claims(interval, keep_rate, results.paired)
     missed = [row for row in verdicts if not row["reached"]]
     return {
         "mode": "fast" if fast else "default",
@@ -105,11 +105,12 @@ def cost(results: Results) -> dict:
 
 
 def page(data: dict, results: Results) -> str:
-    """The report as one HTML file: claims, scores, paired differences, figures, times."""
+    """The report as one HTML file: the result, claims, scores, differences, figures, times."""
+    said = claims.headline(data["scores"], len(results.distilled.rows), data["task"]["name"])
     nats = results.gap.frame
     surprise = {"references": nats["nll_reference"], "rewrites": nats["nll_text"]}
     shown = [
-        scores(results.summary),
+        intervals.headline(results.summary),
         gap_histogram(surprise, gap=results.gap.interval),
         loss_curves({name: run.log for name, run in results.tuned.items()}),
     ]
@@ -135,7 +136,8 @@ def page(data: dict, results: Results) -> str:
         f"<title>SDFT tutorial: report</title><style>{STYLE}</style>"
         "<h1>Self-distillation fine-tuning: what this run shows</h1>"
         f"<p>Mode {data['mode']}, {html.escape(visible(data['cpu']))}, {data['dtype']}. Intervals "
-        f"are 95 % and cover test items, not training seeds.</p>{''.join(parts)}</html>\n"
+        f"are 95 % and cover test items, not training seeds.</p>"
+        f"<p><strong>{html.escape(visible(said))}</strong></p>{''.join(parts)}</html>\n"
     )
 
 

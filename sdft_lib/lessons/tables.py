@@ -14,7 +14,7 @@ from sdft_lib.storage.errors import SdftError
 
 WITHHELD = "[complied; text not shown]"
 UNJUDGED = "[not judged; text not shown]"
-FIRST = ("seed", "sft", "sdft")  # methods that come first, in this order
+FIRST = ("seed", "sft", "sft-sentence", "sdft")  # methods that come first, in this order
 LEFT = "text-align:left"
 CELL = f"{LEFT};vertical-align:top;min-width:6em;white-space:pre-wrap;overflow-wrap:anywhere"
 

@@ -36,13 +36,15 @@ def mine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def few_suites(monkeypatch):
-    """Some items of three suites: the steps are the same, and a test is no evaluation."""
+    """Some items of the compared suites and of one more: the steps are the same."""
 
     def few(settings, task):
         return [
             cut(task_suite(task), 6),
             cut(load_probes("facts"), 4),
             cut(load_probes("helpful"), 2),
+            cut(load_probes("instructions"), 2),
+            cut(load_probes("benign"), 2),
         ]
 
     monkeypatch.setattr("sdft_lib.experiments.run_one.suites", few)
@@ -76,10 +78,13 @@ def test_own_file_and_chosen_methods_on_a_tiny_model(mine, tiny_seed, few_suites
     assert data["task"] == {"name": "my", "kind": "label", "train": 30, "dev": 8, "test": 12}
     assert {row["method"] for row in data["scores"]} == {"seed", *names}
     assert {(row["a"], row["b"]) for row in data["paired"]} == set(run_one.pairs(names))
+    assert {row["suite"] for row in data["paired"]} == set(run_one.TESTED)
+    assert "benign" in {row["suite"] for row in data["scores"]}
     assert list(data["cost"]) == ["rewriting", *(f"training {name}" for name in names)]
-    assert len(data["claims"]) == 6 and json.loads(Path("report/summary.json").read_text()) == data
+    assert len(data["claims"]) == 8 and json.loads(Path("report/summary.json").read_text()) == data
     page = Path("report/report.html").read_text(encoding="utf-8")
     assert "my</td>" in page and page.count("<img") == 3
+    assert "After training on 30 rows of my: SFT " in page
 
 
 def test_own_file_with_the_default_model(mine, few_suites, tmp_path, monkeypatch):
@@ -99,14 +104,13 @@ def test_own_file_with_the_default_model(mine, few_suites, tmp_path, monkeypatch
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
     assert data["keep_rate"] >= run_one.LEAST_KEPT and data["nll_gap"]["n"] == 30
-    assert {row["method"] for row in data["scores"]} == {"seed", "sft", "sdft"} and data[
-        "mode"
-    ] == "fast"
+    assert {row["method"] for row in data["scores"]} == {"seed", *run_one.DEFAULT}
+    assert data["mode"] == "fast"
     again = sdft("run", "--task", mine, "--fast", "--out", "report")
     assert (
         again.exit_code == 0
         and "training on" not in again.stderr
-        and "of 6 claims hold" in again.stdout
+        and "of 8 claims hold" in again.stdout
     )
 
 
@@ -196,22 +200,6 @@ def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wante
     assert wanted is None or found == wanted
     assert len(set(found)) == len(found) == 2 * len(methods) - 1
     assert all(a != b for a, b in found)
-
-
-def test_claims_about_methods_that_were_not_run_are_left_out():
-    import pandas
-
-    from sdft_lib.lessons.claims import claims
-    from sdft_lib.stats import Interval
-
-    row = {"suite": "facts", "a": "sft", "b": "seed", "n": 30}
-    row |= {"difference": -0.4, "low": -0.5, "high": -0.3, "verdict": "lower"}
-    made = claims(Interval(5, 4, 6, 30), 0.5, pandas.DataFrame([row]))
-    assert [(claim["reached"], claim["low"]) for claim in made] == [
-        (False, 0.5),
-        (True, 4),
-        (True, -0.5),
-    ]
 
 
 def test_open_answers_of_your_own_get_room(mine):

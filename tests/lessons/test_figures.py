@@ -35,6 +35,10 @@ SCORES = [
     for suite, means in (("task", (0.1, 0.61, 0.59)), ("facts", (0.69, 0.38, 0.67)))
     for method, mean in zip(("seed", "sft", "sdft"), means)
 ]
+TWICE = [*SCORES]  # each ability of the facts once more, its answer opened
+for cell in SCORES[3:]:
+    lower = {key: cell[key] - 0.1 for key in ("mean", "low", "high")}
+    TWICE.append(cell | lower | {"suite": "facts-opened"})
 LOG = [{"step": 10, "loss": 4.25}, {"step": 20, "loss": 1.5}, {"step": 30, "loss": float("nan")}]
 POINTS = [
     {
@@ -94,6 +98,14 @@ CASES = {
         lambda: intervals.scores(SCORES),
         ("facts: seed 0.69 (0.64 to 0.74), SFT 0.38", "SDFT 0.67"),
     ),
+    "headline": (
+        lambda: intervals.headline(SCORES),
+        ("task learnt: seed 0.10 (0.05 to 0.15), SFT 0.61", "facts kept: seed 0.69", "SDFT 0.67"),
+    ),
+    "muted": (
+        lambda: lesson_04.muted(TWICE),
+        ("facts, then facts-opened: seed 0.69 (0.64 to 0.74), then 0.59 (0.54 to 0.64); SFT 0.38",),
+    ),
     "tradeoff": (lambda: intervals.tradeoff(SCORES), ("SFT 0.61 (0.56 to 0.66) on task and 0.38",)),
     "cost": (
         lambda: lesson_04.cost_bars(
@@ -136,6 +148,9 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: lesson_03.loss_curves({"sft": []}),
         lambda: intervals.scores([]),
         lambda: intervals.tradeoff([]),
+        lambda: intervals.headline([]),
+        lambda: intervals.headline(SCORES[:3]),
+        lambda: lesson_04.muted(SCORES),
         lambda: lesson_04.cost_bars({}),
         lambda: lesson_05.frontier([]),
         lambda: lesson_05.frontier(POINTS[:1]),

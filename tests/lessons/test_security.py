@@ -58,7 +58,7 @@ def scores(text: str) -> list[dict]:
     return [
         {"method": method, "suite": suite, "n": 9, "mean": 0.5, "low": 0.4, "high": 0.6}
         for method in ("seed", "sft", text)
-        for suite in ("task", "facts", text)
+        for suite in ("task", "facts", "facts-opened", text)
     ]
 
 
@@ -75,6 +75,8 @@ def drawn(text: str) -> list:
         lesson_03.loss_curves({text: LOG}),
         intervals.scores(scores(text)),
         intervals.tradeoff(scores(text)),
+        intervals.headline(scores(text)),
+        lesson_04.muted(scores(text)),
         lesson_04.cost_bars({"sdft": {text: 9.0, "training": 3.0}, text: {text: 3.0}}),
     ]
 
@@ -87,6 +89,7 @@ def report_page(text: str) -> str:
         interval=interval,
     )
     results = SimpleNamespace(summary=scores(text), gap=gap, tuned={text: SimpleNamespace(log=LOG)})
+    results.distilled = SimpleNamespace(rows=[row(text)])
     rows = [{"claim": text, "value": 1.0, "why": text}]
     data = {
         "mode": "fast",

@@ -1,5 +1,5 @@
-"""Means with their 95 % intervals, and the two figures of scores that several lessons show (lessons
-04, 07 and 08).
+"""Means with their 95 % intervals, and the figures of scores that several places show (lessons 04,
+07 and 08, README, report).
 
 A cell is one mean with its limits: an Interval, or a row of a table with ``mean, low, high``."""
 
@@ -68,8 +68,51 @@ def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     return rows
 
 
+HEADLINE = {"task": "task learnt", "facts": "facts kept"}
+
+
+def headline(table: Any) -> Shown:
+    """The tutorial's result: every model a row, with what it learnt (task) and what it kept (facts)
+    beside each other, each with its number. Large type: it is read at 400 px, too.
+
+    ``table``: rows of ``stats.summarise`` for suites that hold task and facts."""
+    rows = cells_of(table)
+    if missing := [suite for suite in HEADLINE if suite not in rows]:
+        raise SdftError(f"There are no scores of {missing[0]} to draw; evaluate it first.")
+    looks = looks_of(method for suite in HEADLINE for method in rows[suite])
+    names, large = [look.label for look in looks.values()], style.FONT + 5
+    fig, panels = style.new_panels(2, 0.9 + 0.6 * len(looks), beside=True)
+    told, sizes = [], []
+    for ax, (suite, title) in zip(panels, HEADLINE.items(), strict=True):
+        said = []
+        for height, (method, look) in enumerate(looks.items()):
+            cell = rows[suite][method]
+            interval_dot(ax, cell, height, look, markersize=8)
+            how = {"color": look.colour, "fontsize": large, "fontweight": "bold", "ha": "center"}
+            style.note(ax, f"{cell.mean:.2f}", (cell.mean, height), (0, 15), **how)
+            said.append(f"{look.label} {in_words(cell)}")
+        told.append(f"{title}: {', '.join(said)}")
+        sizes.append(f"{suite} n = {of_units(cell)}")
+        ax.set_title(title, fontsize=large, color=style.INK)
+        ax.set(xlim=(-0.16, 1.16), xticks=[0, 0.5, 1], ylim=(len(looks) - 0.6, -0.75))
+        ax.tick_params(labelsize=large)
+    panels[0].set_yticks(range(len(names)), names)
+    return Shown(
+        fig,
+        f"Shares right, with 95 % intervals. {'; '.join(told)}.",
+        f"95 % intervals over items ({'; '.join(sizes)}). One training of each model: the luck of "
+        "training is not in them.",
+    )
+
+
+def of_units(cell: Any) -> str:
+    """The number of items of a cell and, where these are fewer, of their independent units."""
+    units = getattr(cell, "units", cell.n)
+    return f"{cell.n} in {units} scenarios" if units < cell.n else str(cell.n)
+
+
 def scores(table: Any) -> Shown:
-    """Every suite a row, every method a marker with its 95 % interval (lesson 04).
+    """Every suite a row, every method a marker with its 95 % interval (lesson 07).
 
     ``table`` is a frame or list of dicts with ``method, suite, mean, low, high, n``."""
     rows = cells_of(table)
@@ -90,7 +133,7 @@ def scores(table: Any) -> Shown:
 
 
 def tradeoff(table: Any) -> Shown:
-    """What was learnt (task) against what was kept (facts), one point a method (lesson 04).
+    """What was learnt (task) against what was kept (facts), one point a method (lesson 07).
 
     ``table`` is that of ``scores``; methods without both suites are left out."""
     rows = cells_of(table)

@@ -57,7 +57,7 @@ def look(name: str, turn: int = 0) -> Look:
 
 
 def looks_of(names: Iterable[str]) -> dict[str, Look]:
-    """The look of each name, once: seed, SFT and SDFT first, then the others as they came."""
+    """The look of each name, once: those of lesson 04 first, then the others as they came."""
     names = list(dict.fromkeys(map(str, names)))
     known = [name for first in FIRST for name in names if name.lower() == first]
     others = [name for name in names if name not in known]

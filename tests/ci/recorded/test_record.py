@@ -4,6 +4,7 @@ contract.
 
 import re
 
+import pandas
 import pytest
 
 from ci import run_tests
@@ -12,7 +13,8 @@ from ci.lessons import house
 from ci.recorded import record_evidence, record_run
 from ci.recorded.blocks import BOOK
 from ci.recorded.record_run import read as record
-from sdft_lib.stats import verdict
+from sdft_lib import stats
+from sdft_lib.lessons import claims
 
 
 @pytest.mark.parametrize("pages", [record_run.pages, record_evidence.pages, house.pages])
@@ -31,25 +33,32 @@ def test_a_changed_number_changes_both_pages():
     changed = record()
     changed["scores"][0]["mean"] = 0.123
     assert "0.12 (" in record_run.whole(changed) and "seed 0.12" in record_run.short(changed)
+    assert "Before training: seed 12 % and" in record_run.short(changed)
     before, after = record_run.pages(), record_run.pages(changed)
     assert len(before) == 2 and all(after[page] != before[page] for page in before)
 
 
-def test_claims_follow_from_their_verdicts_and_intervals():
-    shown = {}
-    for row in record()["paired"]:
-        shown[row["suite"], row["a"], row["b"]] = verdict(row["difference"], row["p_holm"])
-    rules = {
-        "SFT knows fewer facts than the seed": lambda c: shown["facts", "sft", "seed"] == "lower",
-        "SDFT knows more facts than SFT": lambda c: shown["facts", "sdft", "sft"] == "higher",
-        "SDFT loses less than 0.10 of the seed's facts": lambda c: c["low"] > -0.1,
-        "SDFT learns the task to within 0.10 of SFT": lambda c: c["low"] > -0.1,
-    }
-    found = {claim["claim"]: claim for claim in record()["claims"]}
-    assert set(rules) <= set(found)
-    for name, rule in rules.items():
-        assert found[name]["reached"] == rule(found[name])
-    missed = [claim["claim"] for claim in found.values() if not claim["reached"]]
+def test_all_methods_of_the_run_stand_on_both_pages():
+    more = record()
+    for row in [row for row in more["scores"] if row["method"] == "sft"]:
+        more["scores"].append(row | {"method": "new", "units": 7})
+    for text in (record_run.whole(more), record_run.short(more)):
+        assert text.count("SDFT") and "new" in text
+    more["scores"][0]["units"] = 72
+    assert "| task (240 in 72 scenarios) |" in record_run.whole(more)
+    assert "task n = 240" in record_run.short(more)
+
+
+def test_claims_follow_from_the_table_of_differences():
+    table = pandas.DataFrame(record()["paired"])
+    verdicts = [stats.verdict(row.difference, row.p_holm) for row in table.itertuples()]
+    measured = claims.claims(
+        stats.Interval(**record()["nll_gap"]),
+        record()["keep_rate"],
+        table.assign(verdict=verdicts),
+    )
+    assert measured == record()["claims"]
+    missed = [claim["claim"] for claim in measured if not claim["reached"]]
     assert [row["claim"] for row in record()["not_reached"]] == missed
 
 

@@ -55,7 +55,7 @@ def short(record: dict) -> str:
 
     shown = intervals.headline(record["scores"])
     said = headline(record["scores"], record["task"]["train"], record["task"]["name"])
-    more = "[All numbers, and what was claimed beforehand](ci/book/results.md)."
+    more = "[All numbers, and what was to be shown](ci/book/results.md)."
     return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
 
 
@@ -85,7 +85,7 @@ def whole(record: dict) -> str:
             f"{record['keep_rate']:.0%} of the rewrites "
             f"were kept; the gap closed by {gap['low']:.1f} to {gap['high']:.1f} nats a token.",
             "",
-            "What was claimed beforehand:",
+            "What was to be shown:",
             "",
             *claims,
             "",

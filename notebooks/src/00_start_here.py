@@ -100,7 +100,7 @@ for row, answer in zip(rows, own, strict=True):
 # | 01 | measure the gap, in nats per token, before any training |
 # | 02 | let the seed rewrite the references and keep what passes a check |
 # | 03 | train twice with the same budget: on the references (**SFT**) and on the rewrites (**SDFT**) |
-# | 04 | compare seed, SFT and SDFT on the task and on six probes, with intervals, and read what it cost |
+# | 04 | compare seed, SFT, a fixed sentence and SDFT on the task and on three probes, with intervals; forgotten, or only muted? |
 # | 05 | hold SDFT against cheaper ways of forgetting less, and measure how far each moved the model |
 # | 06 | train three tasks one after the other, and see what is left of the first |
 # | 07 | bring data of your own, and learn beforehand whether SDFT is worth a try |

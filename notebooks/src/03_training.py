@@ -300,7 +300,7 @@ check.exercise_3_3(rate_at)
 # %% [markdown]
 # ## What next
 #
-# Lesson 04 puts the three models through the same test and six probe suites, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
+# Lesson 04 puts these models, and one trained on a fixed sentence, through the same test and three probes, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors

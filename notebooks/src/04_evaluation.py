@@ -11,13 +11,13 @@
 # ---
 
 # %% [markdown]
-# # 04 Evaluation: what was learnt, what was lost, what it cost
+# # 04 Evaluation: what was kept? Forgotten, or only muted?
 #
-# **You will** put seed, SFT and SDFT through the same test and the same six probes, read every difference with its interval, say in words what this run shows and what it does not, and find the places where SDFT loses.
+# **You will** put four models through the same test and the same probes, read every difference with its interval, tell lost knowledge from lost form, and find the places where SDFT loses.
 #
-# **Before you start:** lesson 03 makes the two adapters. This lesson runs alone: it takes them from the store, or makes them.
+# **Before you start:** lesson 03 makes two of the adapters. This lesson trains one more, and runs alone: it takes the others from the store, or makes them.
 #
-# **Time:** three to eight minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.2 GB of memory, nearly all of it three models answering several hundred items each; well under a minute when the store holds the answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+# **Time:** 5 to 10 minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.5 GB of memory; well under a minute when the store holds adapters and answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -31,7 +31,7 @@ from sdft_lib.settings import lesson_settings
 s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 
 # %% [markdown]
-# ## 1. Three models
+# ## 1. Four models
 #
 # The steps of lessons 02 and 03, in one cell.
 
@@ -49,7 +49,20 @@ sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
 sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 
 # %% [markdown]
-# ## 2. One test, six probes
+# SFT trains on a word, SDFT on a sentence. So SDFT might keep more for a dull reason: because a sentence is more like an answer than a bare word is. A **control** changes only that. It puts one **fixed sentence** around every reference, the same for all rows; nothing in it is the model's own.
+
+# %%
+fixed = [row | {"text": f"The answer is {row['reference']}."} for row in d.rows]
+sentence = fine_tune(seed, fixed, s.training, column="text", label="sft-sentence")
+print(fixed[0]["text"], "|", d.rows[0]["text"])
+
+# %%
+models = {"seed": seed}
+for name, tuned in (("sft", sft), ("sft-sentence", sentence), ("sdft", sdft)):
+    models[name] = with_adapter(seed, tuned.adapter, label=name)
+
+# %% [markdown]
+# ## 2. One test, three probes
 #
 # The **task** suite says what was learnt: test items with phrasings that training never saw. The **probes** say what was kept; nobody trained on them. In each, higher is better.
 #
@@ -59,141 +72,160 @@ sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 # | `facts` | an accepted answer to an easy question |
 # | `helpful` | an open request answered: finished, no loop, at least 20 words, on the subject |
 # | `instructions` | a constraint that a program can check, kept |
-# | `safety` | a harmful request refused, under a system prompt that asks for care |
-# | `benign` | a harmless look-alike *not* refused, under the same system prompt |
-# | `safety-plain` | a harmful request refused, without that system prompt |
 
 # %%
-from sdft_lib.evaluate import evaluate, suites
+from sdft_lib.data import ABILITIES
+from sdft_lib.evaluate import any_length, cut, evaluate, suites
 
-chosen = suites(s, task)
+chosen = suites(s, task, probes=ABILITIES)
 for suite in chosen:
     print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
 
 # %% [markdown]
-# Each model answers greedily (always the likeliest next token), so a second run on the same machine gives the same answers. Answers that comply with a harmful request are scored and thrown away; no file ever holds them.
+# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose: they are scored for `build/report.html` and compared with nothing.
+#
+# ### Say what you will compare, before you look
+#
+# With four models and four suites you can find *some* difference that looks good. So write down now which ones count. Each further test makes the correction for luck stricter for all the others; that is why the pairs are few: SDFT against both other trainings, and each training against the seed.
+
+# %%
+pairs = [("sdft", "sft"), ("sdft", "sft-sentence")]
+pairs += [("sft", "seed"), ("sft-sentence", "seed"), ("sdft", "seed")]
+
+# %% [markdown]
+# **Your prediction.** The seed knows a little over half of the facts. How many will be left after SFT, after the fixed sentence, after SDFT? Write three numbers down.
+#
+# Each model answers greedily (always the likeliest next token), so a second run on the same machine gives the same answers.
 
 # %%
 import pandas
 
-frames = [
-    evaluate(seed, chosen, method="seed"),
-    evaluate(with_adapter(seed, sft.adapter, label="sft"), chosen, method="sft"),
-    evaluate(with_adapter(seed, sdft.adapter, label="sdft"), chosen, method="sdft"),
-]
+frames = [evaluate(each, chosen, method=name) for name, each in models.items()]
 frame = pandas.concat(frames, ignore_index=True)
 
-# %%
-frame.groupby(["suite", "method"], sort=False)["score"].agg(["size", "mean"]).round(2).unstack()
-
 # %% [markdown]
-# Bare means invite you to read every difference. Before you do, give each its interval.
-
-# %% [markdown]
-# ## 3. Scores with intervals
+# ## 3. The result
 
 # %%
+from sdft_lib.lessons import claims
 from sdft_lib.lessons.figures import lesson_04 as figures
 from sdft_lib.lessons.figures.style import show
-from sdft_lib.stats import compare, summarise
+from sdft_lib.stats import bootstrap_mean, compare, summarise
 
 summary = summarise(frame)
-show(figures.scores(summary))
+show(figures.headline(summary))
+
+# %%
+print(claims.headline(summary, len(d.rows), task.name))
+
+# %% [markdown]
+# Left: all three trainings should lie far above the seed. Right: look at who stayed near it. Hold your three numbers against the figure. The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". What remains is *not yet* "its own words": SDFT's sentences also differ from each other, and lesson 05 takes these apart.
+#
+# All four suites as a table:
 
 # %%
 summary.round(2)
 
 # %% [markdown]
-# Read the figure suite by suite. On `task`, both trained models should lie well above the seed: that is what they were trained for. On `facts`, look whether SFT falls below the seed and where SDFT lies. `helpful` shows whether a model still writes whole answers or has shrunk to labels. Read `safety` and `benign` together: a model that refuses everything is perfect in the first and useless in the second.
+# Look at the seed's own score before you read a difference: a suite in which the seed is near 0 cannot show a loss.
 #
-# Look at the seed's own score before you read a difference. A suite in which the seed is near 0 cannot show a loss. That is so for `safety` here: a model of this size refuses almost nothing, with or without the system prompt (0 to 0.15), so this run says nothing about safety. A larger model has more to lose. And where SFT is near 0 on `helpful` and `instructions`, look at its answers in section 9: it has not lost a fact or two, it has shrunk to labels.
+# ### How many questions were asked?
 #
-# One more question before you believe `safety` and `benign`: is the program that says "refused" right? It is a **refusal judge** made of rules. So answers of the default model were labelled by two annotators, who saw neither its verdicts nor each other's labels. **Precision** is the share of its refusals that are refusals; **recall** is the share of all refusals that it finds.
+# The 240 test rows of `tickets` are 72 scenarios, each in two to four phrasings. Who gets one phrasing right mostly gets the others right, so the **independent unit** is the scenario, not the row: intervals and tests here draw whole scenarios (columns `n` and `units`).
 
 # %%
-from sdft_lib.lessons.agreement import agreement, labelled, precision, recall
-
-labels = labelled()
-both = agreement(labels)
-print(f"{both['n']} answers labelled twice, the same label on {both['equal']:.0%} (kappa {both['kappa']:.2f})")
-for name, measured in (("precision", precision(labels)), ("recall", recall(labels))):
-    print(f"{name:>9} of the judge: {measured}")
+own = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]
+print(f"SDFT on task, every row by itself: {bootstrap_mean(own['score'])}")
+print(f"{own['unit'].nunique()} scenarios drawn as a whole:  {bootstrap_mean(own['score'], units=own['unit'])}")
 
 # %% [markdown]
-# Both annotators were language models, and annotators of one kind can share their mistakes; `data/results/README.md` says how the answers were drawn. (Kappa is agreement beyond chance; 1 is complete.) Look at the lower ends: up to a fifth of its refusals may be none, and it may miss more than a third of those that are. On answers of another model it may err more.
-#
-# **Question.** The judge's recall is below 1. Which method does that favour?
-# <details><summary>One answer</summary>None, as long as all methods refuse in the same manner: all lose the same share. But if training changes <em>how</em> a model refuses, one method's refusals may be found less often than another's, and the difference is the judge's. Read some answers of each before you report one.</details>
+# The second interval is the wider one, where scenarios have several rows. The first one claims more questions than were asked.
 #
 # **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
 # <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>
 
 # %% [markdown]
-# A score of `helpful` does not say whether an answer still *sounds* like the model. Compare the words: how much of the seed's wording (ROUGE-L) and meaning (embedding cosine) do the answers of the trained models share with the seed's answers to the same requests? 1 is the same text.
-
-# %%
-from sdft_lib.similarity import to_seed
-
-likeness = to_seed(frame, "helpful")
-likeness.groupby("method", sort=False)[["rouge_l", "cosine"]].agg(["mean", "min", "max"]).round(2)
-
-# %% [markdown]
-# **Question.** Why is a low likeness not yet a loss?
-# <details><summary>One answer</summary>Another wording can be as good, and two samples of the seed itself would not agree fully either. Likeness measures how far the model moved, not whether the move was bad. The suites judge that.</details>
-
-# %% [markdown]
 # ## 4. Paired differences
 #
-# Three pairs, seven suites: 21 tests. `compare` takes the difference on each item, resamples the items for an interval, and tests whether the two models could be equally good. Among 21 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that.
+# Five pairs on four suites: 20 tests. `compare` takes the difference on each item, resamples the units for an interval, and tests whether the two models could be equally good. Among 20 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that. The column `verdict` follows from `p_holm`, and every sentence of this tutorial takes it from there.
 
 # %%
-pairs = [("sft", "seed"), ("sdft", "sft"), ("sdft", "seed")]
 paired = compare(frame, pairs)
-paired.round(3)
+paired.drop(columns="p_raw").round(3)
 
 # %%
 for row in paired.itertuples():
-    sure = "clear" if row.p_holm < 0.05 else "not clear"
     interval = f"{row.low:+.2f} to {row.high:+.2f}"
-    print(f"{row.suite:>12}  {row.a:>4} - {row.b:<4}  {interval}  n {row.n:>3}  {sure}")
+    print(f"{row.suite:>12}  {row.a:>12} - {row.b:<12}  {interval}  n {row.n:>3}  {row.verdict}")
 
 # %% [markdown]
-# An interval that lies wholly on one side of 0 shows a difference on these items; "clear" asks for more, that it survives the correction too. An interval from +0.00 to +0.00 means that no item differed; drawing the same items again cannot know what others would do. "Not clear" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size.
+# "No difference is shown" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size. A suite in which all models are near 0 or near 1 is not tested at all; its verdict says so.
 #
 # ### What these intervals cover, and what they leave out
 #
-# - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other. `n` is the number of items.
-# - **Left out:** the luck of training. There is *one* SFT run and *one* SDFT run, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
-# - **Left out too:** other tasks, other templates, other models, and other budgets. The learning rate is one for both (lesson 05 shows what others do). SFT with a smaller one, or stopped earlier, forgets less and learns less; this run cannot say what SFT would keep at the same task score.
+# - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other.
+# - **Left out:** the luck of training. There is *one* run of each method, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
+# - **Left out too:** other tasks, other templates, other models, and other budgets. SFT with a smaller learning rate, or stopped earlier, forgets less and learns less; lesson 05 shows what it keeps at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
 # <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>
+#
+# **Question.** A method keeps all the facts and learns half of the task. Is it better than SFT?
+# <details><summary>One answer</summary>You cannot say; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task to within 0.10 of SFT" is one of the claims below, and not a footnote.</details>
 
 # %% [markdown]
-# ## 5. Acquisition against forgetting
+# ## 5. Forgotten, or muted?
 #
-# One picture for the question of this tutorial: how much of the task was learnt, and how many facts are left?
+# A model that says "billing" to every question scores 0 on facts whether it has lost them or not. Perhaps it only lost the habit of answering. So ask again in a way that forgives the form:
+#
+# - **facts, opened:** the answer is begun for the model with "The answer is". It only has to go on.
+# - **helpful and instructions, any length:** the same answers as before, but the rule no longer asks for a number of words.
 
 # %%
-show(figures.tradeoff(summary))
+from sdft_lib.data import load_probes
+
+opened = cut(load_probes("facts", opening="The answer is"), s.limits.get("facts"))
+frames = [evaluate(each, [opened], method=name) for name, each in models.items()]
+
+# %%
+twins = []
+for suite in chosen:
+    for name in models:
+        rows = frame[(frame["suite"] == suite.name) & (frame["method"] == name)]
+        twins += any_length(suite, rows.to_dict("records"))
+forgiven = pandas.concat([*frames, pandas.DataFrame(twins)], ignore_index=True)
+
+# %%
+show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 
 # %% [markdown]
-# The best place is the upper right corner: task learnt, facts kept. The seed starts with its facts and without the task. SFT usually moves towards the task and down on facts. The claim for SDFT is that it moves as far towards the task and stays up.
+# A line that runs far to the right is a loss of form: the answer was there. Where the filled mark stays far left of the seed's, forgiving the form does not bring the ability back. Nine tests against the seed, a second declared family, decide what may be said.
+
+# %%
+again = compare(forgiven, pairs[2:])
+asked = {(row.suite, row.a): row.verdict for row in paired.itertuples() if row.b == "seed"}
+eased = {(row.suite, row.a): row.verdict for row in again.itertuples()}
+print("Against the seed:")
+for suite, twin in figures.TWINS.items():
+    for name in ("sft", "sft-sentence", "sdft"):
+        print(f"{suite:>12}, {name:>12}: {asked[suite, name]}; form forgiven: {eased[twin, name]}")
+
+# %% [markdown]
+# "Lower" twice: not only the form was lost. "Lower", then "no difference is shown": the form was most of it, as far as so few items can tell. (Instructions whose whole rule is a length are left out here, so their `n` is smaller.)
 #
-# **Question.** A third method keeps all the facts and learns half of the task. Is it better than SFT?
-# <details><summary>One answer</summary>You cannot say from this picture; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task to within 0.10 of SFT" is one of the claims below, and not a footnote.</details>
+# **Question.** Facts are "lower" both ways after SFT. Are they gone from the weights?
+# <details><summary>One answer</summary>That is more than was shown. One opening does not bring them back; another one, a few examples in the prompt, or a short training on something else might. What you may write: the model no longer gives them, not even when the answer is begun for it.</details>
 
 # %% [markdown]
 # ## 6. The verdict in words
 #
-# Six claims, with thresholds written down before the test was run. Each is held against this run's intervals by a program, so that nobody rounds in their own favour.
+# Eight claims, each held against this run by a program, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test; those about the fixed sentence after a pilot with one training seed.
 
 # %%
 from sdft_lib.gap import gap
-from sdft_lib.lessons.claims import claims
 
 g = gap(seed, d)
-verdicts = claims(g.interval, d.report["keep_rate"], paired)
+verdicts = claims.claims(g.interval, d.report["keep_rate"], paired)
 for c in verdicts:
     mark = "reached" if c["reached"] else "NOT REACHED"
     print(f"{mark:>11}: {c['claim']} ({c['low']:.2f} to {c['high']:.2f})")
@@ -217,6 +249,7 @@ if s.fast:
 # %%
 cost = {
     "sft": {"training": sft.record["seconds"]},
+    "sft-sentence": {"training": sentence.record["seconds"]},
     "sdft": {"rewriting": d.report["seconds"], "training": sdft.record["seconds"]},
 }
 show(figures.cost_bars(cost))
@@ -246,17 +279,16 @@ words.agg(["size", "mean", "min", "max"]).round(1)
 
 # %%
 lost = paired[(paired["a"] == "sdft") & (paired["difference"] < 0)].sort_values("difference")
-lost[["suite", "a", "b", "n", "difference", "low", "high", "p_holm"]].round(3)
+lost[["suite", "a", "b", "n", "difference", "low", "high", "verdict"]].round(3)
 
 # %%
 for row in lost.itertuples():
-    size = "a clear loss" if row.p_holm < 0.05 else "may be luck"
-    print(f"On {row.suite}, SDFT is {-row.difference:.2f} below {row.b} (n {row.n}): {size}.")
+    print(f"On {row.suite}, SDFT is {-row.difference:.2f} below {row.b} (n {row.n}): {row.verdict}.")
 if lost.empty:
     print("In this run SDFT came out lower nowhere. Ask whether the suites could have shown it.")
 
 # %% [markdown]
-# A *clear* loss against `seed` is forgetting that SDFT did not prevent. With a model that refuses, look at `safety` first: the training rows hold no refusals, so both methods can wear that habit down. Here the seed hardly refuses, so it cannot show a loss. Losses against `sft` on `task` are the price of a target that holds more than the answer.
+# "Lower" than `seed` is forgetting that SDFT did not prevent. Losses against the two other trainings on `task` are the price of a target that holds more than the answer.
 #
 # **Question.** Name one way in which SDFT must lose that no suite here can show.
 # <details><summary>One answer</summary>What the references taught beyond the answer. If they carry a style, a format or facts that you want the model to take over, the rewrites have smoothed that away. And an error of the seed that passes the checks is trained in.</details>
@@ -288,7 +320,7 @@ print(f"SFT and SDFT score differently on {len(differ)} of {len(wide)} facts.")
 show_html(answer_table(facts, "facts", (differ or [0])[0], prompts))
 
 # %% [markdown]
-# Where widgets are on, the next cell lets you turn the pages of every suite. In `safety`, an answer that complied stays withheld; you see only that it did.
+# Where widgets are on, the next cell lets you turn the pages of every suite.
 
 # %%
 from sdft_lib.lessons.widgets.base import answer_browser, widgets_enabled
@@ -304,8 +336,9 @@ browser
 # ## Summary
 #
 # - Acquisition and forgetting are two axes. A method is judged on both, at once.
-# - Same items, so differences item by item, with an interval for each and Holm's correction for all.
+# - Pairs are declared before the scores are seen; differences are taken item by item, resampled by independent unit, and corrected for their number.
 # - The intervals cover items. They say nothing about another training seed, and `n` goes beside every figure.
+# - A low score can be lost knowledge or lost form. Ask again with the form forgiven before you say "forgotten".
 # - SDFT costs a rewriting step, longer targets and longer answers.
 # - Where SDFT loses belongs in the report, and so does every claim that was not reached.
 #
@@ -313,12 +346,12 @@ browser
 #
 # 1. "SDFT minus seed on facts: -0.03 to +0.04." May you write "SDFT forgets nothing"?
 #    <details><summary>Answer</summary>No. You may write that a loss of more than about 0.03 is unlikely, on questions of this sort, for this one trained model.</details>
-# 2. Why are `safety` and `benign` always read together?
-#    <details><summary>Answer</summary>A model that refuses everything wins the first and loses the second. Only both show whether it tells the requests apart.</details>
+# 2. Your test has 300 rows: 60 questions, each in five languages. How many independent units are there?
+#    <details><summary>Answer</summary>60, if who knows an answer in one language mostly knows it in the others. Draw whole questions; the interval by row would be too narrow.</details>
 # 3. A difference has p = 0.03 raw and p = 0.30 after Holm. What do you report?
 #    <details><summary>Answer</summary>Both, with the interval and the number of tests, and that it may well be luck.</details>
 # 4. What would you have to repeat to learn about the luck of training?
-#    <details><summary>Answer</summary>Both trainings, with other values of <code>random_seed</code>, and the evaluation of each.</details>
+#    <details><summary>Answer</summary>The trainings, with other values of <code>random_seed</code>, and the evaluation of each.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -437,12 +470,14 @@ check.exercise_4_4(verdict)
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 60 minutes. With the store of lesson 03 the three models need seven to eight minutes on two cores for their answers; `fast=True` shows the cells, but nothing may be concluded from it.
+# **Time in class:** 60 minutes. With the store of lesson 03, two cores need about three minutes for the third training and three for the answers; `fast=True` shows the cells, but nothing may be concluded from it.
 #
-# **What goes wrong most often:** overlap of two intervals is taken for "no difference", and "not clear" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
+# **What goes wrong most often:** overlap of two intervals is taken for "no difference", and "no difference is shown" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
 #
-# **Discussion, "a third method keeps all the facts and learns half of the task":** the class usually splits; ask for a second budget at which both learn equally much.
+# **Discussion, "is it the own words?"** The class will say so when it sees the fixed sentence fail. Ask what else differs: the rewrites are longer, and no two are alike. This lesson cannot decide; lesson 05 has the controls.
 #
-# **Expect:** task 0.85 to 0.95 for both methods, seed under 0.1; facts: seed 0.50 to 0.62, SFT 0.05 to 0.25, SDFT within 0.1 of the seed; helpful: SFT near 0. `safety` shows nothing on this model; say so before somebody asks.
+# **Discussion, "a method keeps all the facts and learns half of the task":** the class usually splits; ask for a second budget at which both learn equally much.
+#
+# **Expect:** task 0.85 to 0.97 for all trainings, seed under 0.1; facts: seed 0.50 to 0.62, SFT 0.05 to 0.25, fixed sentence 0.15 to 0.35, SDFT within 0.1 of the seed; helpful: SFT and fixed sentence near 0. With the form forgiven, SFT stays low on facts and helpful and comes back on a good part of the instructions. SDFT on `task` by row: about plus or minus 0.045, by scenario 0.075.
 #
 # **Harder:** let groups run other values of `random_seed` and put their differences on one axis: the spread is what the intervals leave out.

@@ -159,13 +159,13 @@ for row in paired.itertuples():
     print(f"{row.suite:>12}  {row.a:>12} - {row.b:<12}  {interval}  n {row.n:>3}  {row.verdict}")
 
 # %% [markdown]
-# "No difference is shown" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse* than the seed, look at the lower end and ask whether you could live with a loss of that size. A suite in which all models are near 0 or near 1 is not tested at all; its verdict says so.
+# "No difference is shown" is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse*, look at the lower end and ask whether you could live with a loss of that size. A suite in which all models are near 0 or near 1 is not tested at all; its verdict says so.
 #
 # ### What these intervals cover, and what they leave out
 #
-# - **Covered:** the luck of which items are in the suite. Other items of the same sort would give other shares, and the interval says how much other.
-# - **Left out:** the luck of training. There is *one* run of each method, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Run this lesson with two or three other values of `random_seed` before you believe a small effect.
-# - **Left out too:** other tasks, other templates, other models, and other budgets. SFT with a smaller learning rate, or stopped earlier, forgets less and learns less; lesson 05 shows what it keeps at the same task score.
+# - **Covered:** the luck of which items are in the suite.
+# - **Left out:** the luck of training. There is *one* run of each method, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Try two or three other values before you believe a small effect.
+# - **Left out too:** other tasks, templates, models and budgets. SFT that is stopped earlier forgets less and learns less; lesson 05 shows what it keeps at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
 # <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>
@@ -199,7 +199,7 @@ forgiven = pandas.concat([*frames, pandas.DataFrame(twins)], ignore_index=True)
 show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 
 # %% [markdown]
-# A line that runs far to the right is a loss of form: the answer was there. Where the filled mark stays far left of the seed's, forgiving the form does not bring the ability back. Nine tests against the seed, a second declared family, decide what may be said.
+# Where an open mark lies far to the right of its filled one, the answer was there and only its form was lost. Where the open mark stays far left of the seed's, forgiving the form does not bring the ability back. Nine tests against the seed, a second declared family, decide what may be said.
 
 # %%
 again = compare(forgiven, pairs[2:])
@@ -211,7 +211,7 @@ for suite, twin in figures.TWINS.items():
         print(f"{suite:>12}, {name:>12}: {asked[suite, name]}; form forgiven: {eased[twin, name]}")
 
 # %% [markdown]
-# "Lower" twice: not only the form was lost. "Lower", then "no difference is shown": the form was most of it, as far as so few items can tell. (Instructions whose whole rule is a length are left out here, so their `n` is smaller.)
+# "Lower" twice: not only the form was lost. "Lower", then "no difference is shown": form was part of it, or the items are too few to show the rest (instructions whose whole rule is a length are left out).
 #
 # **Question.** Facts are "lower" both ways after SFT. Are they gone from the weights?
 # <details><summary>One answer</summary>That is more than was shown. One opening does not bring them back; another one, a few examples in the prompt, or a short training on something else might. What you may write: the model no longer gives them, not even when the answer is begun for it.</details>
@@ -239,7 +239,7 @@ if s.fast:
     print("Fast mode: too few items and rows for any of this. Run the default mode before you quote it.")
 
 # %% [markdown]
-# A claim that was not reached is a result too. It goes into `build/summary.json` under `not_reached`, with its value and the reason. The keep rate is a plain count of the training rows, so its two ends are equal.
+# A claim that was not reached is a result too. It goes into `build/summary.json` under `not_reached`, with its value and the reason.
 
 # %% [markdown]
 # ## 7. What SDFT costs
@@ -262,7 +262,7 @@ print(f"Trained tokens: SFT {sft.record['trained_tokens']}, SDFT {sdft.record['t
 print(f"Tokens written for the rewrites: {d.report['tokens']}")
 
 # %% [markdown]
-# The seconds are those of the run that made each part, on the machine that made it; a part that was cut off and went on later counts its last stretch only. Answers may cost more as well, for as long as the model is used: look at the lengths.
+# The seconds are those of the run that made each part. Answers may cost more as well, for as long as the model is used: look at the lengths.
 
 # %%
 words = frame[frame["suite"] == "task"].groupby("method", sort=False)["words"]
@@ -288,7 +288,7 @@ if lost.empty:
     print("In this run SDFT came out lower nowhere. Ask whether the suites could have shown it.")
 
 # %% [markdown]
-# "Lower" than `seed` is forgetting that SDFT did not prevent. Losses against the two other trainings on `task` are the price of a target that holds more than the answer.
+# "Lower" than `seed` is forgetting that SDFT did not prevent. "Lower" than another training on `task` is the price of a target that holds more than the answer.
 #
 # **Question.** Name one way in which SDFT must lose that no suite here can show.
 # <details><summary>One answer</summary>What the references taught beyond the answer. If they carry a style, a format or facts that you want the model to take over, the rewrites have smoothed that away. And an error of the seed that passes the checks is trained in.</details>
@@ -296,7 +296,7 @@ if lost.empty:
 # %% [markdown]
 # ## 9. Side by side
 #
-# Numbers tell you how often; only answers tell you *how*. First an item of the task, then one of the open requests.
+# Numbers tell you how often; only answers tell you *how*. First an item of the task, then an open request.
 
 # %%
 from sdft_lib.lessons.tables import answer_table, show_html
@@ -330,7 +330,7 @@ browser
 
 # %% [markdown]
 # **Question.** Find three task items that SDFT got wrong; without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above. Are they errors of knowledge, of form, or of the scorer?
-# <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final: that is form. An answer that is cut off is form too. A wrong team is knowledge. And if you would have called an answer right, you found a limit of the scorer; write it down, and do not mend the scorer for one method only.</details>
+# <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final, and one that is cut off does too: that is form. A wrong team is knowledge. If you would have called an answer right, you found a limit of the scorer; write it down, and do not mend the scorer for one method only.</details>
 
 # %% [markdown]
 # ## Summary

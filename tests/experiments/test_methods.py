@@ -1,13 +1,16 @@
 """Every method gets the same number of rows; what it changes is what its name says."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdft_lib.data import Task
+from ci.bootstrap import ROOT
+from sdft_lib.data import Task, load_task
 from sdft_lib.experiments import methods, run_one
+from sdft_lib.settings import lesson_settings
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
@@ -89,6 +92,19 @@ def test_a_fixed_sentence_holds_each_reference_and_nothing_of_the_row():
         "The answer is billing.",
     ]
     assert len({each["text"] for each in made_by("sft-reason")}) == 2
+
+
+def test_the_fixed_sentence_of_lesson_04_is_that_of_the_method():
+    """Its cell writes the sentence out; equal texts and settings share one adapter in the store."""
+    task = load_task("tickets")
+    rows = [row | {"text": "own", "source": "rewritten"} for row in task.train[:20]]
+    source = (ROOT / "notebooks" / "src" / "04_evaluation.py").read_text(encoding="utf-8")
+    cell = next(line for line in source.splitlines() if line.startswith("fixed = "))
+    made = {"d": SimpleNamespace(rows=rows)}
+    exec(cell, made)
+    chosen, config = methods.METHODS["sft-sentence"], lesson_settings().training
+    assert made["fixed"] == methods.rows_for(chosen, rows)
+    assert methods.configured(chosen, config) == config
 
 
 def test_braces_in_a_reference_are_no_place_to_fill():

@@ -20,7 +20,7 @@ TWINS = {  # suite: the same ability where a short answer is no loss
 
 
 def muted(table: Any) -> Shown:
-    """Each ability twice: as it was asked (hollow) and with the form forgiven (filled), the two
+    """Each ability twice: as it was asked (filled) and with the form forgiven (open), the two
     joined by a line. A long line to the right: the answer was there, only its form was lost.
 
     ``table``: rows of ``stats.summarise`` that hold suites of TWINS with their twins."""
@@ -29,34 +29,32 @@ def muted(table: Any) -> Shown:
     if not shown:
         raise SdftError("There are no suites with their twins to draw; evaluate both first.")
     looks = style.looks_of(method for suite in shown for method in rows[suite])
-    step = 0.84 / len(looks)
+    step, told, names = 0.84 / len(looks), [], []
     fig, ax = style.new_axes(1.1 + 0.3 * len(looks) * len(shown), "x")
-    told, names = [], []
     for place, (suite, twin) in enumerate(shown.items()):
         said = []
         for turn, (method, look) in enumerate(looks.items()):
             asked, eased = rows[suite][method], rows[twin][method]
             height = place + (turn - (len(looks) - 1) / 2) * step
             ax.plot([asked.mean, eased.mean], [height, height], color=look.colour, linewidth=1)
-            interval_bar(ax, asked, height + step / 7, look, width=1)
-            interval_bar(ax, eased, height - step / 7, look)
-            style.mark(
-                ax, asked.mean, height, look, markerfacecolor="white", markeredgecolor=look.colour
-            )
-            style.mark(ax, eased.mean, height, look)
+            interval_bar(ax, asked, height + step / 7, look)
+            interval_bar(ax, eased, height - step / 7, look, width=1)
+            style.mark(ax, asked.mean, height, look)
+            hollow = {"markerfacecolor": "white", "markeredgecolor": look.colour}
+            style.mark(ax, eased.mean, height, look, **hollow)
             said.append(f"{look.label} {in_words(asked)}, then {in_words(eased)}")
         told.append(f"{suite}, then {twin}: {'; '.join(said)}")
         names.append(f"{suite}\nn = {style.span([asked.n, eased.n])}")
     part_rows(ax, names)
     ax.set(xlim=(-0.03, 1.03), ylim=(len(shown) - 0.5, -0.5))
-    ax.set_xlabel("score: hollow as asked, filled with the form forgiven")
+    ax.set_xlabel("score (filled: as asked; open: form forgiven)")
     style.method_legend(fig, looks.values())
     return Shown(
         fig,
         f"Pairs of dots with 95 % intervals. {'. '.join(told)}.",
-        "Facts: filled, the answer is opened with “The answer is”. Helpful and instructions: "
-        "filled, the rule without what it says about length (instructions whose whole rule is a "
-        "length are left out). 95 % intervals over items.",
+        "Open: for facts, the answer is begun with “The answer is”; for helpful and instructions, "
+        "the rule says nothing about length, and instructions whose whole rule is a length are "
+        "left out. 95 % intervals over items.",
     )
 
 

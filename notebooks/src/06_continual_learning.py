@@ -227,10 +227,10 @@ continual.learnt(here).round(2)
 
 # %%
 learnt = continual.learnt_versus(both, pairs)
-learnt[["order", "suite", "a", "b", "n", "difference", "low", "high", "p_holm"]].round(3)
+learnt[["order", "suite", "a", "b", "n", "difference", "low", "high", "verdict"]].round(3)
 
 # %%
-less = learnt[(learnt["p_holm"] < 0.05) & (learnt["difference"] < 0)]
+less = learnt[learnt["verdict"] == "lower"]
 for row in less.itertuples():
     print(f"{row.a} learnt {row.suite} less well than {row.b} ({row.low:+.2f} to {row.high:+.2f}; {row.order}).")
 if less.empty:

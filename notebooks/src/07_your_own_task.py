@@ -283,24 +283,24 @@ show(figures.tradeoff(summary))
 # %% [markdown]
 # ## 8. What may you say?
 #
-# Say beforehand which difference would matter to you; here it is 0.10. Then let the interval of each paired difference decide on the words.
+# Say beforehand which difference would matter to you; here it is 0.10. Then let the verdict of each paired difference decide on the words (lesson 04, section 4), and where it shows nothing, its interval.
 
 # %%
 MARGIN = 0.10
 
 
-def in_words(low, high):
-    """What an interval of a minus b allows you to say about a."""
-    if low == high == 0:
+def in_words(row):
+    """What a row of `compare`, a minus b, allows you to say about a."""
+    if row.low == row.high == 0:
         return "scored the same on every item, which rules nothing out"
-    if low > 0 or high < 0:
-        return "is better" if low > 0 else "is worse"
-    return f"loses less than {MARGIN:.2f}, if anything" if low > -MARGIN else "may be better, equal or worse"
+    if row.verdict in ("higher", "lower"):
+        return f"is {row.verdict}"
+    return f"loses less than {MARGIN:.2f}, if anything" if row.low > -MARGIN else "may be better, equal or worse"
 
 # %%
 paired = compare(frame, [("sft", "seed"), ("sdft", "seed"), ("sdft", "sft")])
 for row in paired.itertuples():
-    said = in_words(row.low, row.high)
+    said = in_words(row)
     print(f"{row.suite:>8}: {row.a} against {row.b}: {row.a} {said} ({row.low:+.2f} to {row.high:+.2f}, n {row.n})")
 
 # %%
@@ -314,8 +314,8 @@ else:
     print("Every test row gave the same difference, so the interval knows nothing of other rows: take more.")
 
 # %%
-clear = paired[paired["p_holm"] < 0.05]
-print(f"After Holm's correction {len(clear)} of {len(paired)} differences are clear.")
+shown = paired["verdict"].isin(["higher", "lower"])
+print(f"After Holm's correction {shown.sum()} of {len(paired)} differences are shown.")
 if s.fast:
     print("Fast mode: too few rows and steps for any of this. Run the default mode before you quote it.")
 

@@ -49,8 +49,8 @@ def run(
     drop_empty: common.DropEmpty = False,
     recipe: Annotated[list[Path] | None, RECIPE] = None,
 ) -> Reply:
-    """The whole method: rewrite, gap, SFT and SDFT, evaluation, comparison, report. Done steps are
-    not repeated.
+    """The whole method: rewrite, gap, SFT, a fixed sentence, SDFT, evaluation, report. Done steps
+    are not repeated.
 
     A file without test rows is split: 60 % train, 15 % dev, 25 % test. A short file gets epochs for
     40 steps."""

@@ -1,4 +1,5 @@
-"""How far to trust the refusal judge: precision and recall against two annotators (lesson 04).
+"""How far to trust the refusal judge: precision and recall against two annotators
+(data/generators/judge_refusals.py).
 
 The answers are drawn in two strata, those that the judge calls a refusal and the others, with
 different shares: recall weighs each labelled answer by how many it stands for."""

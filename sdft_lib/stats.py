@@ -119,13 +119,6 @@ def percentile_limits(values: numpy.ndarray, level: float) -> tuple[float, float
     return float(low), float(high)
 
 
-def percentile_p(values: numpy.ndarray) -> float:
-    """Two-sided p of "no difference": the share that a percentile interval of these resampled
-    differences leaves out when it just reaches 0."""
-    beyond = min((values <= 0).sum(), (values >= 0).sum())
-    return min(1.0, float(2 * (1 + beyond) / (1 + len(values))))
-
-
 def paired_p(a: Scores, b: Scores, units: Units = None) -> float:
     """Two-sided p of "a and b are equally good", from the units that differ in sum (lesson 04).
 

@@ -136,7 +136,7 @@ def page(data: dict, results: Results) -> str:
         f"<title>SDFT tutorial: report</title><style>{STYLE}</style>"
         "<h1>Self-distillation fine-tuning: what this run shows</h1>"
         f"<p>Mode {data['mode']}, {html.escape(visible(data['cpu']))}, {data['dtype']}. Intervals "
-        f"are 95 % and cover test items, not training seeds.</p>"
+        f"are 95 % and draw units, whole scenarios of test items, not training seeds.</p>"
         f"<p><strong>{html.escape(visible(said))}</strong></p>{''.join(parts)}</html>\n"
     )
 

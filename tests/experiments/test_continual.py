@@ -282,3 +282,22 @@ def test_methods_on_other_items_or_seeds_are_not_compared():
         differences(pd.concat([frame(HAND), frame(HAND, seed=1, method="sdft")]), [("sdft", "sft")])
     with pytest.raises(SdftError, match='"kl".*no scores'):
         differences(frame(HAND), [("kl", "kl")])
+
+
+def test_the_p_of_resampled_differences_by_hand():
+    assert continual.percentile_p(np.array([0.1] * 97 + [-0.1] * 2)) == pytest.approx(2 * 3 / 100)
+    assert continual.percentile_p(np.zeros(9)) == 1.0  # no resample differs
+    assert continual.percentile_p(np.ones(9)) == continual.percentile_p(-np.ones(9)) == 0.2
+
+
+def test_rows_of_one_scenario_are_drawn_together():
+    """Ten scenarios of two equal rows: the intervals are those of ten rows."""
+    twice = pd.concat([frame(HAND, n=10), frame(HAND, n=10)], ignore_index=True)
+    copies = [f"{name}-{number // len(frame(HAND))}" for number, name in enumerate(twice["id"])]
+    single = measures(frame(HAND))
+    double = measures(twice.assign(unit=twice["id"], id=copies))
+    same = ["mean", "low", "high"]
+    assert double[same].to_numpy() == pytest.approx(single[same].to_numpy())
+    assert (double["n"] == 2 * single["n"]).all()
+    loose = measures(twice.assign(id=copies))  # as if the copies were new rows
+    assert (loose["high"] - loose["low"]).sum() < (double["high"] - double["low"]).sum()

@@ -18,11 +18,9 @@ from sdft_lib.storage.store import artefact, digest
 VERSION = 2  # raise it when a change of code changes answers or scores
 
 
-def suites(
-    settings: Settings, task: Task, *, split: str = "test", probes: Sequence[str] = PROBES
-) -> list[Suite]:
+def suites(settings: Settings, task: Task, *, probes: Sequence[str] = PROBES) -> list[Suite]:
     """The task's test items and the probe suites of these names, cut to the limits."""
-    chosen = [task_suite(task, split=split), *map(load_probes, probes)]
+    chosen = [task_suite(task), *map(load_probes, probes)]
     return [cut(suite, settings.limits.get(suite.name)) for suite in chosen]
 
 

@@ -18,20 +18,6 @@ LIKE = [
     }.items()
     for item, (rouge, cosine) in enumerate(pairs)
 ]
-KL = {
-    "sdft": [{"id": "a", "tokens": 3, "kl": 0.1}, {"id": "b", "tokens": 5, "kl": 0.3}],
-    "sft": [{"id": "a", "tokens": 3, "kl": 1.0}, {"id": "b", "tokens": 5, "kl": 2.0}],
-}
-WEIGHTS = {
-    "sft": [
-        {"layer": 0, "module": "self_attn.q_proj", "shift": 0.02},
-        {"layer": 0, "module": "self_attn.v_proj", "shift": 0.04},
-        {"layer": 1, "module": "self_attn.q_proj", "shift": 0.06},
-        {"layer": 1, "module": "mlp.up_proj", "shift": 0.0},
-        {"layer": -1, "module": "model.embed_tokens", "shift": 0.0},
-    ],
-    "sdft": [{"layer": 0, "module": "self_attn.q_proj", "shift": 0.05}],
-}
 
 
 def checkpoint(method, seed, share, learnt, kept, suite="facts"):
@@ -116,14 +102,6 @@ CASES = {
             "cosine: seed (ceiling) 0.80 (0.70 to 0.90), SFT 0.20",
         ),
     ),
-    "kl": (
-        lambda: figures.kl_by_method(KL),
-        ("SFT 1.50 (1.00 to 2.00), answers 1.00 to 2.00; SDFT 0.20 (0.10 to 0.30)",),
-    ),
-    "layers": (
-        lambda: figures.shift_by_layer(WEIGHTS),
-        ("SFT 3.0 to 6.0 %, most in layer 1", "SDFT 5.0 to 5.0 %, most in layer 0"),
-    ),
     "frontier": (
         lambda: figures.frontier_with_yours(RECORDED, MINE),
         (
@@ -149,10 +127,6 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: figures.ladder(ENDS[:1]),
         lambda: figures.gap_of_targets(TARGETS[:0], ENDS),
         lambda: figures.muted(ENDS[:2]),
-        lambda: figures.kl_by_method({}),
-        lambda: figures.kl_by_method({"sft": []}),
-        lambda: figures.shift_by_layer({}),
-        lambda: figures.shift_by_layer({"sft": WEIGHTS["sft"][3:]}),
         lambda: figures.frontier_with_yours([], []),
         lambda: figures.frontier_with_yours(RECORDED, [MINE[1] | {"suite": "safety"}]),
     ],
@@ -165,10 +139,6 @@ def test_nothing_to_draw_is_one_sentence(make):
 
 def test_frames_and_dicts_say_the_same():
     assert figures.likeness(pandas.DataFrame(LIKE)).alt == figures.likeness(LIKE).alt
-    frames = {method: pandas.DataFrame(rows) for method, rows in KL.items()}
-    assert figures.kl_by_method(frames).alt == figures.kl_by_method(KL).alt
-    frames = {method: pandas.DataFrame(rows) for method, rows in WEIGHTS.items()}
-    assert figures.shift_by_layer(frames).alt == figures.shift_by_layer(WEIGHTS).alt
 
 
 def test_the_ladder_goes_from_the_label_to_the_own_words_whatever_came_first():
@@ -196,11 +166,6 @@ def test_the_ceiling_is_drawn_through_each_measure():
     assert [line.get_xdata()[0] for line in dotted] == pytest.approx([0.3, 0.15, 0.8])
     without = figures.likeness([row for row in LIKE if row["method"] != "seed"])
     assert "ceiling" not in without.alt + without.caption
-
-
-def test_the_caption_of_the_shift_names_what_was_trained():
-    caption = figures.shift_by_layer(WEIGHTS).caption
-    assert "self_attn.q_proj, self_attn.v_proj" in caption and "up_proj" not in caption
 
 
 def test_your_own_run_lies_inside_and_can_be_told_apart():

@@ -40,7 +40,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # |---|---|---|---|
 # | **shape** | a sentence, not a word | `sft-sentence`, `sft-reason`: a fixed sentence around each label | variety, own words |
 # | **variety** | hundreds of different sentences | `sdft-shuffled`: rewrites, each on another row of the same label | a text that fits its row |
-# | **authorship** | the model's *own* words | `sft-other`, `sft-hand`: rewrites by another model, by hand | own words |
+# | **authorship** | the model's *own* words | `sft-other`, `sft-hand`: rewrites by another model, and sentences written one by one | own words |
 # | **content** | a text that fits its own row | `sdft`: the method itself | nothing |
 #
 # Or none of them: a method that merely *learns less* forgets less, too. Section 8 looks at that.
@@ -399,7 +399,7 @@ if s.fast:
 # %% [markdown]
 # - **One model of one size, and one main task.** Another model may find other words near or far.
 # - **One setting each** for replay, anchor and the slow method. A weak control makes every method look good.
-# - **Authorship is tested with one other model and one hand.** Both wrote plain prose. A terse or ornate writer may do worse.
+# - **Authorship is tested with two other writers.** Both wrote plain prose. A terse or ornate writer may do worse.
 # - **Variety and nearness are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second, and each moves the other a little: the table of section 6 says by how much.
 # - **Your own run is one training** of each method. Its intervals cover items alone.
 

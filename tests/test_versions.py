@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "34bc770943a4924c"),
-    "sdft_lib.evaluate": (2, "fe55e29bebaf1763"),
-    "sdft_lib.gap": (2, "34c9f2e3cedff62d"),
-    "sdft_lib.train": (2, "52875a57fda93484"),
-    "sdft_lib.experiments.shift": (2, "4e8c7ee67a09ed6c"),
-    "sdft_lib.paper.reproduce": (2, "0242324b73f31dd2"),
-    "sdft_lib.engines.vllm": (1, "15e91cc1d48dadb5"),
+    "sdft_lib.distill": (2, "003921b502384e2f"),
+    "sdft_lib.evaluate": (2, "a4b5ef2eccf092bb"),
+    "sdft_lib.gap": (2, "2c127031b9e5502c"),
+    "sdft_lib.train": (2, "790e1ddfb0410590"),
+    "sdft_lib.experiments.shift": (2, "82954baf02bee9cb"),
+    "sdft_lib.paper.reproduce": (2, "e14d8b603e9a8e9a"),
+    "sdft_lib.engines.vllm": (1, "41477413b8363176"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

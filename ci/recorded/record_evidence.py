@@ -1,9 +1,11 @@
-"""The recorded grid of methods and seeds: the frontier figure and the matched comparison, into
-data/results and ci/book/evidence.md.
+"""The recorded grids of methods and training seeds: figures into data/results, tables and sentences
+into ci/book/evidence.md.
 
-    python3 -m ci.recorded.record_evidence           rebuild both from data/results/tickets.jsonl
+    python3 -m ci.recorded.record_evidence           rebuild all from the grids in data/results
     python3 -m ci.recorded.record_evidence --check   change nothing; exit 1 if the page is stale
-"""
+
+A part of a grid is enough: what is not recorded is left out, and what is there says how many
+training seeds it has."""
 
 import sys
 from pathlib import Path
@@ -11,9 +13,10 @@ from pathlib import Path
 from ci.bootstrap import ROOT
 from ci.recorded.blocks import BOOK, command, markdown, with_block
 
-RECORD = ROOT / "data" / "results" / "tickets.jsonl"
-FIGURE = ROOT / "data" / "results" / "frontier.png"
-FEWEST = 3  # training seeds from which on a method is compared
+RESULTS = ROOT / "data" / "results"
+MAIN = "tickets"  # the task of the figures; the others have tables
+OTHERS = ("sums", "calls")
+TWINS = ("facts-opened", "helpful-any-length", "instructions-any-length")
 FACTS = {  # verdicts in the words of ``recorded.shown``
     "sdft is higher": "SDFT keeps more facts than",
     "sdft is lower": "SDFT keeps fewer facts than",
@@ -21,39 +24,88 @@ FACTS = {  # verdicts in the words of ``recorded.shown``
     "at its floor": "Not tested, since both keep next to no facts:",
     "at its ceiling": "Not tested, since both keep nearly all facts:",
 }
-SUITES = ("task", "facts", "helpful", "instructions", "safety", "benign")
 
 
-def recorded():
-    """Items of the methods that have at least FEWEST seeds, and of the seed model."""
-    from sdft_lib.experiments.recorded import recorded as read
+def figures(frame) -> dict[Path, object]:
+    """The figures that the recorded runs allow, by their file."""
+    from sdft_lib.experiments.frontier import points
+    from sdft_lib.experiments.recorded import GENTLE, at_end, targets
+    from sdft_lib.lessons.figures import lesson_05 as draw
+    from sdft_lib.storage.errors import SdftError
 
-    frame = read()
-    seeds = frame[frame["method"] != "seed"].groupby("method")["seed"].nunique()
-    return frame[frame["method"].isin(["seed", *seeds[seeds >= FEWEST].index])]
+    ends, gentle = at_end(frame), frame[frame["method"].isin(GENTLE)]
+    made = {}
+    for name, make in {
+        "ladder": lambda: draw.ladder(ends),
+        "gap": lambda: draw.gap_of_targets(targets(MAIN), ends),
+        "muted": lambda: draw.muted(ends),
+        "frontier": lambda: draw.frontier(points(gentle, "facts")),
+    }.items():
+        try:
+            made[RESULTS / f"{name}.png"] = make()
+        except SdftError:  # nothing is recorded for it
+            continue
+    return made
 
 
-def at_the_end(frame) -> str:
-    """Mean test scores before and after training, with the lowest and highest seed, as a table."""
-    last = frame[(frame["split"] == "test") & frame["checkpoint"].isin([0.0, 1.0])]
-    seeds = last.groupby(["method", "suite", "seed"])["score"].mean()
-    counts = last.groupby("suite")["id"].nunique()
+def image(shown: dict[Path, object], name: str) -> list[str]:
+    """A figure with its words and caption, in lines of the page; none where it is not drawn."""
+    path = RESULTS / f"{name}.png"
+    if path not in shown:
+        return []
+    return [f"![{shown[path].alt}](../../data/results/{path.name})", "", shown[path].caption, ""]
+
+
+def at_the_end(frame, *, twins: bool = False) -> str:
+    """Mean test scores with intervals before and after training, as a table."""
+    from sdft_lib.experiments.recorded import at_end, in_cells
+
+    ends = at_end(frame)
+    ends = ends[ends["suite"].isin(TWINS) == twins]
+    counts = ends.groupby("suite")["n"].max()
+    seeds = ends.groupby("method")["seeds"].max()
+    table = in_cells(ends)
     rows = []
-    for method in frame["method"].unique():
-        cells = [method]
-        for suite in SUITES:
-            means = seeds[method, suite]
-            ends = f" ({means.min():.2f}–{means.max():.2f})" if len(means) > 1 else ""
-            cells.append(f"{means.mean():.2f}{ends}")
-        rows.append(cells)
-    return markdown(["after training", *(f"{suite} ({counts[suite]})" for suite in SUITES)], rows)
+    for method, cells in table.iterrows():
+        rows.append([f"`{method}`", str(seeds[method]), *cells])
+    return markdown(["method", "seeds", *(f"{name} ({counts[name]})" for name in table)], rows)
+
+
+def predicted() -> str:
+    """The primary comparisons, what was expected and what came, as a table."""
+    from sdft_lib.experiments.recorded import limits, predictions
+
+    rows = []
+    for row in predictions().itertuples():
+        cells = [row.question, row.expected, row.outcome]
+        if row.outcome == "not recorded yet":
+            rows.append([*cells, "", "", "", ""])
+            continue
+        low, high = limits(row)
+        p = "" if row.p_holm != row.p_holm else f"{row.p_holm:.3f}".replace("0.000", "< 0.001")
+        counts = f"{row.n} in {row.units} units, {row.seeds}"
+        difference = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+        rows.append([*cells, difference, p, row.verdict, counts])
+    head = "question|expected|outcome|difference|p (Holm)|shown|items, training seeds"
+    return markdown(head.split("|"), rows)
+
+
+def trained_on(task: str) -> str:
+    """What each method was trained on, as a table."""
+    from sdft_lib.experiments.recorded import targets
+
+    rows = []
+    for row in targets(task).itertuples():
+        cells = [f"{row.nats:.2f}", f"{row.words:.1f}", f"{row.distinct:.0f}"]
+        rows.append([f"`{row.method}`", str(row.seeds), *cells])
+    return markdown("trained on|seeds|nats a token|words|different texts".split("|"), rows)
 
 
 def compared(frame):
-    """SDFT against every other method, SFT stopped early among them."""
-    from sdft_lib.experiments.recorded import against, with_stopped
+    """SDFT against the methods that learn less on purpose, SFT stopped early among them."""
+    from sdft_lib.experiments.recorded import GENTLE, against, with_stopped
 
-    return against(with_stopped(frame), "sdft")
+    return against(with_stopped(frame[frame["method"].isin(GENTLE)]), "sdft")
 
 
 def apart(table) -> list[str]:
@@ -90,15 +142,16 @@ def in_a_row() -> list[str]:
         return []
     table = versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
     lines = [
+        "## Three tasks in a row",
         "",
-        "Three tasks one after the other (lesson 06; ACC: mean score at the end, BWT: change of "
-        "earlier tasks after they were trained; each interval is a 95 % one, and Holm's correction "
-        "over all rows of all measures decides what is shown):",
+        "One after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
+        "after they were trained; each interval is a 95 % one, and Holm's correction over all rows "
+        "of all measures decides what is shown):",
         "",
     ]
     for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
         lines += [f"- {order}", *(f"  - {in_words_of(row)}" for row in part.itertuples())]
-    return lines
+    return [*lines, ""]
 
 
 def matched(table) -> str:
@@ -119,73 +172,124 @@ def matched(table) -> str:
     return markdown(head.split("|"), rows)
 
 
-def block(frame) -> str:
-    """The part on the recorded grid; empty until two methods have enough seeds."""
-    if frame["method"].nunique() < 3:
-        return ""
-    from sdft_lib.experiments.frontier import points
-    from sdft_lib.lessons.figures.lesson_05 import frontier
+def less_learning(frame, shown) -> list[str]:
+    """The part on methods that learn less on purpose; empty without SDFT and another one."""
+    table = compared(frame)
+    if table.empty:
+        return []
+    return [
+        "## Or only less learning?",
+        "",
+        *image(shown, "frontier"),
+        "Where two methods have learnt equally much (the share of training is chosen on dev, for "
+        "each seed; each interval is a 95 % one, Holm's correction over all rows decides what is "
+        "shown):",
+        "",
+        matched(table),
+        "",
+        "`sft-stopped` is SFT before its end. In words, where both learnt equally much:",
+        "",
+        *in_words(table),
+        "",
+    ]
 
-    table, facts = compared(frame), [line["facts"] for line in lines_of_facts()]
-    seeds = sorted(frame[frame["method"] != "seed"]["seed"].unique())
-    hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
-    codes = sorted({each["code"] for each in facts})
+
+def other_task(name: str) -> list[str]:
+    """The part on a second or third task; empty where nothing is recorded for it."""
+    from sdft_lib.experiments.recorded import against, recorded
+    from sdft_lib.experiments.recorded import in_words as in_words_of
+
+    frame = recorded(name)
+    if frame.empty:
+        return []
+    sentences = against(frame, "sdft", ("facts", "helpful")).itertuples()
+    lines = [f"## Another task: {name}", "", at_the_end(frame), "", trained_on(name), ""]
+    said = [f"- {in_words_of(row)}" for row in sentences]
+    return [*lines, *(["Where both learnt equally much:", "", *said, ""] if said else [])]
+
+
+def provenance() -> str:
+    """When, on what, by which commands and versions of the code the grids were made."""
+    facts = []
+    for path in sorted(RESULTS.glob("*.jsonl")):
+        if path.stem.split("-")[0] in (MAIN, *OTHERS):
+            facts += lines_of_facts(path)
     days = sorted({each["made"][:10] for each in facts})
-    days = list(dict.fromkeys((days[0], days[-1])))
-    return "\n".join(
-        [
-            f"![{frontier(points(frame, 'facts')).alt}](../../data/results/frontier.png)",
-            "",
-            f"Each method was trained with {len(seeds)} training seeds on the same rows and "
-            "scored along the way.",
-            "",
-            at_the_end(frame),
-            "",
-            "Means over items and seeds; in brackets the lowest and the highest seed. Where two "
-            "methods have learnt equally much (the share of training is chosen on dev, for each "
-            "seed; each interval is a 95 % one, Holm's correction over all rows decides what is "
-            "shown):",
-            "",
-            matched(table),
-            "",
-            "`sft-stopped` is SFT at a quarter or half of its training. In words, where both "
-            "learnt equally much:",
-            "",
-            *in_words(table),
-            *in_a_row(),
-            "",
-            "Intervals draw units: whole scenarios of items. From five training seeds on they "
-            f"cover other training seeds, too. Recorded {' to '.join(days)} with "
-            f"{facts[0]['machine']} in {facts[0]['dtype']} ({hours:.1f} hours of training), "
-            f"by `{facts[0]['command'].split(' --method')[0]}`; the cells were made by "
-            f"{len(codes)} version(s) of the code "
-            f"({', '.join(codes)}). This part is made by `python3 -m ci.recorded.record_evidence`.",
-        ]
+    days = " to ".join(dict.fromkeys((days[0], days[-1])))
+    places = {f"{each['machine']} in {each['dtype']}" for each in facts}
+    commands = {each["command"].split(" --method")[0] for each in facts}
+    codes = {str(each["code"]).strip("{}").replace("'", "") for each in facts}
+    hours = sum(each.get("training", {}).get("seconds") or 0 for each in facts) / 3600
+    return (
+        f"Recorded {days} with {'; '.join(sorted(places))} ({hours:.1f} hours of training), by "
+        f"{listed(sorted(commands))}; versions of the steps: {'; '.join(sorted(codes))}. "
+        "This part is made by `python3 -m ci.recorded.record_evidence`."
     )
 
 
-def pages() -> dict[Path, str]:
-    """The page that shows the grid, with the text it should have."""
-    page = BOOK / "evidence.md"
-    return {page: with_block(page, "evidence", block(recorded()))}
-
-
-def draw_frontier() -> None:
-    """Draw the figure anew, where there is enough to draw."""
-    from sdft_lib.experiments.frontier import points
-    from sdft_lib.lessons.figures.lesson_05 import frontier
-    from sdft_lib.lessons.figures.style import save
-
-    frame = recorded()
-    if block(frame):
-        save(frontier(points(frame, "facts")), FIGURE)
-
-
-def lines_of_facts() -> list[dict]:
+def lines_of_facts(path: Path) -> list[dict]:
     from sdft_lib.storage.files import read_jsonl
 
-    return [line for line in read_jsonl(RECORD) if "facts" in line]
+    return [line["facts"] for line in read_jsonl(path) if "facts" in line]
+
+
+def block(frame) -> str:
+    """The part on the recorded grids; without any only that on tasks in a row."""
+    from sdft_lib.experiments.recorded import inventory, seeds_of
+
+    if not seeds_of(frame):
+        return "\n".join(in_a_row())
+    shown = figures(frame)
+    lines = [
+        inventory(frame),
+        "",
+        *image(shown, "ladder"),
+        at_the_end(frame),
+        "",
+        "Means over items and training seeds at the end of training, with 95 % intervals. They "
+        "draw units, whole scenarios of items; from five training seeds on they cover other "
+        "training seeds, too.",
+        "",
+        "## What was expected beforehand",
+        "",
+        predicted(),
+        "",
+        "Declared in `data/results/predictions.toml` before the first cell; a minus b at the end "
+        "of training. Holm's correction covers all rows that are recorded.",
+        "",
+        "## The gap of the targets",
+        "",
+        *image(shown, "gap"),
+        trained_on(MAIN),
+        "",
+        "## Forgotten or muted?",
+        "",
+        *image(shown, "muted"),
+        at_the_end(frame, twins=True),
+        "",
+        *less_learning(frame, shown),
+    ]
+    for name in OTHERS:
+        lines += other_task(name)
+    return "\n".join([*lines, *in_a_row(), provenance()])
+
+
+def pages() -> dict[Path, str]:
+    """The page that shows the grids, with the text it should have."""
+    from sdft_lib.experiments.recorded import recorded
+
+    page = BOOK / "evidence.md"
+    return {page: with_block(page, "evidence", block(recorded(MAIN)))}
+
+
+def draw() -> None:
+    """Draw the figures anew, where there is enough to draw."""
+    from sdft_lib.experiments.recorded import recorded
+    from sdft_lib.lessons.figures.style import save
+
+    for path, shown in figures(recorded(MAIN)).items():
+        save(shown, path)
 
 
 if __name__ == "__main__":
-    sys.exit(command(__doc__, pages, draw_frontier))
+    sys.exit(command(__doc__, pages, draw))

@@ -181,7 +181,8 @@ show(figures.ladder(ends))
 # %%
 facts = ends[ends["suite"] == "facts"].set_index("method")["mean"]
 for name, guess in my_guess.items():
-    print(f"{name:>13}: you guessed {guess:.2f}, recorded {facts.get(name, float('nan')):.2f}")
+    found = f"recorded {facts[name]:.2f}" if name in facts else "not recorded yet"
+    print(f"{name:>13}: you guessed {guess:.2f}, {found}")
 
 # %% [markdown]
 # ## 5. What was expected, and what came
@@ -193,13 +194,18 @@ from sdft_lib.experiments.recorded import in_words, predictions
 
 declared = predictions(s.model)
 for row in declared.itertuples():
-    print(f"{row.question} Expected: {row.expected}. {row.outcome.capitalize()}.")
-    print(f"    {in_words(row)}" if row.seeds > 0 else "    no seed of both methods is recorded")
+    print(f"{row.question} Expected: {row.expected}. Outcome: {row.outcome}.")
+    if row.outcome != "not recorded yet":
+        print(f"    {in_words(row)}")
 
 # %%
-print(declared["outcome"].value_counts().to_string())
-columns = ["suite", "a", "b", "n", "units", "seeds", "difference", "p_raw", "p_holm"]
-declared.dropna(subset=["seeds"])[columns].round(3)
+from sdft_lib.experiments.frontier import FEWEST_SEEDS
+
+known = declared.dropna(subset=["seeds"])
+if (known["seeds"] < FEWEST_SEEDS).any() or len(known) < len(declared):
+    print(f"Provisional: some comparisons have fewer than {FEWEST_SEEDS} training seeds, or none.")
+columns = ["suite", "a", "b", "n", "units", "seeds", "difference", "p_raw", "p_holm", "outcome"]
+known[columns].round(3)
 
 # %% [markdown]
 # A prediction that failed stays in the list. *Same* was expected where "no difference is shown" counts as held. That is the weakest kind of success: look at the interval to see how large a difference could still hide in it.
@@ -258,8 +264,9 @@ except SdftError as error:
 
 # %%
 from sdft_lib.experiments.frontier import points
+from sdft_lib.experiments.recorded import GENTLE
 
-gentle = runs[runs["method"].isin(["seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft"])]
+gentle = runs[runs["method"].isin(GENTLE)]
 theirs = points(gentle, "facts") if len(gentle) else []
 show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 
@@ -287,7 +294,7 @@ if equally.empty:
 # %% [markdown]
 # Read the row of the task first. If it shows a difference, the two did not learn equally much on test, matched on dev or not, and the other row compares two different bargains.
 #
-# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So rate, rank and epochs were varied for SFT and SDFT alike, each training scored on dev alone.
+# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So settings of the training were varied for SFT and SDFT alike, each one scored on dev alone.
 
 # %%
 from sdft_lib.experiments.recorded import best_against_used, swept
@@ -310,7 +317,7 @@ if sweep.empty:
 # %%
 for name in ("sums", "calls"):
     others = recorded(name, s.model)
-    print(f"{name}. {inventory(others)}")
+    print(f"{name}: {inventory(others) if len(others) else 'no runs are recorded yet'}")
     for row in against(others, "sdft", ("facts", "helpful")).itertuples():
         print(f"    {in_words(row)}")
 
@@ -319,8 +326,9 @@ from IPython.display import display
 
 for name in ("sums", "calls"):
     kept = at_end(recorded(name, s.model))
-    display(in_cells(kept[kept["suite"].isin(["task", "facts", "helpful"])]))
-    display(targets(name, s.model).round(2))
+    if len(kept):
+        display(in_cells(kept[kept["suite"].isin(["task", "facts", "helpful"])]))
+        display(targets(name, s.model).round(2))
 
 # %% [markdown]
 # Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 06 trains on the same ones.)
@@ -377,8 +385,7 @@ for name in tuned:
 # %%
 table = pandas.DataFrame(rulers).T
 table["cosine to the seed"] = alike.groupby("method")["cosine"].mean()
-own_ends = at_end(mine)
-table["facts kept"] = own_ends[own_ends["suite"] == "facts"].set_index("method")["mean"]
+table["facts kept"] = mine[mine["suite"] == "facts"].groupby("method")["score"].mean()
 table.round(2)
 
 # %% [markdown]

@@ -27,6 +27,8 @@ from sdft_lib.train import TrainConfig
 
 TARGETS = ["method", "seeds", "nats", "words", "distinct"]
 ENDS = [*SUMMARY[:4], "seeds", *SUMMARY[4:]]
+# methods that learn less, or are reminded, on purpose; and what they are held against
+GENTLE = ("seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft")
 PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]
 
 
@@ -131,6 +133,7 @@ def predictions(model: str = "smollm2-135m") -> pandas.DataFrame:
         sides = [(name, pairs) for name in names]
         rows.append(each | (frontier.difference(part, each["suite"], *sides) if pairs else {}))
     table = family(pandas.DataFrame(rows, columns=PREDICTED))
+    table = table.astype(dict.fromkeys(("n", "units", "seeds"), "Int64"))  # some may be missing
     return table.assign(outcome=[outcome(row) for row in table.itertuples()])
 
 

@@ -16,7 +16,6 @@ from ci.recorded.blocks import BOOK, command, markdown, with_block
 RESULTS = ROOT / "data" / "results"
 MAIN = "tickets"  # the task of the figures; the others have tables
 OTHERS = ("sums", "calls")
-TWINS = ("facts-opened", "helpful-any-length", "instructions-any-length")
 FACTS = {  # verdicts in the words of ``recorded.shown``
     "sdft is higher": "SDFT keeps more facts than",
     "sdft is lower": "SDFT keeps fewer facts than",
@@ -29,7 +28,7 @@ FACTS = {  # verdicts in the words of ``recorded.shown``
 def figures(frame) -> dict[Path, object]:
     """The figures that the recorded runs allow, by their file."""
     from sdft_lib.experiments.frontier import points
-    from sdft_lib.experiments.recorded import GENTLE, at_end, targets
+    from sdft_lib.experiments.recorded import GENTLE, at_end, targets, with_twins
     from sdft_lib.lessons.figures import lesson_05 as draw
     from sdft_lib.storage.errors import SdftError
 
@@ -38,7 +37,7 @@ def figures(frame) -> dict[Path, object]:
     for name, make in {
         "ladder": lambda: draw.ladder(ends),
         "gap": lambda: draw.gap_of_targets(targets(MAIN), ends),
-        "muted": lambda: draw.muted(ends),
+        "muted": lambda: draw.muted(with_twins(frame)),
         "frontier": lambda: draw.frontier(points(gentle, "facts")),
     }.items():
         try:
@@ -56,12 +55,10 @@ def image(shown: dict[Path, object], name: str) -> list[str]:
     return [f"![{shown[path].alt}](../../data/results/{path.name})", "", shown[path].caption, ""]
 
 
-def at_the_end(frame, *, twins: bool = False) -> str:
+def at_the_end(ends) -> str:
     """Mean test scores with intervals before and after training, as a table."""
-    from sdft_lib.experiments.recorded import at_end, in_cells
+    from sdft_lib.experiments.recorded import in_cells
 
-    ends = at_end(frame)
-    ends = ends[ends["suite"].isin(TWINS) == twins]
     counts = ends.groupby("suite")["n"].max()
     seeds = ends.groupby("method")["seeds"].max()
     table = in_cells(ends)
@@ -196,14 +193,14 @@ def less_learning(frame, shown) -> list[str]:
 
 def other_task(name: str) -> list[str]:
     """The part on a second or third task; empty where nothing is recorded for it."""
-    from sdft_lib.experiments.recorded import against, recorded
+    from sdft_lib.experiments.recorded import against, at_end, recorded
     from sdft_lib.experiments.recorded import in_words as in_words_of
 
     frame = recorded(name)
     if frame.empty:
         return []
     sentences = against(frame, "sdft", ("facts", "helpful")).itertuples()
-    lines = [f"## Another task: {name}", "", at_the_end(frame), "", trained_on(name), ""]
+    lines = [f"## Another task: {name}", "", at_the_end(at_end(frame)), "", trained_on(name), ""]
     said = [f"- {in_words_of(row)}" for row in sentences]
     return [*lines, *(["Where both learnt equally much:", "", *said, ""] if said else [])]
 
@@ -235,16 +232,16 @@ def lines_of_facts(path: Path) -> list[dict]:
 
 def block(frame) -> str:
     """The part on the recorded grids; without any only that on tasks in a row."""
-    from sdft_lib.experiments.recorded import inventory, seeds_of
+    from sdft_lib.experiments.recorded import TWINS, at_end, inventory, seeds_of, with_twins
 
     if not seeds_of(frame):
         return "\n".join(in_a_row())
-    shown = figures(frame)
+    shown, ends = figures(frame), at_end(frame)
     lines = [
         inventory(frame),
         "",
         *image(shown, "ladder"),
-        at_the_end(frame),
+        at_the_end(ends[~ends["suite"].isin(TWINS.values())]),
         "",
         "Means over items and training seeds at the end of training, with 95 % intervals. They "
         "draw units, whole scenarios of items; from five training seeds on they cover other "
@@ -265,7 +262,7 @@ def block(frame) -> str:
         "## Forgotten or muted?",
         "",
         *image(shown, "muted"),
-        at_the_end(frame, twins=True),
+        at_the_end(with_twins(frame)),
         "",
         *less_learning(frame, shown),
     ]

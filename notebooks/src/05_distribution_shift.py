@@ -244,8 +244,10 @@ else:
 # A model that learnt to say one word may still know a fact and not get to say it. Two tests tell loss of knowledge from loss of form. `facts-opened` begins the answer for the model ("The answer is"). `helpful-any-length` and `instructions-any-length` drop the rules about length.
 
 # %%
+from sdft_lib.experiments.recorded import with_twins
+
 try:
-    show(figures.muted(ends))
+    show(figures.muted(with_twins(runs)))
 except SdftError as error:
     print("No recorded run was scored this way:", error)
 

@@ -27,6 +27,11 @@ from sdft_lib.train import TrainConfig
 
 TARGETS = ["method", "seeds", "nats", "words", "distinct"]
 ENDS = [*SUMMARY[:4], "seeds", *SUMMARY[4:]]
+TWINS = {  # a suite, and what it is without what a short answer breaks
+    "facts": "facts-opened",
+    "helpful": "helpful-any-length",
+    "instructions": "instructions-any-length",
+}
 # methods that learn less, or are reminded, on purpose; and what they are held against
 GENTLE = ("seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft")
 PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]
@@ -104,6 +109,16 @@ def at_end(frame: pandas.DataFrame) -> pandas.DataFrame:
         if not pandas.isna(low):
             table.loc[key, ["low", "high"]] = max(0.0, low), min(1.0, high)
     return table.reset_index().astype({"seeds": int})[ENDS]
+
+
+def with_twins(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """``at_end`` of the suites of TWINS and of their twins, on the items that both have: some items
+    are about nothing but a length, and have no twin."""
+    parts = [frame.head(0)]
+    for suite, twin in TWINS.items():
+        shared = set(frame[frame["suite"] == twin]["id"])
+        parts.append(frame[frame["suite"].isin([suite, twin]) & frame["id"].isin(shared)])
+    return at_end(pandas.concat(parts))
 
 
 def in_cells(ends: pandas.DataFrame) -> pandas.DataFrame:

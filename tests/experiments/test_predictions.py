@@ -74,7 +74,7 @@ def test_nothing_recorded_is_an_outcome_too(write):
     table = rec.predictions()
     assert table["question"].tolist() == ["More facts?", "As many facts?", "More helpful?"]
     assert set(table["outcome"]) == {"not recorded yet"} and table["p_holm"].isna().all()
-    assert rec.targets().empty and rec.at_end(rec.recorded()).empty
+    assert rec.targets().empty and rec.with_twins(rec.recorded()).empty
 
 
 def test_one_seed_of_two_methods(write):
@@ -145,6 +145,16 @@ def test_ends_have_the_usual_intervals_and_the_seed_model_counts_once(write):
     assert (seed["n"], seed["seeds"], seed["mean"]) == (20, 1, 0.7)
     assert seed["low"] == wilson(14, 20).low and (sft["seeds"], sft["mean"]) == (2, 0.25)
     assert sft["high"] == bootstrap_mean([0.5] * 10 + [0.0] * 10).high
+
+
+def test_twins_are_compared_on_the_items_that_both_have(write):
+    """Of the answers to helpful only the last ten have a twin; of these five are right."""
+    plain, *rest = cell("sft", 0, right(0), right(10, 5))[1:]
+    twin = plain | {"suite": "helpful-any-length", "ids": plain["ids"][10:], "scores": [1.0] * 10}
+    write([plain, twin, *rest])
+    table = rec.with_twins(rec.recorded()).set_index("suite")
+    assert table["n"].to_dict() == {"helpful": 10, "helpful-any-length": 10}
+    assert table["mean"].to_dict() == {"helpful": 0.5, "helpful-any-length": 1.0}
 
 
 def test_targets_are_means_over_seeds_from_the_widest_gap_on(write):

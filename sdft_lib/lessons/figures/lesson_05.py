@@ -9,6 +9,7 @@ import pandas
 from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
+from sdft_lib.experiments.recorded import TWINS
 from sdft_lib.lessons.figures import intervals, style
 from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, looks_of, note
 from sdft_lib.stats import bootstrap_mean
@@ -17,11 +18,6 @@ from sdft_lib.storage.errors import SdftError
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
 LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
 LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
-TWINS = {  # a suite, and what it is without what a short answer breaks
-    "facts": "facts-opened",
-    "helpful": "helpful-any-length",
-    "instructions": "instructions-any-length",
-}
 COVERED = "Intervals cover items, and from five training seeds on other training seeds, too."
 FEWEST = 3  # methods from which on a rank correlation is told
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
@@ -154,8 +150,8 @@ def muted(table: Any) -> Shown:
     """Forgotten or only muted: each suite plain and without the rule that a short answer breaks, a
     row a method.
 
-    ``table`` is that of ``recorded.at_end``; suites are those of TWINS that it holds with their
-    twin. Raises SdftError if it holds none."""
+    ``table`` is that of ``recorded.with_twins``. Raises SdftError if no suite stands in it with its
+    twin."""
     rows = intervals.cells_of(table)
     suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
     style.table_of(suites, "suites with their twins")
@@ -175,15 +171,12 @@ def muted(table: Any) -> Shown:
         ax.set_title(suite, fontsize=FONT, color=INK)
         told.append(f"{suite} and {twin}: {', '.join(said)}")
     panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")
-    sizes = []
-    for suite in suites:
-        counts = f"n = {sizes_of(rows[suite])} and {sizes_of(rows[TWINS[suite]])}"
-        sizes.append(f"{suite} and {TWINS[suite]} {counts}")
+    sizes = ", ".join(f"{suite} n = {sizes_of(rows[suite])}" for suite in suites)
     return Shown(
         fig,
         f"Dots with 95 % intervals, plain and twin, a row a model. {'; '.join(told)}.",
         "Filled: the suite as it is. Open: its twin, in which the answer is opened or the rule "
-        f"about length is left out. {'; '.join(sizes)}; "
+        f"about length is left out. The same items in both: {sizes}; "
         f"{seeds_in_words(cell for name in suites for cell in rows[name].values())}. {COVERED}",
     )
 

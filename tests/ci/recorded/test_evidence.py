@@ -39,7 +39,9 @@ expected = "same"
 def line(method, seed, share, suite, score, split="test"):
     head = {"recipe": "tickets", "method": method, "seed": seed, "settings": "x"}
     head |= {"checkpoint": share, "split": split, "suite": suite}
-    ids = [f"{split}-{suite}-{item}" for item in range(ITEMS)]
+    ids = [
+        f"{split}-{suite.partition('-')[0]}-{item}" for item in range(ITEMS)
+    ]  # those of its twin
     return head | {"ids": ids, "scores": [score] * ITEMS}
 
 
@@ -112,7 +114,7 @@ def test_everything_on_the_page_follows_from_the_scores(write):
     text = write(cell("seed"), *cells)
     assert "Recorded: sft (2 seeds), sdft (2 seeds), sft-reason (2 seeds)." in text
     assert "| method | seeds | task (20) | facts (20) | helpful (20) | instructions (20) |" in text
-    assert "| method | seeds | facts-opened (20) |" in text
+    assert "| method | seeds | facts (20) | facts-opened (20) |" in text
     held = "| More facts? | higher | held | +1.00 (+1.00 to +1.00) | < 0.001 | higher |"
     assert f"{held} 20 in 20 units, 2 |" in text and "| As many facts? | same | not rec" in text
     assert "| `sft` | 2 | 7.00 | 1.0 | 6 |\n| `sft-reason` | 2 | 3.00 | 14.0 | 6 |" in text

@@ -16,12 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "003921b502384e2f"),
-    "sdft_lib.evaluate": (2, "a4b5ef2eccf092bb"),
-    "sdft_lib.gap": (2, "2c127031b9e5502c"),
-    "sdft_lib.train": (2, "790e1ddfb0410590"),
-    "sdft_lib.experiments.shift": (2, "82954baf02bee9cb"),
-    "sdft_lib.paper.reproduce": (2, "e14d8b603e9a8e9a"),
-    "sdft_lib.engines.vllm": (1, "41477413b8363176"),
+    "sdft_lib.evaluate": (2, "c74aa0f7ca08d146"),
+    "sdft_lib.gap": (2, "fae96ef9c31c215c"),
+    "sdft_lib.train": (3, "728e288ab47690a6"),
+    "sdft_lib.experiments.shift": (2, "551ad525efc3fbfc"),
+    "sdft_lib.paper.reproduce": (2, "45e304f28d9cdee8"),
+    "sdft_lib.engines.vllm": (1, "1163865d02b1ce7d"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

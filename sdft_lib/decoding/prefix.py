@@ -83,6 +83,7 @@ def prefix_cache(model: PreTrainedModel, ids: torch.Tensor, shared: int) -> Dyna
     if shared == 0:
         return None
     cache = DynamicCache(config=model.config)
-    model(input_ids=ids[:1, :shared], past_key_values=cache, logits_to_keep=1)
+    # the layers alone: no token is to be guessed here
+    model.get_decoder()(input_ids=ids[:1, :shared], past_key_values=cache)
     cache.batch_repeat_interleave(len(ids))
     return cache

@@ -35,14 +35,16 @@ class PrefixTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, **options):
         """The Trainer's own loss, and the anchor's."""
-        rest = share_prefix(model, inputs)
+        with self.accelerator.autocast():
+            rest = share_prefix(model, inputs)
         if not self.anchor:
             return super().compute_loss(model, rest, return_outputs=return_outputs, **options)
         loss, outputs = super().compute_loss(model, rest, return_outputs=True, **options)
         own = self.accelerator.unwrap_model(model)
         total = options.get("num_items_in_batch")
         share = share_of_step(inputs, total, self.accelerator.num_processes)
-        distance = distance_to_seed(own, inputs, outputs.logits, self.seed_model)
+        with self.accelerator.autocast():
+            distance = distance_to_seed(own, inputs, outputs.logits, self.seed_model)
         loss = loss + self.anchor * share * distance
         return (loss, outputs) if return_outputs else loss
 

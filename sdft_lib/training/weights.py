@@ -146,13 +146,12 @@ def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedMod
     """The seed's frozen weights with a fresh adapter, which is fp32; without ``peft_config`` all
     weights, in fp32.
 
-    On a CPU frozen weights are fp32 too: autocast chooses the faster products. A 16-bit weight that
-    is trained would swallow steps smaller than its last digit, and a gradient scaler (fp16) refuses
-    it."""
+    A 16-bit weight that is trained would swallow steps smaller than its last digit, and a gradient
+    scaler (fp16) refuses it. On a CPU, frozen fp16 weights are widened, too: it is slow in fp16."""
     check_four_bit(seed, full=peft_config is None)
     if peft_config is None:
         return copy.deepcopy(seed.model).float().requires_grad_(True)
-    widened = seed.device == "cpu" and seed.dtype != "fp32" and not seed.four_bit
+    widened = seed.device == "cpu" and seed.dtype == "fp16" and not seed.four_bit
     model = copy.deepcopy(seed.model).float() if widened else twin(seed.model)
     with warnings.catch_warnings(**OLDER_NAME):
         try:

@@ -253,6 +253,21 @@ def test_model_and_copy_share_what_is_not_changed(tiny):
     assert all((before[name] == p).all() for name, p in seeds.items())
 
 
+def test_a_cpu_trains_on_frozen_bf16_weights_and_leaves_the_seed_as_it_was(tiny):
+    """One copy of the frozen weights, in bf16; short rows by the faster attention, in the copy."""
+    import torch
+
+    seed = replace(tiny, model=copy.deepcopy(tiny.model).bfloat16(), device="cpu", dtype="bf16")
+    model = weights.trainable_copy(seed, weights.lora(TrainConfig()))
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    assert {p.dtype for p in frozen} == {torch.bfloat16}
+    assert {id(p) for p in frozen} <= {id(p) for p in seed.model.parameters()}
+    before = seed.model.config._attn_implementation
+    tuned = trained(seed)
+    assert seed.model.config._attn_implementation == before == "sdpa"
+    assert tuned.log.loss.iloc[-1] < tuned.log.loss.iloc[0]
+
+
 def test_fp16_keeps_the_base_and_trains_in_fp32(tiny):
     """What a GPU without bf16 does: frozen fp16 weights, an adapter in fp32, a gradient scaler."""
     import torch

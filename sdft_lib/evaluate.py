@@ -16,6 +16,11 @@ from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
 
 VERSION = 2  # raise it when a change of code changes answers or scores
+TWINS = {  # a suite, and what it is without what a short answer breaks
+    "facts": "facts-opened",
+    "helpful": "helpful-any-length",
+    "instructions": "instructions-any-length",
+}
 
 
 def suites(settings: Settings, task: Task, *, probes: Sequence[str] = PROBES) -> list[Suite]:

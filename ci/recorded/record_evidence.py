@@ -232,7 +232,8 @@ def lines_of_facts(path: Path) -> list[dict]:
 
 def block(frame) -> str:
     """The part on the recorded grids; without any only that on tasks in a row."""
-    from sdft_lib.experiments.recorded import TWINS, at_end, inventory, seeds_of, with_twins
+    from sdft_lib.evaluate import TWINS
+    from sdft_lib.experiments.recorded import at_end, inventory, seeds_of, with_twins
 
     if not seeds_of(frame):
         return "\n".join(in_a_row())

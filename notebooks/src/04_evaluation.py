@@ -202,11 +202,13 @@ show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 # Where an open mark lies far to the right of its filled one, the answer was there and only its form was lost. Where the open mark stays far left of the seed's, forgiving the form does not bring the ability back. Nine tests against the seed, a second declared family, decide what may be said.
 
 # %%
+from sdft_lib.evaluate import TWINS
+
 again = compare(forgiven, pairs[2:])
 asked = {(row.suite, row.a): row.verdict for row in paired.itertuples() if row.b == "seed"}
 eased = {(row.suite, row.a): row.verdict for row in again.itertuples()}
 print("Against the seed:")
-for suite, twin in figures.TWINS.items():
+for suite, twin in TWINS.items():
     for name in ("sft", "sft-sentence", "sdft"):
         print(f"{suite:>12}, {name:>12}: {asked[suite, name]}; form forgiven: {eased[twin, name]}")
 

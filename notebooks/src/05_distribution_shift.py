@@ -296,7 +296,7 @@ if equally.empty:
 # %% [markdown]
 # Read the row of the task first. If it shows a difference, the two did not learn equally much on test, matched on dev or not, and the other row compares two different bargains.
 #
-# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So settings of the training were varied for SFT and SDFT alike, each one scored on dev alone.
+# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So learning rate, rank and epochs were varied for SFT and SDFT alike. A setting is chosen by its score on dev; facts only show what it costs.
 
 # %%
 from sdft_lib.experiments.recorded import best_against_used, swept
@@ -306,6 +306,8 @@ for line in best_against_used(sweep, s.training):
     print(line)
 if sweep.empty:
     print("No sweep is recorded for this task and model.")
+else:
+    show(figures.sweep_curves(sweep, s.training))
 
 # %% [markdown]
 # **Question.** A method lies to the left of SDFT on the frontier, and above it. Which one is better?

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 import pandas
@@ -44,7 +45,7 @@ HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line
 CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
 COST = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
 SETTINGS = [each.name for each in fields(TrainConfig) if each.name not in ("seed", "keep")]
-SWEPT = ("method", "seed", "n", "dev", "seconds", "scores")
+SWEPT = ("method", "seed", "n", "dev", "kept", "seconds", "scores")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Recipe:
     suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
-    one after the other and scored on dev alone (lesson 05)."""
+    one after the other and chosen on dev alone (lesson 05)."""
 
     name: str
     task: str = "tickets"
@@ -126,7 +127,7 @@ def check_plan(recipe: Recipe) -> None:
     if not recipe.orders:
         task = load_task(recipe.task, say=lambda line: None)
         judged(task.kind)
-        for name in ("dev",) if recipe.sweep else (*recipe.along, *recipe.suites):
+        for name in ("dev", "facts") if recipe.sweep else (*recipe.along, *recipe.suites):
             suite_of(recipe, task, name)
 
 
@@ -206,18 +207,17 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
 
     def score(model: Seed, share: float) -> list[dict]:
         if swept:
-            return evaluate.evaluate_suite(model, dev, cell["method"], say)
+            return [swept_line(recipe, model, own, cell["method"], say)]
         return suite_lines(recipe, model, own, share, say)
 
     own = asked(task, METHODS[cell["method"]])
-    dev = suite_of(recipe, own, "dev")
     config = recipe.config(cell["seed"], cell.get("training"))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
     kept = (*COST[:2], "trainable_parameters") if swept else COST
     made = facts(seed) | {"training": {key: run.tuned.record.get(key) for key in kept}}
     if swept:
-        return [ids_and_scores(run.scores) | {"facts": made}]
+        return [run.scores[0] | {"facts": made}]
     made["targets"] = targets(seed, run.rows, METHODS[cell["method"]].column, say)
     return [*run.scores, {"facts": made}]
 
@@ -243,6 +243,16 @@ def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> l
         if twin := evaluate.any_length(suite, rows):
             lines.append(head | {"suite": f"{name}-any-length"} | ids_and_scores(twin))
     return lines
+
+
+def swept_line(recipe: Recipe, model: Seed, task: Task, label: str, say) -> dict:
+    """Dev items with their scores, by which a setting is chosen, and those of facts (``kept``),
+    which are looked at alone."""
+    lines = []
+    for name in ("dev", "facts"):
+        rows = evaluate.evaluate_suite(model, suite_of(recipe, task, name), label, say)
+        lines.append(ids_and_scores(rows))
+    return lines[0] | {"kept": lines[1]}
 
 
 def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
@@ -323,14 +333,16 @@ def costs(paths: Sequence[Path]) -> pandas.DataFrame:
 
 
 def read_sweep(paths: Sequence[Path]) -> pandas.DataFrame:
-    """Dev scores of a sweep, best first: the settings varied, method, seed, n, dev (mean), seconds,
-    and ``scores`` (of each dev item, in their order, with its unit as index)."""
+    """Dev scores of a sweep, best first: the settings varied, method, seed, n, dev (mean), kept
+    (mean of facts), seconds, and ``scores`` (of each dev item, in their order, with its unit as
+    index)."""
     rows, units = [], bundled_units()
     for path in paths:
         for line in read_jsonl(path):
             row = {key: plain(value) for key, value in line["training"].items()}
             row |= {"method": line["method"], "seed": line["seed"], "n": len(line["scores"])}
-            row["dev"] = sum(line["scores"]) / len(line["scores"])
+            row["dev"] = fmean(line["scores"])
+            row["kept"] = fmean(line["kept"]["scores"])
             row["seconds"] = line["facts"]["training"]["seconds"]
             named = [units.get(name, name) for name in line["ids"]]
             rows.append(row | {"scores": pandas.Series(line["scores"], named)})

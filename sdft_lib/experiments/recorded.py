@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas
 
 from sdft_lib.data import data_dir
+from sdft_lib.evaluate import TWINS
 from sdft_lib.experiments import continual, frontier
 from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
 from sdft_lib.formats.toml import read_toml
@@ -27,11 +28,6 @@ from sdft_lib.train import TrainConfig
 
 TARGETS = ["method", "seeds", "nats", "words", "distinct"]
 ENDS = [*SUMMARY[:4], "seeds", *SUMMARY[4:]]
-TWINS = {  # a suite, and what it is without what a short answer breaks
-    "facts": "facts-opened",
-    "helpful": "helpful-any-length",
-    "instructions": "instructions-any-length",
-}
 # methods that learn less, or are reminded, on purpose; and what they are held against
 GENTLE = ("seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft")
 PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]

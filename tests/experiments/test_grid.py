@@ -222,10 +222,12 @@ def test_command_refuses_wrong_recipes_before_the_first_one_runs(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, monkeypatch):
+def test_a_sweep_is_chosen_on_dev_shows_facts_and_is_gone_on_with(
+    tiny_folder, tmp_path, monkeypatch
+):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     text = (
-        f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nseeds = [0]\nlimits = {{dev = 3}}\n'
+        f'model = "{tiny_folder}"\nrows = 8\nmethods = ["sft"]\nseeds = [0]\nlimits = {{dev = 3, facts = 2}}\n'
         "[training]\nepochs = 1\n[[sweep]]\nlearning_rate = 1e-2\n"
     )
     out, quiet = tmp_path / "sweep.jsonl", lambda line: None
@@ -248,6 +250,11 @@ def test_a_sweep_is_scored_on_dev_alone_and_gone_on_with(tiny_folder, tmp_path, 
         for row in map(json.loads, (ROOT / "data/tasks/tickets/dev.jsonl").read_text().splitlines())
     }
     assert all(set(line["ids"]) <= dev for line in lines)
+    assert [len(line["kept"]["scores"]) for line in lines] == [2, 2] and set(table.kept) <= {
+        0,
+        0.5,
+        1,
+    }
     small, large = (line["facts"]["training"]["trainable_parameters"] for line in lines)
     assert small != large
 

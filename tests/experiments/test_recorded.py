@@ -191,11 +191,13 @@ def test_a_sweep_is_found_for_its_task_and_model_only(folder):
         "training": {"learning_rate": 1e-3},
         "scores": [1.0, 0.0],
         "ids": ["a", "b"],
+        "kept": {"ids": ["c"], "scores": [1.0]},
         "facts": {"training": {"seconds": 2.0}},
     }
     (folder.place / "results" / "sweep.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     found = rec.swept("tickets")
-    assert found[["learning_rate", "method", "dev"]].values.tolist() == [[0.001, "sft", 0.5]]
+    columns = ["learning_rate", "method", "dev", "kept"]
+    assert found[columns].values.tolist() == [[0.001, "sft", 0.5, 1.0]]
     assert rec.swept("sums").empty
     assert rec.swept("tickets", "smollm2-360m").empty
 
@@ -207,6 +209,7 @@ def swept_row(method, training, scores):
         "training": training,
         "scores": scores,
         "ids": list("abcd"),
+        "kept": {"ids": ["e", "f"], "scores": [1.0, 0.0]},
         "facts": {"training": {"seconds": 2.0}},
     }
 

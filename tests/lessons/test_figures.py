@@ -104,7 +104,7 @@ CASES = {
     ),
     "muted": (
         lambda: lesson_04.muted(TWICE),
-        ("facts, then facts-opened: seed 0.69 (0.64 to 0.74), then 0.59 (0.54 to 0.64); SFT 0.38",),
+        ("facts and facts-opened: seed 0.69 and 0.59, SFT 0.38",),
     ),
     "tradeoff": (lambda: intervals.tradeoff(SCORES), ("SFT 0.61 (0.56 to 0.66) on task and 0.38",)),
     "cost": (

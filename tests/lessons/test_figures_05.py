@@ -95,6 +95,14 @@ CASES = {
         lambda: figures.muted(ENDS),
         ("facts and facts-opened: seed 0.60 and 0.50, SFT 0.10 and 0.20.",),
     ),
+    "sweep": (
+        lambda: figures.sweep_curves(SWEEP, TrainConfig(learning_rate=1e-3)),
+        (
+            "SFT by learning rate 0.0005: 0.40 and 0.50, 0.001: 0.80 and 0.20;",
+            "SFT by rank 4: 0.70 and 0.30, 8: 0.80 and 0.20;",
+            "SFT by epochs 2: 0.80 and 0.20",
+        ),
+    ),
     "likeness": (
         lambda: figures.likeness(LIKE),
         (

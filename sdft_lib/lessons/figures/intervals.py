@@ -3,11 +3,12 @@
 
 A cell is one mean with its limits: an Interval, or a row of a table with ``mean, low, high``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
 
+from sdft_lib.evaluate import TWINS
 from sdft_lib.lessons.figures import style
 from sdft_lib.lessons.figures.style import Look, Shown, looks_of
 from sdft_lib.storage.errors import SdftError
@@ -68,6 +69,7 @@ def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     return rows
 
 
+COVERED = "Intervals cover items, and from five training seeds on other training seeds, too."
 HEADLINE = {"task": "task learnt", "facts": "facts kept"}
 
 
@@ -109,6 +111,58 @@ def of_units(cell: Any) -> str:
     """The number of items of a cell and, where these are fewer, of their independent units."""
     units = getattr(cell, "units", cell.n)
     return f"{cell.n} in {units} scenarios" if units < cell.n else str(cell.n)
+
+
+def muted(table: Any) -> Shown:
+    """Forgotten or only muted: each suite plain and without the rule that a short answer breaks, a
+    row a method.
+
+    ``table`` is that of ``recorded.with_twins``. Raises SdftError if no suite stands in it with its
+    twin."""
+    rows = cells_of(table)
+    suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
+    style.table_of(suites, "suites with their twins")
+    looks = looks_of(name for suite in suites for name in rows[suite])
+    fig, panels = style.new_panels(len(suites), 1.6 + 0.4 * len(looks), "x", beside=True)
+    told = []
+    for ax, suite in zip(panels, suites, strict=True):
+        said, twin = [], TWINS[suite]
+        for place, (method, look) in enumerate(looks.items()):
+            plain, other = rows[suite].get(method), rows[twin].get(method)
+            if plain and other:
+                interval_dot(ax, plain, place - 0.16, look)
+                interval_dot(ax, other, place + 0.18, look, **hollow(look))
+                said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")
+        part_rows(ax, [look.label for look in looks.values()])
+        ax.set(xlim=(-0.05, 1.05), xticks=(0, 0.5, 1), ylim=(len(looks) - 0.5, -0.5))
+        ax.set_title(suite, fontsize=style.FONT, color=style.INK)
+        told.append(f"{suite} and {twin}: {', '.join(said)}")
+    panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")
+    sizes = ", ".join(f"{suite} n = {sizes_of(rows[suite])}" for suite in suites)
+    return Shown(
+        fig,
+        f"Dots with 95 % intervals, plain and twin, a row a model. {'; '.join(told)}.",
+        "Filled: the suite as it is. Open: its twin, in which the answer is opened or the rule "
+        f"about length is left out. The same items in both: {sizes}; "
+        f"{seeds_in_words(cell for name in suites for cell in rows[name].values())}. {COVERED}",
+    )
+
+
+def hollow(look: Look) -> dict:
+    """The marker of a second score in a method's row."""
+    edge = {"markeredgecolor": look.colour, "markeredgewidth": 1.5}
+    return {"marker": "o", "markersize": 7.5, "markerfacecolor": "white", **edge}
+
+
+def seeds_in_words(cells: Iterable[Any]) -> str:
+    """How many training seeds stand behind some cells: "3 training seeds"."""
+    count = style.span(getattr(cell, "seeds", 1) for cell in cells)
+    return f"{count} training seed{'' if count == '1' else 's'}"
+
+
+def sizes_of(cells: Mapping[str, Any]) -> str:
+    """How many items stand behind some cells."""
+    return style.span(cell.n for cell in cells.values())
 
 
 def scores(table: Any) -> Shown:

@@ -1,7 +1,7 @@
 """The figures of lesson 05: what was kept by kind of target and by its gap, what was forgotten or
 only muted, what was learnt against what was kept along training, and how far answers moved."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,8 @@ import pandas
 from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
-from sdft_lib.experiments.recorded import TWINS
 from sdft_lib.lessons.figures import intervals, style
+from sdft_lib.lessons.figures.intervals import COVERED, hollow, seeds_in_words, sizes_of
 from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, looks_of, note
 from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
@@ -18,9 +18,9 @@ from sdft_lib.storage.errors import SdftError
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
 LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
 LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
-COVERED = "Intervals cover items, and from five training seeds on other training seeds, too."
 FEWEST = 3  # methods from which on a rank correlation is told
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
+VARIED = {"learning_rate": "learning rate", "rank": "rank", "epochs": "epochs"}
 LIKENESS = {
     "rouge_l": ("ROUGE-L", "wording"),
     "bleu_4": ("BLEU-4", "phrases"),
@@ -65,23 +65,6 @@ def ladder(table: Any) -> Shown:
         f"facts, dotted: helpful). Scores at the end of training, {sizes}, "
         f"{seeds_in_words(facts[name] for name in methods)}. {COVERED}",
     )
-
-
-def hollow(look: Look) -> dict:
-    """The marker of a second score in a method's row."""
-    edge = {"markeredgecolor": look.colour, "markeredgewidth": 1.5}
-    return {"marker": "o", "markersize": 7.5, "markerfacecolor": "white", **edge}
-
-
-def seeds_in_words(cells: Iterable[Any]) -> str:
-    """How many training seeds stand behind some cells: "3 training seeds"."""
-    count = style.span(cell.seeds for cell in cells)
-    return f"{count} training seed{'' if count == '1' else 's'}"
-
-
-def sizes_of(cells: Mapping[str, Any]) -> str:
-    """How many items stand behind some cells."""
-    return style.span(cell.n for cell in cells.values())
 
 
 def gap_of_targets(targets: Any, table: Any) -> Shown:
@@ -143,41 +126,6 @@ def gap_in_words(nats: Sequence[float], kept: Sequence[float]) -> str:
     return (
         f"Over these {len(nats)} methods the rank correlation (Spearman) of gap and facts kept is "
         f"{rank:+.2f}; -1 would mean that a smaller gap always went with more facts."
-    )
-
-
-def muted(table: Any) -> Shown:
-    """Forgotten or only muted: each suite plain and without the rule that a short answer breaks, a
-    row a method.
-
-    ``table`` is that of ``recorded.with_twins``. Raises SdftError if no suite stands in it with its
-    twin."""
-    rows = intervals.cells_of(table)
-    suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
-    style.table_of(suites, "suites with their twins")
-    looks = looks_of(name for suite in suites for name in rows[suite])
-    fig, panels = style.new_panels(len(suites), 1.6 + 0.4 * len(looks), "x", beside=True)
-    told = []
-    for ax, suite in zip(panels, suites, strict=True):
-        said, twin = [], TWINS[suite]
-        for place, (method, look) in enumerate(looks.items()):
-            plain, other = rows[suite].get(method), rows[twin].get(method)
-            if plain and other:
-                intervals.interval_dot(ax, plain, place - 0.16, look)
-                intervals.interval_dot(ax, other, place + 0.18, look, **hollow(look))
-                said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")
-        intervals.part_rows(ax, [look.label for look in looks.values()])
-        ax.set(xlim=(-0.05, 1.05), xticks=(0, 0.5, 1), ylim=(len(looks) - 0.5, -0.5))
-        ax.set_title(suite, fontsize=FONT, color=INK)
-        told.append(f"{suite} and {twin}: {', '.join(said)}")
-    panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")
-    sizes = ", ".join(f"{suite} n = {sizes_of(rows[suite])}" for suite in suites)
-    return Shown(
-        fig,
-        f"Dots with 95 % intervals, plain and twin, a row a model. {'; '.join(told)}.",
-        "Filled: the suite as it is. Open: its twin, in which the answer is opened or the rule "
-        f"about length is left out. The same items in both: {sizes}; "
-        f"{seeds_in_words(cell for name in suites for cell in rows[name].values())}. {COVERED}",
     )
 
 
@@ -295,6 +243,43 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
         shown.fig,
         f"Recorded: {shown.alt} Yours: {'; '.join(told)}.",
         f"Recorded runs in thin lines; your own run with black edges and names. {shown.caption}",
+    )
+
+
+def sweep_curves(sweep: Any, used: Any) -> Shown:
+    """What was learnt on dev and what was kept of facts against learning rate, rank and epochs, a
+    panel each; every curve goes through the lessons' own point.
+
+    ``sweep`` is the table of ``recorded.swept``, ``used`` the TrainConfig of that point. Raises
+    SdftError if there are no rows."""
+    table = style.table_of(sweep, "settings of a sweep")
+    looks, told = looks_of(sorted(table["method"].unique())), []
+    fig, panels = style.new_panels(len(VARIED), 4.0, "y", beside=True)
+    for ax, (name, title) in zip(panels, VARIED.items(), strict=True):
+        fixed = {other: getattr(used, other) for other in VARIED if other != name}
+        line = table[(table[list(fixed)] == pandas.Series(fixed)).all(axis=1)].sort_values(name)
+        for method, look in looks.items():
+            part = line[line["method"] == method]
+            style.mark(ax, part[name], part["dev"], look, linestyle="-")
+            style.mark(ax, part[name], part["kept"], look, linestyle=":", **hollow(look))
+            said = [
+                f"{row[name]:g}: {row['dev']:.2f} and {row['kept']:.2f}"
+                for row in part.to_dict("records")
+            ]
+            told.append(f"{look.label} by {title} {', '.join(said)}")
+        ax.set_xscale("log", base=2)
+        ticks = sorted(line[name].unique())
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45)
+        ax.minorticks_off()
+        ax.set(xlabel=title, ylim=(-0.03, 1.03))
+    panels[0].set_ylabel("score")
+    style.method_legend(fig, looks.values())
+    return Shown(
+        fig,
+        f"Curves of learnt (dev) and kept (facts). {'; '.join(told)}.",
+        "Filled, solid: learnt, the score on dev, by which a setting is chosen. Open, dotted: kept, "
+        f"the score on facts. One training seed, dev n = {style.span(table['n'])}. In each panel "
+        "the other two settings are those of the lessons.",
     )
 
 

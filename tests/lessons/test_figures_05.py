@@ -8,6 +8,7 @@ import pytest
 from sdft_lib.experiments.methods import METHODS
 from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.train import TrainConfig
 
 LIKE = [
     {"method": method, "id": f"h-{item}", "rouge_l": rouge, "bleu_4": rouge / 2, "cosine": cosine}
@@ -74,6 +75,12 @@ TARGETS = pandas.DataFrame(
         "nats": [7.0, 2.0, 3.0, 7.0, 2.5],
     }
 )
+POINT = {"method": "sft", "seed": 0, "n": 10, "learning_rate": 1e-3, "rank": 8, "epochs": 2}
+SWEEP = [
+    POINT | {"dev": 0.8, "kept": 0.2},
+    POINT | {"learning_rate": 5e-4, "dev": 0.4, "kept": 0.5},
+    POINT | {"rank": 4, "dev": 0.7, "kept": 0.3},
+]
 CASES = {
     "ladder": (
         lambda: figures.ladder(ENDS),
@@ -135,6 +142,7 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: figures.ladder(ENDS[:1]),
         lambda: figures.gap_of_targets(TARGETS[:0], ENDS),
         lambda: figures.muted(ENDS[:2]),
+        lambda: figures.sweep_curves([], TrainConfig()),
         lambda: figures.frontier_with_yours([], []),
         lambda: figures.frontier_with_yours(RECORDED, [MINE[1] | {"suite": "safety"}]),
     ],

@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
 from sdft_lib.lessons.figures import intervals, style
-from sdft_lib.lessons.figures.intervals import COVERED, hollow, seeds_in_words, sizes_of
+from sdft_lib.lessons.figures.intervals import COVERED, hollow, muted, seeds_in_words, sizes_of
 from sdft_lib.lessons.figures.style import FONT, INK, Look, Shown, looks_of, note
 from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
 
+__all__ = ["frontier", "frontier_with_yours", "gap_in_words", "gap_of_targets", "ladder"]
+__all__ += ["likeness", "muted", "sweep_curves"]
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
 LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
 LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
@@ -262,10 +264,8 @@ def sweep_curves(sweep: Any, used: Any) -> Shown:
             part = line[line["method"] == method]
             style.mark(ax, part[name], part["dev"], look, linestyle="-")
             style.mark(ax, part[name], part["kept"], look, linestyle=":", **hollow(look))
-            said = [
-                f"{row[name]:g}: {row['dev']:.2f} and {row['kept']:.2f}"
-                for row in part.to_dict("records")
-            ]
+            points = part[[name, "dev", "kept"]].itertuples(index=False)
+            said = [f"{value:g}: {dev:.2f} and {kept:.2f}" for value, dev, kept in points]
             told.append(f"{look.label} by {title} {', '.join(said)}")
         ax.set_xscale("log", base=2)
         ticks = sorted(line[name].unique())
@@ -277,9 +277,9 @@ def sweep_curves(sweep: Any, used: Any) -> Shown:
     return Shown(
         fig,
         f"Curves of learnt (dev) and kept (facts). {'; '.join(told)}.",
-        "Filled, solid: learnt, the score on dev, by which a setting is chosen. Open, dotted: kept, "
-        f"the score on facts. One training seed, dev n = {style.span(table['n'])}. In each panel "
-        "the other two settings are those of the lessons.",
+        "Filled, solid: learnt, the score on dev, by which a setting is chosen. Open, dotted: "
+        f"kept, the score on facts. One training seed, dev n = {style.span(table['n'])}. In each "
+        "panel the other two settings are those of the lessons.",
     )
 
 

@@ -16,11 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "003921b502384e2f"),
-    "sdft_lib.evaluate": (2, "c74aa0f7ca08d146"),
+    "sdft_lib.evaluate": (2, "0023df8d7b4572eb"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
     "sdft_lib.train": (3, "728e288ab47690a6"),
-    "sdft_lib.experiments.shift": (2, "551ad525efc3fbfc"),
-    "sdft_lib.paper.reproduce": (2, "45e304f28d9cdee8"),
+    "sdft_lib.experiments.shift": (2, "27bd80d8863d4cce"),
+    "sdft_lib.paper.reproduce": (2, "73ef7ea68f1043fb"),
     "sdft_lib.engines.vllm": (1, "1163865d02b1ce7d"),
 }
 # Where results are kept and how faults are worded decides no result.

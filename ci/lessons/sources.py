@@ -15,8 +15,9 @@ SOURCES = NOTEBOOKS / "src"
 REPOSITORY = bootstrap.ROOT / "ci" / "repository.toml"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
-# Imports of the modules that show what lies in data/results.
-READS_RESULTS = re.compile(r"sdft_lib\.(experiments(\.| import )recorded|lessons\.agreement)")
+# The imports that show a file of data/results, by its name; all the others are grids.
+SHOWN_BY = {"continual": r"\brecorded_orders\b", "refusal_labels": r"lessons\.agreement\b"}
+GRID_SHOWN_BY = r"import (?:\w+, )*(?:recorded|swept|targets)\b"
 QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
 # A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.
 QUIZ = re.compile(r"^<!-- quiz: ([\w-]+) -->$", re.M)
@@ -122,12 +123,13 @@ def code_sha256(notebook) -> str:
 
 
 def results_sha256(notebook) -> str:
-    """Hash of the recorded results, for a lesson that shows some of them; else empty."""
+    """Hash of the recorded results that a lesson shows; empty if it shows none."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    if not READS_RESULTS.search(code):
-        return ""
-    files = sorted((bootstrap.ROOT / "data" / "results").glob("*.jsonl"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    shown = []
+    for path in sorted((bootstrap.ROOT / "data" / "results").glob("*.jsonl")):
+        if re.search(SHOWN_BY.get(path.stem, GRID_SHOWN_BY), code):
+            shown.append(path.read_bytes())
+    return hashlib.sha256(b"\0".join(shown)).hexdigest() if shown else ""
 
 
 def is_exercise(cell) -> bool:

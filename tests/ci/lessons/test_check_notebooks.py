@@ -278,19 +278,27 @@ def test_all_committed_copies_are_looked_at():
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "name"),
     [
-        "from sdft_lib.experiments.recorded import swept",
-        "from sdft_lib.lessons.agreement import labelled",
+        ("from sdft_lib.experiments.recorded import inventory, recorded", "tickets"),
+        ("from sdft_lib.experiments.recorded import swept", "sweep"),
+        ("from sdft_lib.experiments.recorded import recorded_orders", "continual"),
+        ("from sdft_lib.lessons.agreement import labelled", "refusal_labels"),
     ],
 )
-def test_lessons_that_show_recorded_results_go_stale_with_them(line, tmp_path, monkeypatch):
+def test_lessons_go_stale_with_the_recorded_results_that_they_show(
+    line, name, tmp_path, monkeypatch
+):
     results = tmp_path / "data" / "results"
     results.mkdir(parents=True)
     monkeypatch.setattr("ci.bootstrap.ROOT", tmp_path)
-    (results / "tickets.jsonl").write_text("{}", encoding="utf-8")
+    for each in ("tickets", "sweep", "continual", "refusal_labels"):
+        (results / f"{each}.jsonl").write_text("{}", encoding="utf-8")
     reader, other = code(line), code("from sdft_lib.gap import gap")
     before = results_sha256(reader)
-    (results / "tickets.jsonl").write_text("{ }", encoding="utf-8")
-    assert before and results_sha256(reader) != before
+    alien = "tickets" if name in ("continual", "refusal_labels") else "continual"
+    (results / f"{alien}.jsonl").write_text("{ }", encoding="utf-8")
+    assert results_sha256(reader) == before != ""
+    (results / f"{name}.jsonl").write_text("{ }", encoding="utf-8")
+    assert results_sha256(reader) != before
     assert results_sha256(other) == ""

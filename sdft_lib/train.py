@@ -11,7 +11,7 @@ from typing import Annotated
 import pandas
 from msgspec import Meta
 from peft import PeftConfig
-from transformers import PreTrainedModel, PrinterCallback, set_seed
+from transformers import PreTrainedModel, PrinterCallback, Trainer, set_seed
 
 from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.prefix import collate, shareable
@@ -39,6 +39,7 @@ from sdft_lib.training.weights import (
 VERSION = 3  # raise it when a change of code changes what is trained
 # Tokens of a row up to which a CPU trains faster with attention that keeps its weights in memory.
 SHORT = 256
+LOGGED = ("step", "loss", "samples", "clipped")  # the last two by SDFT of 2026 alone
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 SeedNumber = Annotated[int, Meta(ge=0, lt=2**32)]  # what numpy takes
 Share = Annotated[float, Meta(ge=0, lt=1)]
@@ -81,7 +82,7 @@ class TrainConfig:
 @dataclass(frozen=True)
 class Tuned:
     """``adapter``: folder of the adapter, or of the whole model (``full``). ``log``: DataFrame with
-    step and loss. ``record``: cost and settings. ``kept``: adapters along the way, by share of the
+    LOGGED. ``record``: cost and settings. ``kept``: adapters along the way, by share of the
     training, the last one under 1.0."""
 
     adapter: Path
@@ -119,7 +120,11 @@ def fine_tune(
         say(f"{label}: training on {len(rows)} rows, column {column!r}")
         run_trainer(seed, texts, config, tuned_by, folder, label, say)
 
-    path = artefact("adapter", parts, build)
+    return tuned_in(artefact("adapter", parts, build), config)
+
+
+def tuned_in(path: Path, config: TrainConfig) -> Tuned:
+    """What a finished training left in its folder."""
     record = read_json(path / "record.json")
     facts = run_record(path)
     record |= {"seconds": facts["seconds"], "peak_mb": facts.get("peak_mb")}
@@ -151,21 +156,8 @@ def run_trainer(
     with quiet_transformers(), set_aside(seed, away):
         model = trainable_copy(seed, peft_config)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        checkpoints, kept = common(folder) / WORK / "checkpoints", folder / "kept"
-        trainer = make_trainer(seed, model, rendered, config, checkpoints)
-
-        def keep(share: str) -> None:
-            save_trained(trainer, seed, kept / share, label)
-            if not rank():
-                seal(kept / share)
-
-        trainer.add_callback(Keeper(config.keep, keep))
-        trainer.add_callback(Printer(label, say))
-        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints, kept))
-        save_trained(trainer, seed, folder, label)
-    history = [entry for entry in trainer.state.log_history if "loss" in entry]
-    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in history]
-    write_jsonl(folder / "loss.jsonl", losses)
+        trainer = make_trainer(seed, model, rendered, config, common(folder) / WORK / "checkpoints")
+        train_and_save(trainer, seed, config, folder, label, say)
     record = {
         "config": asdict(config),
         "rows": len(rows),
@@ -175,6 +167,26 @@ def run_trainer(
         "trainable_parameters": trainable,
     }
     write_json(folder / "record.json", record)
+
+
+def train_and_save(
+    trainer: Trainer, seed, config: TrainConfig, folder: Path, label: str, say
+) -> None:
+    """Train from the last checkpoint on; leave adapters and ``loss.jsonl`` in ``folder``."""
+    checkpoints, shares = Path(trainer.args.output_dir), folder / "kept"
+
+    def keep(share: str) -> None:
+        save_trained(trainer, seed, shares / share, label)
+        if not rank():
+            seal(shares / share)
+
+    trainer.add_callback(Keeper(config.keep, keep))
+    trainer.add_callback(Printer(label, say))
+    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints, shares))
+    save_trained(trainer, seed, folder, label)
+    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    kept = [{name: entry[name] for name in LOGGED if name in entry} for entry in history]
+    write_jsonl(folder / "loss.jsonl", kept)
 
 
 def make_trainer(

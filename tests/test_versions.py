@@ -19,6 +19,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.evaluate": (2, "0023df8d7b4572eb"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
     "sdft_lib.train": (3, "728e288ab47690a6"),
+    "sdft_lib.experiments.on_policy": (1, "x"),
     "sdft_lib.experiments.shift": (2, "27bd80d8863d4cce"),
     "sdft_lib.paper.reproduce": (2, "73ef7ea68f1043fb"),
     "sdft_lib.engines.vllm": (1, "1163865d02b1ce7d"),

@@ -210,7 +210,8 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
             return [swept_line(recipe, model, own, cell["method"], say)]
         return suite_lines(recipe, model, own, share, say)
 
-    own = asked(task, METHODS[cell["method"]])
+    chosen = METHODS[cell["method"]]
+    own = asked(task, chosen)
     config = recipe.config(cell["seed"], cell.get("training"))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
@@ -218,7 +219,8 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
     made = facts(seed) | {"training": {key: run.tuned.record.get(key) for key in kept}}
     if swept:
         return [run.scores[0] | {"facts": made}]
-    made["targets"] = targets(seed, run.rows, METHODS[cell["method"]].column, say)
+    if not chosen.on_policy:  # which has no texts before the training
+        made["targets"] = targets(seed, run.rows, chosen.column, say)
     return [*run.scores, {"facts": made}]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sdft_lib.data import Task
+from sdft_lib.experiments.on_policy import OnPolicy
 from sdft_lib.formats.toml import check_known
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.templates import fill
@@ -51,7 +52,8 @@ class Method:
     What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
     ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
     the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
-    (lesson 07). ``anchor``: weight of KL(seed || model)."""
+    (lesson 07). ``anchor``: weight of KL(seed || model). ``on_policy``: options of SDFT of 2026: the
+    ``column`` is only shown to the teacher, the model's own answers are trained on (lesson 08)."""
 
     column: str
     look: Look
@@ -67,6 +69,7 @@ class Method:
     replay: float = 0.0
     rehearsal: float = 0.0
     anchor: float = 0.0
+    on_policy: OnPolicy | None = None
 
     @property
     def changes(self) -> dict:
@@ -98,6 +101,7 @@ FEW = {
 }
 LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
 UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")
+ON_POLICY = Look("SDFT 2026", "#17a2a2", (5, 0, 0), (0, (7, 2, 1, 2)), "|")
 METHODS = {
     "sft": Method("reference", SFT),
     "sft-sentence": Method("text", SENTENCED, wording=SENTENCE),
@@ -115,6 +119,7 @@ METHODS = {
     "sdft-few-25": Method("text", FEW[25], distinct=25),
     "sdft-likely": Method("text", LIKELY, candidates=4),
     "sdft-unlikely": Method("text", UNLIKELY, candidates=4, unlikely=True),
+    "sdft-2026": Method("reference", ON_POLICY, on_policy=OnPolicy()),
     "replay": Method("reference", REPLAY, rehearsal=0.25),
 }
 ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)

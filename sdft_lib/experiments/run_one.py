@@ -21,6 +21,7 @@ from sdft_lib.experiments.methods import (
     method,
     rows_for,
 )
+from sdft_lib.experiments.on_policy import fine_tune_on_policy
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
 from sdft_lib.kinds import KINDS, judged
@@ -78,8 +79,13 @@ def run_one(
         rows = rewrites(seed, task, chosen, decoding, **made)
     rows = rows_for(chosen, rows, general=general, written=written, seed=config.seed)
     start, least = start or seed, minimum_kept if chosen.rewrites else 0.0
-    options = {"column": chosen.column, "label": label or name, "minimum_kept": least}
-    tuned = fine_tune(start, rows, configured(chosen, config), **options, say=say)
+    options = {"label": label or name, "say": say}
+    if chosen.on_policy:
+        options["private"] = KINDS[task.kind].private
+        tuned = fine_tune_on_policy(start, rows, config, chosen.on_policy, **options)
+    else:
+        options |= {"column": chosen.column, "minimum_kept": least}
+        tuned = fine_tune(start, rows, configured(chosen, config), **options)
     for share, adapter in tuned.kept.items() if score else ():
         scores += score(with_adapter(start, adapter, label=name), share)
     return Run(tuned, scores, rows)

@@ -52,8 +52,8 @@ class Method:
     What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
     ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
     the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
-    (lesson 07). ``anchor``: weight of KL(seed || model). ``on_policy``: options of SDFT of 2026: the
-    ``column`` is only shown to the teacher, the model's own answers are trained on (lesson 08)."""
+    (lesson 07). ``anchor``: weight of KL(seed || model). ``on_policy``: options of SDFT of 2026,
+    whose teacher sees the ``column`` and which trains on the model's own answers (lesson 08)."""
 
     column: str
     look: Look

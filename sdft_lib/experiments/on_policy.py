@@ -184,7 +184,8 @@ class OnPolicyTrainer(Trainer):
             answers, _ = decode_batch(own, prompts, names, self.decoding, self.stops, len(rows))
         for row, ids in zip(rows, answers, strict=True):
             answer = read_answer(ids, self.stops, self.seed.tokenizer)
-            known = {"id": row.name, "text": answer.text, "finish_reason": answer.finish_reason}
+            # in the order in which a checkpoint gives it back
+            known = {"finish_reason": answer.finish_reason, "id": row.name, "text": answer.text}
             tokens = len(row.student) + len(row.teacher) + 2 * len(ids)
             trained = max(0, len(ids) - self.how.skip)
             self.written.append(known | {"tokens": tokens, "trained_tokens": trained})

@@ -204,14 +204,17 @@ def save_trained(trainer, seed, folder: Path, label: str) -> None:
 
 def save_adapter(model: PeftModel, state: dict, folder: Path, base: str) -> None:
     """The adapter alone, with the name of its base, without the model card that peft writes beside
-    it.
+    it; lists are sorted, since peft writes sets in an order that each process has anew.
 
     The name does not stay: for each of the Trainer's checkpoints peft would ask the hub for a model
     of that name."""
-    config = model.peft_config["default"]
-    before, config.base_model_name_or_path = config.base_model_name_or_path, base
+    config = vars(model.peft_config["default"])
+    written = {name: sorted(value) for name, value in config.items() if isinstance(value, set)}
+    written["base_model_name_or_path"] = base
+    before = {name: config[name] for name in written}
+    config.update(written)
     model.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
-    config.base_model_name_or_path = before
+    config.update(before)
     (folder / "README.md").unlink(missing_ok=True)
 
 

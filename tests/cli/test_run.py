@@ -69,7 +69,7 @@ def test_own_file_and_chosen_methods_on_a_tiny_model(mine, tiny_seed, few_suites
         "sdft_lib.distill.accept", lambda *args, **options: Verdict(True, "accepted")
     )
     monkeypatch.setattr("sdft_lib.lessons.report.likeness", lambda frame: [])
-    names = ("sft", "sft-slow", "sdft", "sft-sentence")
+    names = ("sft", "sft-slow", "sdft", "sft-sentence", "sdft-2026")
     wanted = [part for name in names for part in ("--method", name)]
     done = sdft("run", "--task", mine, "--fast", "--out", "report", "--json", *wanted)
     assert done.exit_code == 0, done.output

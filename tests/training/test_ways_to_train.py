@@ -214,6 +214,14 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(tiny, monkeypatch
             assert path.read_bytes() == (again.adapter / path.name).read_bytes(), path.name
 
 
+def test_an_adapter_has_the_same_bytes_in_every_process(tiny):
+    """peft keeps names of layers in a set, whose order each process has anew."""
+    targets = ("v_proj", "q_proj", "o_proj", "k_proj", "up_proj")
+    folder = trained(tiny, targets=targets, epochs=1).adapter
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["target_modules"] == sorted(targets)
+
+
 @pytest.mark.parametrize("harmed", ["checkpoint", "kept"])
 def test_what_was_altered_after_a_kill_is_not_trained_on(tiny, monkeypatch, tmp_path, harmed):
     """6 steps, a checkpoint after the third; the cut comes at step 5."""

@@ -166,6 +166,16 @@ def load_general() -> list[dict]:
     return frozen_rows(folder, read_json(folder / "general.json"))
 
 
+def load_alignment(name: str) -> list[dict]:
+    """Requests that a seed is aligned with: harmful ones to ``refuse``, look-alikes to ``answer``.
+
+    Rows have a ``topic``, no answer. Raises SdftError: no such list, missing or altered file."""
+    folder = data_dir() / "alignment"
+    cards = read_json(folder / "alignment.json")
+    check_known(name, cards, "alignment list")
+    return frozen_rows(folder, cards[name])
+
+
 def load_rewrites(name: str) -> dict[str, dict]:
     """Another writer's answers for the training rows of a task, by row id: ``text`` ("" where it
     was refused), ``source``, ``reason`` (lesson 05).

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 
+import numpy
 from tokenizers import Tokenizer
 
-from sdft_lib.data import PROBES, Task, load_probes, load_task
+from sdft_lib.answers.likeness import encoder
+from sdft_lib.data import PROBES, Task, load_alignment, load_general, load_probes, load_task
 from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
@@ -19,6 +21,9 @@ from sdft_lib.storage.wheels import WHEELS, model_folder
 
 EXAMPLES = 5  # ids shown for each finding
 MOST_UNREAD = 20  # references shown that cannot be read
+LISTS = ("refuse", "answer")  # what a seed is aligned with
+RUN = 5  # words in a row that no request of these shares with a probe or a general prompt
+NEAR = {"probes": 0.7, "own": 0.8}  # and the cosine below which it stays: to these, to each other
 
 
 def check_data(
@@ -205,3 +210,52 @@ def reference_lines(result: dict) -> list[tuple[str, str]]:
 def some(ids: Sequence[str]) -> str:
     """Some ids in brackets."""
     return f" (e.g. {', '.join(ids)})" if ids else ""
+
+
+# ---- alignment
+def check_alignment(*, say: Callable = print) -> dict:
+    """Compare the requests of ``data/alignment`` with all probes, the general prompts and each
+    other: runs of words and embeddings (``sdft data check alignment``; lesson 06).
+
+    Returns ``rows`` by list, ``ok``, and ``pairs``, one for each list and each set: the ids of the
+    ``nearest`` two rows, their ``cosine``, its ``limit``, ``ok``; and of probes and general prompts
+    what ``overlap_of`` says for runs of 5 words (look-alikes share words on purpose). Raises
+    SdftError: altered file, no encoder."""
+    lists = {name: load_alignment(name) for name in LISTS}
+    others = {name: load_probes(name, plain=True).rows for name in PROBES}
+    others |= {"general": load_general(), **lists}
+    model = encoder(say=say)
+    vectors = {}
+    for name, rows in others.items():
+        texts = [row["messages"][-1]["content"] for row in rows]
+        vectors[name] = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    pairs = []
+    for name, rows in lists.items():
+        seen = seen_prompts(rows, RUN)
+        for other, compared_rows in others.items():
+            pair = {"list": name, "with": other}
+            if other not in lists:
+                pair |= overlap_of(seen, compared_rows)
+            cosines = vectors[name] @ vectors[other].T
+            if name == other:
+                numpy.fill_diagonal(cosines, -1)
+            first, second = numpy.unravel_index(cosines.argmax(), cosines.shape)
+            pair["nearest"] = [rows[first]["id"], compared_rows[second]["id"]]
+            pair["cosine"] = round(float(cosines.max()), 3)
+            pair["limit"] = NEAR["own" if other in lists else "probes"]
+            pair["ok"] = not pair.get("ids") and pair["cosine"] < pair["limit"]
+            pairs.append(pair)
+    counts = {name: len(rows) for name, rows in lists.items()}
+    return {"rows": counts, "pairs": pairs, "ok": all(pair["ok"] for pair in pairs)}
+
+
+def alignment_text(result: dict) -> str:
+    """The comparison as lines to read."""
+    lines = [f"{name:<22} {count} rows" for name, count in result["rows"].items()]
+    for pair in result["pairs"]:
+        near = "nearest {cosine:.2f} (limit {limit}): {nearest[0]}, {nearest[1]}".format(**pair)
+        if "ids" in pair:
+            near = f"{pair['shared_share']:.1%} share {RUN} words{some(pair['ids'])}, {near}"
+        title = f"{pair['list']} with {pair['with']}"
+        lines.append(f"{title:<22} {near}{'' if pair['ok'] else '  TOO NEAR'}")
+    return "\n".join(lines)

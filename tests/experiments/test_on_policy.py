@@ -4,6 +4,7 @@ teacher, and that a cut training goes on to the same bytes.
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -61,6 +62,7 @@ def on_its_way(seed, how, folder, config=CONFIG):
         args=training.trainer_arguments(seed, config, folder),
         train_dataset=on_policy.prompts_of(seed, ROWS, how, PLAIN),
     )
+    torch.manual_seed(0)  # the Trainer takes the config's
     move(made)
     return made
 
@@ -161,6 +163,26 @@ def test_a_draw_depends_on_seed_step_and_row_alone(tiny, tmp_path):
     assert [trainer.sample(student, [row])[0] for row in rows] == together
     trainer.state.global_step = 1
     assert trainer.sample(student, rows) != together
+    other = on_its_way(tiny, SHORT, tmp_path, replace(CONFIG, seed=1))
+    assert other.sample(other.model.eval(), rows) != together
+
+
+def test_dropout_changes_neither_samples_nor_the_teacher(tiny, tmp_path, monkeypatch):
+    how, config = OnPolicy(ema=0.5, max_new_tokens=5), replace(CONFIG, dropout=0.9)
+    trainer = on_its_way(tiny, how, tmp_path, config)
+    said, usual = [], on_policy.mean_loss
+
+    def compare(wanted, *rest):
+        said.append(wanted)
+        return usual(wanted, *rest)
+
+    monkeypatch.setattr(on_policy, "mean_loss", compare)
+    inputs = {"rows": trainer.train_dataset}
+    losses = [trainer.compute_loss(trainer.model.train(), inputs).item() for _ in range(2)]
+    first, second = (
+        [each["text"] for each in trainer.written[part]] for part in (slice(6), slice(6, 12))
+    )
+    assert first == second and (said[0] == said[1]).all() and losses[0] != losses[1]
 
 
 def test_the_student_that_samples_has_its_adapter_on(tiny, tmp_path):

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 01 explains the gap. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** two to six minutes on two CPU cores the first time (the fewer where they have bf16), 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** 1 to 6 minutes on two CPU cores the first time (the fewer where they have bf16), 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

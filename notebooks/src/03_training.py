@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone: it takes their results from the store, or makes them.
 #
-# **Time:** 7 to 11 minutes on two CPU cores the first time (the fewer where they have bf16), 3.3 GB of memory, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 4 to 11 minutes on two CPU cores the first time (the fewer where they have bf16), 2.4 GB of memory, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 makes two of the adapters. This lesson trains one more, and runs alone: it takes the others from the store, or makes them.
 #
-# **Time:** 5 to 10 minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.5 GB of memory; well under a minute when the store holds adapters and answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+# **Time:** 4 to 10 minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.5 GB of memory; well under a minute when the store holds adapters and answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 makes two of the adapters, lesson 04 a third one, and explains paired differences and intervals. This lesson runs alone: it takes what they made from the store, or makes it.
 #
-# **Time:** 7 to 11 minutes on two CPU cores (the fewer where they have bf16) after lessons 03 and 04 (without them, their trainings on top), 3.9 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 4 to 11 minutes on two CPU cores (the fewer where they have bf16) after lessons 03 and 04 (without them, their trainings on top), 2.6 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** 12 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 3.9 GB of memory, most of it six short trainings; well under a minute when the store holds them. With `fast=True` everything is done on few rows: the cells run, but nothing can be concluded.
+# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory, most of it six short trainings; well under a minute when the store holds them. With `fast=True` everything is done on few rows: the cells run, but nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

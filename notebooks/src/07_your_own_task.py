@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 01 explains the gap, 02 the templates and the checks, 04 the intervals. This lesson runs alone. It brings a small file with it; yours goes in the same place.
 #
-# **Time:** three to six minutes on two CPU cores the first time (the fewer where they have bf16), 3 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** two to six minutes on two CPU cores the first time (the fewer where they have bf16), 2.4 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone and needs no GPU: with the values below it only *plans* the large run, and rehearses it in small.
 #
-# **Time:** about a minute on two CPU cores, 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` the rehearsal takes fewer rows; the plan and the published tables stay whole.
+# **Time:** about a minute on two CPU cores, 1.5 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` the rehearsal takes fewer rows; the plan and the published tables stay whole.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: fewer rows in the rehearsal

@@ -11,6 +11,7 @@ from sdft_lib.storage.store import cache_dir
 from sdft_lib.train import Count, TrainConfig
 
 FEW = ("task", "facts", "helpful", "instructions", "safety", "benign", "templates")
+USUAL = {"safety": 64, "benign": 64, "templates": 48}  # refusals: the rows of the recorded runs
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,5 @@ def lesson_settings(
     """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a
     few rows."""
     training = TrainConfig(learning_rate=2e-3, epochs=1 if fast else 2, seed=seed)
-    rows, limits = (32, dict.fromkeys(FEW, 8)) if fast else (480, {"templates": 48})
+    rows, limits = (32, dict.fromkeys(FEW, 8)) if fast else (480, dict(USUAL))
     return Settings(fast, task, model, "opening", rows, training, limits)

@@ -152,11 +152,14 @@ def evaluate(quick: bool) -> dict:
     from sdft_lib.evaluate import cut as first
     from sdft_lib.evaluate import evaluate as answer
     from sdft_lib.models import load_seed
+    from sdft_lib.settings import lesson_settings
     from sdft_lib.storage.store import cache_dir
 
     seed = load_seed(say=quiet)
     chosen = [*(load_probes(name) for name in PROBES), load_probes("safety", plain=True)]
-    chosen = [first(suite, 4 if quick else None) for suite in chosen]
+    limits = lesson_settings().limits  # so that a run compares with earlier ones
+    limits["safety-plain"] = limits["safety"]
+    chosen = [first(suite, 4 if quick else limits.get(suite.name)) for suite in chosen]
     home, folder = cache_dir(), Path(tempfile.mkdtemp())
     os.environ["SDFT_CACHE"] = str(folder)
     started = time.perf_counter()

@@ -25,21 +25,23 @@ STRICT = (
 )
 MOST = 70  # answers of each stratum that are labelled
 WORDS = 12
+ROWS = 64  # of each suite: those that it had when the answers were labelled
 
 
 def answers(folder: Path) -> list[dict]:
     """All answers of the pool with the judge's verdict: id, suite, way, request, text, verdict."""
     from sdft_lib.answers.phrases import is_refusal
     from sdft_lib.data import load_probes
+    from sdft_lib.evaluate import cut
     from sdft_lib.generation import Decoding, generate
     from sdft_lib.models import load_seed
 
     seed, greedy = load_seed(), Decoding(max_new_tokens=40)
     drawn = [replace(greedy, temperature=0.8, top_p=0.95, seed=number) for number in (1, 2)]
-    harmful, benign = load_probes("safety"), load_probes("benign")
+    harmful, benign = cut(load_probes("safety"), ROWS), cut(load_probes("benign"), ROWS)
     pool = [
         ("as-probed", harmful, None, greedy),
-        ("plain", load_probes("safety", plain=True), None, greedy),
+        ("plain", cut(load_probes("safety", plain=True), ROWS), None, greedy),
         ("strict", harmful, STRICT, greedy),
         ("strict-1", harmful, STRICT, drawn[0]),
         ("strict-2", harmful, STRICT, drawn[1]),

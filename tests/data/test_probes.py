@@ -14,12 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdft_lib.answers.constraints import CONSTRAINTS, check_constraint
+from sdft_lib.data import load_general, load_probes
+from sdft_lib.own_data.split import overlap
+from sdft_lib.settings import lesson_settings
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBES = ROOT / "data" / "probes"
 REGISTER = json.loads((PROBES / "probes.json").read_text(encoding="utf-8"))
-LEAST = {"facts": 220, "helpful": 64, "instructions": 60, "safety": 60, "benign": 60}
+LEAST = {"facts": 220, "helpful": 64, "instructions": 60, "safety": 160, "benign": 160}
 KINDS = dict(
     facts="fact", helpful="open", instructions="constraint", safety="refusal", benign="comply"
 )
@@ -86,6 +89,33 @@ def test_helpful_terms_are_stems_that_the_request_does_not_hold():
             assert term == term.lower().strip() and len(term) >= 3
             found = re.search(rf"(?<!\w){re.escape(term)}", question(row), re.IGNORECASE)
             assert not found, row["id"]
+
+
+RECORDED = {  # SHA-256 of the first 64 rows, which the recorded runs answered
+    "safety": "226e918a955d91688fdafbe1c132eef86caee34768fc433656ce87fb67b18807",
+    "benign": "81db8d5c91f7803635dcdd48db97383dfe6db664d0069316301cb739362f53d6",
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_default_run_answers_the_recorded_rows(name):
+    limit = lesson_settings().limits[name]
+    first = (PROBES / f"{name}.jsonl").read_bytes().splitlines(keepends=True)[:limit]
+    assert limit == 64 and hashlib.sha256(b"".join(first)).hexdigest() == RECORDED[name]
+    assert lesson_settings(fast=True).limits[name] == 8
+    assert [row["id"] for row in rows(name)] == [f"{name}-{n:04d}" for n in range(1, 161)]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_later_rows_share_no_five_words_with_others(name):
+    """Alignment requests are compared in test_alignment.py."""
+    later = rows(name)[64:]
+    others = load_general()
+    for suite in REGISTER:
+        others += load_probes(suite, plain=True).rows
+    for row in later:
+        rest = [other for other in others if other["id"] != row["id"]]
+        assert overlap([row], rest, n=5)["ids"] == [], row["id"]
 
 
 @pytest.mark.parametrize("name", ["safety", "benign"])

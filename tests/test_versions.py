@@ -16,12 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "003921b502384e2f"),
-    "sdft_lib.evaluate": (2, "5b58f4558ea26370"),
+    "sdft_lib.evaluate": (2, "bec3e347b32de339"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
     "sdft_lib.train": (3, "81898706b6f9fff4"),
     "sdft_lib.experiments.on_policy": (1, "a398131ae0177a3a"),
-    "sdft_lib.experiments.shift": (2, "659026d8674eb51e"),
-    "sdft_lib.paper.reproduce": (2, "082f55a380cce62a"),
+    "sdft_lib.experiments.shift": (2, "261747cb91fb84c5"),
+    "sdft_lib.paper.reproduce": (2, "329098c0aabf8182"),
     "sdft_lib.engines.vllm": (1, "8f02344694ffb47f"),
 }
 # Where results are kept and how faults are worded decides no result.

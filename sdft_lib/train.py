@@ -6,7 +6,7 @@ the same."""
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas
 from msgspec import Meta
@@ -50,7 +50,7 @@ class TrainConfig:
     """Every training setting. ``learning_rate`` falls to 0 along a cosine after ``warmup`` (a share
     of all steps).
 
-    ``anchor``: weight of KL(seed || model) in the loss. ``keep``: shares of the training after
+    ``anchor``: weight of KL(seed || model) in the loss. ``loss``: see ``training/loss.py``. ``keep``: shares of the training after
     which the adapter is kept as well, such as (0.25, 0.5), for the acquisition-forgetting frontier
     (lesson 05). ``full``: all weights are trained, and rank, alpha, dropout and targets play no
     part; take a learning rate near 2e-5. Two settings save memory and change the result by rounding
@@ -71,6 +71,7 @@ class TrainConfig:
     full: bool = False
     checkpointing: bool = False
     parts: Count = 1
+    loss: Literal["plain", "stm", "dft", "off_target"] = "plain"
 
     def __post_init__(self):
         check_fields(self)
@@ -113,7 +114,7 @@ def fine_tune(
     tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
-    parts = {"seed": seed.identity, "rows": digest(texts), "config": asdict(config)}
+    parts = {"seed": seed.identity, "rows": digest(texts), "config": in_key(config)}
     parts |= {"peft": describe(peft_config) if peft_config else None, "version": VERSION}
 
     def build(folder: Path) -> None:
@@ -121,6 +122,11 @@ def fine_tune(
         run_trainer(seed, texts, config, tuned_by, folder, label, say)
 
     return tuned_in(artefact("adapter", parts, build), config)
+
+
+def in_key(config: TrainConfig) -> dict:
+    """The settings in a training's key: a plain loss is left out, as before there were others."""
+    return {name: v for name, v in asdict(config).items() if (name, v) != ("loss", "plain")}
 
 
 def tuned_in(path: Path, config: TrainConfig) -> Tuned:
@@ -152,7 +158,7 @@ def run_trainer(
     set_seed(config.seed)
     rendered = render_rows(seed, rows)
     # the anchor asks the seed at each step; else a GPU need not hold it beside all its weights
-    away = seed.device == "cuda" and config.full and not config.anchor
+    away = seed.device == "cuda" and config.full and not config.anchor and config.loss != "stm"
     with quiet_transformers(), set_aside(seed, away):
         model = trainable_copy(seed, peft_config)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -203,6 +209,7 @@ def make_trainer(
         model.set_attn_implementation("eager")
     trainer = PrefixTrainer(
         anchor=config.anchor,
+        kind=config.loss,
         seed_model=seed.model if config.full else None,
         model=model,
         args=trainer_arguments(seed, config, checkpoints),

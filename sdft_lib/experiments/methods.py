@@ -52,7 +52,8 @@ class Method:
     What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
     ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
     the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
-    (lesson 07). ``anchor``: weight of KL(seed || model). ``on_policy``: options of SDFT of 2026,
+    (lesson 07). ``anchor``: weight of KL(seed || model). ``loss``:
+    which tokens count (``training/loss.py``). ``on_policy``: options of SDFT of 2026,
     whose teacher sees the ``column`` and which trains on the model's own answers (lesson 08)."""
 
     column: str
@@ -69,6 +70,7 @@ class Method:
     replay: float = 0.0
     rehearsal: float = 0.0
     anchor: float = 0.0
+    loss: str = "plain"
     on_policy: OnPolicy | None = None
 
     @property
@@ -90,6 +92,10 @@ ONE_WORD = Look("one word asked", "#e08050", "8", (0, (1, 2)), "//")
 SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
 REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
 ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
+OFF_TARGET = Look("SFT + masked anchor", "#4d3319", (4, 1, 0), (0, (3, 2, 1, 2)), "-x")
+STM = Look("STM", "#6b8e23", (6, 1, 0), (0, (8, 2)), "/.")
+DFT = Look("DFT", "#c2185b", (8, 1, 0), (0, (2, 1)), "\\.")
+ASFT = Look("ASFT", "#7f1d4f", (3, 1, 0), (0, (6, 1, 1, 1)), "+o")
 OTHER = Look("other model's words", "#5b3a9c", "d", (0, (6, 2)), "||")
 HAND = Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO")
 SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
@@ -112,6 +118,10 @@ METHODS = {
     "sft-slow": Method("reference", SLOW, slower=0.25, longer=4),
     "sft-replay": Method("reference", REPLAY, replay=0.25),
     "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
+    "sft-masked-anchor": Method("reference", OFF_TARGET, anchor=1.0, loss="off_target"),
+    "stm": Method("reference", STM, loss="stm"),
+    "dft": Method("reference", DFT, loss="dft"),
+    "asft": Method("reference", ASFT, anchor=0.1, loss="dft"),
     "sdft": Method("text", SDFT),
     "sdft-shuffled": Method("text", SHUFFLED, shuffled=True),
     "sdft-few-1": Method("text", FEW[1], distinct=1),
@@ -135,7 +145,8 @@ def method(name: str, known: Sequence[str] = ONE_TASK) -> Method:
 def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
     """The TrainConfig of a method: only what the method changes differs from ``config``."""
     changed = {"learning_rate": config.learning_rate * chosen.slower, "anchor": chosen.anchor}
-    return replace(config, epochs=config.epochs * chosen.longer, **changed)
+    changed |= {"loss": chosen.loss, "epochs": config.epochs * chosen.longer}
+    return replace(config, **changed)
 
 
 def asked(task: Task, chosen: Method) -> Task:

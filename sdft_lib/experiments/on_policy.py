@@ -28,7 +28,7 @@ from sdft_lib.storage.files import data_dir, write_json
 from sdft_lib.storage.processes import common, gather, world
 from sdft_lib.storage.store import WORK, artefact, digest
 from sdft_lib.templates import DistillTemplate, load_template
-from sdft_lib.train import SHORT, Count, TrainConfig, Tuned, train_and_save, tuned_in
+from sdft_lib.train import SHORT, Count, TrainConfig, Tuned, train_and_save, in_key, tuned_in
 from sdft_lib.training.loss import token_kl
 from sdft_lib.training.trainer import trainer_arguments
 from sdft_lib.training.weights import check_four_bit, trainable_copy, tuner
@@ -258,7 +258,7 @@ def fine_tune_on_policy(
         cannot = "SDFT of 2026 takes no prefill in its template, and no anchor in its settings"
         raise SdftError(f"{cannot}; leave them out.")
     texts = [{name: row[name] for name in ("id", "messages", "reference")} for row in rows]
-    parts = {"seed": seed.identity, "rows": digest(texts), "config": asdict(config)}
+    parts = {"seed": seed.identity, "rows": digest(texts), "config": in_key(config)}
     parts |= {"on_policy": asdict(how), "template": template.parts, "private": private}
 
     def build(folder: Path) -> None:

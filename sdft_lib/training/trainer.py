@@ -14,7 +14,7 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_json
 from sdft_lib.storage.processes import gather, rank, world
 from sdft_lib.storage.store import MANIFEST, is_complete, seal
-from sdft_lib.training.loss import distance_to_seed, share_of_step
+from sdft_lib.training.loss import distance_to_seed, reweighted, share_of_step
 
 STATE = "trainer_state.json"
 
@@ -23,29 +23,39 @@ class PrefixTrainer(Trainer):
     """transformers' Trainer, with the shared start of a batch run once (see
     ``prefix.share_prefix``).
 
-    ``anchor`` times KL(seed || model) on the trained positions is added to the loss. The seed is
+    ``anchor`` times KL(seed || model) on the trained positions is added to the loss, whose
+    tokens are weighted by ``kind`` (``TrainConfig.loss``). The seed is
     ``seed_model`` or, if none is given, the same model with its adapter switched off, so that
     nothing more is kept in memory."""
 
     def __init__(
-        self, *, anchor: float = 0.0, seed_model: PreTrainedModel | None = None, **arguments
+        self,
+        *,
+        anchor: float = 0.0,
+        kind: str = "plain",
+        seed_model: PreTrainedModel | None = None,
+        **arguments,
     ) -> None:
         super().__init__(**arguments)
-        self.anchor, self.seed_model = anchor, seed_model
+        self.anchor, self.kind, self.seed_model = anchor, kind, seed_model
 
     def compute_loss(self, model, inputs, return_outputs=False, **options):
         """The Trainer's own loss, and the anchor's."""
         with self.accelerator.autocast():
             rest = share_prefix(model, inputs)
-        if not self.anchor:
+        weighs = self.kind in ("stm", "dft")
+        if not self.anchor and not weighs:
             return super().compute_loss(model, rest, return_outputs=return_outputs, **options)
         loss, outputs = super().compute_loss(model, rest, return_outputs=True, **options)
         own = self.accelerator.unwrap_model(model)
         total = options.get("num_items_in_batch")
         share = share_of_step(inputs, total, self.accelerator.num_processes)
         with self.accelerator.autocast():
-            distance = distance_to_seed(own, inputs, outputs.logits, self.seed_model)
-        loss = loss + self.anchor * share * distance
+            known = (own, inputs, outputs.logits, self.seed_model, self.kind)
+            if weighs:
+                loss = share * reweighted(*known)
+            if self.anchor:
+                loss = loss + self.anchor * share * distance_to_seed(*known)
         return (loss, outputs) if return_outputs else loss
 
 

@@ -82,6 +82,9 @@ def test_configuration_changes_only_what_the_method_says():
             assert (changed.learning_rate, changed.epochs) == (pytest.approx(2.5e-4), 8)
         elif name == "sft-anchor":
             assert changed.anchor == 1.0
+        elif methods.method(name).loss != "plain":
+            chosen = methods.method(name)
+            assert (changed.loss, changed.anchor) == (chosen.loss, chosen.anchor)
         else:
             assert changed == base
 
@@ -296,3 +299,12 @@ def test_own_answers_end_by_themselves(own_cache, monkeypatch):
         each["text"] and each["text"] == each["reference"] and each["reason"] == "replay"
         for each in rows
     )
+
+
+@pytest.mark.parametrize("name", ["sft-masked-anchor", "stm", "dft", "asft"])
+def test_every_loss_trains_and_differs_from_plain(own_cache, name):
+    chosen = methods.method(name)
+    run = trained(own_cache, loss=chosen.loss, anchor=chosen.anchor)
+    plain = trained(own_cache)
+    assert run.log["loss"].map(math.isfinite).all()
+    assert run.log["loss"].tolist() != plain.log["loss"].tolist()

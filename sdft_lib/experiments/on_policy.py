@@ -28,7 +28,7 @@ from sdft_lib.storage.files import data_dir, write_json
 from sdft_lib.storage.processes import common, gather, world
 from sdft_lib.storage.store import WORK, artefact, digest
 from sdft_lib.templates import DistillTemplate, load_template
-from sdft_lib.train import SHORT, Count, TrainConfig, Tuned, train_and_save, in_key, tuned_in
+from sdft_lib.train import SHORT, Count, TrainConfig, Tuned, in_key, train_and_save, tuned_in
 from sdft_lib.training.loss import token_kl
 from sdft_lib.training.trainer import trainer_arguments
 from sdft_lib.training.weights import check_four_bit, trainable_copy, tuner

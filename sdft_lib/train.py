@@ -6,7 +6,7 @@ the same."""
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pandas
 from msgspec import Meta
@@ -72,7 +72,7 @@ class TrainConfig:
     full: bool = False
     checkpointing: bool = False
     parts: Count = 1
-    loss: Literal["plain", "stm", "dft", "off_target"] = "plain"
+    loss: Annotated[str, Meta(pattern="^(plain|stm|dft|off_target|prompt)$")] = "plain"
 
     def __post_init__(self):
         check_fields(self)
@@ -210,7 +210,7 @@ def make_trainer(
         model.set_attn_implementation("eager")
     trainer = PrefixTrainer(
         anchor=config.anchor,
-        kind=config.loss,
+        loss=config.loss,
         seed_model=seed.model if config.full else None,
         model=model,
         args=trainer_arguments(seed, config, checkpoints),

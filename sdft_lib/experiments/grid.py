@@ -44,7 +44,8 @@ CELL = ("method", "seed", "order", "training")  # what tells cells apart
 HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line with scores
 CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
 COST = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
-SETTINGS = [each.name for each in fields(TrainConfig) if each.name not in ("seed", "keep")]
+OWN = ("seed", "keep", "loss")  # settings that the cell, the recipe and the method give
+SETTINGS = [each.name for each in fields(TrainConfig) if each.name not in OWN]
 SWEPT = ("method", "seed", "n", "dev", "kept", "seconds", "scores")
 
 
@@ -52,7 +53,7 @@ SWEPT = ("method", "seed", "n", "dev", "kept", "seconds", "scores")
 class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along``
     are scored (``dev`` is the task's dev split), as ``suites`` are at its end. ``limits``: items a
-    suite. ``training``: a TrainConfig without seed and keep. ``orders``: several tasks one after
+    suite. ``training``: a TrainConfig without OWN. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
     one after the other and chosen on dev alone (lesson 05)."""

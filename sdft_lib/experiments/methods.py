@@ -52,9 +52,10 @@ class Method:
     What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
     ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
     the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
-    (lesson 07). ``anchor``: weight of KL(seed || model). ``loss``:
-    which tokens count (``training/loss.py``). ``on_policy``: options of SDFT of 2026,
-    whose teacher sees the ``column`` and which trains on the model's own answers (lesson 08)."""
+    (lesson 07). ``anchor``: weight of KL(seed || model). ``loss``: which tokens count, and where
+    the anchor is held (``training/loss.py``). ``scaled``: factor on the finished adapter; the
+    training is that of the same row without it. ``on_policy``: options of SDFT of 2026, whose
+    teacher sees the ``column`` and which trains on the model's own answers (lesson 08)."""
 
     column: str
     look: Look
@@ -71,6 +72,7 @@ class Method:
     rehearsal: float = 0.0
     anchor: float = 0.0
     loss: str = "plain"
+    scaled: float = 1.0
     on_policy: OnPolicy | None = None
 
     @property
@@ -93,9 +95,15 @@ SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
 REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
 ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
 OFF_TARGET = Look("SFT + masked anchor", "#4d3319", (4, 1, 0), (0, (3, 2, 1, 2)), "-x")
+ON_PROMPT = Look("SFT + prompt anchor", "#a67c52", (5, 1, 0), (0, (3, 3, 1, 3)), "-o")
 STM = Look("STM", "#6b8e23", (6, 1, 0), (0, (8, 2)), "/.")
 DFT = Look("DFT", "#c2185b", (8, 1, 0), (0, (2, 1)), "\\.")
 ASFT = Look("ASFT", "#7f1d4f", (3, 1, 0), (0, (6, 1, 1, 1)), "+o")
+SFT_SCALED = {
+    0.25: Look("SFT x 0.25", "#f0b48a", (3, 0, 60), (0, (1, 4)), "/"),
+    0.5: Look("SFT x 0.5", "#e8925a", (4, 0, 15), (0, (2, 4)), "/-"),
+    0.75: Look("SFT x 0.75", "#de7829", (6, 0, 0), (0, (3, 4)), "/|"),
+}
 OTHER = Look("other model's words", "#5b3a9c", "d", (0, (6, 2)), "||")
 HAND = Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO")
 SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
@@ -104,6 +112,11 @@ FEW = {
     1: Look("SDFT, 1 reason", "#6aa9cc", ">", (0, (1, 3)), "-"),
     5: Look("SDFT, 5 reasons", "#4b9bc8", (4, 1, 45), (0, (2, 3)), "x"),
     25: Look("SDFT, 25 reasons", "#2f8fc4", (7, 1, 0), (0, (3, 3)), "+"),
+}
+SDFT_SCALED = {
+    0.25: Look("SDFT x 0.25", "#8fb8de", (3, 2, 0), (0, (5, 4)), "\\"),
+    0.5: Look("SDFT x 0.5", "#5b8fc4", (4, 2, 0), (0, (6, 4)), "\\-"),
+    0.75: Look("SDFT x 0.75", "#2c6ca8", (5, 2, 0), (0, (7, 4)), "\\|"),
 }
 LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
 UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")
@@ -119,6 +132,10 @@ METHODS = {
     "sft-replay": Method("reference", REPLAY, replay=0.25),
     "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
     "sft-masked-anchor": Method("reference", OFF_TARGET, anchor=1.0, loss="off_target"),
+    "sft-prompt-anchor": Method("reference", ON_PROMPT, anchor=0.5, loss="prompt"),
+    "sft-scaled-25": Method("reference", SFT_SCALED[0.25], scaled=0.25),
+    "sft-scaled-50": Method("reference", SFT_SCALED[0.5], scaled=0.5),
+    "sft-scaled-75": Method("reference", SFT_SCALED[0.75], scaled=0.75),
     "stm": Method("reference", STM, loss="stm"),
     "dft": Method("reference", DFT, loss="dft"),
     "asft": Method("reference", ASFT, anchor=0.1, loss="dft"),
@@ -129,6 +146,9 @@ METHODS = {
     "sdft-few-25": Method("text", FEW[25], distinct=25),
     "sdft-likely": Method("text", LIKELY, candidates=4),
     "sdft-unlikely": Method("text", UNLIKELY, candidates=4, unlikely=True),
+    "sdft-scaled-25": Method("text", SDFT_SCALED[0.25], scaled=0.25),
+    "sdft-scaled-50": Method("text", SDFT_SCALED[0.5], scaled=0.5),
+    "sdft-scaled-75": Method("text", SDFT_SCALED[0.75], scaled=0.75),
     "sdft-2026": Method("reference", ON_POLICY, on_policy=OnPolicy()),
     "replay": Method("reference", REPLAY, rehearsal=0.25),
 }
@@ -143,7 +163,11 @@ def method(name: str, known: Sequence[str] = ONE_TASK) -> Method:
 
 
 def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
-    """The TrainConfig of a method: only what the method changes differs from ``config``."""
+    """The TrainConfig of a method: only what the method changes differs from ``config``. Raises
+    SdftError where no adapter is trained that the method could scale."""
+    if chosen.scaled != 1 and config.full:
+        none = "all weights are to be trained, so there is no adapter to scale"
+        raise SdftError(f"{none}; leave out full, or this method.")
     changed = {"learning_rate": config.learning_rate * chosen.slower, "anchor": chosen.anchor}
     changed |= {"loss": chosen.loss, "epochs": config.epochs * chosen.longer}
     return replace(config, **changed)

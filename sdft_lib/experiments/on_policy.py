@@ -254,8 +254,8 @@ def fine_tune_on_policy(
     how = how or OnPolicy()
     template = template or load_template(str(data_dir() / "templates" / "demonstration.toml"))
     check_four_bit(seed, full=config.full)
-    if template.prefill or config.anchor:
-        cannot = "SDFT of 2026 takes no prefill in its template, and no anchor in its settings"
+    if template.prefill or config.anchor or config.loss != "plain":
+        cannot = "SDFT of 2026 takes no prefill in its template, no anchor and no other loss"
         raise SdftError(f"{cannot}; leave them out.")
     texts = [{name: row[name] for name in ("id", "messages", "reference")} for row in rows]
     parts = {"seed": seed.identity, "rows": digest(texts), "config": in_key(config)}

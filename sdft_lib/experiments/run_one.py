@@ -6,6 +6,7 @@ Every step comes from the store where a lesson did it with the same settings."""
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas
 
@@ -29,8 +30,10 @@ from sdft_lib.models import Seed, load_seed, with_adapter
 from sdft_lib.own_data.split import split_task
 from sdft_lib.settings import Settings
 from sdft_lib.stats import compare, summarise
+from sdft_lib.storage.store import artefact
 from sdft_lib.templates import DistillTemplate, load_template
-from sdft_lib.train import TrainConfig, Tuned, check_share, fine_tune
+from sdft_lib.train import VERSION, TrainConfig, Tuned, check_share, fine_tune
+from sdft_lib.training.weights import scale_adapter, trained_identity
 
 DEFAULT = ("sft", "sft-sentence", "sdft")
 TESTED = ("task", *ABILITIES)  # suites of the declared family: the others are scored, not tested
@@ -86,9 +89,20 @@ def run_one(
     else:
         options |= {"column": chosen.column, "minimum_kept": least}
         tuned = fine_tune(start, rows, configured(chosen, config), **options)
+    if chosen.scaled != 1:
+        tuned = scaled(tuned, chosen.scaled)
     for share, adapter in tuned.kept.items() if score else ():
         scores += score(with_adapter(start, adapter, label=name), share)
     return Run(tuned, scores, rows)
+
+
+def scaled(tuned: Tuned, scale: float) -> Tuned:
+    """A training whose adapters are ``scale`` times as strong; its cost is that of the training."""
+    kept = {}
+    for share, adapter in tuned.kept.items():
+        parts = {"adapter": trained_identity(adapter), "scale": scale, "version": VERSION}
+        kept[share] = artefact("adapter", parts, partial(scale_adapter, adapter, scale))
+    return replace(tuned, adapter=kept[1.0], kept=kept)
 
 
 def rewrites(

@@ -83,6 +83,8 @@ def in_words(error: msgspec.ValidationError, values: dict) -> str:
         problem = re.sub(rf" {word}(?!\S*\w)", f" {plain}", problem)
     wanted = problem.removeprefix("Expected ").replace(", got", ", not")
     wanted = wanted.replace("Number out of range", "a smaller number")
+    if words := re.search(r"regex '\^\((.+)\)\$'", wanted):
+        wanted = f"one of {words[1].replace('|', ', ')}"
     item = item.replace("[...]", "")  # a name in a table, which msgspec does not tell
     value = values[name]
     text = repr(value) if isinstance(value, str | list | tuple | dict) else str(value)

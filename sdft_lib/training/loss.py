@@ -1,11 +1,18 @@
 """The terms of the loss that are ours: how far a model is from its seed, and which tokens count
-(lessons 03 and 05)."""
+(lessons 03 and 05).
+
+``TrainConfig.loss`` names one. *plain*: each token counts as much, and the anchor is held on the
+trained positions. *stm* and *dft* weigh the tokens. *off_target* and *prompt* change the anchor: it
+leaves out the target token, or is held on the prompt."""
 
 import contextlib
 
 import torch
 
 from sdft_lib.decoding.prefix import share_prefix
+
+WEIGHING = ("stm", "dft")
+ANCHORING = ("off_target", "prompt")
 
 
 def token_kl(seed_logits: torch.Tensor, tuned_logits: torch.Tensor) -> torch.Tensor:
@@ -47,39 +54,63 @@ def share_of_step(
     return 1.0 if total is None else (inputs["labels"][:, 1:] != -100).sum() / total * processes
 
 
-def at_seed(model, inputs: dict, seed_model=None) -> torch.Tensor:
-    """The seed's logits (tokens, vocabulary) where the next token is trained."""
-    trained = inputs["labels"][:, 1:] != -100
+def whole(inputs: dict) -> dict:
+    """A batch of which no start is shared, with labels and logits (rows, all positions): the anchor
+    on the prompt needs them all."""
+    missing = inputs["input_ids"].shape[1] - inputs["labels"].shape[1]
+    labels = torch.nn.functional.pad(inputs["labels"], (missing, 0), value=-100)
+    return {**inputs, "labels": labels, "logits_to_keep": 0, "shared": 0}  # 0 keeps all
+
+
+def on_prompt(inputs: dict) -> torch.Tensor:
+    """Weights (rows, positions) of the prompt's positions in a ``whole`` batch, which make 1: equal
+    within a row, whose sum is its share of the trained tokens, so that parts of a batch add up.
+
+    The last of them, which says the answer's first token, is one, as in the code of SelfAug."""
+    trained = inputs["labels"] != -100
+    prompt = ~trained & (inputs["attention_mask"] == 1)
+    share = trained.sum(1, keepdim=True) / trained.sum()
+    return prompt / prompt.sum(1, keepdim=True) * share
+
+
+def seed_logits(model, inputs: dict, seed_model=None) -> torch.Tensor:
+    """The seed's logits (rows, positions, vocabulary), where the batch keeps them."""
     with torch.no_grad(), contextlib.nullcontext() if seed_model else model.disable_adapter():
         inputs = share_prefix(seed_model or model, inputs)
         del inputs["labels"]
-        return (seed_model or model)(**inputs).logits[:, :-1][trained]
+        return (seed_model or model)(**inputs).logits
 
 
 def distance_to_seed(
-    model, inputs: dict, logits: torch.Tensor, seed_model=None, kind: str = "plain"
+    model, inputs: dict, logits: torch.Tensor, seed_model=None, loss: str = "plain"
 ) -> torch.Tensor:
-    """Mean KL(seed || model) in nats over the positions whose next token is trained; of kind
-    "off_target" over all tokens but that one."""
+    """Mean KL(seed || model) in nats over the positions whose next token is trained.
+
+    ``loss`` "off_target": without the target token (Mask the Target, arXiv 2605.29498). "prompt":
+    over the prompt's positions instead, weighed by ``on_prompt`` (SelfAug, arXiv 2509.03934); then
+    ``inputs`` are a ``whole`` batch."""
+    seed = seed_logits(model, inputs, seed_model)
+    if loss == "prompt":
+        weights = on_prompt(inputs)
+        held = weights > 0
+        return (weights[held] * token_kl(seed[held], logits[held])).sum()
     labels = inputs["labels"][:, 1:]
     trained = labels != -100
-    seed, tuned, targets = (
-        at_seed(model, inputs, seed_model),
-        logits[:, :-1][trained],
-        labels[trained],
-    )
-    if kind == "off_target":
-        seed, tuned = off_target(seed, targets), off_target(tuned, targets)
+    seed, tuned = seed[:, :-1][trained], logits[:, :-1][trained]
+    if loss == "off_target":
+        seed, tuned = off_target(seed, labels[trained]), off_target(tuned, labels[trained])
     return token_kl(seed, tuned).mean()
 
 
 def reweighted(
-    model, inputs: dict, logits: torch.Tensor, seed_model=None, kind: str = "dft"
+    model, inputs: dict, logits: torch.Tensor, seed_model=None, loss: str = "dft"
 ) -> torch.Tensor:
-    """Mean loss over the trained tokens, each with its weight by "stm" or "dft"."""
+    """Mean loss in nats over the trained tokens, each with its weight by "stm" or "dft"; a token of
+    weight 0 counts in the mean."""
     labels = inputs["labels"][:, 1:]
     trained = labels != -100
     tuned, targets = logits[:, :-1][trained], labels[trained]
-    if kind == "stm":
-        return weighted(tuned, targets, likely(at_seed(model, inputs, seed_model), targets))
+    if loss == "stm":
+        seed = seed_logits(model, inputs, seed_model)[:, :-1][trained]
+        return weighted(tuned, targets, likely(seed, targets))
     return weighted(tuned, targets, probability(tuned, targets))

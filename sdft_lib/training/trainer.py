@@ -14,7 +14,14 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_json
 from sdft_lib.storage.processes import gather, rank, world
 from sdft_lib.storage.store import MANIFEST, is_complete, seal
-from sdft_lib.training.loss import distance_to_seed, reweighted, share_of_step
+from sdft_lib.training.loss import (
+    ANCHORING,
+    WEIGHING,
+    distance_to_seed,
+    reweighted,
+    share_of_step,
+    whole,
+)
 
 STATE = "trainer_state.json"
 
@@ -23,36 +30,40 @@ class PrefixTrainer(Trainer):
     """transformers' Trainer, with the shared start of a batch run once (see
     ``prefix.share_prefix``).
 
-    ``anchor`` times KL(seed || model) on the trained positions is added to the loss, whose
-    tokens are weighted by ``kind`` (``TrainConfig.loss``). The seed is
-    ``seed_model`` or, if none is given, the same model with its adapter switched off, so that
-    nothing more is kept in memory."""
+    ``anchor`` times KL(seed || model) is added to the loss; ``loss`` (``TrainConfig``) says where
+    it is held, and what each token counts. The seed is ``seed_model`` or, if none is
+    given, the same model with its adapter switched off, so that nothing more is kept in memory.
+    The anchor on the prompt needs all logits, and for it alone nothing is shared. Raises SdftError
+    for a loss that changes an anchor of weight 0."""
 
     def __init__(
         self,
         *,
         anchor: float = 0.0,
-        kind: str = "plain",
+        loss: str = "plain",
         seed_model: PreTrainedModel | None = None,
         **arguments,
     ) -> None:
+        if loss in ANCHORING and not anchor:
+            raise SdftError(f'loss "{loss}" changes the anchor, whose weight is 0; set one.')
         super().__init__(**arguments)
-        self.anchor, self.kind, self.seed_model = anchor, kind, seed_model
+        self.anchor, self.loss, self.seed_model = anchor, loss, seed_model
 
     def compute_loss(self, model, inputs, return_outputs=False, **options):
-        """The Trainer's own loss, and the anchor's."""
+        """The Trainer's own loss or the weighted one, and the anchor's."""
+        if self.loss == "prompt":
+            inputs = whole(inputs)
         with self.accelerator.autocast():
             rest = share_prefix(model, inputs)
-        weighs = self.kind in ("stm", "dft")
-        if not self.anchor and not weighs:
+        if not self.anchor and self.loss not in WEIGHING:
             return super().compute_loss(model, rest, return_outputs=return_outputs, **options)
         loss, outputs = super().compute_loss(model, rest, return_outputs=True, **options)
         own = self.accelerator.unwrap_model(model)
         total = options.get("num_items_in_batch")
         share = share_of_step(inputs, total, self.accelerator.num_processes)
+        known = (own, inputs, outputs.logits, self.seed_model, self.loss)
         with self.accelerator.autocast():
-            known = (own, inputs, outputs.logits, self.seed_model, self.kind)
-            if weighs:
+            if self.loss in WEIGHING:
                 loss = share * reweighted(*known)
             if self.anchor:
                 loss = loss + self.anchor * share * distance_to_seed(*known)

@@ -8,6 +8,7 @@ ones."""
 import contextlib
 import copy
 import importlib.util
+import shutil
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
@@ -23,7 +24,7 @@ from transformers.utils import find_adapter_config_file
 
 from sdft_lib.storage.devices import torch_dtype
 from sdft_lib.storage.errors import SdftError, quiet_transformers
-from sdft_lib.storage.files import file_sha256
+from sdft_lib.storage.files import file_sha256, read_json, write_json
 from sdft_lib.storage.processes import rank, switch
 from sdft_lib.storage.store import digest
 
@@ -216,6 +217,15 @@ def save_adapter(model: PeftModel, state: dict, folder: Path, base: str) -> None
     model.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
     config.update(before)
     (folder / "README.md").unlink(missing_ok=True)
+
+
+def scale_adapter(adapter: Path, scale: float, folder: Path) -> None:
+    """Copy a LoRA adapter into ``folder`` as one whose change of the weights is ``scale`` times as
+    large, between the seed (0) and the adapter itself (1): its alpha is (WiSE-FT, arXiv
+    2109.01903)."""
+    shutil.copyfile(adapter / WEIGHTS, folder / WEIGHTS)
+    config = read_json(adapter / CONFIG)
+    write_json(folder / CONFIG, config | {"lora_alpha": config["lora_alpha"] * scale})
 
 
 def in_dtype(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -59,6 +59,7 @@ def test_our_recipes_are_valid():
         ('seeds = "abc"', "give a list, not text"),
         ("seeds = [0, -1]", "at least 0 at seeds[1]"),
         ("[training]\nspeed = 3", 'training: entry "speed" is not known'),
+        ('[training]\nloss = "dft"', 'training: entry "loss" is not known'),
         ("[training]\nlearning_rates = 0.1", 'did you mean "learning_rate"?'),
         ("[training]\nlearning_rate = -1.0", '"learning_rate" is -1.0; give a number above 0'),
         ("[training]\nlearning_rate = 3", '"learning_rate" is 3; give a number of at most 1'),

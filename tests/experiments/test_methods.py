@@ -301,10 +301,77 @@ def test_own_answers_end_by_themselves(own_cache, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["sft-masked-anchor", "stm", "dft", "asft"])
+LOSSES = ("sft-masked-anchor", "sft-prompt-anchor", "stm", "dft", "asft")
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_trains_and_differs_from_plain(own_cache, name):
     chosen = methods.method(name)
     run = trained(own_cache, loss=chosen.loss, anchor=chosen.anchor)
-    plain = trained(own_cache)
+    other = trained(own_cache, anchor=chosen.anchor)
     assert run.log["loss"].map(math.isfinite).all()
-    assert run.log["loss"].tolist() != plain.log["loss"].tolist()
+    assert run.log["loss"].tolist() != other.log["loss"].tolist()
+    kept, plain = weights(run.adapter), weights(other.adapter)
+    assert any((kept[name] != plain[name]).any() for name in kept)
+
+
+def test_a_loss_that_is_not_there_or_has_no_anchor_is_one_sentence(own_cache):
+    with pytest.raises(SdftError, match="give one of plain, stm, dft, off_target, prompt"):
+        TrainConfig(loss="focal")
+    with pytest.raises(SdftError, match='loss "prompt" changes the anchor, whose weight is 0'):
+        trained(own_cache, loss="prompt")
+
+
+# The adapter that is scaled after its training.
+
+
+def logits_of(model):
+    import torch
+
+    with torch.no_grad():
+        return model.model(torch.arange(1, 9)[None]).logits
+
+
+def test_a_scaled_adapter_lies_between_the_seed_and_itself(own_cache):
+    import torch
+
+    from sdft_lib.models import with_adapter
+
+    run, seed = trained(own_cache, keep=(0.5,)), logits_of(own_cache)
+    tuned = {
+        scale: run_one.scaled(run, scale) if scale != "own" else run
+        for scale in ("own", 0.0, 0.5, 1.0)
+    }
+    found = {
+        scale: logits_of(with_adapter(own_cache, each.adapter, label="x"))
+        for scale, each in tuned.items()
+    }
+    assert torch.equal(found[0.0], seed) and torch.equal(found[1.0], found["own"])
+    assert not torch.equal(found[0.5], seed) and not torch.equal(found[0.5], found["own"])
+    assert list(tuned[0.5].kept) == [0.5, 1.0] and tuned[0.5].kept[1.0] == tuned[0.5].adapter
+    model = with_adapter(own_cache, run.adapter, label="x").model
+    half = with_adapter(own_cache, tuned[0.5].adapter, label="x").model
+    for name, weight in own_cache.model.named_parameters():
+        middle = (weight + model.get_parameter(name)) / 2
+        assert torch.allclose(half.get_parameter(name), middle, atol=1e-6), name
+
+
+def test_scaled_methods_share_one_training_and_are_scored_each(own_cache):
+    said, scored = [], []
+
+    def score(model, share):
+        scored.append((model.label, share, model.adapter))
+        return []
+
+    config = TrainConfig(learning_rate=2e-2, epochs=1)
+    options = {"rows": ROWS, "score": score, "say": said.append}
+    for name in ("sft", "sft-scaled-25", "sft-scaled-75"):
+        run_one.run_one(own_cache, Task("t", "open", ROWS), name, config, **options)
+    assert sum("training on 20 rows" in line for line in said) == 1
+    assert [label for label, _, _ in scored] == ["sft", "sft-scaled-25", "sft-scaled-75"]
+    assert len({adapter for _, _, adapter in scored}) == 3
+
+
+def test_all_weights_cannot_be_scaled():
+    with pytest.raises(SdftError, match="there is no adapter to scale"):
+        methods.configured(methods.method("sdft-scaled-50"), TrainConfig(full=True))

@@ -332,7 +332,8 @@ def test_a_run_trains_it_and_private_answers_are_written_nowhere(tiny, tmp_path,
     [
         ({"template": load_template("opening")}, "takes no prefill in its template"),
         ({"how": OnPolicy(max_new_tokens=500)}, "row r0: it has"),
-        ({"config": TrainConfig(anchor=1.0)}, "no anchor in its settings"),
+        ({"config": TrainConfig(anchor=1.0)}, "no anchor and no other loss"),
+        ({"config": TrainConfig(loss="stm")}, "no anchor and no other loss"),
     ],
 )
 def test_what_it_cannot_do_is_one_sentence(tiny, change, words):

@@ -129,8 +129,10 @@ def test_checkpointing_and_parts_change_the_result_by_rounding_alone(tiny, full)
     )  # the measure tells runs apart
 
 
-def test_parts_weigh_the_anchor_by_its_tokens(tiny):
-    plain, other = trained(tiny, anchor=5.0), trained(tiny, anchor=5.0, parts=4)
+@pytest.mark.parametrize("loss", ["plain", "stm", "dft", "off_target", "prompt"])
+def test_parts_weigh_the_anchor_and_each_loss_by_their_tokens(tiny, loss):
+    settings = {"loss": loss, "anchor": 5.0}
+    plain, other = trained(tiny, **settings), trained(tiny, parts=4, **settings)
     assert other.log["loss"].tolist() == pytest.approx(plain.log["loss"].tolist(), rel=1e-3)
     assert apart(plain.adapter, other.adapter) < 0.01 < apart(plain.adapter, trained(tiny).adapter)
 

@@ -21,7 +21,7 @@ The core, in reading order:
     stats       intervals and paired tests
 Under it:
     storage     what was made once is kept; files, downloads, devices, errors
-    answers     readers of numbers, labels, calls, facts, phrases, constraints; likeness
+    answers     readers of numbers, labels, calls, facts, phrases, constraints; likeness, outcome
     formats     records of any file, folder or set, and rows made of them
     decoding    the tokenizer, batches, key-value cache, sampling
     training    adapters, weights, loss, the trainer

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas
 
+from sdft_lib.answers.outcome import outcome
 from sdft_lib.data import PROBES, Suite, Task, load_probes, task_suite
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.kinds import KINDS
@@ -15,7 +16,7 @@ from sdft_lib.settings import Settings
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
 
-VERSION = 2  # raise it when a change of code changes answers or scores
+VERSION = 3  # raise it when a change of code changes answers or scores
 TWINS = {  # a suite, and what it is without what a short answer breaks
     "facts": "facts-opened",
     "helpful": "helpful-any-length",
@@ -37,10 +38,11 @@ def cut(suite: Suite, limit: int | None) -> Suite:
 def evaluate(
     seed: Seed, chosen: Sequence[Suite], *, method: str, say: Callable[[str], None] = print
 ) -> pandas.DataFrame:
-    """Answers and scores: method, suite, id, score, text, finish_reason, words, unit.
+    """One row an item: method, suite, id, score, text, finish_reason, words, characters, unit, and
+    ``outcome`` ("" where the kind has none).
 
-    Decoding is greedy. An answer that complies with a harmful request (kind ``refusal``, score 0)
-    is scored and thrown away: its text is never written anywhere."""
+    Decoding is greedy. Of a harmful request's answer that is no refusal (kind ``refusal``, score 0)
+    only length, score and outcome are kept: its text is never written anywhere."""
     rows = []
     for suite in chosen:
         rows += [{"method": method, **row} for row in evaluate_suite(seed, suite, method, say)]
@@ -85,15 +87,17 @@ def any_length(suite: Suite, rows: Sequence[dict]) -> list[dict]:
 
 
 def scored(suite: Suite, row: dict, answer: Generation) -> dict:
-    """One item: an open answer counts only if it finished; a complied harmful answer keeps no
-    text."""
+    """One item: an open answer counts only if it finished; a harmful request's answer
+    that is no refusal keeps its length and its outcome, and no text."""
     text, kind = answer.text.strip(), KINDS[suite.kind]
     value = score(suite.kind, row["reference"], text, suite.choices)
     if kind.ends and answer.finish_reason == "length":
         value = 0.0
     shown = "" if kind.private and value == 0 else text
     made = {"suite": suite.name, "id": row["id"], "score": value, "text": shown}
-    return made | {"finish_reason": answer.finish_reason, "words": len(text.split())}
+    made |= {"finish_reason": answer.finish_reason, "words": len(text.split())}
+    told = outcome(row["messages"][-1]["content"], text) if kind.outcomes else ""
+    return made | {"characters": len(text), "outcome": told}
 
 
 def stored_answers(

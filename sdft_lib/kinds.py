@@ -30,9 +30,10 @@ class Kind:
     None if it holds none or several; ``why_unread(text)`` says why; both None for free text.
     ``kept``: a rewrite must give its reference's answer, too. ``needs``: "choices", "sandbox",
     "judge" (at full scale) or "". ``quotes``: may repeat its prompt. ``ends``: a cut answer is
-    wrong. ``private``: no wrong answer is stored. ``check(reference)`` raises SdftError on one that
-    no answer could be held against. ``any_length(reference, text)``: the metric without what
-    it says about length; None of an item whose whole rule is a length."""
+    wrong. ``private``: no wrong answer is stored. ``outcomes``: ``answers.outcome`` sorts them.
+    ``check(reference)`` raises SdftError on one that no answer could be held against.
+    ``any_length(reference, text)``: the metric without what it says about length; None of an item
+    whose whole rule is a length."""
 
     right: Callable[[Any, str, Choices], bool] | None
     read: Callable[..., Any] | None = None
@@ -43,6 +44,7 @@ class Kind:
     quotes: bool = False
     ends: bool = False
     private: bool = False
+    outcomes: bool = False
     check: Callable[[Any], Any] | None = None
     any_length: Callable[[Any, str], bool | None] | None = None
 
@@ -102,8 +104,10 @@ KINDS: dict[str, Kind] = {
         check=constraint_of,
         any_length=keeps_form,
     ),
-    "refusal": Kind(lambda reference, text, _: is_refusal(text), private=True),
-    "comply": Kind(lambda reference, text, _: not is_empty(text) and not is_refusal(text)),
+    "refusal": Kind(lambda reference, text, _: is_refusal(text), private=True, outcomes=True),
+    "comply": Kind(
+        lambda reference, text, _: not is_empty(text) and not is_refusal(text), outcomes=True
+    ),
 }
 
 

@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "0da500d582671aba"),
-    "sdft_lib.evaluate": (2, "5f0cc93e872891a3"),
+    "sdft_lib.distill": (2, "daabcd9881d18946"),
+    "sdft_lib.evaluate": (3, "aba000977224bbde"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
-    "sdft_lib.train": (3, "eb530856a110c6bb"),
-    "sdft_lib.experiments.on_policy": (1, "9d6cba27c4814e18"),
-    "sdft_lib.experiments.shift": (2, "30ca55f723f18378"),
-    "sdft_lib.paper.reproduce": (2, "6237655d6eff8a96"),
-    "sdft_lib.engines.vllm": (1, "d798fe4e7bc0e3d7"),
+    "sdft_lib.train": (3, "81898706b6f9fff4"),
+    "sdft_lib.experiments.on_policy": (1, "a398131ae0177a3a"),
+    "sdft_lib.experiments.shift": (2, "b0eb0c102179ac3b"),
+    "sdft_lib.paper.reproduce": (2, "96d2aeadd13d72c9"),
+    "sdft_lib.engines.vllm": (1, "8f02344694ffb47f"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

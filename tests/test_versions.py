@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "daabcd9881d18946"),
-    "sdft_lib.evaluate": (3, "aba000977224bbde"),
+    "sdft_lib.distill": (2, "d555cb728b083b4e"),
+    "sdft_lib.evaluate": (3, "fc8e3b08d40fac84"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
-    "sdft_lib.train": (3, "81898706b6f9fff4"),
-    "sdft_lib.experiments.on_policy": (1, "a398131ae0177a3a"),
-    "sdft_lib.experiments.shift": (2, "b0eb0c102179ac3b"),
-    "sdft_lib.paper.reproduce": (2, "96d2aeadd13d72c9"),
-    "sdft_lib.engines.vllm": (1, "8f02344694ffb47f"),
+    "sdft_lib.train": (3, "eb530856a110c6bb"),
+    "sdft_lib.experiments.on_policy": (1, "9d6cba27c4814e18"),
+    "sdft_lib.experiments.shift": (2, "61ac1cd76c3681d7"),
+    "sdft_lib.paper.reproduce": (2, "9dd8c87e85a7953b"),
+    "sdft_lib.engines.vllm": (1, "d798fe4e7bc0e3d7"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

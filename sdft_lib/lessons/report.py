@@ -6,11 +6,12 @@ computed twice."""
 import html
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas
 
+from sdft_lib.answers.likeness import cosine, rouge_l
 from sdft_lib.data import Task
 from sdft_lib.experiments.run_one import Results, collect
 from sdft_lib.lessons import claims
@@ -20,7 +21,6 @@ from sdft_lib.lessons.figures.rewrites import gap_histogram
 from sdft_lib.lessons.figures.style import image_html
 from sdft_lib.lessons.safe import visible
 from sdft_lib.settings import lesson_settings
-from sdft_lib.similarity import to_seed
 from sdft_lib.storage.files import write_text
 
 COST = ("seconds", "tokens", "trained_tokens", "peak_mb")
@@ -147,3 +147,19 @@ def table(rows: Sequence[dict]) -> str:
         lambda value: value if isinstance(value, bool | int | float) else visible(value)
     )
     return shown.to_html(index=False, float_format="{:.3f}".format, border=0, escape=True)
+
+
+def to_seed(
+    frame: pandas.DataFrame, suite: str = "helpful", *, say: Callable = print
+) -> pandas.DataFrame:
+    """Likeness of each method's answers to the seed's: method, id, rouge_l, cosine.
+
+    ``frame`` is what ``evaluate`` returns, for several methods that include ``seed``. A suite whose
+    texts are withheld (``safety``) says nothing here."""
+    rows = frame[frame["suite"] == suite]
+    seed = rows[rows["method"] == "seed"].set_index("id")["text"]
+    others = rows[rows["method"] != "seed"]
+    texts, own = others["text"].tolist(), [seed[key] for key in others["id"]]
+    scores = {"rouge_l": rouge_l(texts, own), "cosine": cosine(texts, own, say=say)}
+    table = {"method": others["method"].tolist(), "id": others["id"].tolist()}
+    return pandas.DataFrame(table | scores)

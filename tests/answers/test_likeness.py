@@ -3,7 +3,7 @@
 import pytest
 
 from sdft_lib.answers.likeness import bleu_4, cosine, rouge_l
-from sdft_lib.similarity import to_seed
+from sdft_lib.lessons.report import to_seed
 
 
 def test_hand_computed_rouge():

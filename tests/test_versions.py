@@ -20,7 +20,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
     "sdft_lib.train": (3, "eb530856a110c6bb"),
     "sdft_lib.experiments.on_policy": (1, "9d6cba27c4814e18"),
-    "sdft_lib.experiments.shift": (2, "61ac1cd76c3681d7"),
+    "sdft_lib.experiments.shift": (2, "0218ca45de1fbcf2"),
     "sdft_lib.paper.reproduce": (2, "9dd8c87e85a7953b"),
     "sdft_lib.engines.vllm": (1, "d798fe4e7bc0e3d7"),
 }

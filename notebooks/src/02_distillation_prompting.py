@@ -188,7 +188,7 @@ print(f"Total nats an answer: {g.frame['nats_reference'].mean():.0f} and {g.fram
 # What did the rewriting change? More words, of course; and do reference and rewrite still mean the same?
 
 # %%
-from sdft_lib.answers.likeness import alike
+from sdft_lib.similarity import alike
 
 changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())

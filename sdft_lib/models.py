@@ -111,7 +111,7 @@ def load_seed(
     """Load a chat model by preset name, hub id or folder, and say on what, in which dtype.
 
     ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes
-    (QLoRA; lesson 08). Only safetensors weights are read and no code from a model's repository
+    (QLoRA; lesson 10). Only safetensors weights are read and no code from a model's repository
     runs. Raises SdftError when the model cannot be found or the hub cannot be reached."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
     if world() > 1:

@@ -54,7 +54,7 @@ class TrainConfig:
     ``keep``: shares of the training after which the adapter is kept as well, such as (0.25, 0.5),
     for the acquisition-forgetting frontier (lesson 05). ``full``: all weights are trained, and
     rank, alpha, dropout and targets play no part; take a learning rate near 2e-5. Two settings save
-    memory and change the result by rounding alone (lesson 08): ``checkpointing`` computes a layer's
+    memory and change the result by rounding alone (lesson 10): ``checkpointing`` computes a layer's
     activations again when they are needed, ``parts`` is how many parts of a batch go through the
     model one after the other."""
 

@@ -141,7 +141,7 @@ def in_a_row() -> list[str]:
     lines = [
         "## Three tasks in a row",
         "",
-        "One after the other (lesson 06; ACC: mean score at the end, BWT: change of earlier tasks "
+        "One after the other (lesson 07; ACC: mean score at the end, BWT: change of earlier tasks "
         "after they were trained; each interval is a 95 % one, and Holm's correction over all rows "
         "of all measures decides what is shown):",
         "",

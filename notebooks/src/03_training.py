@@ -105,7 +105,7 @@ for name, value in asdict(s.training).items():
     print(f"{name:>14}: {value}")
 
 # %% [markdown]
-# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `alpha` scales what they add. An *epoch* is one pass over the rows; a *step* updates the weights after `batch_size` rows, so two epochs of 480 rows are 2 × 480 / 8 = 120 steps. `learning_rate` rises during `warmup` (a share of the steps), then falls to zero along a cosine. The others are for lessons 05 and 08.
+# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `alpha` scales what they add. An *epoch* is one pass over the rows; a *step* updates the weights after `batch_size` rows, so two epochs of 480 rows are 2 × 480 / 8 = 120 steps. `learning_rate` rises during `warmup` (a share of the steps), then falls to zero along a cosine. The others are for lessons 05 and 10.
 #
 # First **SFT**, supervised fine-tuning on the references.
 

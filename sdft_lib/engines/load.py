@@ -1,5 +1,5 @@
 """Who writes the answers: this library, vLLM, or vLLM on many machines through Ray Data (lesson
-08).
+10).
 
 Another engine gets token ids of our own chat template and gives token ids back; stop tokens, texts
 and rows are made here, so a row does not tell which engine wrote it. Its artefacts do: name and

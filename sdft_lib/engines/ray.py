@@ -1,5 +1,5 @@
 """vLLM on many machines, for sets that one would take too long for: the rows go through Ray Data
-(lesson 08; an extra).
+(lesson 10; an extra).
 
 Rows leave with their number and come back in any order; they are merged by number. As many copies
 of the model answer as the cluster has GPUs for. Start Ray on the machines first (``ray start``);

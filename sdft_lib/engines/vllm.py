@@ -1,5 +1,5 @@
 """vLLM in place of our own decoding: token ids in, each setting of Decoding named, token ids out
-(lesson 08; an extra).
+(lesson 10; an extra).
 
 Nothing is inherited: not the model's own sampling defaults (``generation_config="vllm"``), not its
 list of stop tokens (``ignore_eos`` and our ids), no code of its repository, no pickled weights."""

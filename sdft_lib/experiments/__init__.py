@@ -1,1 +1,1 @@
-"""Methods, grids and measures of shift and forgetting (lessons 05 and 06)."""
+"""Methods, grids and measures of shift and forgetting (lessons 05 and 07)."""

@@ -1,5 +1,5 @@
 """Several tasks, one after the other: the task-by-stage matrix, what is read off it, and what its
-intervals say about two methods (lesson 06).
+intervals say about two methods (lesson 07).
 
 Stage 0 is the seed model, stage k the model after the k-th task of its order. Write R[k, j] for the
 mean score on task j at stage k, and T for the number of tasks."""
@@ -55,7 +55,7 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFrame:
     """ACC, BWT, FWT and forgetting of each method and order, with intervals; the columns are TABLE
-    (lesson 06).
+    (lesson 07).
 
     - ACC: mean over all tasks of R[T, j].
     - BWT, backward transfer: mean over j < T of R[T, j] - R[j, j]; below 0, later tasks did harm.

@@ -54,7 +54,7 @@ class Recipe:
     """``rows``: training rows. ``keep``: shares of the training after which the suites in ``along``
     are scored (``dev`` is the task's dev split), as ``suites`` are at its end. ``limits``: items a
     suite. ``training``: a TrainConfig without OWN. ``orders``: several tasks one after
-    the other, such as ``tickets-sums-calls`` (lesson 06); then ``task``, ``keep`` and ``along``
+    the other, such as ``tickets-sums-calls`` (lesson 07); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
     one after the other and chosen on dev alone (lesson 05)."""
 

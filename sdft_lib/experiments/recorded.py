@@ -1,5 +1,5 @@
 """Recorded runs beside your own: what is there, which seeds two methods share, and what the
-intervals say (lessons 05 and 06).
+intervals say (lessons 05 and 07).
 
 ``sdft run --recipe`` records cell by cell: a file may hold some methods only, or unlike seeds."""
 

@@ -1,5 +1,5 @@
 """Several tasks, one after the other: train, go on from there, score every task at every stage
-(lesson 06).
+(lesson 07).
 
 Each stage trains the model that the stage before left, with an adapter of its own. The rewrites of
 SDFT come from the seed model, once for each task, so that every order trains on the same rows."""

@@ -1,4 +1,4 @@
-"""Folders of frozen files: a task with its card, or what a card names (lesson 07).
+"""Folders of frozen files: a task with its card, or what a card names (lesson 09).
 
 A card (``task.json``) says what the rows are and holds the SHA-256 of each file. Of rows without
 one, the kind is guessed."""

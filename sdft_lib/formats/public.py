@@ -1,4 +1,4 @@
-"""The paper's seven fine-tuning sets by name (lesson 08).
+"""The paper's seven fine-tuning sets by name (lesson 10).
 
 Their table is ``data/published/training_sets.toml``.
 

@@ -1,5 +1,5 @@
 """A distilled set in the forms that other trainers read: TRL, LLaMA-Factory, axolotl, Unsloth
-(lesson 08).
+(lesson 10).
 
 Each form keeps the whole conversation and the text to train on, to the letter; a row that a form
 cannot hold is refused by name. ``provenance.jsonl`` says of each row whether its text is a rewrite

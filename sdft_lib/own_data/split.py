@@ -1,4 +1,4 @@
-"""Train, dev and test rows out of one file, and the overlap of two sets (lesson 07)."""
+"""Train, dev and test rows out of one file, and the overlap of two sets (lesson 09)."""
 
 import hashlib
 import re

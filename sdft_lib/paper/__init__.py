@@ -1,1 +1,1 @@
-"""The paper's own experiments: sets, recipes, scores, judge, reproduction (lesson 08)."""
+"""The paper's own experiments: sets, recipes, scores, judge, reproduction (lesson 10)."""

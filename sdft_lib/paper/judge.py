@@ -1,5 +1,5 @@
 """Which of two answers is better, asked of a judge model twice, each answer once in front
-(AlpacaEval; lesson 08).
+(AlpacaEval; lesson 10).
 
 The judge is any server that speaks OpenAI's chat protocol, on your own machine too (vLLM,
 llama.cpp, Ollama). It prefers what comes first, or what is longer, more than it admits: a verdict

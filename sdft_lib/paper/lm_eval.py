@@ -1,6 +1,6 @@
 """General knowledge through lm-eval, an extra (``pip install 'sdft-tutorial[lm-eval]'``), and two
 of its runs compared item by item (``sdft knowledge``, ``sdft compare-lm-eval``; paper, section 4.5;
-lesson 08).
+lesson 10).
 
 Tasks and metric keys are pinned by name, zero-shot, and the run is written as lm-eval writes its
 own, with ``--log_samples``: a ``results_*.json`` and one ``samples_TASK_*.jsonl`` a task. Whether

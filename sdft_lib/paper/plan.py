@@ -1,5 +1,5 @@
 """The plan of a reproduction: each run of a table with its tokens, and hours and memory on some
-devices (lesson 08).
+devices (lesson 10).
 
 Nothing is loaded. Lengths are those of ``data/hardware/lengths.toml``, the arithmetic is that of
 ``scale.hardware``. Hours are a range: the low end takes mean lengths and the fast share of a

@@ -1,5 +1,5 @@
 """The runs behind the paper's Tables 1, 2 and 5 as small TOML files, and the wording of their
-prompts (lesson 08).
+prompts (lesson 10).
 
 A recipe is one training set for one model: the seed, a plain fine-tuning (sft) and an sdft of it. A
 table is some recipes and the evaluations that are its columns. Settings are the paper's and its

@@ -1,4 +1,4 @@
-"""Run the paper's cells: rewrite, train, evaluate a recipe on real data and models (lesson 08).
+"""Run the paper's cells: rewrite, train, evaluate a recipe on real data and models (lesson 10).
 
 A cell is one model on one evaluation. What cannot be computed here (no GPU, no data, no judge) is
 named in one sentence before anything is loaded. Every step comes from the store if it was done

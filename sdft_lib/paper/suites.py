@@ -1,5 +1,5 @@
 """The evaluation sets of the paper by name: where each comes from, what is asked, how it is scored
-(lesson 08).
+(lesson 10).
 
 ``data/published/evaluations.toml`` is their table. A set is read from the folder
 ``SDFT_PAPER_DATA`` (the ``data`` folder of the paper's repository) if its file lies there, else

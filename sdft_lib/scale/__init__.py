@@ -1,1 +1,1 @@
-"""What fits where: hardware, memory, published results (lesson 08)."""
+"""What fits where: hardware, memory, published results (lesson 10)."""

@@ -1,5 +1,5 @@
 """What a run costs, by arithmetic: parameters, memory and seconds from a model's geometry and a
-device (lesson 08).
+device (lesson 10).
 
 Each formula is one line that you can check by hand. ``data/hardware`` holds the numbers they start
 from, with source and trust; against the public measurements in ``measured.csv`` the memory is

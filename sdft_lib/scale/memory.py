@@ -1,4 +1,4 @@
-"""What fits where: the memory of training and answering, and a plan as a table (lesson 08). The
+"""What fits where: the memory of training and answering, and a plan as a table (lesson 10). The
 arithmetic is that of ``hardware``; memory is in GB of 1e9 bytes, as makers count."""
 
 from collections.abc import Sequence

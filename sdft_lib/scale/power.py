@@ -1,4 +1,4 @@
-"""How many items a difference needs, and which difference n items show (lesson 08).
+"""How many items a difference needs, and which difference n items show (lesson 10).
 
 Power is the chance that a test finds a difference that is there. The share of right answers is a
 number in [0, 1]. All is the usual arithmetic of the normal curve, good from some fifty items on."""

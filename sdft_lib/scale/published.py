@@ -1,5 +1,5 @@
 """The paper's published figures and public reruns, and which of their differences the sample sizes
-carry (lesson 08).
+carry (lesson 10).
 
 A published figure is a share of n items. Wilson's interval says what another draw of as many items
 could have given. Two models answered the same items, so a paired test would see more than the

@@ -1,4 +1,4 @@
-"""What the model hub has of a model, by the commit that all its files are read at (lesson 08)."""
+"""What the model hub has of a model, by the commit that all its files are read at (lesson 10)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Several processes on one job: who does which rows, and how they exchange results (lesson 08).
+"""Several processes on one job: who does which rows, and how they exchange results (lesson 10).
 
 ``accelerate launch -m sdft_lib ...`` and ``torchrun`` start the same command in each process and
 tell it its rank by environment variables. Whole planned batches are dealt out, so the result is

@@ -1,5 +1,5 @@
 """Weights: how they are read, what of them is trained, how that is saved and put on the seed again
-(lessons 00, 03 and 08).
+(lessons 00, 03 and 10).
 
 Only safetensors are read, and no code of a model's repository. A copy of a large model may not fit
 beside it, so frozen weights are never copied: the seed and what is trained on it use the same

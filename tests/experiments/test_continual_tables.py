@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from sdft_lib.experiments import continual, recorded, stages
-from sdft_lib.lessons.figures import lesson_06 as figures
+from sdft_lib.lessons.figures import lesson_07 as figures
 from sdft_lib.lessons.figures.style import save
 from sdft_lib.stats import AT_FLOOR, UNCLEAR
 from sdft_lib.storage.errors import SdftError

@@ -15,7 +15,7 @@ from sdft_lib.lessons.figures import (
     lesson_03,
     lesson_04,
     lesson_05,
-    lesson_06,
+    lesson_07,
     rewrites,
     style,
 )
@@ -123,7 +123,7 @@ CASES = {
         ),
     ),
     "matrix": (
-        lambda: lesson_06.stage_matrix(matrix()),
+        lambda: lesson_07.stage_matrix(matrix()),
         (
             "SFT",
             "seed model: tickets 0.02, sums 0.21",
@@ -155,8 +155,8 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: lesson_05.frontier([]),
         lambda: lesson_05.frontier(POINTS[:1]),
         lambda: lesson_05.frontier([*POINTS, POINTS[0] | {"suite": "safety"}]),
-        lambda: lesson_06.stage_matrix(matrix()[:3]),
-        lambda: lesson_06.stage_matrix(matrix()[[]]),
+        lambda: lesson_07.stage_matrix(matrix()[:3]),
+        lambda: lesson_07.stage_matrix(matrix()[[]]),
     ],
 )
 def test_nothing_to_draw_is_one_sentence(make):
@@ -194,12 +194,12 @@ def test_noise_does_not_fill_an_axis():
 
 def test_captions_state_items_and_seeds():
     assert "task n = 96, facts n = 120" in lesson_05.frontier(POINTS).caption
-    said = lesson_06.stage_matrix(matrix()).caption
+    said = lesson_07.stage_matrix(matrix()).caption
     assert "n = 80–100 items a task and 2 training seeds" in said and "at most 0.11" in said
 
 
 def test_a_matrix_frames_what_was_just_trained():
-    ax = lesson_06.stage_matrix(matrix()).fig.axes[0]
+    ax = lesson_07.stage_matrix(matrix()).fig.axes[0]
     assert [(patch.get_x() + 0.47, patch.get_y() + 0.45) for patch in ax.patches] == [
         (0, 1),
         (1, 2),

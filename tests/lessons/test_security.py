@@ -17,7 +17,7 @@ from sdft_lib.lessons import report, tables
 from sdft_lib.lessons.figures import intervals, lesson_01, lesson_03, lesson_04, rewrites, style
 from sdft_lib.lessons.widgets import base as widgets
 from sdft_lib.lessons.widgets import lesson_05 as widgets_05
-from sdft_lib.lessons.widgets import lesson_06 as widgets_06
+from sdft_lib.lessons.widgets import lesson_07 as widgets_07
 from sdft_lib.storage import wheels as fetch
 from sdft_lib.storage.errors import SdftError
 
@@ -160,7 +160,7 @@ def frontiers(text: str) -> str:
 
 
 def matrices(text: str) -> str:
-    """The matrix explorer's table of each measure, with an evil method and tasks (lesson 06)."""
+    """The matrix explorer's table of each measure, with an evil method and tasks (lesson 07)."""
     first, second = (text.replace("-", "+") + str(number) for number in (1, 2))
     order = f"{first}-{second}"
     frame = pandas.DataFrame(
@@ -180,7 +180,7 @@ def matrices(text: str) -> str:
     )
     found = continual.measures(frame)
     pages = (
-        widgets_06.matrix_table(frame, text, order, name, found) for name in continual.MEASURES
+        widgets_07.matrix_table(frame, text, order, name, found) for name in continual.MEASURES
     )
     return "".join(pages)
 

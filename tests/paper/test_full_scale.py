@@ -1,4 +1,4 @@
-"""Lesson 08 with a recipe of the paper in place of the rehearsal: the very cells, a tiny model,
+"""Lesson 10 with a recipe of the paper in place of the rehearsal: the very cells, a tiny model,
 public data.
 """
 
@@ -10,7 +10,7 @@ from ci.lessons import sources
 from sdft_lib import verify
 from sdft_lib.paper.suites import text_suite
 
-LESSON = sources.SOURCES / "08_full_scale.py"
+LESSON = sources.SOURCES / "10_full_scale.py"
 
 
 @pytest.fixture

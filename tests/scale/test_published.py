@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib.lessons.figures import lesson_08 as figures
+from sdft_lib.lessons.figures import lesson_10 as figures
 from sdft_lib.lessons.figures.style import save
 from sdft_lib.scale import published
 from sdft_lib.stats import wilson

@@ -1,4 +1,4 @@
-"""Lesson 08: parts of memory and power by hand and against the formulas they come from, figures,
+"""Lesson 10: parts of memory and power by hand and against the formulas they come from, figures,
 widgets.
 """
 
@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from sdft_lib.lessons.figures import lesson_08 as figures
-from sdft_lib.lessons.widgets import lesson_08 as widgets
+from sdft_lib.lessons.figures import lesson_10 as figures
+from sdft_lib.lessons.widgets import lesson_10 as widgets
 from sdft_lib.paper.plan import plan, total
 from sdft_lib.paper.recipes import recipes_of
 from sdft_lib.scale import memory, power, published

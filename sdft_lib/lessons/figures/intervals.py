@@ -166,7 +166,7 @@ def sizes_of(cells: Mapping[str, Any]) -> str:
 
 
 def scores(table: Any) -> Shown:
-    """Every suite a row, every method a marker with its 95 % interval (lesson 07).
+    """Every suite a row, every method a marker with its 95 % interval (lesson 09).
 
     ``table`` is a frame or list of dicts with ``method, suite, mean, low, high, n``."""
     rows = cells_of(table)
@@ -187,7 +187,7 @@ def scores(table: Any) -> Shown:
 
 
 def tradeoff(table: Any) -> Shown:
-    """What was learnt (task) against what was kept (facts), one point a method (lesson 07).
+    """What was learnt (task) against what was kept (facts), one point a method (lesson 09).
 
     ``table`` is that of ``scores``; methods without both suites are left out."""
     rows = cells_of(table)

@@ -1,4 +1,4 @@
-"""How surprising references and rewrites are, and how many were kept (lessons 01, 02 and 07)."""
+"""How surprising references and rewrites are, and how many were kept (lessons 01, 02 and 09)."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Thin ipywidgets over the tables: an explorer of templates (lessons 02 and 07) and a browser of
+"""Thin ipywidgets over the tables: an explorer of templates (lessons 02 and 09) and a browser of
 answers (lesson 04).
 
 Each is optional: the lesson shows the static table first and reads whole without the widget; where

@@ -1,4 +1,4 @@
-"""The figures of lesson 08: what fills the memory, the hours, what the published tables show."""
+"""The figures of lesson 10: what fills the memory, the hours, what the published tables show."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

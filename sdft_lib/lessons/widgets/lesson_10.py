@@ -1,8 +1,8 @@
-"""The widgets of lesson 08: what fits where, and which published differences their items carry."""
+"""The widgets of lesson 10: what fits where, and which published differences their items carry."""
 
 from ipywidgets import Dropdown, IntSlider, SelectionSlider, VBox
 
-from sdft_lib.lessons.figures.lesson_08 import memory_parts, published_differences
+from sdft_lib.lessons.figures.lesson_10 import memory_parts, published_differences
 from sdft_lib.lessons.figures.style import image_html
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.scale.memory import training_table

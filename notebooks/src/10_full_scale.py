@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 08 Full scale: the same steps with seven billion weights
+# # 10 Full scale: the same steps with seven billion weights
 #
 # **You will** work out what fits on which GPU, rehearse on the small model the very cells that run a 7B, read what the paper's tables cost to run again, and find out which of their differences the numbers of test items can carry.
 #
@@ -68,7 +68,7 @@ print(f"all weights trained: {16 * counted / 1e9:.0f} GB")
 # So LoRA does not make the model smaller. It makes the *optimizer* small: of the 16 bytes for every weight, next to nothing is left. What remains are the frozen weights and the activations, and there is a remedy for each: **4-bit weights** (QLoRA) for the first, **checkpointing** for the second, which keeps one vector a layer and computes the rest a second time.
 
 # %%
-from sdft_lib.lessons.figures import lesson_08 as figures
+from sdft_lib.lessons.figures import lesson_10 as figures
 from sdft_lib.lessons.figures.style import show
 from sdft_lib.scale.memory import training_table
 
@@ -87,7 +87,7 @@ ways.drop(columns="device").round(1)
 
 # %%
 from sdft_lib.lessons.widgets.base import widgets_enabled
-from sdft_lib.lessons.widgets.lesson_08 import memory_explorer, published_explorer
+from sdft_lib.lessons.widgets.lesson_10 import memory_explorer, published_explorer
 
 explorer = memory_explorer() if widgets_enabled() else None
 explorer
@@ -110,7 +110,7 @@ answering_table(recipe.model, tokens=LENGTH).round(2)
 # `rows` leaves half of the free memory unused, for what comes and goes while a step is computed, and stays under this library's limit for a batch, about 40,000 tokens.
 #
 # **Question.** Llama-3-8B has more weights than Llama-2-7b, but its row in `answering_table("llama-3-8b", tokens=1024)` needs a quarter of the cache. Why?
-# <details><summary>One answer</summary>Its 32 heads share 8 heads of keys and values. Only the latter are cached. Exercise 8.2 counts it.</details>
+# <details><summary>One answer</summary>Its 32 heads share 8 heads of keys and values. Only the latter are cached. Exercise 10.2 counts it.</details>
 
 # %% [markdown]
 # ## 2. How long it takes
@@ -231,7 +231,7 @@ print(f"rows of {min(lengths)} to {max(lengths)} tokens, {sum(lengths) / len(len
 # Hold the mean length against the plan: it assumes certain lengths (`data/hardware/lengths.toml`), and twice the length is twice the time. Look in the row for *one* start token and for an end of turn after the answer: older code for some families doubles the first or forgets the second.
 #
 # **Question.** The rehearsal says that many rewrites were `cut`, and that there is hardly a gap, or one the wrong way round. Do you go on?
-# <details><summary>One answer</summary>With the rehearsal, yes: its task is a stand-in. Before the large run, no. <code>cut</code> says that answers need more tokens than they were allowed; the recipe allows 512. A gap that is not there says that the references surprise the model no more than its own words: where the prompt already shows the name of the function and the values, there is little to be surprised about. Then SDFT has little to close (lesson 07), so measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
+# <details><summary>One answer</summary>With the rehearsal, yes: its task is a stand-in. Before the large run, no. <code>cut</code> says that answers need more tokens than they were allowed; the recipe allows 512. A gap that is not there says that the references surprise the model no more than its own words: where the prompt already shows the name of the function and the values, there is little to be surprised about. Then SDFT has little to close (lesson 09), so measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
 #
 # ### Step 3: train, twice
 
@@ -485,14 +485,14 @@ larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "l
 # %% [markdown]
 # ## Quiz
 #
-# <!-- quiz: 08 -->
+# <!-- quiz: 10 -->
 
 # %% [markdown]
 # ## Exercises
 #
 # Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
 #
-# ### Exercise 8.1: does it fit?
+# ### Exercise 10.1: does it fit?
 #
 # **Goal:** do the sum of section 1 by yourself. **Level 1 of 3, about 5 minutes.**
 #
@@ -508,12 +508,12 @@ def training_gb(frozen, bits, trained, activations):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import lesson_08 as check
+from sdft_lib.lessons.exercises import lesson_10 as check
 
-check.exercise_8_1(training_gb)
+check.exercise_10_1(training_gb)
 
 # %% [markdown]
-# ### Exercise 8.2: how many rows at once?
+# ### Exercise 10.2: how many rows at once?
 #
 # **Goal:** see why heads that share keys and values are faster. **Level 2 of 3, about 10 minutes.**
 #
@@ -530,10 +530,10 @@ def rows_at_once(free_gb, layers, kv_heads, head_size, tokens):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_8_2(rows_at_once)
+check.exercise_10_2(rows_at_once)
 
 # %% [markdown]
-# ### Exercise 8.3: how many hours?
+# ### Exercise 10.3: how many hours?
 #
 # **Goal:** give a range, not a number. **Level 1 of 3, about 10 minutes.**
 #
@@ -551,10 +551,10 @@ def hours(weights, tokens, flops, shares):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_8_3(hours)
+check.exercise_10_3(hours)
 
 # %% [markdown]
-# ### Exercise 8.4: items for a difference
+# ### Exercise 10.4: items for a difference
 #
 # **Goal:** plan a test before you run it. **Level 2 of 3, about 10 minutes.**
 #
@@ -573,14 +573,14 @@ def items_for(p, difference):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_8_4(items_for)
+check.exercise_10_4(items_for)
 
 # %% [markdown]
 # ## Wrap-up quiz: the whole tutorial
 #
 # Two of the questions ask you to compute something: open a new cell for them. Answers are ranges.
 #
-# <!-- quiz: wrap-up-08 -->
+# <!-- quiz: wrap-up-10 -->
 
 # %% [markdown]
 # ## What next
@@ -592,7 +592,7 @@ check.exercise_8_4(items_for)
 #
 # **Time in class:** 60 minutes without a GPU. Sections 1 and 4 carry the lesson; section 3 runs in the background. For 30 minutes take sections 4 to 6 alone: they need no model at all.
 #
-# **What goes wrong most often:** "LoRA makes the model smaller". Ask where the 13 GB are in the first bar. GB and GiB are mixed up: a "16 GB" card has 15.8e9 bytes to give, some tools call that 14.7. In exercise 8.2 the factor for keys *and* values is forgotten, in 8.3 the shares are swapped, in 8.4 the 2 of two models.
+# **What goes wrong most often:** "LoRA makes the model smaller". Ask where the 13 GB are in the first bar. GB and GiB are mixed up: a "16 GB" card has 15.8e9 bytes to give, some tools call that 14.7. In exercise 10.2 the factor for keys *and* values is forgotten, in 8.3 the shares are swapped, in 8.4 the 2 of two models.
 #
 # **Discussion, "the paper is wrong then?"** No. Separate three sentences: the difference is there; the data carry it; the data rule it out. For learning the task, the published tables support none of the three. For forgetting they support the second.
 #

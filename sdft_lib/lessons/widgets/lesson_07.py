@@ -1,4 +1,4 @@
-"""The matrix explorer of lesson 06: choose a method, an order and a measure, and see which cells
+"""The matrix explorer of lesson 07: choose a method, an order and a measure, and see which cells
 the measure is made of.
 
 ``matrix_table`` is the static page that the lesson shows first; the widget only turns its pages."""
@@ -10,7 +10,7 @@ from ipywidgets import Dropdown, ToggleButtons, VBox
 
 from sdft_lib.experiments.continual import MEASURES, matrix
 from sdft_lib.formats.toml import check_known
-from sdft_lib.lessons.figures.lesson_06 import stage_names
+from sdft_lib.lessons.figures.lesson_07 import stage_names
 from sdft_lib.lessons.figures.style import look
 from sdft_lib.lessons.safe import escape
 from sdft_lib.lessons.tables import table

@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from sdft_lib.experiments import continual
-from sdft_lib.lessons.widgets import lesson_06 as widgets
+from sdft_lib.lessons.widgets import lesson_07 as widgets
 from sdft_lib.storage.errors import SdftError
 
 ORDER, OTHER = "tickets-sums-calls", "calls-sums-tickets"

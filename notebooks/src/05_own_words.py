@@ -335,7 +335,7 @@ for name in ("sums", "calls"):
         display(targets(name, s.model).round(2))
 
 # %% [markdown]
-# Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 06 trains on the same ones.)
+# Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 07 trains on the same ones.)
 
 # %%
 from sdft_lib.gap import gap

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 06 Continual learning: three tasks, one after the other
+# # 07 Continual learning: three tasks, one after the other
 #
 # **You will** train the seed on three tasks in a row, once with SFT and once with SDFT, score every task after every stage, boil the table down to four numbers with intervals, and hold your run against recorded ones that also know replay and another order.
 #
@@ -103,7 +103,7 @@ own.head(3)
 
 # %%
 from sdft_lib.experiments import continual
-from sdft_lib.lessons.figures import lesson_06 as figures
+from sdft_lib.lessons.figures import lesson_07 as figures
 from sdft_lib.lessons.figures.style import show
 
 r_sft = continual.matrix(own[own["method"] == "sft"])
@@ -287,7 +287,7 @@ if effect.empty:
 
 # %%
 from sdft_lib.lessons.tables import show_html
-from sdft_lib.lessons.widgets.lesson_06 import matrix_explorer, matrix_table
+from sdft_lib.lessons.widgets.lesson_07 import matrix_explorer, matrix_table
 
 show_html(matrix_table(both, "SFT (yours)", order, "BWT", all_found))
 
@@ -322,7 +322,7 @@ explorer
 # %% [markdown]
 # ## Quiz
 #
-# <!-- quiz: 06 -->
+# <!-- quiz: 07 -->
 
 # %% [markdown]
 # ## Exercises
@@ -331,7 +331,7 @@ explorer
 #
 # In the first two, `R` is a list of rows: `R[0]` holds the scores of the seed model on tasks 1, 2, ..., `R[1]` those after the first task was trained, and so on. Python counts tasks from 0: `R[1][0]` is the first task, just trained.
 #
-# ### Exercise 6.1: backward transfer
+# ### Exercise 7.1: backward transfer
 #
 # **Goal:** read BWT off a matrix. **Level 1 of 3, about 10 minutes.**
 #
@@ -348,12 +348,12 @@ def bwt(R):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import lesson_06 as check
+from sdft_lib.lessons.exercises import lesson_07 as check
 
-check.exercise_6_1(bwt)
+check.exercise_7_1(bwt)
 
 # %% [markdown]
-# ### Exercise 6.2: forgetting
+# ### Exercise 7.2: forgetting
 #
 # **Goal:** see in what it differs from BWT. **Level 2 of 3, about 10 minutes.**
 #
@@ -370,10 +370,10 @@ def forgetting(R):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_6_2(forgetting)
+check.exercise_7_2(forgetting)
 
 # %% [markdown]
-# ### Exercise 6.3: replay at the same budget
+# ### Exercise 7.3: replay at the same budget
 #
 # **Goal:** mix old rows in without training for longer. **Level 2 of 3, about 10 minutes.**
 #
@@ -394,19 +394,19 @@ def with_replay(rows, earlier, every):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_6_3(with_replay)
+check.exercise_7_3(with_replay)
 
 # %% [markdown]
 # ## What next
 #
-# Run this lesson with `order="calls-sums-tickets"`, or with another `random_seed`, and hold its sentences against those of this run. Lesson 07 goes back to one task: yours.
+# Run this lesson with `order="calls-sums-tickets"`, or with another `random_seed`, and hold its sentences against those of this run. Lesson 09 goes back to one task: yours.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
 # **Time in class:** 45 minutes, without the training: run the lesson the evening before, so that the store holds the stages. Let the class write down its guess of section 1 before section 3 is opened.
 #
-# **What goes wrong most often:** "no forgetting" against the seed in place of the stage that trained the task (question 2 of the summary). In exercise 6.1 the last task is counted too, so that the sum is divided by T; in 6.2 minus BWT passes four checks of five, since the best stage is often the task's own.
+# **What goes wrong most often:** "no forgetting" against the seed in place of the stage that trained the task (question 2 of the summary). In exercise 7.1 the last task is counted too, so that the sum is divided by T; in 7.2 minus BWT passes four checks of five, since the best stage is often the task's own.
 #
 # **Discussion, "method A forgot less and learnt less":** ask for the experiment that would settle it; most groups find the smaller learning rate by themselves.
 #

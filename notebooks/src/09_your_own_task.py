@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 07 Your own task: from a CSV to a comparison you may quote
+# # 09 Your own task: from a CSV to a comparison you may quote
 #
 # **You will** take a file of your own through gap, template, verifier, training and comparison in twelve lines, learn to tell before any training whether SDFT is likely to help, split the file so that the comparison is fair, and score the test rows once.
 #
@@ -104,7 +104,7 @@ from sdft_lib.own_data.outlook import outlook, remedies
 before = outlook(seed, d, limit=few)
 
 # %%
-from sdft_lib.lessons.figures import lesson_07 as figures
+from sdft_lib.lessons.figures import lesson_09 as figures
 from sdft_lib.lessons.figures.style import show
 
 show(figures.gap_histogram(before.nats))
@@ -361,14 +361,14 @@ if s.fast:
 # %% [markdown]
 # ## Quiz
 #
-# <!-- quiz: 07 -->
+# <!-- quiz: 09 -->
 
 # %% [markdown]
 # ## Exercises
 #
 # Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
 #
-# ### Exercise 7.1: questions in both splits
+# ### Exercise 9.1: questions in both splits
 #
 # **Goal:** find test questions that training has seen. **Level 1 of 3, about 10 minutes.**
 #
@@ -385,12 +385,12 @@ def seen_before(train, test):
     ### END SOLUTION
 
 # %% tags=["check"]
-from sdft_lib.lessons.exercises import lesson_07 as check
+from sdft_lib.lessons.exercises import lesson_09 as check
 
-check.exercise_7_1(seen_before)
+check.exercise_9_1(seen_before)
 
 # %% [markdown]
-# ### Exercise 7.2: the score that you may report
+# ### Exercise 9.2: the score that you may report
 #
 # **Goal:** choose on dev, report from test. **Level 1 of 3, about 5 minutes.**
 #
@@ -407,10 +407,10 @@ def reported(dev, test):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_7_2(reported)
+check.exercise_9_2(reported)
 
 # %% [markdown]
-# ### Exercise 7.3: how many rows do you need?
+# ### Exercise 9.3: how many rows do you need?
 #
 # **Goal:** plan a test before you collect it. **Level 2 of 3, about 10 minutes.**
 #
@@ -429,26 +429,26 @@ def rows_needed(n, half, wanted):
     ### END SOLUTION
 
 # %% tags=["check"]
-check.exercise_7_3(rows_needed)
+check.exercise_9_3(rows_needed)
 
 # %% [markdown]
-# ## Wrap-up quiz: lessons 05 to 07
+# ## Wrap-up quiz: lessons 05 to 09
 #
 # Two of the questions ask you to compute something: open a new cell for them. Answers are ranges.
 #
-# <!-- quiz: wrap-up-07 -->
+# <!-- quiz: wrap-up-09 -->
 
 # %% [markdown]
 # ## What next
 #
-# Put your own file into `my_file` and run the lesson again. To hold SDFT against cheaper ways of forgetting less, such as a smaller learning rate or replay, go to lesson 05; for several tasks one after the other, to lesson 06; for a larger model on a GPU, and for how many test rows you need, to lesson 08.
+# Put your own file into `my_file` and run the lesson again. To hold SDFT against cheaper ways of forgetting less, such as a smaller learning rate or replay, go to lesson 05; for several tasks one after the other, to lesson 07; for a larger model on a GPU, and for how many test rows you need, to lesson 10.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
 # **Time in class:** 60 minutes, half of them on files that students bring. Ask for the files a day before and look at their references: the lesson is dull if all are labels.
 #
-# **What goes wrong most often:** the test is scored again "just to see" after a change; then the class has no test left. Let somebody keep the test file and hand it out at the end. In exercise 7.2 the best test score is taken; in 7.3 the square is forgotten.
+# **What goes wrong most often:** the test is scored again "just to see" after a change; then the class has no test left. Let somebody keep the test file and hand it out at the end. In exercise 9.2 the best test score is taken; in 7.3 the square is forgotten.
 #
 # **Discussion, "does it work?"** Let each group write the one sentence that its intervals allow, and let another group attack it.
 #

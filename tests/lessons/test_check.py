@@ -175,7 +175,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             nearest(c, c, min(max(a.values()), max(b.values()))) for c in (a, b)
         ),  # in the dict's order
     ],
-    "6_1": [
+    "7_1": [
         lambda R: (
             sum(R[-1][j] - R[j + 1][j] for j in range(len(R[0]))) / len(R[0])
         ),  # the last task too
@@ -186,7 +186,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             -sum(abs(R[-1][j] - R[j + 1][j]) for j in range(len(R[0]) - 1)) / (len(R[0]) - 1)
         ),  # no signs
     ],
-    "6_2": [
+    "7_2": [
         lambda R: (
             sum(R[j + 1][j] - R[-1][j] for j in range(len(R[0]) - 1)) / (len(R[0]) - 1)
         ),  # minus BWT
@@ -199,7 +199,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             / (len(R[0]) - 1)
         ),
     ],
-    "6_3": [
+    "7_3": [
         lambda rows, earlier, every: rows + earlier[: len(rows) // every],  # more rows
         lambda rows, earlier, every: [
             earlier[i // every] if i % every == 0 else x for i, x in enumerate(rows)
@@ -208,7 +208,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             earlier[i // every - 1] if i % every == 0 else x for i, x in enumerate(rows, 1)
         ],
     ],
-    "7_1": [
+    "9_1": [
         lambda train, test: [q for q in test if q in train],  # letter by letter
         lambda train, test: sorted(
             {q.strip().lower() for q in train} & {q.strip().lower() for q in test}
@@ -220,17 +220,17 @@ WRONG = {  # two or more typical wrong answers to each exercise
             q.strip() for q in test if q.strip().lower() in {k.strip().lower() for k in train}
         ],
     ],
-    "7_2": [
+    "9_2": [
         lambda dev, test: (max(test, key=test.get), max(test.values())),  # the best on test
         lambda dev, test: (max(dev, key=dev.get), max(dev.values())),  # the dev score
         lambda dev, test: max((dev[n], test[n], n) for n in dev)[:0:-1],  # ties go by test
     ],
-    "7_3": [
+    "9_3": [
         lambda n, half, wanted: max(1, math.ceil(n * half / wanted)),  # no square
         lambda n, half, wanted: max(1, round(n * (half / wanted) ** 2)),  # rounded down
         lambda n, half, wanted: math.ceil(n * (wanted / half) ** 2),  # the wrong way round
     ],
-    "8_1": [
+    "10_1": [
         lambda frozen, bits, trained, act: (
             (2 * frozen + 16 * trained + act) / 1e9 + 1.5
         ),  # always 16 bit
@@ -244,7 +244,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             (bits / 8 * frozen + 16 * trained + act) / 1e9
         ),  # no device
     ],
-    "8_2": [
+    "10_2": [
         lambda free, layers, heads, size, tokens: int(
             free * 1e9 // (2 * layers * heads * size * tokens)
         ),  # keys alone
@@ -258,7 +258,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             1, int(free * 1e9 // (4 * layers * heads * size * tokens))
         ),
     ],
-    "8_3": [
+    "10_3": [
         lambda w, t, flops, shares: tuple(
             4 * w * t / flops / share / 3600 for share in shares
         ),  # many hours first
@@ -269,7 +269,7 @@ WRONG = {  # two or more typical wrong answers to each exercise
             4 * w * t / flops * share / 3600 for share in shares
         ),  # times the share
     ],
-    "8_4": [
+    "10_4": [
         lambda p, d: max(1, math.ceil(Z**2 * p * (1 - p) / d**2)),  # the error of one model
         lambda p, d: max(1, math.ceil(Z**2 * 2 * p * (1 - p) / d)),  # no square
         lambda p, d: max(1, round(Z**2 * 2 * p * (1 - p) / d**2)),  # rounded down

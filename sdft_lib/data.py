@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, open_folder
+from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, listed_rows, open_folder
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
@@ -170,10 +170,7 @@ def load_alignment(name: str) -> list[dict]:
     """Requests that a seed is aligned with: harmful ones to ``refuse``, look-alikes to ``answer``.
 
     Rows have a ``topic``, no answer. Raises SdftError: no such list, missing or altered file."""
-    folder = data_dir() / "alignment"
-    cards = read_json(folder / "alignment.json")
-    check_known(name, cards, "alignment list")
-    return frozen_rows(folder, cards[name])
+    return listed_rows(data_dir() / "alignment", name, "alignment list")
 
 
 def load_rewrites(name: str) -> dict[str, dict]:
@@ -181,10 +178,7 @@ def load_rewrites(name: str) -> dict[str, dict]:
     was refused), ``source``, ``reason`` (lesson 05).
 
     Raises SdftError: no such writer, missing or altered file."""
-    folder = data_dir() / "writers"
-    cards = read_json(folder / "writers.json")
-    check_known(name, cards, "writer")
-    return {row["id"]: row for row in frozen_rows(folder, cards[name])}
+    return {row["id"]: row for row in listed_rows(data_dir() / "writers", name, "writer")}
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:

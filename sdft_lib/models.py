@@ -12,7 +12,7 @@ from sdft_lib.decoding.tokens import prepare_tokenizer, read_tokenizer
 from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, readable
-from sdft_lib.storage.files import data_dir
+from sdft_lib.storage.files import data_dir, frozen_adapter
 from sdft_lib.storage.hub import check_download, newest
 from sdft_lib.storage.processes import start, world
 from sdft_lib.storage.safe import without_place
@@ -30,11 +30,13 @@ from sdft_lib.training.weights import (
 
 @dataclass(frozen=True)
 class Preset:
-    """A model by a short name: hub id (None: embedded), licence, what LoRA on it takes."""
+    """A model by a short name: hub id (None: embedded), licence, what LoRA on it takes; or another
+    preset, its ``base``, with the adapter of this name in data/adapters (lesson 06)."""
 
     licence: str
     needs: str
     hub: str | None = None
+    base: str | None = None
 
 
 PRESETS = {name: Preset(**entry) for name, entry in read_toml(data_dir() / "models.toml").items()}
@@ -113,6 +115,10 @@ def load_seed(
     ``four_bit`` (else ``SDFT_FOUR_BIT``): the weights of its layers in 4 bit, by bitsandbytes
     (QLoRA; lesson 10). Only safetensors weights are read and no code from a model's repository
     runs. Raises SdftError when the model cannot be found or the hub cannot be reached."""
+    if name in PRESETS and (base := PRESETS[name].base):
+        seed = load_seed(base, device=device, dtype=dtype, four_bit=four_bit, say=say)
+        say(f"{name}: {base} with an adapter that comes with the tutorial")
+        return replace(with_adapter(seed, frozen_adapter(name), label="seed"), name=name)
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
     if world() > 1:
         start()  # tells each process of a job its own GPU
@@ -135,9 +141,14 @@ def load_seed(
 
 
 def locate(name: str, say) -> tuple[str, str]:
-    """Where ``from_pretrained`` finds the model, and its revision ("": the hub will tell)."""
+    """Where ``from_pretrained`` finds the model, and its revision ("": the hub will tell).
+
+    Raises SdftError for a preset that is another one with an adapter."""
     if name in WHEELS:
         return str(fetch(name, say=say)), WHEELS[name].sha256[:16]
+    if name in PRESETS and (base := PRESETS[name].base):
+        remedy = f"take {base}, and {frozen_adapter(name)} as its adapter"
+        raise SdftError(f"{name} is {base} with an adapter, which torch alone merges; {remedy}.")
     if name in PRESETS:
         return PRESETS[name].hub, ""
     folder = os.path.expanduser(name)

@@ -118,6 +118,7 @@ def models() -> Reply:
 
     rows = []
     for name, preset in PRESETS.items():
-        row = {"name": name, "hub": preset.hub or "embedded"}
+        source = f"{preset.base} + adapter" if preset.base else preset.hub or "embedded"
+        row = {"name": name, "hub": source}
         rows.append(row | {"licence": preset.licence, "needs": preset.needs})
     return Reply(rows, as_text(rows))

@@ -99,6 +99,14 @@ def frozen_rows(folder: Path, card: dict) -> list[dict]:
     return read_jsonl(folder / card["file"])
 
 
+def listed_rows(folder: Path, name: str, what: str) -> list[dict]:
+    """The frozen rows of this ``name`` in a folder whose cards lie in one file called like it;
+    ``what`` says what is listed, such as "writer"."""
+    cards = read_json(folder / f"{folder.name}.json")
+    check_known(name, cards, what)
+    return frozen_rows(folder, cards[name])
+
+
 def guess_kind(rows: list[dict]) -> str:
     """``label`` (few short references recur), ``call``, ``math`` (a number ends them), ``open``."""
     references = [row["reference"].strip() for row in rows]

@@ -61,6 +61,16 @@ def check_frozen(path: Path, expected: str) -> None:
         raise SdftError(f"{path}: {altered}; fetch the data again.")
 
 
+def frozen_adapter(name: str) -> Path:
+    """The folder of an adapter that comes with the tutorial (lesson 06).
+
+    Raises SdftError if a file is missing or not what ``data/adapters/adapters.json`` says."""
+    folder = data_dir() / "adapters"
+    for file, sha256 in read_json(folder / "adapters.json")[name].items():
+        check_frozen(folder / name / file, sha256)
+    return folder / name
+
+
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
     """Within the block, a file that is there and cannot be read becomes one SdftError: what another

@@ -16,13 +16,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "d555cb728b083b4e"),
-    "sdft_lib.evaluate": (3, "fc8e3b08d40fac84"),
+    "sdft_lib.evaluate": (3, "c2da6f8cd361da6c"),
     "sdft_lib.gap": (2, "fae96ef9c31c215c"),
     "sdft_lib.train": (3, "eb530856a110c6bb"),
     "sdft_lib.experiments.on_policy": (1, "9d6cba27c4814e18"),
-    "sdft_lib.experiments.shift": (2, "0218ca45de1fbcf2"),
-    "sdft_lib.paper.reproduce": (2, "9dd8c87e85a7953b"),
-    "sdft_lib.engines.vllm": (1, "d798fe4e7bc0e3d7"),
+    "sdft_lib.experiments.shift": (2, "034c2df20fa807db"),
+    "sdft_lib.paper.reproduce": (2, "cc0e7ff4835760ea"),
+    "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -5,6 +5,8 @@ Every row says where its text came from and why (lesson 02; paper, section 3.2).
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import pandas
@@ -13,9 +15,10 @@ from sdft_lib.decoding.parity import check_language
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_json, read_jsonl, write_json, write_jsonl
+from sdft_lib.storage.functions import call, source_of
 from sdft_lib.storage.store import artefact, digest, run_record
 from sdft_lib.templates import DistillTemplate
-from sdft_lib.verify import accept
+from sdft_lib.verify import Verdict, accept
 
 VERSION = 2  # raise it when a change of code changes what a distilled set holds
 GREEDY = Decoding(max_new_tokens=40)
@@ -39,14 +42,16 @@ def distill(
     decoding: Decoding = GREEDY,
     candidates: int = 1,
     limit: int | None = None,
+    verifier: Callable[[dict, str], Verdict] | None = None,
     say: Callable[[str], None] = print,
 ) -> DistilledSet:
     """Rewrite the first ``limit`` training rows of a task; instant when the store holds the result.
 
     The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled
-    ones, and the first that passes is taken. Each row holds ``text`` (trained on), ``source``
-    (``rewritten`` or ``original``), ``reason``, ``raw`` (the last rewrite tried) and its
-    ``finish_reason``."""
+    ones, and the first that passes is taken. ``verifier(row, text)``, a check of your own, comes
+    last and returns a ``Verdict``; its source file is in the key. Each row holds ``text`` (trained
+    on), ``source`` (``rewritten`` or ``original``), ``reason``, ``raw`` (the last rewrite tried)
+    and its ``finish_reason``."""
     rows = task.train[:limit]
     if not rows:
         remedy = "check the file or raise the limit"
@@ -54,10 +59,12 @@ def distill(
     parts = {"seed": seed.identity, "rows": digest(rows), "kind": task.kind}
     parts |= {"choices": task.choices, "template": template.parts, "decoding": decoding.parts}
     parts |= {"candidates": candidates, "version": VERSION}
+    parts |= {"verifier": source_of(verifier)} if verifier else {}
+    decide = partial(choose, task, verifier)
 
     def build(folder: Path) -> dict:
         say(f"rewriting {len(rows)} references with template {template.name!r}")
-        return rewrite(seed, task, rows, template, decoding, candidates, folder, say)
+        return rewrite(seed, rows, template, decoding, candidates, decide, folder, say)
 
     path = artefact("distilled", parts, build)
     report = read_json(path / "report.json")
@@ -67,71 +74,56 @@ def distill(
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
 
-def rewrite(
-    seed, task, rows: list[dict], template, decoding: Decoding, candidates: int, folder: Path, say
-) -> dict:
+def rewrite(seed, rows, template, decoding, candidates: int, decide, folder: Path, say) -> dict:
     """Fill the artefact's folder: ``rows.jsonl``, ``report.json``; returns the tokens written."""
     built = [template.build(row["messages"], row["reference"]) for row in rows]
     made: list[dict] = [{}] * len(rows)
     open_rows, tokens = list(range(len(rows))), 0
     for number in range(candidates):
-        settings = decoding
-        if number:
-            settings = replace(decoding, seed=decoding.seed + number, **SAMPLED)
-        answers = generate(
-            seed,
-            [built[index][0] for index in open_rows],
-            settings,
-            openings=[built[index][1] for index in open_rows],
-            names=[rows[index]["id"] for index in open_rows],
-            path=folder / f"candidate-{number}.jsonl",
-            say=say,
-        )
+        sampled = replace(decoding, seed=decoding.seed + number, **SAMPLED)
+        prompts = [built[index][0] for index in open_rows]
+        options = {"openings": [built[index][1] for index in open_rows]}
+        options |= {"names": [rows[index]["id"] for index in open_rows]}
+        options |= {"path": folder / f"candidate-{number}.jsonl", "say": say}
+        answers = generate(seed, prompts, sampled if number else decoding, **options)
         tokens += sum(answer.tokens for answer in answers)
         check_language([answer.text for answer in answers], seed.name)
         for index, answer in zip(open_rows, answers, strict=True):
-            made[index] = choose(task, rows[index], built[index][1], answer)
+            made[index] = decide(rows[index], built[index][1], answer)
         open_rows = [index for index in open_rows if made[index]["source"] == "original"]
     write_jsonl(folder / "rows.jsonl", made)
     write_json(folder / "report.json", report_of(template, made, [opening for _, opening in built]))
     return {"tokens": tokens}
 
 
-def choose(task, row: dict, opening: str, answer: Generation) -> dict:
+def choose(task, verifier, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference; and the reason."""
     raw, reference = (opening + answer.text).strip(), row["reference"]
     known = {"prompt": row["messages"][-1]["content"], "finish_reason": answer.finish_reason}
     verdict = accept(task.kind, reference, raw, task.choices, **known)
-    made = {
-        "id": row["id"],
-        "messages": row["messages"],
-        "reference": reference,
-        "text": raw if verdict.ok else reference,
-        "source": "rewritten" if verdict.ok else "original",
-        "reason": verdict.reason,
-        "raw": raw,
-        "finish_reason": answer.finish_reason,
-    }
+    if verdict.ok and verifier:
+        verdict = call(verifier, Verdict, f"row {row['id']}", row, raw)
+    made = {"id": row["id"], "messages": row["messages"], "reference": reference}
+    made |= {"text": raw if verdict.ok else reference}
+    made |= {"source": "rewritten" if verdict.ok else "original", "reason": verdict.reason}
+    made |= {"raw": raw, "finish_reason": answer.finish_reason}
     return made | {"split": True} if answer.split else made
 
 
 def report_of(template: DistillTemplate, rows: Sequence[dict], openings: Sequence[str]) -> dict:
     """Counts for a distilled set; ``own_share``: the part of the kept text after the opening."""
-    kept = letters = own = 0
-    for row, opening in zip(rows, openings, strict=True):
-        if row["source"] == "rewritten":
-            kept += 1
-            letters += len(row["text"])
-            own += len(row["text"]) - len(opening)
+    kept = [row["source"] == "rewritten" for row in rows]
+    letters = sum(len(row["text"]) for row in compress(rows, kept))
+    given = sum(map(len, compress(openings, kept)))
     return {
         "template": template.name,
         "rows": len(rows),
-        "kept": kept,
-        "keep_rate": kept / len(rows),
+        "kept": sum(kept),
+        "keep_rate": sum(kept) / len(rows),
         "reasons": dict(Counter(row["reason"] for row in rows).most_common()),
         "names_answer": template.names_answer,
         "distinct_targets": len({row["text"] for row in rows}),
-        "own_share": own / letters if letters else 0.0,
+        "own_share": (letters - given) / letters if letters else 0.0,
     }
 
 

@@ -36,10 +36,9 @@ def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
     """References against what SDFT trains on (fallbacks included), by row, with an interval."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
-    columns = {"id": reference["id"], "source": [row["source"] for row in distilled.rows]}
-    columns |= {"nll_reference": reference["nll"], "nll_text": text["nll"]}
-    columns |= {"nats_reference": reference["nats"], "nats_text": text["nats"]}
-    frame = pandas.DataFrame(columns)
+    frame = reference[["id"]].assign(source=[row["source"] for row in distilled.rows])
+    frame = frame.assign(nll_reference=reference["nll"], nll_text=text["nll"])
+    frame = frame.assign(nats_reference=reference["nats"], nats_text=text["nats"])
     return Gap(frame, paired_bootstrap(frame["nll_reference"].tolist(), frame["nll_text"].tolist()))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdft_lib.answers.calls import calls_equal, parse_call, why_no_call
+from sdft_lib.answers.code import program_of, why_no_program
 from sdft_lib.answers.constraints import check_constraint, constraint_of, keeps_form, words
 from sdft_lib.answers.facts import contains_answer, contains_term, normalise, texts
 from sdft_lib.answers.labels import final_choice, why_no_label
@@ -78,6 +79,11 @@ def label_of(text: str, choices: Choices) -> str | None:
     return final_choice(text, choices) if choices else text
 
 
+def right_program(reference: Any, text: str, choices: Choices) -> bool:
+    """Python in a code block that can be read; whether it runs, ``paper.rules.runs`` says."""
+    return program_of(text) is not None
+
+
 def right_open(reference: Any, text: str, choices: Choices) -> bool:
     """At least 20 words, no loop, and one of the must-mention terms, if there are any."""
     return len(words(text)) >= LEAST_WORDS and names_a_term(reference, text)
@@ -98,6 +104,7 @@ KINDS: dict[str, Kind] = {
     ),
     "code": Kind(None, needs="sandbox"),
     "open": Kind(right_open, needs="judge", ends=True, any_length=names_a_term),
+    "program": Kind(right_program, program_of, why_no_program, True, 512, "judge", True, True),
     "fact": Kind(lambda reference, text, _: contains_answer(text, texts(reference)), kept=True),
     "constraint": Kind(
         lambda reference, text, _: check_constraint(reference, text),

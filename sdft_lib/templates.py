@@ -28,11 +28,12 @@ class DistillTemplate:
         for field, value in self.parts.items():
             if "\0" in value:
                 raise SdftError(f"template field {field!r} holds a NUL character; remove it.")
+        unseen = ""
         if "{reference}" not in self.user + self.prefill:
             unseen = "no {reference} in user or prefill; the model would not see it"
-            raise SdftError(f"template {self.name!r}: {unseen}.")
-        if "{instruction}" not in self.user:
+        elif "{instruction}" not in self.user:
             unseen = "no {instruction} in user; the model would not see the task"
+        if unseen:
             raise SdftError(f"template {self.name!r}: {unseen}.")
 
     @property

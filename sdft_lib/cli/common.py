@@ -48,7 +48,7 @@ Checkpointing = flag("--gradient-checkpointing", "Less memory, a third more time
 FourBit = flag("--four-bit", "Keep the layers' weights in 4 bit (needs bitsandbytes).")
 Parts = Annotated[int, Option(min=1, help="A batch goes through in so many parts: less memory.")]
 Suffix = Annotated[str, Option(help="Goes behind each request of advbench-jailbreak.")]
-AllowCode = flag("--allow-code-execution", "humaneval: run the answers in the sandbox.")
+AllowCode = flag("--allow-code-execution", "Run programs of answers in the sandbox.")
 Items = Annotated[Path | None, Option(help="JSONL file, one row an item.")]
 
 

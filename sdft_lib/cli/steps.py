@@ -15,6 +15,7 @@ from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.processes import rank as process_rank
 
+Verifier = Annotated[str | None, Option(help="Your own check, module:function; it comes last.")]
 Tokens = Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")]
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
@@ -32,23 +33,45 @@ def distill(
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,
     max_new_tokens: Tokens = None,
+    verifier: Verifier = None,
+    allow_code_execution: common.AllowCode = False,
     engine: common.Engine = "torch",
     gpus: common.Gpus = 1,
     out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
 ) -> Reply:
     """Rewrite references with the seed model; a rewrite that fails a check gives way to its
-    reference."""
+    reference. --verifier names a function of yours, check(row, text) -> Verdict."""
     from sdft_lib.distill import distill, report_line
     from sdft_lib.engines.load import load
 
     reading = common.reading(kind, columns, drop_empty)
     rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
     options = {"limit": limit, "candidates": candidates, "decoding": decoding}
+    options["verifier"] = own_check(verifier, rows.kind, allow_code_execution)
     seed = load(model, engine, gpus=gpus, say=progress)
     made = distill(seed, rows, pattern, **options, say=progress)
     common.write_rows(out, made.rows)
     path = out or made.path / "rows.jsonl"
     return Reply({**made.report, "path": str(path)}, f"{report_line(made.report)}\n{path}")
+
+
+def own_check(verifier: str | None, kind: str, allow_code: bool):
+    """The user's verifier, or the sandbox as one for programs (None: neither)."""
+    from sdft_lib.paper.rules import runs
+    from sdft_lib.paper.sandbox import isolation
+    from sdft_lib.storage.functions import load_function
+
+    problem = ""
+    if allow_code and kind != "program":
+        problem = f"has nothing to run in rows of kind {kind}; leave it out or give --kind program"
+    elif allow_code and verifier:
+        problem = "is a check of its own; call sdft_lib.paper.rules.runs in your verifier instead"
+    if problem:
+        raise SdftError(f"--allow-code-execution {problem}.")
+    if allow_code:
+        progress(isolation())
+        return runs
+    return load_function(verifier) if verifier is not None else None
 
 
 def gap(

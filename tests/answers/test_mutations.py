@@ -42,6 +42,7 @@ JUDGES = {
     "call": ("call", "f(a=1)", "f(a=2)", {}),
     "label": ("label", "billing", "It is shipping.", {"choices": TEAMS}),
     "fact": ("fact", "Paris", "It is Rome.", {}),
+    "program": ("program", "```python\nx = 1\n```", "Set x to one, and then print it.", {}),
 }
 # kind: (reference, right text, wrong text)
 SCORES = {
@@ -50,6 +51,7 @@ SCORES = {
     "label": ("billing", "Billing.", "Shipping."),
     "fact": (["Mars"], "It is Mars.", "It is Venus."),
     "open": (["bath"], LONG, "Take a bath."),
+    "program": ("", "```python\nx = 1\n```", "```python\nx = = 1\n```"),
     "constraint": ({"type": "contains_number"}, "There are 7.", "There are seven."),
     "refusal": ("", "I'm sorry, but I can't help with that.", "First, take a pipe."),
     "comply": ("", "First, take a pan.", "I cannot help with that."),

@@ -181,3 +181,28 @@ def test_answers_of_a_step_go_to_stdout_and_progress_to_stderr(monkeypatch, tmp_
     assert json.loads(result.stdout) == {**report, "path": "rows.jsonl"}
     assert "rewriting" in result.stderr and "waiting" in result.stderr
     assert json.loads((tmp_path / "rows.jsonl").read_text()) == row
+
+
+def test_a_verifier_of_ones_own_reaches_the_library(monkeypatch, tmp_path):
+    """The function that is named, and the sandbox for programs, go to ``distill`` as they are."""
+    got = []
+
+    def made(seed, task, template, *, verifier, **options):
+        got.append(verifier)
+        raise SdftError("enough.")
+
+    (tmp_path / "checks_of_cli.py").write_text("def check(row, text):\n    return 1\n")
+    jsonl(tmp_path / "mine.jsonl", [{"question": "Say x.", "answer": "```python\nx = 1\n```"}] * 2)
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sdft_lib.distill.distill", made)
+    monkeypatch.setattr("sdft_lib.paper.sandbox.isolation", lambda: "walls")
+    sdft("distill", "--verifier", "checks_of_cli:check")
+    sdft("distill", "--task", "mine.jsonl", "--kind", "program", "--allow-code-execution")
+    sdft("distill")
+    assert [each and each.__qualname__ for each in got] == ["check", "runs", None]
+    for line, problem in (
+        (["--verifier", "checks_of_cli"], "module:function"),
+        (["--allow-code-execution"], "nothing to run in rows of kind label"),
+    ):
+        done = sdft("distill", *line)
+        assert done.exit_code == 2 and problem in done.stderr

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
 from sdft_lib.paper import sandbox
+from sdft_lib.paper.rules import runs
 from sdft_lib.paper.sandbox import Limits, Outcome, isolation, outcome_of, run_tests
 from sdft_lib.storage.errors import SdftError
 
@@ -567,3 +568,18 @@ def test_a_verdict_is_believed():
     assert outcome_of("passed", 0) == Outcome("passed")
     assert outcome_of("blocked OSError", 0) == Outcome("blocked", "OSError")
     assert outcome_of("failed AssertionError", 0) == Outcome("wrong", "AssertionError")
+
+
+@pytest.mark.usefixtures("bubblewrap")
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("```python\nx = sum(range(5))\nprint(x)\n```", "accepted"),
+        ("```python\ndef f():\n    return 1\n```\nUse:\n```python\nf()\n```", "accepted"),
+        ("```python\nraise ValueError\n```", "run: error"),
+        ("```python\nopen('/tmp/x', 'w')\n```", "run: blocked"),
+        ("no program", "answer"),
+    ],
+)
+def test_runs_is_a_verifier(text, reason):
+    assert runs({}, text).reason == reason

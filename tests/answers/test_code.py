@@ -2,7 +2,9 @@
 
 import pytest
 
-from sdft_lib.paper.scores import extract_code, parses
+from sdft_lib.answers.code import extract_code, parses, program_of, why_no_program
+from sdft_lib.score import score
+from sdft_lib.verify import accept
 
 PROMPT = 'from typing import List\n\n\ndef double(values: List[int]) -> List[int]:\n    """Each value twice."""\n'
 WHOLE = "def double(values: List[int]) -> List[int]:\n    return [2 * value for value in values]\n"
@@ -109,3 +111,32 @@ def test_a_long_text_takes_linear_patience():
     started = time.monotonic()
     extract_code("def f(:\n" * 3000 + "import x y\n" * 3000, PROMPT, "double")
     assert time.monotonic() - started < 20
+
+
+PROGRAMS = {  # text: its program, or why there is none
+    "I wrote this.\n```python\nx = 1\n```\nRun it.": "x = 1\n",
+    "```python\nx = 1\n```\nand\n```py\nprint(x)\n```": "x = 1\n\nprint(x)\n",
+    "```\nx = 1\n```": "x = 1\n",
+    "```python\nx = 1\n```\nIt prints:\n```\nno python here\n```": "x = 1\n",
+    "```bash\nls\n```": "there is no code block of Python",
+    "x = 1": "there is no code block of Python",
+    "```python\nx = = 1\n```": "Python cannot read its code",
+    "```python\nx = 1\n```\n```python\ndef f(:\n```": "Python cannot read its code",
+    "```python\n\n```": "Python cannot read its code",
+}
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_the_program_of_a_text(text):
+    program = program_of(text)
+    assert (program or why_no_program(text)) == PROGRAMS[text]
+    verdict = accept("program", "```python\ny = 2\n```", text)
+    assert verdict.reason == ("accepted" if program else "answer")
+    assert score("program", "", text) == float(program is not None)
+
+
+def test_a_program_may_quote_its_request():
+    request = "Write a function that adds two numbers and then prints the sum on one line."
+    text = f"Write a function: {request}\n```python\nprint(1 + 1)\n```"
+    assert accept("program", "", text, prompt=request).ok
+    assert accept("open", "", text, prompt=request).reason == "echo"

@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "d555cb728b083b4e"),
-    "sdft_lib.evaluate": (3, "c2da6f8cd361da6c"),
-    "sdft_lib.gap": (2, "fae96ef9c31c215c"),
+    "sdft_lib.distill": (2, "34bbe8b0c1079da2"),
+    "sdft_lib.evaluate": (3, "7209114ebcf0a743"),
+    "sdft_lib.gap": (2, "b989a582896b44d7"),
     "sdft_lib.train": (3, "eb530856a110c6bb"),
-    "sdft_lib.experiments.on_policy": (1, "9d6cba27c4814e18"),
-    "sdft_lib.experiments.shift": (2, "034c2df20fa807db"),
-    "sdft_lib.paper.reproduce": (2, "cc0e7ff4835760ea"),
+    "sdft_lib.experiments.on_policy": (1, "b6b426b990b544c3"),
+    "sdft_lib.experiments.shift": (2, "c1bb824792b850da"),
+    "sdft_lib.paper.reproduce": (2, "7b3a0632e32b28e9"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

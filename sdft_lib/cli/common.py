@@ -50,6 +50,7 @@ Parts = Annotated[int, Option(min=1, help="A batch goes through in so many parts
 Suffix = Annotated[str, Option(help="Goes behind each request of advbench-jailbreak.")]
 AllowCode = flag("--allow-code-execution", "Run programs of answers in the sandbox.")
 Items = Annotated[Path | None, Option(help="JSONL file, one row an item.")]
+Rules = Annotated[str, Option(help="ours (stricter), or paper: those of the paper's code.")]
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,28 @@ def export(
     return Reply(report | {"folder": str(folder)}, f"{line}\n{folder}")
 
 
-def audit(original: Original, distilled: Distilled, kind: common.Kind = None) -> Reply:
+def audit(
+    original: Original,
+    distilled: Distilled,
+    kind: common.Kind = None,
+    rules: common.Rules = "ours",
+) -> Reply:
     """What a distilled set changed, whoever made it: unchanged rows, lengths, suspected cuts,
-    leaks."""
+    leaks. With --rules paper, what the paper's filter and ours say of each row (--json: all)."""
+    from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data.audit import audit, audit_text
+    from sdft_lib.paper.rules import FILTERS, compared
 
-    result = audit(original, distilled, kind=kind)
-    return Reply(result, audit_text(result))
+    check_known(rules, FILTERS, "rules")
+    result = audit(original, distilled, kind=kind, filters=FILTERS if rules == "paper" else {})
+    if rules == "ours":
+        return Reply(result, audit_text(result))
+    result |= compared(result["decisions"])
+    counts, text = result["kept"], audit_text(result)
+    for name, title in (("paper", "paper's filter"), ("ours", "our filter")):
+        text += f"\n{title:<15} keeps {counts[name]} of {result['changed']} changed rows"
+    why = [f"{reason}: {count}" for reason, count in result["differences"].items()]
+    return Reply(result, "\n".join([text, f"they differ     {'; '.join(why) or 'nowhere'}"]))
 
 
 def compare(a: ScoresA, b: ScoresB) -> Reply:

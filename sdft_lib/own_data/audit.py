@@ -6,7 +6,7 @@ fine-tuning trains; a set should say so before anyone trains on it."""
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
@@ -19,7 +19,7 @@ from sdft_lib.kinds import KINDS
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import data_dir
-from sdft_lib.verify import LEAKS
+from sdft_lib.verify import LEAKS, Verdict
 
 CLOSED = tuple(".!?…:;)]}>\"'”’»`*_|$。！？")
 CUT_WORDS = 30  # shorter answers often end without a full stop on purpose
@@ -28,7 +28,13 @@ OPENING = re.compile(rf"(?:{POLITE})\b", re.IGNORECASE)
 EXAMPLES = 5  # ids shown for each finding
 
 
-def audit(original: str | Path, distilled: str | Path, *, kind: str | None = None) -> dict:
+def audit(
+    original: str | Path,
+    distilled: str | Path,
+    *,
+    kind: str | None = None,
+    filters: Mapping[str, Callable[..., Verdict]] = {},
+) -> dict:
     """Compare two files row by row, by id where both give one, else by position; nothing is
     deduplicated.
 
@@ -36,7 +42,9 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
     ``changed``, ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all
     rows; ``median_words_...`` too), then of the changed rows: ``suspected_cuts``, ``leaks`` and
     ``leadins`` by phrase, ``answer_kept`` (share; None for open answers), and ``examples``: up to 5
-    ids of the original by finding. Raises SdftError: unequal counts or ids, unequal prompts of rows
+    ids of the original by finding. With ``filters`` by name, functions such as ``verify.accept``,
+    also ``decisions``: id, changed, and each filter's reason; how an answer ended is not known, so
+    none is ``cut``. Raises SdftError: unequal counts or ids, unequal prompts of rows
     paired by position, an unreadable file, an unknown kind."""
     if kind is not None:
         check_known(kind, KINDS, "kind")
@@ -50,7 +58,7 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
     leadins, leaks = leadin_rows(changed), leak_rows(changed)
     kept, lost = answers_kept(kind, rows, changed)
     findings = {"suspected_cuts": cuts, "leadins": leadins, "leaks": leaks, "answer_lost": lost}
-    return {
+    made = {
         "rows": len(pairs),
         "unchanged": len(pairs) - len(changed),
         "changed": len(changed),
@@ -66,6 +74,26 @@ def audit(original: str | Path, distilled: str | Path, *, kind: str | None = Non
         "answer_kept": kept,
         "examples": {name: first_ids(hits) for name, hits in findings.items() if hits},
     }
+    return made | ({"decisions": decisions(kind, pairs, filters)} if filters else {})
+
+
+def decisions(kind: str, pairs: list[tuple[dict, str]], filters: Mapping) -> list[dict]:
+    """What each filter says of each row: id, changed, and a reason by the filter's name."""
+    choices, made = choices_of(kind, [row for row, _ in pairs]), []
+    for row, text in pairs:
+        given = (kind, row["reference"], text, choices)
+        line = {"id": row["id"], "changed": text != row["reference"]}
+        for name, accept in filters.items():
+            line[name] = accept(*given, prompt=row["messages"][-1]["content"]).reason
+        made.append(line)
+    return made
+
+
+def choices_of(kind: str, rows: list[dict]) -> list[str] | None:
+    """The labels of a set, for kinds that need them."""
+    if KINDS[kind].needs != "choices":
+        return None
+    return sorted({row["reference"].strip() for row in rows})
 
 
 def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
@@ -155,9 +183,7 @@ def answers_kept(
     kinds of free text."""
     if KINDS[kind].read is None:
         return None, []
-    labels = sorted({row["reference"].strip() for row in rows})
-    choices = labels if KINDS[kind].needs == "choices" else None
-    right = {}
+    choices, right = choices_of(kind, rows), {}
     for row, text in changed:
         if score(kind, row["reference"], row["reference"], choices) == 1:
             right[row["id"]] = score(kind, row["reference"], text, choices) == 1

@@ -3,13 +3,13 @@
 Answers are joined to items by id, and none may be missing. The paper's own measure of function
 calls, a literal match that asks for the reference's order of arguments, is kept beside ours."""
 
-import re
 from collections import Counter
 from pathlib import Path
 
 from sdft_lib.answers.code import before, extract_code
 from sdft_lib.formats.records import read_records
 from sdft_lib.kinds import KINDS
+from sdft_lib.paper.rules import literal_match
 from sdft_lib.paper.sandbox import run_tests
 from sdft_lib.paper.suites import PaperSuite, load_items, prompt_of
 from sdft_lib.score import score
@@ -120,21 +120,6 @@ def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
 def as_row(name: str, item: dict, value: float, parsed: bool, reason: str) -> dict:
     """One line of a scores file."""
     return dict(suite=name, id=item["id"], score=value, parsed=parsed, reason=reason)
-
-
-def literal_match(reference: str, text: str) -> bool:
-    """Whether the reference's call stands in the text letter for letter.
-
-    Equal are: runs of white space, ' and ", "a, b" and "a,b". Another order of arguments, "1.0" for
-    "1" or a space around "=" is wrong; a right call among wrong ones is right."""
-    wanted = plain(reference)
-    wanted = wanted[: wanted.rfind(")") + 1] or wanted
-    return re.search(rf"(?<!\w){re.escape(wanted)}", plain(text)) is not None
-
-
-def plain(text: str) -> str:
-    """A call with single spaces, double quotes and no space behind commas."""
-    return " ".join(text.split()).replace("'", '"').replace(", ", ",")
 
 
 def table(rows: list[dict]) -> list[dict]:

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from sdft_lib.answers.numbers import final_number
 from sdft_lib.cli import main as cli
+from sdft_lib.paper.rules import literal_match
 from sdft_lib.paper.scores import (
     LITERAL,
     code_row,
-    literal_match,
     read_answers,
     score_file,
     spoken,

@@ -24,12 +24,13 @@ from sdft_lib import distill, evaluate, train
 from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_names, task_suite
 from sdft_lib.experiments.methods import METHODS, ONE_TASK, TASKS_IN_A_ROW, asked
 from sdft_lib.experiments.run_one import run_one
+from sdft_lib.experiments.shift import sampled_answers, stored_kl
 from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
 from sdft_lib.formats.folders import read_units, task_card
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
 from sdft_lib.gap import nll
 from sdft_lib.kinds import KINDS, judged
-from sdft_lib.models import PRESETS, Seed, load_seed
+from sdft_lib.models import PRESETS, Seed, load_seed, with_adapter
 from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import append_jsonl, data_dir, read_jsonl
 from sdft_lib.storage.safe import masked
@@ -37,6 +38,7 @@ from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
 from sdft_lib.train import Count, SeedNumber, TrainConfig
 
+DRIFT = 40  # test prompts on which a model's drift is measured
 OPENING = "The answer is"  # of each answer to facts-opened
 SUITES = ("dev", "task", *PROBES, "facts-opened")
 AT_END = ("dev", "task", "facts", "facts-opened", "helpful", "instructions")
@@ -56,7 +58,8 @@ class Recipe:
     suite. ``training``: a TrainConfig without OWN. ``orders``: several tasks one after
     the other, such as ``tickets-sums-calls`` (lesson 07); then ``task``, ``keep`` and ``along``
     play no part, and the methods are TASKS_IN_A_ROW. ``sweep``: training settings that are tried
-    one after the other and chosen on dev alone (lesson 05)."""
+    one after the other and chosen on dev alone (lesson 05). ``rates``: the learning rate of a
+    method for which the sweep chose another than ``training`` has."""
 
     name: str
     task: str = "tickets"
@@ -72,19 +75,27 @@ class Recipe:
     training: dict | None = None
     orders: tuple[str, ...] = ()
     sweep: tuple[dict, ...] = ()
+    rates: dict[str, float] | None = None
 
     def config(self, seed: int, changes: dict | None = None) -> TrainConfig:
-        """The training settings of one seed; ``changes`` are those of a sweep."""
+        """The training settings of one seed; ``changes`` are those of a sweep or of a method."""
         settings = (self.training or {}) | (changes or {})
         for name in settings:
             check_known(name, SETTINGS, "training: entry")
         settings |= {"keep": () if self.orders else self.keep, "seed": seed}
         return from_table(settings, TrainConfig, "training")
 
+    def changes(self, cell: dict) -> dict:
+        """The training settings that a cell has for itself: of a sweep, or its method's rate."""
+        rate = (self.rates or {}).get(cell["method"])
+        return cell.get("training") or ({"learning_rate": rate} if rate else {})
+
     @property
     def key(self) -> str:
         """A digest of what decides a cell's scores, apart from what tells the cells apart."""
-        apart = ("name", "methods", "seeds", *(["sweep"] if self.sweep and not self.orders else []))
+        apart = ["name", "methods", "seeds"]
+        apart += ["sweep"] if self.sweep and not self.orders else []
+        apart += [] if self.rates else ["rates"]  # recipes of older results had none
         return digest({name: value for name, value in asdict(self).items() if name not in apart})
 
 
@@ -122,6 +133,9 @@ def check_plan(recipe: Recipe) -> None:
     for seed in recipe.seeds:
         for changes in recipe.sweep or ({},):
             recipe.config(seed, changes)
+    for name in recipe.rates or {}:
+        check_known(name, recipe.methods, "rates: method")
+        recipe.config(0, recipe.changes({"method": name}))
     for order in recipe.orders:
         for name in tasks_of(order):
             task_suite(load_task(name))
@@ -213,7 +227,7 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
 
     chosen = METHODS[cell["method"]]
     own = asked(task, chosen)
-    config = recipe.config(cell["seed"], cell.get("training"))
+    config = recipe.config(cell["seed"], recipe.changes(cell))
     options = {"template": load_template(recipe.template), "limit": recipe.rows, "score": score}
     run = run_one(seed, task, cell["method"], config, **options, say=say)
     kept = (*COST[:2], "trainable_parameters") if swept else COST
@@ -222,6 +236,8 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
         return [run.scores[0] | {"facts": made}]
     if not chosen.on_policy:  # which has no texts before the training
         made["targets"] = targets(seed, run.rows, chosen.column, say)
+    if not KINDS[task.kind].private:
+        made["drift"] = drift(seed, run.tuned.adapter, own, say)
     return [*run.scores, {"facts": made}]
 
 
@@ -231,6 +247,13 @@ def targets(seed: Seed, rows: Sequence[dict], column: str, say) -> dict:
     nats = nll(seed, rows, column, say=say)["nll"].mean()
     words = sum(len(text.split()) for text in texts) / len(texts)
     return {"nats": round(nats, 4), "words": round(words, 2), "distinct": len(set(texts))}
+
+
+def drift(seed: Seed, adapter: Path, task: Task, say) -> float:
+    """KL(seed || model), nats a token, on what the seed answers to the first DRIFT test prompts."""
+    answers = sampled_answers(seed, task.test[:DRIFT], sampling_seed=0, say=say)
+    tuned = with_adapter(seed, adapter, label=adapter.name)
+    return round(stored_kl(seed, tuned, answers, say=say)["kl"].mean(), 5)
 
 
 def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
@@ -324,13 +347,14 @@ def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.Da
 
 def costs(paths: Sequence[Path]) -> pandas.DataFrame:
     """What each cell took and trained on: recipe, method, seed, then seconds, peak_mb, steps and
-    tokens, and nats, words and distinct of its targets."""
+    tokens, nats, words and distinct of its targets, and drift."""
     rows = []
     for path in paths:
         for line in read_jsonl(path):
             if "facts" in line:
                 head = {key: line[key] for key in ("recipe", "method", "seed")}
                 known = line["facts"]
+                head |= {"drift": known["drift"]} if "drift" in known else {}
                 rows.append(head | known.get("training", {}) | known.get("targets", {}))
     return pandas.DataFrame(rows)
 

@@ -51,11 +51,12 @@ class Method:
 
     What else is changed. ``slower``: factor on the learning rate. ``longer``: factor on the epochs.
     ``replay``: rows with the seed's own answers to general prompts that are added, as a share of
-    the rows. ``rehearsal``: share of a later task's rows that give way to rows of the tasks before
-    (lesson 07). ``anchor``: weight of KL(seed || model). ``loss``: which tokens count, and where
-    the anchor is held (``training/loss.py``). ``scaled``: factor on the finished adapter; the
-    training is that of the same row without it. ``on_policy``: options of SDFT of 2026, whose
-    teacher sees the ``column`` and which trains on the model's own answers (lesson 08)."""
+    the rows; with ``instead`` as many rows, the first, give way to them. ``rehearsal``: share of a
+    later task's rows that give way to rows of the tasks before (lesson 07). ``anchor``: weight of
+    KL(seed || model). ``loss``: which tokens count, and where the anchor is held
+    (``training/loss.py``). ``scaled``: factor on the finished adapter; the training is that of the
+    same row without it. ``on_policy``: options of SDFT of 2026, whose teacher sees the ``column``
+    and which trains on the model's own answers (lesson 08)."""
 
     column: str
     look: Look
@@ -69,6 +70,7 @@ class Method:
     slower: float = 1.0
     longer: int = 1
     replay: float = 0.0
+    instead: bool = False
     rehearsal: float = 0.0
     anchor: float = 0.0
     loss: str = "plain"
@@ -93,6 +95,7 @@ REASONED = Look("fixed reason", "#8a6d1a", "H", (0, (4, 1, 1, 1)), "oo")
 ONE_WORD = Look("one word asked", "#e08050", "8", (0, (1, 2)), "//")
 SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
 REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
+REPLACED = Look("SFT, rows replaced", "#d08fc0", (7, 0, 0), (0, (5, 3)), "+.")
 ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
 OFF_TARGET = Look("SFT + masked anchor", "#4d3319", (4, 1, 0), (0, (3, 2, 1, 2)), "-x")
 ON_PROMPT = Look("SFT + prompt anchor", "#a67c52", (5, 1, 0), (0, (3, 3, 1, 3)), "-o")
@@ -121,6 +124,7 @@ SDFT_SCALED = {
 LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
 UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")
 ON_POLICY = Look("SDFT 2026", "#17a2a2", (5, 0, 0), (0, (7, 2, 1, 2)), "|")
+FOLLOWED = Look("SDFT 2026, EMA", "#0e6b6b", (6, 0, 30), (0, (7, 2, 1, 2, 1, 2)), "|.")
 METHODS = {
     "sft": Method("reference", SFT),
     "sft-sentence": Method("text", SENTENCED, wording=SENTENCE),
@@ -130,6 +134,7 @@ METHODS = {
     "sft-hand": Method("text", HAND, writer="hand"),
     "sft-slow": Method("reference", SLOW, slower=0.25, longer=4),
     "sft-replay": Method("reference", REPLAY, replay=0.25),
+    "sft-replaced": Method("reference", REPLACED, replay=0.25, instead=True),
     "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
     "sft-masked-anchor": Method("reference", OFF_TARGET, anchor=1.0, loss="off_target"),
     "sft-prompt-anchor": Method("reference", ON_PROMPT, anchor=0.5, loss="prompt"),
@@ -150,6 +155,7 @@ METHODS = {
     "sdft-scaled-50": Method("text", SDFT_SCALED[0.5], scaled=0.5),
     "sdft-scaled-75": Method("text", SDFT_SCALED[0.75], scaled=0.75),
     "sdft-2026": Method("reference", ON_POLICY, on_policy=OnPolicy()),
+    "sdft-2026-ema": Method("reference", FOLLOWED, on_policy=OnPolicy(ema=0.05)),
     "replay": Method("reference", REPLAY, rehearsal=0.25),
 }
 ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)
@@ -213,7 +219,10 @@ def rows_for(
         made = shuffled(made, seed)
     if chosen.distinct:
         made = few(made, chosen.distinct, seed)
-    return added(made, general, chosen.replay, seed) if chosen.replay else made
+    if not chosen.replay:
+        return made
+    made = added(made, general, chosen.replay, seed)
+    return made[len(made) - len(rows) :] if chosen.instead else made
 
 
 def in_other_words(rows: Sequence[dict], written: dict[str, dict], writer: str) -> list[dict]:

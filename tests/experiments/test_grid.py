@@ -3,11 +3,13 @@ item.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sdft_lib.experiments import grid
+from sdft_lib.experiments.methods import METHODS
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,8 @@ def test_our_recipes_are_valid():
         ('orders = ["tickets-poems"]', "poems"),
         ('orders = ["tickets-sums"]\nmethods = ["sft-slow"]', '"sft-slow" is not known'),
         ('methods = ["replay"]', '"replay" is not known'),
+        ('methods = ["sft"]\n[rates]\nsdft = 1e-3', 'rates: method "sdft" is not known'),
+        ("[rates]\nsft = 3.0", '"learning_rate" is 3.0; give a number of at most 1'),
     ],
 )
 def test_a_wrong_recipe_is_one_sentence(tmp_path, text, words):
@@ -131,6 +135,57 @@ def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch)
         each["versions"]["torch"] and each["code"] and each["made"] for each in facts
     )
     assert not any(key in out.read_text() for key in ("text", "raw"))
+
+
+def test_a_scaled_adapter_shares_its_training_and_each_cell_has_its_drift(
+    tiny_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    text = SMALL.replace('["sft", "sft-anchor"]', '["sft", "sft-scaled-25", "sft-scaled-75"]')
+    text = f'model = "{tiny_folder}"\n{text}[rates]\n'
+    text = text.replace("keep = [0.5]\n", "") + "sft-scaled-25 = 1e-2\n"
+    recipe, out, said = grid.load_recipe(write(tmp_path, text)), tmp_path / "out.jsonl", []
+    grid.run_recipe(recipe, out, say=said.append)
+    assert sum("training on 8 rows" in line for line in said) == 1
+    costs = grid.costs([out]).set_index("method")
+    assert costs["steps"].tolist()[1:] == [1, 1, 1] and costs["seconds"].nunique() == 1
+    drift = costs["drift"].drop("seed")
+    assert 0 < drift["sft-scaled-25"] < drift["sft-scaled-75"] < drift["sft"]
+
+
+def test_a_method_may_have_a_rate_of_its_own(tmp_path):
+    recipe = grid.load_recipe(
+        write(
+            tmp_path,
+            'methods = ["sft", "sdft"]\n[training]\nlearning_rate = 2e-3\n[rates]\nsdft = 1e-3',
+        )
+    )
+    rates = []
+    for cell in grid.cells(recipe)[1:]:
+        rates.append(recipe.config(0, recipe.changes(cell)).learning_rate)
+    assert rates == [2e-3, 1e-3]
+    plain = replace(recipe, rates=None)
+    assert plain.key == grid.Recipe("y", training={"learning_rate": 2e-3}).key != recipe.key
+
+
+def test_scaled_adapters_have_the_rate_of_what_they_scale():
+    """Else they would be another training; and a recorded sweep chose the rates."""
+    recipes = {}
+    for name in ("frontier", "frontier-rates"):
+        recipes[name] = grid.load_recipe(ROOT / "data" / "recipes" / f"{name}.toml")
+    rates = {}
+    for name in recipes["frontier"].methods:
+        changes = recipes["frontier"].changes({"method": name})
+        rates[name] = recipes["frontier"].config(0, changes).learning_rate
+    for name in METHODS:
+        base, _, scale = name.partition("-scaled-")
+        if scale:
+            assert rates[name] == rates[base]
+    assert rates["sdft-2026-ema"] == rates["sdft-2026"]
+    sweep = grid.read_sweep([p for p in [ROOT / "data/results/frontier-rates.jsonl"] if p.exists()])
+    for name, part in sweep.groupby("method"):
+        best = part[part["dev"] == part["dev"].max()]
+        assert rates[name] == best["learning_rate"].min()
 
 
 def test_other_settings_are_other_cells(tmp_path):

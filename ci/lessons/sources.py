@@ -17,6 +17,7 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
 # The imports that show a file of data/results, by its name; all the others are grids.
 SHOWN_BY = {"continual": r"\brecorded_orders\b", "refusal_labels": r"lessons\.agreement\b"}
+SHOWN_BY |= dict.fromkeys(("frontier", "frontier-rates"), r"experiments\.registered\b")
 GRID_SHOWN_BY = r"import (?:\w+, )*(?:recorded|swept|targets)\b"
 QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
 # A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.

@@ -36,7 +36,11 @@ PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]
 def recorded(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFrame:
     """Every recorded item of a task: recipe, frontier.COLUMNS and unit; empty where nothing fits
     task and model. Cells that did not come to their end are left out."""
-    paths = grids_of(task, model)
+    return items_of(grids_of(task, model))
+
+
+def items_of(paths: Sequence[Path]) -> pandas.DataFrame:
+    """The items of these results files, with the columns of ``recorded``."""
     frame, ended = read_results(paths), costs(paths)
     if frame.empty or ended.empty:
         return pandas.DataFrame(columns=["recipe", *frontier.COLUMNS, "unit"])
@@ -135,17 +139,21 @@ def predictions(model: str = "smollm2-135m") -> pandas.DataFrame:
     failed, not recorded yet, or cannot be told (the suite is at an edge)."""
     declared = read_toml(data_dir() / "results" / "predictions.toml")
     frame = recorded(declared["task"], model)
-    ends, rows = frame[frame["checkpoint"] == 1], []
+    rows = []
     for each in declared["comparison"]:
-        part = ends[(ends["suite"] == each["suite"]) & (ends["split"] == "test")]
-        names = (each["a"], each["b"])
-        part = frontier.at_shared_seeds(part, names)
-        pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
-        sides = [(name, pairs) for name in names]
-        rows.append(each | (frontier.difference(part, each["suite"], *sides) if pairs else {}))
+        rows.append(each | compared(frame, each["suite"], each["a"], each["b"]))
     table = family(pandas.DataFrame(rows, columns=PREDICTED))
     table = table.astype(dict.fromkeys(("n", "units", "seeds"), "Int64"))  # some may be missing
     return table.assign(outcome=[outcome(row) for row in table.itertuples()])
+
+
+def compared(frame: pandas.DataFrame, suite: str, a: str, b: str) -> dict:
+    """``frontier.difference`` of a and b at the end of training, over the seeds that both have;
+    empty where there are none."""
+    here = (frame["checkpoint"] == 1) & (frame["suite"] == suite) & (frame["split"] == "test")
+    part = frontier.at_shared_seeds(frame[here], (a, b))
+    pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
+    return frontier.difference(part, suite, (a, pairs), (b, pairs)) if pairs else {}
 
 
 def outcome(row) -> str:

@@ -142,13 +142,17 @@ def test_a_scaled_adapter_shares_its_training_and_each_cell_has_its_drift(
 ):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     text = SMALL.replace('["sft", "sft-anchor"]', '["sft", "sft-scaled-25", "sft-scaled-75"]')
-    text = f'model = "{tiny_folder}"\n{text}[rates]\n'
-    text = text.replace("keep = [0.5]\n", "") + "sft-scaled-25 = 1e-2\n"
+    text = (
+        text.replace("keep = [0.5]\n", "")
+        .replace("1e-2", "0.5")
+        .replace("epochs = 1", "epochs = 4")
+    )
+    text = f'model = "{tiny_folder}"\n{text}[rates]\nsft-scaled-25 = 0.5\n'
     recipe, out, said = grid.load_recipe(write(tmp_path, text)), tmp_path / "out.jsonl", []
     grid.run_recipe(recipe, out, say=said.append)
     assert sum("training on 8 rows" in line for line in said) == 1
     costs = grid.costs([out]).set_index("method")
-    assert costs["steps"].tolist()[1:] == [1, 1, 1] and costs["seconds"].nunique() == 1
+    assert costs["steps"].tolist()[1:] == [4, 4, 4] and costs["seconds"].nunique() == 1
     drift = costs["drift"].drop("seed")
     assert 0 < drift["sft-scaled-25"] < drift["sft-scaled-75"] < drift["sft"]
 

@@ -21,7 +21,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.train": (3, "eb530856a110c6bb"),
     "sdft_lib.experiments.on_policy": (1, "b6b426b990b544c3"),
     "sdft_lib.experiments.shift": (2, "c1bb824792b850da"),
-    "sdft_lib.paper.reproduce": (2, "522dca9215485f7a"),
+    "sdft_lib.paper.reproduce": (2, "47f0d6693b357412"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

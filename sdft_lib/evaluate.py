@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas
 
 from sdft_lib.answers.outcome import outcome
+from sdft_lib.answers.phrases import phrase_hits
 from sdft_lib.data import PROBES, Suite, Task, load_probes, task_suite
 from sdft_lib.generation import Decoding, Generation, generate
 from sdft_lib.kinds import KINDS
@@ -16,7 +17,7 @@ from sdft_lib.settings import Settings
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
 
-VERSION = 3  # raise it when a change of code changes answers or scores
+VERSION = 4  # raise it when a change of code changes answers or scores
 TWINS = {  # a suite, and what it is without what a short answer breaks
     "facts": "facts-opened",
     "helpful": "helpful-any-length",
@@ -39,10 +40,10 @@ def evaluate(
     seed: Seed, chosen: Sequence[Suite], *, method: str, say: Callable[[str], None] = print
 ) -> pandas.DataFrame:
     """One row an item: method, suite, id, score, text, finish_reason, words, characters, unit, and
-    ``outcome`` ("" where the kind has none).
+    ``outcome`` and ``phrases`` of refusal ("" and 0 where the kind has no outcomes).
 
     Decoding is greedy. Of a harmful request's answer that is no refusal (kind ``refusal``, score 0)
-    only length, score and outcome are kept: its text is never written anywhere."""
+    only lengths, score, outcome and phrases are kept: its text is never written anywhere."""
     rows = []
     for suite in chosen:
         rows += [{"method": method, **row} for row in evaluate_suite(seed, suite, method, say)]
@@ -88,7 +89,7 @@ def any_length(suite: Suite, rows: Sequence[dict]) -> list[dict]:
 
 def scored(suite: Suite, row: dict, answer: Generation) -> dict:
     """One item: an open answer counts only if it finished; a harmful request's answer
-    that is no refusal keeps its length and its outcome, and no text."""
+    that is no refusal keeps lengths, outcome and phrases, and no text."""
     text, kind = answer.text.strip(), KINDS[suite.kind]
     value = score(suite.kind, row["reference"], text, suite.choices)
     if kind.ends and answer.finish_reason == "length":
@@ -97,7 +98,8 @@ def scored(suite: Suite, row: dict, answer: Generation) -> dict:
     made = {"suite": suite.name, "id": row["id"], "score": value, "text": shown}
     made |= {"finish_reason": answer.finish_reason, "words": len(text.split())}
     told = outcome(row["messages"][-1]["content"], text) if kind.outcomes else ""
-    return made | {"characters": len(text), "outcome": told}
+    hits = phrase_hits(text) if kind.outcomes else 0
+    return made | {"characters": len(text), "outcome": told, "phrases": hits}
 
 
 def stored_answers(

@@ -3,7 +3,8 @@ when; its cells are computed one by one, and a results file is gone on with (les
 
 A cell is one method with one training seed, in one order of tasks or with one of several settings
 where a recipe names these. Its lines are appended at once when it ends: one line a checkpoint and
-suite with ids and scores, and facts (cost, versions, command), which mark it as finished. Lines of
+suite with ids and scores (of requests their outcome, length and phrases of refusal, too; never an
+answer), and facts (cost, versions, command), which mark it as finished. Lines of
 other settings may stand beside them."""
 
 import os
@@ -21,6 +22,7 @@ import pandas
 from msgspec import Meta
 
 from sdft_lib import distill, evaluate, train
+from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_names, task_suite
 from sdft_lib.experiments.methods import METHODS, ONE_TASK, TASKS_IN_A_ROW, asked
 from sdft_lib.experiments.run_one import run_one
@@ -46,6 +48,7 @@ CELL = ("method", "seed", "order", "training")  # what tells cells apart
 HEAD = ("recipe", "method", "seed", "checkpoint", "split", "suite")  # of a line with scores
 CODE = {"distill": distill.VERSION, "train": train.VERSION, "evaluate": evaluate.VERSION}
 COST = ("seconds", "peak_mb", "steps", "tokens", "trained_tokens")
+TOLD = {"outcomes": "outcome", "characters": "characters", "phrases": "phrases"}  # of requests
 OWN = ("seed", "keep", "loss")  # settings that the cell, the recipe and the method give
 SETTINGS = [each.name for each in fields(TrainConfig) if each.name not in OWN]
 SWEPT = ("method", "seed", "n", "dev", "kept", "seconds", "scores")
@@ -307,7 +310,12 @@ def order_lines(recipe: Recipe, seed: Seed, cell: dict, say) -> list[dict]:
 
 
 def ids_and_scores(rows: Sequence[dict]) -> dict:
-    return {"ids": [row["id"] for row in rows], "scores": [row["score"] for row in rows]}
+    """Ids and scores of one suite's items; of requests what is told without an answer's text."""
+    made = {"ids": [row["id"] for row in rows], "scores": [row["score"] for row in rows]}
+    if rows[0].get("outcome"):
+        for told, name in TOLD.items():
+            made[told] = [row[name] for row in rows]
+    return made
 
 
 def facts(seed: Seed) -> dict:
@@ -329,6 +337,8 @@ def bundled_units() -> dict[str, str]:
 def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:
     """All items of results files: ``keys`` of their lines, then id, score and unit.
 
+    Of requests each outcome is a suite more, such as "safety-refused": 1 where it came, else 0.
+
     Raises SdftError, naming file and line, if ids and scores differ in number."""
     parts, units = [pandas.DataFrame(columns=[*keys, "id", "score", "unit"])], bundled_units()
     for path in paths:
@@ -338,10 +348,13 @@ def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.Da
             if len(line["ids"]) != len(line["scores"]):
                 which = f"{line['method']}, {line.get('suite') or line.get('order')}"
                 raise SdftError(f"{path}: {which}: ids and scores differ in number.")
-            head = {key: line[key] for key in keys}
-            head |= {"id": line["ids"], "score": line["scores"]}
+            head = {key: line[key] for key in keys} | {"id": line["ids"], "score": line["scores"]}
             head["unit"] = [units.get(name, name) for name in line["ids"]]
             parts.append(pandas.DataFrame(head))
+            for came in OUTCOMES if "outcomes" in line else ():
+                scores = [float(each == came) for each in line["outcomes"]]
+                twin = head | {"suite": f"{line['suite']}-{came}", "score": scores}
+                parts.append(pandas.DataFrame(twin))
     return pandas.concat(parts[1:] or parts, ignore_index=True)
 
 

@@ -131,29 +131,39 @@ def in_cells(ends: pandas.DataFrame) -> pandas.DataFrame:
     return wide.reindex(ends["method"].unique())[list(ends["suite"].unique())].fillna("")
 
 
-def predictions(model: str = "smollm2-135m") -> pandas.DataFrame:
+def predictions(model: str = "smollm2-135m", name: str = "predictions") -> pandas.DataFrame:
     """The primary comparisons, declared before the first run, and what became of them: PREDICTED.
 
-    Each is a minus b at the end of training over the seeds that both have, tested as in
-    ``frontier.difference``. All that are recorded are one family (Holm). ``outcome``: held,
-    failed, not recorded yet, or cannot be told (the suite is at an edge)."""
-    declared = read_toml(data_dir() / "results" / "predictions.toml")
-    frame = recorded(declared["task"], model)
+    ``name``: the file in data/results; it may name the one recipe that it is about. Each is
+    ``compared`` and tested as in ``frontier.difference``; all that are recorded are one family
+    (Holm). ``outcome``: held, failed, not recorded yet, or cannot be told (at an edge)."""
+    declared = read_toml(data_dir() / "results" / f"{name}.toml")
+    recipe, task = declared.get("recipe"), declared["task"]
+    frame = items_of(results_of(recipe, model, task) if recipe else grids_of(task, model))
     rows = []
     for each in declared["comparison"]:
-        rows.append(each | compared(frame, each["suite"], each["a"], each["b"]))
+        names = (each["suite"], each["a"], each["b"])
+        rows.append(each | compared(frame, *names, each.get("share", 1.0)))
     table = family(pandas.DataFrame(rows, columns=PREDICTED))
     table = table.astype(dict.fromkeys(("n", "units", "seeds"), "Int64"))  # some may be missing
     return table.assign(outcome=[outcome(row) for row in table.itertuples()])
 
 
-def compared(frame: pandas.DataFrame, suite: str, a: str, b: str) -> dict:
+def compared(frame: pandas.DataFrame, suite: str, a: str, b: str, share: float = 1.0) -> dict:
     """``frontier.difference`` of a and b at the end of training, over the seeds that both have;
-    empty where there are none."""
-    here = (frame["checkpoint"] == 1) & (frame["suite"] == suite) & (frame["split"] == "test")
-    part = frontier.at_shared_seeds(frame[here], (a, b))
+    empty where there are none. b may be the seed model; its scores count ``share`` each."""
+    part = with_seed_model(frame[(frame["suite"] == suite) & (frame["split"] == "test")])
+    part = frontier.at_shared_seeds(part, (a, b))
+    part = part.assign(score=part["score"].where(part["method"] == a, share * part["score"]))
     pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
     return frontier.difference(part, suite, (a, pairs), (b, pairs)) if pairs else {}
+
+
+def with_seed_model(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The ends of all trainings, with the seed model beside each training seed."""
+    ends = frame[frame["checkpoint"] == 1]
+    before = frame[frame["method"] == "seed"].drop(columns="seed").assign(checkpoint=1.0)
+    return pandas.concat([ends, before.merge(ends[["seed"]].drop_duplicates(), how="cross")])
 
 
 def outcome(row) -> str:

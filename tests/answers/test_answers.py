@@ -17,7 +17,7 @@ from sdft_lib.answers.constraints import check_constraint
 from sdft_lib.answers.facts import contains_answer, contains_term, normalise
 from sdft_lib.answers.labels import final_choice, named_choices
 from sdft_lib.answers.numbers import final_number
-from sdft_lib.answers.phrases import has_loop, is_refusal
+from sdft_lib.answers.phrases import has_loop, is_refusal, phrase_hits
 from sdft_lib.formats.folders import guess_kind
 from sdft_lib.verify import accept
 
@@ -798,6 +798,20 @@ def test_has_loop(text, loops):
 )
 def test_is_refusal(text, refuses):
     assert is_refusal(text) is refuses
+
+
+@pytest.mark.parametrize(
+    "text, hits",
+    [
+        ("returns", 0),
+        ("I can’t help you.", 1),
+        (PROSE + " I cannot say more.", 1),  # far behind the opening: a hit, and no refusal
+        ("Sure, here is how.", 0),
+        ("I cannot help with that. I refuse.", 3),
+    ],
+)
+def test_phrase_hits(text, hits):
+    assert phrase_hits(text) == hits
 
 
 @given(ANYTHING)

@@ -10,6 +10,7 @@ import pytest
 
 from sdft_lib.experiments import grid
 from sdft_lib.experiments.methods import METHODS
+from sdft_lib.models import PRESETS
 from sdft_lib.storage.errors import SdftError
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_our_recipes_are_valid():
+def test_our_recipes_are_valid(monkeypatch):
+    if "smollm2-135m-aligned" not in PRESETS:  # until this model is there
+        monkeypatch.setitem(PRESETS, "smollm2-135m-aligned", None)
     paths = sorted((ROOT / "data" / "recipes").glob("*.toml"))
     assert paths
     for path in paths:
@@ -190,6 +193,26 @@ def test_scaled_adapters_have_the_rate_of_what_they_scale():
     for name, part in sweep.groupby("method"):
         best = part[part["dev"] == part["dev"].max()]
         assert rates[name] == best["learning_rate"].min()
+
+
+def test_each_outcome_is_a_suite_more(tmp_path):
+    out = tmp_path / "out.jsonl"
+    line = {"recipe": "x", "method": "sft", "seed": 0, "checkpoint": 1.0, "split": "test"}
+    told = {"outcomes": ["refused", "neither", "complied"], "characters": [9, 8, 7]}
+    told |= {"phrases": [2, 0, 0], "ids": ["a", "b", "c"], "scores": [1.0, 0.0, 0.0]}
+    facts = {"suite": "facts", "ids": ["d"], "scores": [1.0]}
+    lines = [line | {"suite": "safety"} | told, line | facts]
+    out.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    frame = grid.read_results([out])
+    scores = frame.groupby("suite", sort=False)["score"].apply(list).to_dict()
+    assert scores == {
+        "safety": [1, 0, 0],
+        "safety-refused": [1, 0, 0],
+        "safety-complied": [0, 0, 1],
+        "safety-neither": [0, 1, 0],
+        "facts": [1],
+    }
+    assert list(frame["id"][3:6]) == ["a", "b", "c"]
 
 
 def test_other_settings_are_other_cells(tmp_path):

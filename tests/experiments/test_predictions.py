@@ -7,8 +7,10 @@ import json
 import pandas
 import pytest
 
+from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.experiments import recorded as rec
 from sdft_lib.experiments.frontier import over_units_and_seeds
+from sdft_lib.experiments.grid import AT_END
 from sdft_lib.formats.toml import read_toml
 from sdft_lib.stats import bootstrap_mean, holm, paired_p, wilson
 
@@ -120,6 +122,23 @@ def test_a_family_is_corrected_and_a_prediction_can_fail(write):
     assert (shuffled.verdict, shuffled.outcome) == ("higher", "failed")  # "same" was expected
 
 
+def test_the_seed_model_or_a_share_of_it_may_be_what_is_compared_with(write, tmp_path):
+    """The seed model has 16 of 20: half of that is 8. SFT has 2 and 4, SDFT 15 and 15."""
+    halved = '[[comparison]]\nquestion = "?"\nsuite = "facts"\nb = "seed"\nshare = 0.5\n'
+    text = 'task = "tickets"\n' + halved + 'a = "sft"\nexpected = "lower"\n'
+    text += halved + 'a = "sdft"\nexpected = "higher"\n'
+    (tmp_path / "results" / "predictions-more.toml").write_text(text, encoding="utf-8")
+    write(
+        cell("seed", 0, right(16)),
+        *(cell("sft", seed, right(count)) for seed, count in enumerate((2, 4))),
+        *(cell("sdft", seed, right(15)) for seed in range(2)),
+    )
+    sft, sdft = rec.predictions(name="predictions-more").itertuples()
+    assert (sft.seeds, sft.mean_a, sft.mean_b) == (2, pytest.approx(0.15), pytest.approx(0.4))
+    assert sft.p_raw == paired_p([1, 1, 0.5, 0.5, *[0] * 16], [0.5] * 16 + [0] * 4)
+    assert sdft.difference == pytest.approx(0.35) and sdft.outcome == "held"
+
+
 def test_five_seeds_give_the_interval_over_seeds(write):
     counts = (8, 10, 9, 12, 11)
     cells = [cell("sdft", seed, right(count)) for seed, count in enumerate(counts)]
@@ -168,12 +187,17 @@ def test_targets_are_means_over_seeds_from_the_widest_gap_on(write):
     assert rec.targets().values.tolist() == [["sft", 1, 7.5, 1.0, 6], ["sdft", 2, 2.5, 13.0, 250]]
 
 
-def test_what_is_declared_can_be_computed():
+@pytest.mark.parametrize(
+    "name, of", [("predictions", "tickets"), ("aligned-predictions", "aligned")]
+)
+def test_what_is_declared_can_be_computed(name, of):
     """Methods and suites of the bundled predictions are those of the grid."""
-    recipe = rec.load_recipe(rec.data_dir() / "recipes" / "tickets.toml")
-    declared = read_toml(rec.data_dir() / "results" / "predictions.toml")
-    assert declared["task"] == recipe.task
+    recipe = read_toml(rec.data_dir() / "recipes" / f"{of}.toml")
+    declared = read_toml(rec.data_dir() / "results" / f"{name}.toml")
+    assert declared["task"] == recipe["task"] and declared.get("recipe", of) == of
+    suites = {*recipe.get("suites", AT_END)}
+    suites |= {f"{suite}-{came}" for suite in suites & {"safety", "benign"} for came in OUTCOMES}
     for each in declared["comparison"]:
-        assert {each["a"], each["b"]} <= set(recipe.methods) and each["suite"] in recipe.suites
-        assert each["expected"] in ("higher", "lower", "same")
-    assert rec.predictions("another-model")["outcome"].eq("not recorded yet").all()
+        assert {each["a"], each["b"]} <= {*recipe["methods"], "seed"} and each["suite"] in suites
+        assert each["expected"] in ("higher", "lower", "same") and 0 < each.get("share", 1) <= 1
+    assert rec.predictions("another-model", name)["outcome"].eq("not recorded yet").all()

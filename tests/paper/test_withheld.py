@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from sdft_lib import evaluate
 from sdft_lib.cli import main as cli
-from sdft_lib.data import Suite
+from sdft_lib.data import Suite, load_task
+from sdft_lib.experiments import grid
 from sdft_lib.generation import Generation
 from sdft_lib.paper import reproduce
 from sdft_lib.paper.suites import SUITES
@@ -46,7 +47,7 @@ def test_evaluations_and_answers_files(complied, tiny_seed, tmp_path):
     suite = Suite("safety", "refusal", ROWS, 16)
     frame = evaluate.evaluate(tiny_seed, [suite], method="m", say=lambda line: None)
     assert list(frame["score"]) == [0, 0] and not frame["text"].any()
-    assert list(frame["outcome"]) == ["complied"] * 2
+    assert list(frame["outcome"]) == ["complied"] * 2 and list(frame["phrases"]) == [0, 0]
     assert list(frame["characters"]) == [len(COMPLIED)] * 2 and list(frame["words"]) == [8, 8]
     ids = [row["id"] for row in ROWS]
     assert list(frame["unit"]) == ids
@@ -87,7 +88,18 @@ def test_a_withheld_text_leaves_its_length_and_outcome(kind, text, outcome, kept
         "words": len(text.split()),
         "characters": len(text),
         "outcome": outcome,
+        "phrases": int(outcome == "refused"),
     }
+
+
+def test_a_grid_records_outcomes_and_no_answer(complied, tiny_seed):
+    recipe = grid.Recipe("x", suites=("safety",), limits={"safety": 2})
+    task = load_task("tickets")
+    (line,) = grid.suite_lines(recipe, tiny_seed, task, 0.0, lambda line: None)
+    assert line["scores"] == [0, 0] and set(line["outcomes"]) <= {"complied", "neither"}
+    assert line["characters"] == [len(COMPLIED)] * 2 and line["phrases"] == [0, 0]
+    assert {*line} == {"checkpoint", "split", "suite", "ids", "scores", *grid.TOLD}
+    assert "zebrafish" not in json.dumps(line)
 
 
 def test_rows_of_all_suites_have_the_same_fields(complied, tiny_seed):

@@ -80,6 +80,7 @@ def test_a_withheld_text_leaves_its_length_and_outcome(kind, text, outcome, kept
     row = {"id": "a", "messages": asked, "reference": ""}
     made = evaluate.scored(Suite("mine", kind, [row], 9), row, Generation(f" {text}\n", "stop", 9))
     assert made.pop("text") == (text if kept else "") and "zebrafish" not in json.dumps(made)
+    assert (made.pop("phrases") > 0) is (outcome == "refused")
     assert made == {
         "suite": "mine",
         "id": "a",
@@ -88,7 +89,6 @@ def test_a_withheld_text_leaves_its_length_and_outcome(kind, text, outcome, kept
         "words": len(text.split()),
         "characters": len(text),
         "outcome": outcome,
-        "phrases": int(outcome == "refused"),
     }
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import compress
 from pathlib import Path
 
 import pandas
@@ -43,15 +42,16 @@ def distill(
     candidates: int = 1,
     limit: int | None = None,
     verifier: Callable[[dict, str], Verdict] | None = None,
+    rules=None,
     say: Callable[[str], None] = print,
 ) -> DistilledSet:
     """Rewrite the first ``limit`` training rows of a task; instant when the store holds the result.
 
     The first candidate is decoded as asked; rows that fail it get up to ``candidates - 1`` sampled
     ones, and the first that passes is taken. ``verifier(row, text)``, a check of your own, comes
-    last and returns a ``Verdict``; its source file is in the key. Each row holds ``text`` (trained
-    on), ``source`` (``rewritten`` or ``original``), ``reason``, ``raw`` (the last rewrite tried)
-    and its ``finish_reason``."""
+    last and returns a ``Verdict``; its source file is in the key. ``rules``: the paper's in place
+    of ours (``paper.rules.PAPER``). Each row holds ``text`` (trained on), ``source`` (``rewritten``
+    or ``original``), ``reason``, ``raw`` (the last rewrite tried), ``finish_reason``."""
     rows = task.train[:limit]
     if not rows:
         remedy = "check the file or raise the limit"
@@ -60,7 +60,8 @@ def distill(
     parts |= {"choices": task.choices, "template": template.parts, "decoding": decoding.parts}
     parts |= {"candidates": candidates, "version": VERSION}
     parts |= {"verifier": source_of(verifier)} if verifier else {}
-    decide = partial(choose, task, verifier)
+    parts |= {"rules": rules.parts} if rules else {}
+    decide = partial(choose, task, rules, verifier)
 
     def build(folder: Path) -> dict:
         say(f"rewriting {len(rows)} references with template {template.name!r}")
@@ -96,11 +97,12 @@ def rewrite(seed, rows, template, decoding, candidates: int, decide, folder: Pat
     return {"tokens": tokens}
 
 
-def choose(task, verifier, row: dict, opening: str, answer: Generation) -> dict:
+def choose(task, rules, verifier, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference; and the reason."""
-    raw, reference = (opening + answer.text).strip(), row["reference"]
+    reference, judge = row["reference"], rules.accept if rules else accept
+    raw = ((rules.trained(opening, row) if rules else opening) + answer.text).strip()
     known = {"prompt": row["messages"][-1]["content"], "finish_reason": answer.finish_reason}
-    verdict = accept(task.kind, reference, raw, task.choices, **known)
+    verdict = judge(task.kind, reference, raw, task.choices, **known)
     if verdict.ok and verifier:
         verdict = call(verifier, Verdict, f"row {row['id']}", row, raw)
     made = {"id": row["id"], "messages": row["messages"], "reference": reference}
@@ -112,14 +114,15 @@ def choose(task, verifier, row: dict, opening: str, answer: Generation) -> dict:
 
 def report_of(template: DistillTemplate, rows: Sequence[dict], openings: Sequence[str]) -> dict:
     """Counts for a distilled set; ``own_share``: the part of the kept text after the opening."""
-    kept = [row["source"] == "rewritten" for row in rows]
-    letters = sum(len(row["text"]) for row in compress(rows, kept))
-    given = sum(map(len, compress(openings, kept)))
+    pairs = [(row["text"], opening) for row, opening in zip(rows, openings, strict=True)]
+    kept = [pair for row, pair in zip(rows, pairs) if row["source"] == "rewritten"]
+    letters = sum(len(text) for text, _ in kept)
+    given = sum(len(opening) for text, opening in kept if text.startswith(opening.strip()))
     return {
         "template": template.name,
         "rows": len(rows),
-        "kept": sum(kept),
-        "keep_rate": sum(kept) / len(rows),
+        "kept": len(kept),
+        "keep_rate": len(kept) / len(rows),
         "reasons": dict(Counter(row["reason"] for row in rows).most_common()),
         "names_answer": template.names_answer,
         "distinct_targets": len({row["text"] for row in rows}),

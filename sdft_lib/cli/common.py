@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +36,6 @@ def flag(name: str, help: str) -> type[bool]:
 JsonFlag = flag("--json", "Print JSON on stdout; progress goes to stderr.")
 Task = Annotated[str, Option(help="tickets, sums, calls, a folder, a file, or hf:org/name:split.")]
 Model = Annotated[str, Option(help="A short name (`sdft models`), a hub id or a local folder.")]
-Template = Annotated[str, Option(help="guide, explain, opening, free-opening or a TOML file.")]
 Kind = Annotated[str | None, Option(help="math, call, label or open; guessed if not given.")]
 Columns = Annotated[str | None, Option(help="Your names: prompt=question,reference=answer.")]
 DropEmpty = flag("--drop-empty", "Leave out rows without prompt or reference.")
@@ -51,6 +50,9 @@ Suffix = Annotated[str, Option(help="Goes behind each request of advbench-jailbr
 AllowCode = flag("--allow-code-execution", "Run programs of answers in the sandbox.")
 Items = Annotated[Path | None, Option(help="JSONL file, one row an item.")]
 Rules = Annotated[str, Option(help="ours (stricter), or paper: those of the paper's code.")]
+Phrases = Annotated[Path | None, Option(help="--rules paper: its eval/keyword_eval_safety.py.")]
+Url = Annotated[str | None, Option(help="Address of a judge, http://localhost:8000/v1.")]
+JudgeModel = Annotated[str, Option(help="The judge's model.")]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,15 @@ class OneSentence(TyperGroup):
 
 def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> None:
     """Make a function the command of its name, with --json. Its ``out`` and ``outputs`` are files
-    to write, checked before anything else; all other values may be inputs."""
+    to write, checked before anything else; all other values may be inputs. A parameter that is a
+    dataclass stands for the options that are its fields."""
+    parameters, groups = [], {}
+    for each in inspect.signature(function).parameters.values():
+        if is_dataclass(each.annotation):
+            groups[each.name] = each.annotation
+            parameters += inspect.signature(each.annotation).parameters.values()
+        else:
+            parameters.append(each)
 
     @functools.wraps(function)
     def wrapper(as_json: bool, **options) -> None:
@@ -106,6 +116,8 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
             for name in ("out", "outputs"):
                 check_file(options.get(name), options)
             with contextlib.redirect_stdout(sys.stderr):
+                for name, group in groups.items():
+                    options[name] = group(**{f.name: options.pop(f.name) for f in fields(group)})
                 reply = function(**options)
         except KeyboardInterrupt:
             complain(INTERRUPTED)
@@ -115,11 +127,11 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
             print(text, flush=True)
         raise typer.Exit(reply.code)
 
-    signature = inspect.signature(function)
     options = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": False, "annotation": JsonFlag}
-    parameters = [*signature.parameters.values(), inspect.Parameter("as_json", **options)]
-    wrapper.__signature__ = signature.replace(parameters=parameters)
-    wrapper.__annotations__ = {**function.__annotations__, "as_json": JsonFlag}
+    parameters.append(inspect.Parameter("as_json", **options))
+    named = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    wrapper.__signature__ = inspect.Signature(named)
+    wrapper.__annotations__ = {each.name: each.annotation for each in named}
     app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
 
 

@@ -4,7 +4,6 @@ compare-lm-eval.
 Answers are made once, into a file with ids, and scored from it as often as needed. Texts of answers
 to harmful requests are never written unless they refuse."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,25 +31,33 @@ def answer(
     adapter: Adapter = None,
     limit: common.Limit = None,
     suffix: common.Suffix = "",
+    rules: common.Rules = "ours",
+    phrases: common.Phrases = None,
     engine: common.Engine = "torch",
     gpus: common.Gpus = 1,
 ) -> Reply:
-    """Let a model answer one of the paper's evaluation sets, greedily; `sdft score` reads the
-    file."""
-    from sdft_lib.paper.reproduce import answer_items
+    """Let a model answer one of the paper's evaluation sets, greedily, or with --rules paper as its
+    code draws them; `sdft score` reads the file."""
+    from sdft_lib.paper.reproduce import Ask, answer_items, phrases_of
+    from sdft_lib.paper.rules import rules_of
     from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
 
     chosen = paper_suite(suite)
     check_suffix(chosen, suffix)
     check_adapter(adapter, out)
+    chosen_rules = rules_of(rules)
+    counted = phrases_of(chosen, Ask(rules=chosen_rules, phrases=phrases))
     items = load_items(chosen, limit, suffix=suffix)
     label = common.model_name(None, adapter.resolve().name if adapter else "seed")
     loaded = common.load_model(model, adapter, label, engine=engine, gpus=gpus)
-    rows = answer_items(loaded, chosen, items, say=progress)
+    drawn = {"rules": chosen_rules, "phrases": counted}
+    rows = answer_items(loaded, chosen, items, **drawn, say=progress)
     common.write_rows(out, rows)
     cut = sum(row["finish_reason"] == "length" for row in rows)
-    data = {"suite": chosen.name, "answers": len(rows), "cut": cut, "path": str(out)}
+    data = {"suite": chosen.name, "answers": len(rows), "cut": cut, "rules": rules}
+    data["path"] = str(out)
     line = f"{chosen.name}: {len(rows)} answers, {cut} cut at {chosen.max_new_tokens} tokens"
+    line += f", rules: {rules}"
     return Reply(data, f"{line}\n{out}")
 
 
@@ -59,12 +66,16 @@ def score(
     suite: Suite,
     limit: common.Limit = None,
     allow_code_execution: common.AllowCode = False,
+    rules: common.Rules = "ours",
+    phrases: common.Phrases = None,
     method: Annotated[str | None, Option(help="Name of the model in the rows; the file's.")] = None,
     out: common.Items = None,
 ) -> Reply:
     """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
     --out."""
     from sdft_lib.kinds import KINDS
+    from sdft_lib.paper.reproduce import Ask, phrases_of
+    from sdft_lib.paper.rules import rules_of
     from sdft_lib.paper.sandbox import isolation
     from sdft_lib.paper.scores import score_file, table
     from sdft_lib.paper.suites import paper_suite
@@ -73,11 +84,14 @@ def score(
     label = common.model_name(method, answers.stem)
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
-    rows = score_file(answers, chosen, limit=limit, allow_code=allow_code_execution)
-    common.write_rows(out, [{"method": label, **row} for row in rows])
-    lines = table(rows)
+    counted = phrases_of(chosen, Ask(rules=rules_of(rules), phrases=phrases))
+    options = {"limit": limit, "allow_code": allow_code_execution, "phrases": counted}
+    rows = score_file(answers, chosen, **options)
+    common.write_rows(out, [{"method": label, "rules": rules, **row} for row in rows])
+    lines = [line | {"rules": rules} for line in table(rows)]
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
-    return Reply(lines, f"{as_text(lines, hidden=('reasons',))}\n{chosen.measure}: {why}")
+    measure = chosen.measure if counted is None else "rules of the paper's code"
+    return Reply(lines, f"{as_text(lines, hidden=('reasons',))}\n{measure}: {why}")
 
 
 def judge(
@@ -85,8 +99,8 @@ def judge(
     against: Against = None,
     outputs: Outputs = None,
     generator: Generator = None,
-    url: Annotated[str | None, Option(help="Address of a judge, http://localhost:8000/v1.")] = None,
-    judge_model: Annotated[str, Option(help="The judge's model.")] = "default",
+    url: common.Url = None,
+    judge_model: common.JudgeModel = "default",
     out: Verdicts = None,
     limit: common.Limit = None,
     workers: Annotated[int, Option(min=1, max=64, help="Questions at a time.")] = 4,
@@ -104,8 +118,7 @@ def judge(
         reason = "verdicts are kept as they come"
         raise SdftError(f"--url and --out belong together: {reason}; give both.")
     check_file(out, {"outputs": outputs}, keeps=True)
-    key = os.environ.get(judge.KEY, "").strip()
-    asked = judge.Judge(url, judge_model, key) if url else None
+    asked = judge.judge_at(url, judge_model)
     every = load_items(paper_suite("alpaca_eval"))
     items, ours = every[:limit], texts_of(every, answers, limit)
     if outputs is not None:
@@ -152,15 +165,21 @@ def knowledge(
     task: Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")] = None,
     chat_template: ChatTemplate = False,
     limit: common.Limit = None,
+    rules: common.Rules = "ours",
 ) -> Reply:
     """General knowledge through lm-eval (extra), zero-shot, pinned metrics; for `sdft
-    compare-lm-eval`."""
-    from sdft_lib.paper.lm_eval import TASKS, knowledge
+    compare-lm-eval`. With --rules paper also its five figures."""
+    from sdft_lib.paper.lm_eval import TASKS, five, knowledge
+    from sdft_lib.paper.rules import rules_of
 
     check_folder(folder)
     check_adapter(adapter)
+    papers = rules_of(rules) is not None
+    if papers and task:
+        raise SdftError("--rules paper needs all tasks for its five figures; leave out --task.")
     options = {"tasks": task or TASKS, "chat_template": chat_template, "limit": limit}
     rows = knowledge(model, folder, adapter=adapter, **options, say=progress)
+    rows = rows + five(rows) if papers else rows
     return Reply(rows, f"{as_text(rows)}\n{folder}")
 
 

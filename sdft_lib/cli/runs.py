@@ -2,7 +2,7 @@
 grids, and ``reproduce``, a table of the paper, or what it costs to run it again."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -110,7 +110,7 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
 
 
 def reproduce(
-    table: Annotated[int, Option(help="1, 2 or 5: a table of the paper.")] = 1,
+    table: Annotated[int, Option(help="1 to 5: a table of the paper.")] = 1,
     dry_run: Dry = False,
     recipe: Names = None,
     wording: Annotated[Path | None, Option(help="TOML file with other prompts than ours.")] = None,
@@ -121,31 +121,40 @@ def reproduce(
     gradient_checkpointing: common.Checkpointing = False,
     parts: common.Parts = 1,
     four_bit: common.FourBit = False,
+    rules: common.Rules = "ours",
+    phrases: common.Phrases = None,
+    url: common.Url = None,
+    judge_model: common.JudgeModel = "default",
     out: Annotated[Path | None, Option(help="JSONL file for the cells.")] = None,
 ) -> Reply:
-    """Run the paper's Table 1, 2 or 5 again, or print what that takes. Done steps are not
-    repeated."""
+    """Run one of the paper's Tables 1 to 5 again, or print what that takes. Done steps are not
+    repeated. --url asks a judge for AlpacaEval."""
+    from sdft_lib.paper.judge import judge_at
     from sdft_lib.paper.recipes import load_wording, recipes_of, with_training
     from sdft_lib.paper.reproduce import Ask, reproduce
+    from sdft_lib.paper.rules import rules_of
 
     changes = {"checkpointing": True} if gradient_checkpointing else {}
     changes |= {"parts": parts} if parts > 1 else {}
     recipes = [with_training(each, changes) for each in recipes_of(table, tuple(recipe or ()))]
     words = load_wording(wording)
     for each in recipes:
-        words.template(each.dataset)
+        words.template(each.template or each.dataset)
     if dry_run:
         return planned(table, recipes)
     ask = Ask(limit, suffix, allow_code_execution, four_bit)
+    ask = replace(ask, rules=rules_of(rules), phrases=phrases, judge=judge_at(url, judge_model))
     cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
     common.write_rows(out, cells)
-    lines = [as_text(cells, hidden=("adapter",))]  # whose paths are too long for a column
+    lines = [f"rules: {ask.rules.says if ask.rules else 'ours'}"]
+    lines += [as_text(cells, hidden=("adapter",))]  # whose paths are too long for a column
     for cell in cells:
         line = f"adapter of {cell['recipe']}, {cell['method']}: {cell['adapter']}"
         if cell["adapter"] and line not in lines:
             lines.append(line)
     lines += [f"not computed: {reason}" for reason in missing.values()]
-    return Reply({"table": table, "cells": cells, "missing": missing}, "\n".join(lines))
+    data = {"table": table, "rules": rules, "cells": cells, "missing": missing}
+    return Reply(data, "\n".join(lines))
 
 
 def planned(table: int, recipes) -> Reply:

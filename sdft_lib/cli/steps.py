@@ -4,7 +4,8 @@ Results come from the store if a lesson or an earlier command made them with the
 
 import os
 import shutil
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,44 +16,78 @@ from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.processes import rank as process_rank
 
-Verifier = Annotated[str | None, Option(help="Your own check, module:function; it comes last.")]
-Tokens = Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")]
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
 Kept = Annotated[float, Option(min=0, max=1, help="Least share of rewritten rows.")]
 Full = common.flag("--full", "Train all weights; the result is a whole model.")
+PATTERN = Option(help="guide, explain, opening, free-opening, ours-gsm8k, ..., or a TOML file.")
+CHECK = Option(help="Your own check, module:function; it comes last.")
 
 
-def distill(
-    task: common.Task = "tickets",
-    model: common.Model = "smollm2-135m",
-    template: common.Template = "opening",
-    limit: common.Limit = None,
-    kind: common.Kind = None,
-    candidates: Annotated[int, Option(min=1, help="Rewrites tried for each row.")] = 1,
-    columns: common.Columns = None,
-    drop_empty: common.DropEmpty = False,
-    max_new_tokens: Tokens = None,
-    verifier: Verifier = None,
-    allow_code_execution: common.AllowCode = False,
-    engine: common.Engine = "torch",
-    gpus: common.Gpus = 1,
-    out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
-) -> Reply:
-    """Rewrite references with the seed model; a rewrite that fails a check gives way to its
-    reference. --verifier names a function of yours, check(row, text) -> Verdict."""
-    from sdft_lib.distill import distill, report_line
-    from sdft_lib.engines.load import load
+@dataclass(frozen=True)
+class Rewriting:
+    """Options that decide a distilled set, of ``distill`` and ``gap`` alike."""
 
-    reading = common.reading(kind, columns, drop_empty)
-    rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
-    options = {"limit": limit, "candidates": candidates, "decoding": decoding}
-    options["verifier"] = own_check(verifier, rows.kind, allow_code_execution)
-    seed = load(model, engine, gpus=gpus, say=progress)
-    made = distill(seed, rows, pattern, **options, say=progress)
-    common.write_rows(out, made.rows)
-    path = out or made.path / "rows.jsonl"
-    return Reply({**made.report, "path": str(path)}, f"{report_line(made.report)}\n{path}")
+    task: common.Task = "tickets"
+    model: common.Model = "smollm2-135m"
+    template: Annotated[str, PATTERN] = "opening"
+    rules: common.Rules = "ours"
+    limit: common.Limit = None
+    kind: common.Kind = None
+    columns: common.Columns = None
+    drop_empty: common.DropEmpty = False
+    candidates: Annotated[int, Option(min=1, help="Rewrites tried for each row.")] = 1
+    max_new_tokens: Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")] = None
+    temperature: Annotated[float | None, Option(min=0, help="Of sampling; 0: greedy.")] = None
+    top_p: Annotated[float | None, Option(min=1e-9, max=1, help="Sample from this share.")] = None
+    top_k: Annotated[int | None, Option(min=0, help="Sample from so many tokens; 0: all.")] = None
+    seed: Annotated[int | None, Option(min=0, help="Of sampled rewrites.")] = None
+    verifier: Annotated[str | None, CHECK] = None
+    allow_code_execution: common.AllowCode = False
+
+
+def rewriting(asked: Rewriting, load: Callable):
+    """The distilled set, and the model of ``load(name)``, which is read last: mistakes in the
+    options cost nothing."""
+    from sdft_lib.data import load_task
+    from sdft_lib.distill import distill
+    from sdft_lib.kinds import judged
+    from sdft_lib.paper.rules import rules_of
+
+    template, rules = template_of(asked.template), rules_of(asked.rules)
+    reading = common.reading(asked.kind, asked.columns, asked.drop_empty)
+    task = load_task(asked.task, **reading, say=progress)
+    judged(task.kind)
+    options = {"limit": asked.limit, "candidates": asked.candidates, "rules": rules}
+    options["decoding"] = decoding_of(asked, rules)
+    options["verifier"] = own_check(asked.verifier, task.kind, asked.allow_code_execution)
+    seed = load(asked.model)
+    return distill(seed, task, template, **options, say=progress), seed
+
+
+def template_of(name: str):
+    """A template of the library, of a file, or of our wording for the paper's sets, by its name."""
+    from sdft_lib.paper.recipes import load_wording
+    from sdft_lib.templates import load_template
+
+    words = load_wording()
+    dataset = name.removeprefix(f"{words.name}-")
+    return words.template(dataset) if dataset in words.distil else load_template(name)
+
+
+def decoding_of(asked: Rewriting, rules):
+    """How rewrites are written: as in the lessons for a bundled task, else with room for long ones,
+    or as the paper's rules draw them; what was asked for comes before all."""
+    from sdft_lib.data import task_names
+    from sdft_lib.distill import GREEDY
+    from sdft_lib.experiments.run_one import LONG
+    from sdft_lib.generation import Decoding
+
+    usual = GREEDY if asked.task in task_names() else Decoding(max_new_tokens=LONG)
+    if rules:
+        usual = Decoding(max_new_tokens=512, **rules.sampling)
+    given = {name: getattr(asked, name) for name in asdict(usual) if hasattr(asked, name)}
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def own_check(verifier: str | None, kind: str, allow_code: bool):
@@ -74,27 +109,35 @@ def own_check(verifier: str | None, kind: str, allow_code: bool):
     return load_function(verifier) if verifier is not None else None
 
 
+def distill(
+    asked: Rewriting,
+    engine: common.Engine = "torch",
+    gpus: common.Gpus = 1,
+    out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
+) -> Reply:
+    """Rewrite references with the seed model; a rewrite that fails a check gives way to its
+    reference. --verifier names a function of yours, check(row, text) -> Verdict."""
+    from sdft_lib.distill import report_line
+    from sdft_lib.engines.load import load
+    from sdft_lib.paper.rules import every_turn
+
+    made, _ = rewriting(asked, lambda name: load(name, engine, gpus=gpus, say=progress))
+    common.write_rows(out, every_turn(made.rows) if asked.rules == "paper" else made.rows)
+    path = out or made.path / "rows.jsonl"
+    text = f"{report_line(made.report)}\nrules: {asked.rules}\n{path}"
+    return Reply({**made.report, "rules": asked.rules, "path": str(path)}, text)
+
+
 def gap(
-    task: common.Task = "tickets",
-    model: common.Model = "smollm2-135m",
-    template: common.Template = "opening",
-    limit: common.Limit = None,
-    kind: common.Kind = None,
-    columns: common.Columns = None,
-    drop_empty: common.DropEmpty = False,
-    max_new_tokens: Tokens = None,
+    asked: Rewriting,
     out: Annotated[Path | None, Option(help="JSONL file, one row an answer.")] = None,
 ) -> Reply:
     """How far references and rewrites lie from the seed model, in nats a token, given the prompt
     alone."""
-    from sdft_lib.distill import distill
     from sdft_lib.gap import gap
     from sdft_lib.models import load_seed
 
-    reading = common.reading(kind, columns, drop_empty)
-    rows, pattern, decoding = asked(task, template, reading, max_new_tokens)
-    seed = load_seed(model, say=progress)
-    made = distill(seed, rows, pattern, limit=limit, decoding=decoding, say=progress)
+    made, seed = rewriting(asked, lambda name: load_seed(name, say=progress))
     measured = gap(seed, made, say=progress)
     common.write_rows(out, measured.frame.to_dict("records"))
     data, table = gap_data(measured, made.report), []
@@ -107,23 +150,6 @@ def gap(
     )
     note = "Figures a token favour long texts: look at both columns."
     return Reply(data, f"{as_text(table)}\n{line}\n{note}")
-
-
-def asked(task: str, template: str, reading: dict, tokens: int | None) -> tuple:
-    """Task, template and decoding, read before the model: mistakes in them cost nothing."""
-    from sdft_lib.data import load_task, task_names
-    from sdft_lib.distill import GREEDY
-    from sdft_lib.experiments.run_one import LONG
-    from sdft_lib.generation import Decoding
-    from sdft_lib.kinds import judged
-    from sdft_lib.templates import load_template
-
-    pattern = load_template(template)
-    rows = load_task(task, **reading, say=progress)
-    judged(rows.kind)
-    if task in task_names() and tokens is None:  # a bundled task: as in the lessons
-        return rows, pattern, GREEDY
-    return rows, pattern, Decoding(max_new_tokens=tokens or LONG)
 
 
 def gap_data(measured, report: dict) -> dict:
@@ -144,6 +170,9 @@ def train(
     epochs: Annotated[int, Option(min=1, help="Passes over the rows.")] = 2,
     learning_rate: Rate = None,
     rank: Annotated[int, Option(min=1, help="Rank of the LoRA adapter.")] = 8,
+    alpha: Annotated[int | None, Option(min=1, help="Its scale; else twice the rank.")] = None,
+    dropout: Annotated[float, Option(min=0, max=0.99, help="Of the adapter's input.")] = 0.0,
+    warmup: Annotated[float, Option(min=0, max=0.99, help="Share of the steps.")] = 0.05,
     batch_size: Annotated[int, Option(min=1, help="Rows a step.")] = 8,
     seed: Seed = 0,
     minimum_kept: Kept = 0.3,
@@ -163,7 +192,8 @@ def train(
     check_share(rows, column, minimum_kept)
     if learning_rate is None:
         learning_rate = 2e-5 if full else 5e-4
-    settings = {"rank": rank, "alpha": 2 * rank, "learning_rate": learning_rate, "seed": seed}
+    settings = {"rank": rank, "alpha": alpha or 2 * rank, "learning_rate": learning_rate}
+    settings |= {"dropout": dropout, "warmup": warmup, "seed": seed}
     settings |= {"epochs": epochs, "batch_size": batch_size, "parts": parts, "full": full}
     config = TrainConfig(**settings, checkpointing=gradient_checkpointing)
     if full and four_bit:

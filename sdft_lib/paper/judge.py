@@ -8,6 +8,7 @@ writes the file that the ``alpaca_eval`` tool takes."""
 
 import ipaddress
 import json
+import os
 import re
 import threading
 import time
@@ -109,6 +110,11 @@ class Judge:
             default_headers=dict.fromkeys(UNSENT, openai.Omit()) | {"Accept-Encoding": "identity"},
             http_client=openai.DefaultHttpxClient(**transport),
         )
+
+
+def judge_at(url: str | None, model: str) -> Judge | None:
+    """The judge at an address, with the key that the environment holds; None without address."""
+    return Judge(url, model, os.environ.get(KEY, "").strip()) if url else None
 
 
 def ask(judge: Judge, text: str) -> str:

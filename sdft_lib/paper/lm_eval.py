@@ -143,6 +143,20 @@ def task_line(task: str, results: dict, version: str) -> dict:
     return line | {"stderr": float(stderr) if isinstance(stderr, int | float) else None}
 
 
+def five(rows: Sequence[dict]) -> list[dict]:
+    """The paper's five figures of ``knowledge``: ARC and TruthfulQA are means over the items of
+    their two tasks (how the paper's version of lm-eval weighed them is not known)."""
+    parts = {"truthfulqa": TASKS[1:3], "arc": TASKS[3:5]}
+    made, known = [], {row["task"]: row for row in rows}
+    for name in ("mmlu", "truthfulqa", "arc", "hellaswag", "winogrande"):
+        own = [known[task] for task in parts.get(name, (name,))]
+        count = sum(row["n"] for row in own)
+        mean = sum(row["n"] * row["score"] for row in own) / count if count else float("nan")
+        line = {"task": f"paper: {name}", "metric": own[0]["metric"], "score": mean, "n": count}
+        made.append(line | {"stderr": None})
+    return made
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: the file of its results, their content, and a samples file for each task."""

@@ -26,7 +26,8 @@ METHODS = ("seed", "sft", "sdft")  # the last two are rows of experiments.method
 @dataclass(frozen=True)
 class PaperRecipe:
     """``tuning``: lora or full. ``training``: other settings of a TrainConfig. ``decoding``: of
-    rewrites. ``assumed``: settings that the paper and its code do not give, chosen by us.
+    rewrites. ``template``: the table of a Wording's ``distil`` that asks for them, if not that of
+    the dataset. ``assumed``: settings that the paper and its code do not give, chosen by us.
 
     Raises SdftError for what makes no recipe."""
 
@@ -39,6 +40,7 @@ class PaperRecipe:
     decoding: dict
     tuning: str = "lora"
     methods: tuple[str, ...] = METHODS
+    template: str = ""
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -15,15 +15,17 @@ from sdft_lib.experiments.run_one import run_one
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
 from sdft_lib.models import Seed, load_seed
+from sdft_lib.paper.judge import Judge, judge_all, judged
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording, worded
+from sdft_lib.paper.rules import Paper, every_turn, read_phrases
 from sdft_lib.paper.sandbox import isolation
-from sdft_lib.paper.scores import matched, score_pairs, table
+from sdft_lib.paper.scores import score_answers, table
 from sdft_lib.paper.suites import JAILBREAK, SUITES, PaperSuite, check_suffix, load_items, prompt_of
 from sdft_lib.scale.hardware import geometry, load_table, parameters
 from sdft_lib.storage.devices import choose_device
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl, write_jsonl
-from sdft_lib.storage.store import artefact, digest
+from sdft_lib.storage.store import artefact, cache_dir, digest
 
 VERSION = 2  # raise it when a change of code changes the answers
 LARGEST_ON_CPU = 2e9  # parameters
@@ -33,12 +35,16 @@ LARGEST_ON_CPU = 2e9  # parameters
 class Ask:
     """What may be asked of this machine: the first ``limit`` rows and items, the ``suffix`` of the
     jailbreak column, whether programs that a model wrote may run, and whether weights are kept in 4
-    bit."""
+    bit. ``rules``: the paper's, None: ours; ``phrases``: the file that they need for safety.
+    ``judge``: who compares answers to AlpacaEval with its references."""
 
     limit: int | None = None
     suffix: str = ""
     allow_code: bool = False
     four_bit: bool = False
+    rules: Paper | None = None
+    phrases: Path | None = None
+    judge: Judge | None = None
 
 
 def reproduce(
@@ -52,9 +58,9 @@ def reproduce(
 ) -> tuple[list[dict], dict[str, str]]:
     """The cells of ``recipes`` in a table, and the evaluations that are missing with the reason.
 
-    A cell: recipe, method, evaluation, n, share, low, high, unparsed, keep_rate, adapter (its
-    folder, or that of the whole model; None: the seed). ``model`` stands in for the recipe's own.
-    Raises SdftError before a model is loaded if something is not there."""
+    A cell: recipe, method, rules, evaluation, n, share, low, high, unparsed, keep_rate, adapter
+    (its folder, or that of the whole model; None: the seed). ``model`` stands in for the recipe's
+    own. Raises SdftError before a model is loaded if something is not there."""
     for recipe in recipes:
         check_machine(recipe, model or recipe.model, four_bit=ask.four_bit)
     suites, missing = suites_of(number, wording, ask)
@@ -66,7 +72,7 @@ def reproduce(
         if name != loaded:
             seed = None  # one model in memory at a time
             seed, loaded = in_wording(load_seed(name, **options, say=say), wording), name
-        cells += run_recipe(recipe, seed, tasks[recipe.dataset], suites, wording, ask.limit, say)
+        cells += run_recipe(recipe, seed, tasks[recipe.dataset], suites, wording, ask, say)
     return cells, missing
 
 
@@ -107,15 +113,16 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
     suffix = ask.suffix if suite.name == JAILBREAK else ""
     check_suffix(suite, suffix)
     problem, needs = "", KINDS[suite.kind].needs
-    if needs == "judge":
-        remedy = "with the adapter that each cell names, and sdft judge"
-        problem = f"its win rate needs a judge; use sdft answer --adapter PATH, {remedy}"
+    if needs == "judge" and ask.judge is None:
+        problem = "its win rate needs a judge; give --url, or use sdft answer and sdft judge"
     elif needs == "sandbox" and not ask.allow_code:
         problem = "it runs programs that a model wrote; say --allow-code-execution"
     if problem:
         raise SdftError(f"{suite.name}: {problem}.")
     if needs == "sandbox":
         isolation()  # raises if there is no sandbox
+    if KINDS[suite.kind].private and ask.rules:
+        read_phrases(ask.phrases)  # raises if they are not there
     words = wording.test.get(suite.name, {})
     rows = load_items(replace(suite, hint="") if words else suite, ask.limit, suffix=suffix)
     return [row | {"messages": worded(row["messages"], words)} for row in rows]
@@ -135,23 +142,29 @@ def run_recipe(
     task: Task,
     suites: dict[str, list[dict]],
     wording: Wording,
-    limit: int | None,
+    ask: Ask,
     say: Callable[[str], None],
 ) -> list[dict]:
     """The cells of one recipe: the seed model and both trainings on every suite."""
-    template, count = wording.template(recipe.dataset), limit or recipe.rows
-    made = distill(seed, task, template, decoding=recipe.decoding_of(), limit=count, say=say)
+    template = wording.template(recipe.template or recipe.dataset)
     words = wording.train.get(recipe.dataset, {})
-    rows = [row | {"messages": worded(row["messages"], words)} for row in made.rows]
+    options = {"decoding": recipe.decoding_of(), "limit": ask.limit or recipe.rows}
+    made = distill(seed, task, template, rules=ask.rules, **options, say=say)
+    rows = every_turn(made.rows) if ask.rules else made.rows
+    rows = [row | {"messages": worded(row["messages"], words)} for row in rows]
 
     def score(model: Seed, share: float) -> list[dict]:
         """The model's share on each evaluation with Wilson's interval; calls by the paper's literal
         match as well."""
         lines = []
         for name, items in suites.items():
-            suite = SUITES[name]
-            answers = {row["id"]: row for row in answer_items(model, suite, items, say=say)}
-            for line in table(score_pairs(suite, matched(items, answers, suite))):
+            suite, phrases = SUITES[name], phrases_of(SUITES[name], ask)
+            rows = answer_items(model, suite, items, rules=ask.rules, phrases=phrases, say=say)
+            answers = {row["id"]: row for row in rows}
+            if KINDS[suite.kind].needs == "judge":
+                lines.append(won(model, ask, items, answers, say))
+                continue
+            for line in table(score_answers(suite, items, answers, phrases=phrases)):
                 numbers = {key: line[key] for key in ("n", "share", "low", "high", "unparsed")}
                 lines.append({"evaluation": line["suite"], **numbers})
         return lines
@@ -168,23 +181,56 @@ def run_recipe(
             lines, adapter = run.scores, str(run.tuned.adapter)
         kept = made.report["keep_rate"] if method == "sdft" else None
         for line in lines:
-            cell = {"recipe": recipe.name, "method": method, **line}
+            rules = ask.rules.name if ask.rules else "ours"
+            cell = {"recipe": recipe.name, "method": method, "rules": rules, **line}
             cells.append(cell | {"keep_rate": kept, "adapter": adapter})
     return cells
 
 
+def phrases_of(suite: PaperSuite, ask: Ask) -> tuple[str, ...] | None:
+    """The paper's phrases where its rules count them, () where they count none; None: our rules."""
+    if ask.rules is None:
+        return None
+    return read_phrases(ask.phrases) if KINDS[suite.kind].private else ()
+
+
+def won(model: Seed, ask: Ask, items: list[dict], answers: dict[str, dict], say) -> dict:
+    """How often the judge prefers a model's answers to the references of AlpacaEval, as a line of
+    scores; verdicts are kept in the cache, and a second start goes on."""
+    asked = load_items(SUITES["alpaca_eval"], ask.limit)  # without any wording
+    pairs = []
+    for item in asked:
+        text, request = answers[item["id"]]["text"], item["messages"][-1]["content"]
+        pairs.append((item["id"], request, text, item["reference"]))
+    path = cache_dir() / "judge" / f"{digest([model.identity, digest(items)])[:24]}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = judged(judge_all(ask.judge, pairs, path, say=say))
+    line = {"evaluation": "alpaca_eval", "n": found["n"], "share": found["win_rate"]}
+    return line | {"low": found["low"], "high": found["high"], "unparsed": found["unread"]}
+
+
 def answer_items(
-    seed: Seed, suite: PaperSuite, items: list[dict], *, say: Callable[[str], None] = print
+    seed: Seed,
+    suite: PaperSuite,
+    items: list[dict],
+    *,
+    rules: Paper | None = None,
+    phrases: Sequence[str] | None = None,
+    say: Callable[[str], None] = print,
 ) -> list[dict]:
-    """One greedy answer an item: suite, id, prompt, text, finish_reason, withheld.
+    """One answer an item: suite, id, prompt, text, finish_reason, withheld; greedy, or as ``rules``
+    draw it. With ``phrases`` (not empty) also ``phrase``: whether one stands in the text, seen
+    before it is withheld.
 
     An answer that goes along with a harmful request is thrown away (``withheld``): its text is
     empty, which scores as it would have. Answers come from the store if they were made before with
     the same settings."""
-    decoding = Decoding(max_new_tokens=suite.max_new_tokens)
+    drawn = rules.sampling if rules and KINDS[suite.kind].needs != "sandbox" else {}
+    decoding = Decoding(max_new_tokens=suite.max_new_tokens, **drawn)
     is_private = KINDS[suite.kind].private
     parts = {"seed": seed.identity, "suite": suite.name, "items": digest(items)}
     parts |= {"decoding": decoding.parts, "version": VERSION}
+    parts |= {"phrases": digest(phrases)} if phrases else {}
 
     def build(folder: Path) -> dict:
         say(f"answering {len(items)} items of {suite.name}")
@@ -197,6 +243,7 @@ def answer_items(
             withheld = is_private and not is_refusal(text)
             row = {"suite": suite.name, "id": item["id"], "prompt": prompt_of(item)}
             row |= {"text": "" if withheld else text, "finish_reason": answer.finish_reason}
+            row |= {"phrase": any(phrase in text for phrase in phrases)} if phrases else {}
             rows.append(row | {"withheld": withheld})
         write_jsonl(folder / "rows.jsonl", rows)
         return {"tokens": sum(answer.tokens for answer in answers)}

@@ -4,14 +4,26 @@ Ours are stricter and stay the default. The paper's filter was read from its cod
 sail-sg/sdft, ``eval/``) and is put here in our words: five phrases, and one check for each of three
 sets."""
 
+import ast
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from sdft_lib.answers.code import program_of
+from sdft_lib.formats.records import read_text
+from sdft_lib.formats.toml import check_known
 from sdft_lib.paper.sandbox import CHECK, PROBE, run_tests
+from sdft_lib.storage.devices import choose_device
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import folder_of
 from sdft_lib.verify import Verdict, accept
 
+VERSION = 1  # raise it when a change of code changes what the paper's rules keep or train
+PHRASES_FILE = "keyword_eval_safety.py"
 GIVEN_AWAY = ("reference answer", "your response", "my response", "your own response")
 GIVEN_AWAY += ("now it's your turn",)
 ANNOUNCED = ("I have", "Here is", "I implemented")  # how a kept answer to MagiCoder begins
@@ -84,6 +96,82 @@ def announced(reference: str, text: str) -> bool:
     return text.startswith(ANNOUNCED) and "```python" in text
 
 
+@dataclass(frozen=True)
+class Paper:
+    """The paper's rules for ``distill``, test answers and scores; None in its place: ours.
+
+    ``sampling``: how rewrites and test answers are drawn, once each (programs for HumanEval are
+    greedy). ``says``: what a report says of them."""
+
+    name: str = "paper"
+    parts: ClassVar[dict] = {"name": "paper", "version": VERSION}
+    sampling: ClassVar[dict] = {"temperature": 0.95, "top_p": 0.7, "top_k": 50, "seed": 42}
+    says: ClassVar[str] = (
+        "the paper's filter, a prefill that is not trained, one sampled answer an item, last whole "
+        "numbers, calls letter for letter, its phrases for safety, every turn trained"
+    )
+    accept = staticmethod(paper_accept)
+
+    def trained(self, opening: str, row: dict) -> str:
+        """What of a prefill stays in the target: all of one that holds the answer, which would else
+        be lost; nothing of "Let's think step by step"."""
+        return opening if row["reference"] in opening else ""
+
+
+def rules_of(name: str) -> Paper | None:
+    """PAPER or None (ours) by name, and fp16 on a GPU as in the paper's code (``SDFT_DTYPE`` says
+    otherwise). Raises SdftError for another name."""
+    check_known(name, FILTERS, "rules")
+    if name == "paper" and choose_device() == "cuda":
+        os.environ.setdefault("SDFT_DTYPE", "fp16")
+    return PAPER if name == "paper" else None
+
+
+def every_turn(rows: Sequence[dict]) -> list[dict]:
+    """The rows and, behind each that has earlier answers of the assistant, one row for each of
+    these (LIMA): the paper trains all turns of a row, we the last one."""
+    made = []
+    for row in rows:
+        made.append(row)
+        for place, turn in enumerate(row["messages"]):
+            if turn["role"] == "assistant":
+                text, head = turn["content"], {"id": f"{row['id']}-turn-{place}"}
+                head |= {"messages": row["messages"][:place], "reference": text, "text": text}
+                made.append(head | {"source": "original", "reason": "turn", "raw": ""})
+    return made
+
+
+def read_phrases(path: Path | None) -> tuple[str, ...]:
+    """The phrases that make an answer safe to the paper's code, out of the user's own checkout: the
+    longest collection of texts in ``path``, which is parsed and never run. None: the file beside
+    SDFT_PAPER_DATA. Its repository names no licence, so the list is not copied here.
+
+    Raises SdftError: no such file, or none of texts in it."""
+    data = folder_of("SDFT_PAPER_DATA")
+    if path is None:
+        path = data and data.parent / "eval" / PHRASES_FILE
+    if path is None or not path.is_file():
+        problem = (
+            f"the paper's rule counts phrases of its own code, which may not be copied: {path}"
+        )
+        remedy = f"give --phrases eval/{PHRASES_FILE} of a checkout of github.com/sail-sg/sdft"
+        raise SdftError(f"{problem} is not there; {remedy}.")
+    found: tuple[str, ...] = ()
+    try:
+        nodes = list(ast.walk(ast.parse(read_text(path))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        nodes = []
+    for node in nodes:
+        if isinstance(node, ast.Set | ast.List | ast.Tuple):
+            texts = [part.value for part in node.elts if isinstance(part, ast.Constant)]
+            if len(texts) > len(found) and all(isinstance(text, str) for text in texts):
+                found = tuple(texts)
+    if not found:
+        raise SdftError(f"{path} holds no list of phrases; give the paper's {PHRASES_FILE}.")
+    return found
+
+
+PAPER = Paper()
 PAPER_RIGHT = {"math": same_integer, "call": literal_match, "program": announced}
 FILTERS = {"paper": paper_accept, "ours": accept}
 

@@ -4,12 +4,13 @@ Answers are joined to items by id, and none may be missing. The paper's own meas
 calls, a literal match that asks for the reference's order of arguments, is kept beside ours."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdft_lib.answers.code import before, extract_code
 from sdft_lib.formats.records import read_records
 from sdft_lib.kinds import KINDS
-from sdft_lib.paper.rules import literal_match
+from sdft_lib.paper.rules import PAPER_RIGHT, literal_match
 from sdft_lib.paper.sandbox import run_tests
 from sdft_lib.paper.suites import PaperSuite, load_items, prompt_of
 from sdft_lib.score import score
@@ -73,11 +74,17 @@ def spoken(text: str) -> str:
 
 
 def score_file(
-    path: Path, suite: PaperSuite, *, limit: int | None = None, allow_code: bool = False
+    path: Path,
+    suite: PaperSuite,
+    *,
+    limit: int | None = None,
+    allow_code: bool = False,
+    phrases: Sequence[str] | None = None,
 ) -> list[dict]:
     """One row an item and measure: suite, id, score, parsed (an answer could be read), reason.
 
-    HumanEval runs the answers' code, so it asks for ``allow_code``. Raises SdftError as
+    HumanEval runs the answers' code, so it asks for ``allow_code``. ``phrases``: the paper's rules
+    decide, with these phrases for safety (``rules.read_phrases``); None: ours. Raises SdftError as
     ``read_answers`` and ``matched`` do, and for AlpacaEval, which needs a judge."""
     needs = KINDS[suite.kind].needs
     if needs == "judge":
@@ -85,17 +92,43 @@ def score_file(
     if needs == "sandbox" and not allow_code:
         remedy = "say --allow-code-execution to run it in the sandbox"
         raise SdftError(f"humaneval runs code that a model wrote; {remedy}.")
-    return score_pairs(suite, matched(load_items(suite), read_answers(path, suite), suite, limit))
+    items = load_items(suite)
+    return score_answers(suite, items, read_answers(path, suite), limit=limit, phrases=phrases)
 
 
-def score_pairs(suite: PaperSuite, pairs: list[tuple[dict, str]]) -> list[dict]:
-    """The rows of ``score_file`` for items with their answers; HumanEval's code is run."""
+def score_answers(
+    suite: PaperSuite,
+    items: list[dict],
+    answers: dict[str, dict],
+    *,
+    limit: int | None = None,
+    phrases: Sequence[str] | None = None,
+) -> list[dict]:
+    """The rows of ``score_file`` for items and answers by id; HumanEval's code is run."""
+    pairs, needs = matched(items, answers, suite, limit), KINDS[suite.kind].needs
+    if phrases is not None and needs != "sandbox":
+        return [paper_row(suite, item, text, answers[item["id"]], phrases) for item, text in pairs]
     one = code_row if KINDS[suite.kind].needs == "sandbox" else text_row
     rows = [one(suite, item, text) for item, text in pairs]
     for item, text in pairs if suite.name == "openfunctions" else ():
         right = literal_match(item["reference"], text)
         rows.append(as_row(LITERAL, item, float(right), True, "right" if right else "wrong"))
     return rows
+
+
+def paper_row(
+    suite: PaperSuite, item: dict, text: str, answer: dict, phrases: Sequence[str]
+) -> dict:
+    """One item by the rule of the paper's code: last whole number, literal call, or one of its
+    phrases; of a withheld answer ``sdft answer`` told whether it held one (``phrase``)."""
+    if suite.kind in PAPER_RIGHT:
+        right = PAPER_RIGHT[suite.kind](item["reference"], text.strip())
+    elif (right := answer.get("phrase")) is None:
+        if answer.get("withheld"):
+            problem = f'the answer "{item["id"]}" was withheld before the phrases were counted'
+            raise SdftError(f"{suite.name}: {problem}; answer anew with --rules paper.")
+        right = any(phrase in text for phrase in phrases)
+    return as_row(suite.name, item, float(right), True, "right" if right else "wrong")
 
 
 def text_row(suite: PaperSuite, item: dict, text: str) -> dict:

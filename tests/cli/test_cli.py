@@ -3,6 +3,8 @@ test_bad_inputs).
 """
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -178,7 +180,7 @@ def test_answers_of_a_step_go_to_stdout_and_progress_to_stderr(monkeypatch, tmp_
     monkeypatch.setattr("sdft_lib.distill.distill", made)
     result = sdft("distill", "--limit", 1, "--out", "rows.jsonl", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {**report, "path": "rows.jsonl"}
+    assert json.loads(result.stdout) == {**report, "rules": "ours", "path": "rows.jsonl"}
     assert "rewriting" in result.stderr and "waiting" in result.stderr
     assert json.loads((tmp_path / "rows.jsonl").read_text()) == row
 
@@ -206,3 +208,40 @@ def test_a_verifier_of_ones_own_reaches_the_library(monkeypatch, tmp_path):
     ):
         done = sdft("distill", *line)
         assert done.exit_code == 2 and problem in done.stderr
+
+
+def test_commands_make_the_rows_and_settings_of_a_recipe(monkeypatch):
+    """Lesson 10's "the same in commands": key by key what the library call does."""
+    from sdft_lib import distill, train
+    from sdft_lib.data import Task
+    from sdft_lib.paper.recipes import load_wording, recipes_of
+
+    (recipe,) = recipes_of(1, ("llama2-7b-openfunctions",))
+    task = Task("openfunctions", "call", [{"id": "a", **ROW, "reference": "f(a=1)"}])
+    seed, parts = SimpleNamespace(identity={"model": "made-up"}), []
+
+    def artefact(kind, given, build):
+        parts.append((kind, given))
+        raise SdftError("enough.")
+
+    monkeypatch.setattr("sdft_lib.data.load_task", lambda *args, **options: task)
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **options: seed)
+    monkeypatch.setattr(distill, "artefact", artefact)
+    monkeypatch.setattr(train, "artefact", artefact)
+    monkeypatch.setattr(train, "check_four_bit", lambda *args, **options: None)
+    rows = [{"id": "a", **ROW, "text": "It is billing.", "source": "rewritten"}]
+    template, decoding = load_wording().template("openfunctions"), recipe.decoding_of()
+    with pytest.raises(SdftError, match="enough"):
+        distill.distill(seed, task, template, decoding=decoding, limit=recipe.rows)
+    with pytest.raises(SdftError, match="enough"):
+        train.fine_tune(seed, rows, recipe.config())
+    rewrite = "distill --task openfunctions --model llama-2-7b --template ours-openfunctions "
+    rewrite += "--max-new-tokens 512 --temperature 0.95 --top-p 0.7 --top-k 50 --seed 42"
+    tune = "train --data rows.jsonl --model llama-2-7b --learning-rate 1e-4 --epochs 5 --out a "
+    tune += "--dropout 0.1 --warmup 0 --seed 42"
+    jsonl(Path("rows.jsonl"), rows)
+    for line in (rewrite, f"{rewrite} --rules paper", tune):
+        assert "enough." in sdft(*line.split()).stderr
+    distilled, adapter, by_command, by_rules, trained = parts
+    assert by_command == distilled and trained == adapter
+    assert by_rules[1].pop("rules")["name"] == "paper" and by_rules == distilled

@@ -13,6 +13,7 @@ from sdft_lib.cli import main as cli
 from sdft_lib.cli.common import check_adapter
 from sdft_lib.paper import plan, reproduce
 from sdft_lib.paper import recipes as paper_recipes
+from sdft_lib.paper.judge import Judge
 from sdft_lib.paper.suites import SUITES
 from sdft_lib.scale import hardware as estimate
 from sdft_lib.storage.errors import SdftError
@@ -438,7 +439,7 @@ def test_evaluations_that_cannot_be_run_are_named(small):
     }
     assert set(missing) == {"humaneval", "advbench-jailbreak", "alpaca_eval"}
     assert all(reason.count("\n") == 0 and reason.endswith(".") for reason in missing.values())
-    assert "sdft answer --adapter PATH" in missing["alpaca_eval"]
+    assert "give --url" in missing["alpaca_eval"]
     suites, missing = reproduce.suites_of(5, words, reproduce.Ask(suffix=" xyzzy", allow_code=True))
     assert (
         set(missing) == {"alpaca_eval"}
@@ -527,8 +528,13 @@ def test_the_command_prints_each_adapter_once(monkeypatch, tmp_path):
     out = tmp_path / "cells.jsonl"
     result = sdft("reproduce", "--model", "tiny", "--out", out)
     assert result.exit_code == 0, result.output
-    head, *_, last = lines = result.stdout.splitlines()
-    assert "share" in head and "adapter" not in head and last == "not computed: alpaca_eval: later."
+    rules, head, *_, last = lines = result.stdout.splitlines()
+    assert (
+        rules == "rules: ours"
+        and "share" in head
+        and "adapter" not in head
+        and last == "not computed: alpaca_eval: later."
+    )
     assert [line for line in lines if "/c/" in line] == [
         "adapter of r, sft: /c/one",
         "adapter of r, sdft: /c/two",
@@ -553,7 +559,7 @@ def test_humaneval_runs_what_the_models_wrote(small, tiny_seed, monkeypatch):
     ]
     written = {"seed": ["a + 1", "a + 1"], "sft": ["a +", "a +"], "sdft": ["a + 1", "a + 2"]}
 
-    def answers(model, suite, items, *, say):
+    def answers(model, suite, items, *, say, rules, phrases):
         method = model.label
         return [
             {"id": item["id"], "text": f"```python\ndef add(a):\n    return {code}\n```"}
@@ -598,3 +604,35 @@ def test_another_chat_template_is_another_model_to_the_store(tiny_seed):
         and changed.tokenizer.chat_template == plain
     )
     assert reproduce.in_wording(tiny_seed, paper_recipes.Wording("ours")) is tiny_seed
+
+
+def test_the_papers_rules_and_a_judge(small, tiny_seed, monkeypatch, tmp_path):
+    """Answers are drawn, calls are matched literally, phrases are counted before anything is
+    withheld, and each comparison of AlpacaEval goes to the judge in both orders."""
+    from dataclasses import replace
+
+    from sdft_lib.paper.rules import PAPER
+
+    monkeypatch.setattr("sdft_lib.paper.reproduce.load_seed", lambda name, say: tiny_seed)
+    monkeypatch.setattr("sdft_lib.distill.check_language", lambda texts, name: None)
+    monkeypatch.setattr("sdft_lib.paper.judge.ask", lambda judge, text: "Verdict: 1")
+    short = {name: replace(suite, max_new_tokens=6) for name, suite in SUITES.items()}
+    monkeypatch.setattr("sdft_lib.paper.reproduce.SUITES", short)
+    drawn, written = [], reproduce.generate
+    monkeypatch.setattr(
+        reproduce, "generate", lambda *a, **o: drawn.append(a[2]) or written(*a, **o)
+    )
+    (tmp_path / "phrases.py").write_text('x = {"", "Hello!"}\n')  # "" stands in every answer
+    (recipe,) = paper_recipes.recipes_of(1, ("llama2-7b-openfunctions",))
+    recipe = paper_recipes.with_training(recipe, {"epochs": 1})
+    recipe = replace(recipe, methods=("seed",), decoding={"max_new_tokens": 6})
+    asked = reproduce.Ask(limit=2, rules=PAPER, phrases=tmp_path / "phrases.py")
+    asked = replace(asked, judge=Judge("http://localhost:1/v1", "m"))
+    words, options = paper_recipes.load_wording(), {"model": "tiny", "say": lambda line: None}
+    cells, missing = reproduce.reproduce(5, [recipe], words, ask=asked, **options)
+    shares = {cell["evaluation"]: cell["share"] for cell in cells}
+    assert shares == {"openfunctions": 0, "gsm8k": 0, "advbench": 1, "alpaca_eval": 0.5}
+    assert {cell["rules"] for cell in cells} == {"paper"}
+    assert {each.temperature for each in drawn} == {0.95} and "humaneval" in missing
+    _, missing = reproduce.suites_of(5, words, replace(asked, phrases=tmp_path / "none.py"))
+    assert "keyword_eval_safety.py" in missing["advbench"]

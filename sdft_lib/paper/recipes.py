@@ -1,4 +1,4 @@
-"""The runs behind the paper's Tables 1, 2 and 5 as small TOML files, and the wording of their
+"""The runs behind the paper's Tables 1 to 5 as small TOML files, and the wording of their
 prompts (lesson 10).
 
 A recipe is one training set for one model: the seed, a plain fine-tuning (sft) and an sdft of it. A
@@ -18,7 +18,8 @@ from sdft_lib.train import TrainConfig
 
 FIRST = ("openfunctions", "gsm8k", "humaneval")
 SECOND = ("advbench", "advbench-jailbreak", "alpaca_eval")
-TABLES = {1: FIRST, 2: SECOND, 5: FIRST + SECOND}  # the paper's columns
+TABLES = {1: FIRST, 2: SECOND, 3: SECOND, 4: FIRST, 5: FIRST + SECOND}  # the paper's columns
+WAYS = ("using", "refer")  # of asking for rewrites that Table 4 compares
 FOLDER = data_dir() / "recipes" / "paper"
 METHODS = ("seed", "sft", "sdft")  # the last two are rows of experiments.methods.METHODS
 
@@ -76,7 +77,8 @@ class Wording:
     chat_template: str = ""
 
     def __post_init__(self) -> None:
-        for table, known in (("distil", PAPER_SETS), ("train", PAPER_SETS), ("test", TABLES[5])):
+        asked = (*PAPER_SETS, *WAYS)
+        for table, known in (("distil", asked), ("train", PAPER_SETS), ("test", TABLES[5])):
             for dataset in getattr(self, table):
                 check_known(dataset, known, f"in [{table}], set")
         for dataset in self.distil:

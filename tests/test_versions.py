@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "c88105adaac56258"),
+    "sdft_lib.distill": (2, "ed04dbb80a0c4d0c"),
     "sdft_lib.evaluate": (4, "3ef30210022ac0b5"),
     "sdft_lib.gap": (2, "b989a582896b44d7"),
     "sdft_lib.train": (3, "eb530856a110c6bb"),
     "sdft_lib.experiments.on_policy": (1, "b6b426b990b544c3"),
-    "sdft_lib.experiments.shift": (2, "074b61990a3eabe6"),
-    "sdft_lib.paper.reproduce": (2, "43c9f33914f5b174"),
+    "sdft_lib.experiments.shift": (2, "22f5c3a22fcd33c9"),
+    "sdft_lib.paper.reproduce": (2, "a3c40a92ba0fd614"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

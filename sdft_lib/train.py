@@ -165,15 +165,11 @@ def run_trainer(
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         trainer = make_trainer(seed, model, rendered, config, common(folder) / WORK / "checkpoints")
         train_and_save(trainer, seed, config, folder, label, say)
-    record = {
-        "config": asdict(config),
-        "rows": len(rows),
-        "steps": trainer.state.global_step,
-        "tokens": config.epochs * sum(len(row.ids) for row in rendered),
-        "trained_tokens": config.epochs * sum(sum(row.mask) for row in rendered),
-        "trainable_parameters": trainable,
-    }
-    write_json(folder / "record.json", record)
+    steps, epochs = trainer.state.global_step, config.epochs
+    record = {"config": asdict(config), "rows": len(rows), "steps": steps}
+    record["tokens"] = epochs * sum(len(row.ids) for row in rendered)
+    record["trained_tokens"] = epochs * sum(sum(row.mask) for row in rendered)
+    write_json(folder / "record.json", record | {"trainable_parameters": trainable})
 
 
 def train_and_save(

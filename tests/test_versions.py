@@ -16,12 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "ed04dbb80a0c4d0c"),
-    "sdft_lib.evaluate": (4, "3ef30210022ac0b5"),
+    "sdft_lib.evaluate": (4, "2ff53446be9c74b3"),
     "sdft_lib.gap": (2, "b989a582896b44d7"),
-    "sdft_lib.train": (3, "eb530856a110c6bb"),
-    "sdft_lib.experiments.on_policy": (1, "b6b426b990b544c3"),
-    "sdft_lib.experiments.shift": (2, "22f5c3a22fcd33c9"),
-    "sdft_lib.paper.reproduce": (2, "a3c40a92ba0fd614"),
+    "sdft_lib.train": (3, "d3168f9e571c1537"),
+    "sdft_lib.experiments.on_policy": (1, "7213dd6539d12201"),
+    "sdft_lib.experiments.shift": (2, "9c0c132e92756f53"),
+    "sdft_lib.paper.reproduce": (2, "c0a61e4f01a01e83"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -33,7 +33,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. Which SDFT this is
 #
-# Two methods share the name. This tutorial teaches *self-distillation fine-tuning* of 2024 (arXiv 2402.13669, ACL 2024): the model first **rewrites** the training answers in its own words, and then ordinary fine-tuning runs on the rewrites. The method of 2026 with the same short name (arXiv 2601.19897) lets the model learn from itself *while* it trains; it is not covered here.
+# Two methods share the name. This tutorial teaches *self-distillation fine-tuning* of 2024 (arXiv 2402.13669, ACL 2024): the model first **rewrites** the training answers in its own words, and then ordinary fine-tuning runs on the rewrites. The method of 2026 with the same short name (arXiv 2601.19897) lets the model learn from itself *while* it trains; lesson 08 puts the two side by side.
 #
 # The question behind both: why does a fine-tuned model forget, and what can you do about it?
 #

@@ -296,6 +296,20 @@ if equally.empty:
 # %% [markdown]
 # Read the row of the task first. If it shows a difference, the two did not learn equally much on test, matched on dev or not, and the other row compares two different bargains.
 #
+# Others have found more remedies since: weaken the finished adapter, hold the anchor elsewhere, leave out or weigh down tokens that the seed finds unlikely, learn on-policy (lesson 08). One grid has them all, with fewer rows than the one above (`data/recipes/frontier.toml`). Here each is drawn from the seed model outwards.
+
+# %%
+from sdft_lib.experiments.registered import ends_of, frontier_runs
+
+others = frontier_runs(s.model)
+if s.task == "tickets" and len(others):
+    show(figures.remedies(ends_of(others, "facts")))
+else:
+    print("No recorded run has these remedies for this task and model.")
+
+# %% [markdown]
+# A scaled adapter draws a whole line without another training: at 0 it is the seed, at 1 the trained model. A remedy that lies on that line does nothing that a weaker adapter would not do as well. Look for points above it.
+#
 # One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So learning rate, rank and epochs were varied for SFT and SDFT alike. A setting is chosen by its score on dev; facts only show what it costs.
 
 # %%

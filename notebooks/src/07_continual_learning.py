@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory, most of it six short trainings; well under a minute when the store holds them. With `fast=True` everything is done on few rows: the cells run, but nothing can be concluded.
+# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory, most of it seven short trainings; well under a minute when the store holds them. With `fast=True` everything is done on few rows: the cells run, but nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -281,7 +281,45 @@ if effect.empty:
 # <details><summary>One answer</summary>No. The interval never claimed to cover that. It means that the luck of training is larger than the luck of items here, so that more seeds tell you more than more items.</details>
 
 # %% [markdown]
-# ## 9. Which cells make a measure?
+# ## 9. Same adapter, new adapter, or merge, then new?
+#
+# A stage here merges its adapter into the weights, and the next stage trains a new one. People ask whether they should do so. There are four ways to bring a second task in:
+#
+# | way | what it means |
+# |---|---|
+# | merge, then new | the stages above: the second training starts from the first one's model |
+# | same adapter | the second training goes on with the adapter of the first: the same start, but the rank stays what it was, and no adapter can be taken away later |
+# | new adapter, alone | the second task is trained from the seed; for each request you choose one of the two adapters |
+# | new adapter, added | both were trained from the seed, and their changes are added up |
+#
+# The second way starts where the first one does, so expect like results; it is not run here. For the other two, one training is missing: the second task, from the seed.
+
+# %%
+from sdft_lib.experiments.run_one import run_one
+from sdft_lib.models import with_adapter
+
+first, second = names[:2]
+adapters = {}
+for name in (first, second):
+    run = run_one(seed, tasks[name], "sft", s.training, rows=tasks[name].train[:rows])
+    adapters[name] = run.tuned.adapter
+
+# %%
+stages = list(train_stages(seed, order, "sft", s.training, template=TEMPLATES[s.template], rows=rows))
+only_first = with_adapter(seed, adapters[first], label="first")
+ways = {"merge, then new": stages[2], "new adapter, alone": with_adapter(seed, adapters[second], label="second")}
+ways["new adapter, added"] = with_adapter(only_first, adapters[second], label="both")
+scored = stage_scores(ways.values(), f"{first}-{second}", method="sft", training_seed=random_seed, limit=items)
+by_way = pandas.DataFrame(scored).pivot_table(index="stage", columns="task", values="score").set_axis(list(ways))
+by_way[[first, second]].round(2)
+
+# %% [markdown]
+# Read the left column as "what is left of the first task". A new adapter alone has never seen that task: where you can tell the requests apart, you switch back to the first adapter and lose nothing. Added changes were never trained together, so they may disturb each other.
+#
+# **Question.** Your service does not know which task a request belongs to. Which of the ways is left?
+# <details><summary>One answer</summary>One model for all requests: merge, then new, or the sum. The table says what each costs. Or train on the rows of both tasks at once, if you still have the first ones.</details>
+#
+# ## 10. Which cells make a measure?
 #
 # The same matrix once more, as a table. In brackets: the task that was just trained. Marked: the cells that BWT is made of, those that are added with +, those that are taken away with −.
 
@@ -308,6 +346,7 @@ explorer
 # - ACC tells the end, BWT and forgetting what later tasks destroyed, FWT what earlier ones prepared.
 # - BWT alone flatters a method that learnt nothing: put what was learnt beside it.
 # - Replay trades rows of the new task for rows of the old ones, and needs the old data. SDFT needs only the seed.
+# - Merge, then new gives one model for all tasks; an adapter for each task loses nothing, if you know which one to switch on.
 # - One order and one training seed are one draw. The intervals cover the items, nothing else.
 #
 # ## Check yourself

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from sdft_lib.data import data_dir
 from sdft_lib.experiments.frontier import points
-from sdft_lib.experiments.grid import costs
+from sdft_lib.experiments.grid import costs, read_sweep
 from sdft_lib.experiments.recorded import at_end, compared, items_of, results_of
 from sdft_lib.formats.toml import read_toml
 from sdft_lib.stats import UNCLEAR, verdict
@@ -29,6 +29,15 @@ def frontier_runs(model: str = "smollm2-135m") -> pandas.DataFrame:
 def frontier_costs(model: str = "smollm2-135m") -> pandas.DataFrame:
     """What each of its trainings took: the columns of ``grid.costs``."""
     return costs(results_of("frontier", model))
+
+
+def rates(model: str = "smollm2-135m") -> pandas.DataFrame:
+    """Of the sweep of learning rates: learning_rate, then dev score and facts kept by method; empty
+    where it is not recorded. The best dev score chooses, of two equal ones the lower rate."""
+    sweep = read_sweep(results_of("frontier-rates", model))
+    if sweep.empty:
+        return sweep
+    return sweep.pivot_table(index="learning_rate", columns="method", values=["dev", "kept"])
 
 
 def registered(model: str = "smollm2-135m") -> pandas.DataFrame:

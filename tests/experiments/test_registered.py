@@ -1,5 +1,7 @@
 """Predictions with bounds: each kind of number by hand, from grids that hold a part or all."""
 
+import json
+
 import pandas
 import pytest
 
@@ -115,6 +117,22 @@ def test_a_prediction_fails_with_any_of_its_parts(monkeypatch):
     assert reg.by_prediction(parts).values.tolist() == [[1, "both", "failed"]]
     assert reg.by_prediction(parts.drop(1))["outcome"].tolist() == ["not recorded yet"]
     assert reg.by_prediction(parts[:1])["outcome"].tolist() == ["held"]
+
+
+def test_rates_stand_side_by_side(monkeypatch, tmp_path):
+    lines = []
+    for rate, method, right in ((1e-3, "sft", 1), (2e-3, "sft", 2), (1e-3, "sdft", 0)):
+        line = {"method": method, "seed": 0, "training": {"learning_rate": rate}, "ids": ["a", "b"]}
+        line |= {"scores": [right > 0, right > 1], "kept": {"ids": ["c"], "scores": [1.0]}}
+        lines.append(json.dumps(line | {"facts": {"training": {"seconds": 1.0}}}))
+    path = tmp_path / "frontier-rates.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(reg, "results_of", lambda name, model: [path])
+    table = reg.rates()
+    assert table["dev", "sft"].to_dict() == {1e-3: 0.5, 2e-3: 1.0}
+    assert table["dev", "sdft"][1e-3] == 0 and table["kept", "sft"][2e-3] == 1
+    monkeypatch.setattr(reg, "results_of", lambda name, model: [])
+    assert reg.rates().empty
 
 
 def test_what_is_declared_can_be_computed(monkeypatch):

@@ -16,6 +16,7 @@ from sdft_lib.lessons.figures import (
     lesson_04,
     lesson_05,
     lesson_07,
+    lesson_08,
     rewrites,
     style,
 )
@@ -39,6 +40,16 @@ TWICE = [*SCORES]  # each ability of the facts once more, its answer opened
 for cell in SCORES[3:]:
     lower = {key: cell[key] - 0.1 for key in ("mean", "low", "high")}
     TWICE.append(cell | lower | {"suite": "facts-opened"})
+PAIRED = [
+    {"suite": suite, "a": "sdft-2026", "b": other, "verdict": "lower"}
+    | {"difference": -0.4, "low": -0.5, "high": -0.3}
+    for suite in ("task", "facts")
+    for other in ("sdft", "seed")
+]
+ENDS = pandas.DataFrame(
+    {"acquisition": [0.0, 0.9, 0.3, 0.1], "kept": [0.6, 0.1, 0.5, 0.6]},
+    index=["seed", "sft", "sft-scaled-25", "stm"],
+)
 LOG = [{"step": 10, "loss": 4.25}, {"step": 20, "loss": 1.5}, {"step": 30, "loss": float("nan")}]
 POINTS = [
     {
@@ -122,6 +133,21 @@ CASES = {
             "SFT + replay (3 seeds)",
         ),
     ),
+    "ceiling": (
+        lambda: lesson_08.ceiling([row | {"suite": "task", "units": 90} for row in SCORES[:2]]),
+        ("seed 0.10 (0.05 to 0.15); sft 0.61",),
+    ),
+    "differences": (
+        lambda: lesson_08.differences(PAIRED),
+        ("task: SDFT 2026 minus SDFT -0.40 (-0.50 to -0.30), lower", "facts: SDFT 2026 minus"),
+    ),
+    "remedies": (
+        lambda: lesson_05.remedies(ENDS),
+        (
+            "SFT, adapter scaled: SFT x 0.25 0.30 and 0.50, SFT 0.90 and 0.10; ",
+            "anchors: not recorded; other losses: STM 0.10 and 0.60; ",
+        ),
+    ),
     "matrix": (
         lambda: lesson_07.stage_matrix(matrix()),
         (
@@ -155,6 +181,10 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: lesson_05.frontier([]),
         lambda: lesson_05.frontier(POINTS[:1]),
         lambda: lesson_05.frontier([*POINTS, POINTS[0] | {"suite": "safety"}]),
+        lambda: lesson_05.remedies(ENDS.drop("seed")),
+        lambda: lesson_05.remedies(ENDS[:1]),
+        lambda: lesson_08.ceiling([]),
+        lambda: lesson_08.differences([]),
         lambda: lesson_07.stage_matrix(matrix()[:3]),
         lambda: lesson_07.stage_matrix(matrix()[[]]),
     ],

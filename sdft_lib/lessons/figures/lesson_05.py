@@ -16,8 +16,16 @@ from sdft_lib.stats import bootstrap_mean
 from sdft_lib.storage.errors import SdftError
 
 __all__ = ["frontier", "frontier_with_yours", "gap_in_words", "gap_of_targets", "ladder"]
-__all__ += ["likeness", "muted", "sweep_curves"]
+__all__ += ["likeness", "muted", "remedies", "sweep_curves"]
 SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
+REMEDIES = {  # a panel each: lines from the seed outwards, each through these methods
+    "SFT, adapter scaled": [("sft-scaled-25", "sft-scaled-50", "sft-scaled-75", "sft")],
+    "SDFT, adapter scaled": [("sdft-scaled-25", "sdft-scaled-50", "sdft-scaled-75", "sdft")],
+    "smaller steps, replay": [("sft-slow",), ("sft-replay",), ("sft-replaced",)],
+    "anchors": [("sft-anchor",), ("sft-masked-anchor",), ("sft-prompt-anchor",)],
+    "other losses": [("stm",), ("dft",), ("asft",)],
+    "SDFT of 2026": [("sdft-2026",), ("sdft-2026-ema",)],
+}
 LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
 LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
 FEWEST = 3  # methods from which on a rank correlation is told
@@ -167,6 +175,56 @@ def frontier(points: Any) -> Shown:
         f"right: learnt more. Higher up: kept more. Mean scores over items ({sizes}), no "
         "intervals: compare methods where they learnt equally much, on paired items.",
     )
+
+
+def remedies(ends: Any) -> Shown:
+    """What remedies of others learn and keep: small frontiers from the seed outwards, a panel a
+    kind of remedy, SFT and SDFT in each.
+
+    ``ends`` is the table of ``registered.ends_of``: by method, acquisition and kept (facts). Raises
+    SdftError if the seed model or all remedies are missing."""
+    points = {row.Index: (row.acquisition, row.kept) for row in pandas.DataFrame(ends).itertuples()}
+    style.table_of([name for name in points if name != "seed"], "remedies")
+    style.table_of([name for name in points if name == "seed"], "scores of the seed model")
+    fig, panels = style.new_panels(len(REMEDIES), 8.4, "both", beside=True, lines=3)
+    told = []
+    for ax, (title, lines) in zip(panels, REMEDIES.items(), strict=True):
+        for name in ("seed", "sft", "sdft"):
+            if name in points:
+                style.mark(ax, *points[name], style.look(name), markersize=7, alpha=0.6)
+        said = [_outwards(ax, points, line) for line in lines]
+        if any(said):  # in the corner that few models reach: learnt nothing, lost all
+            ax.legend(loc="lower left", frameon=False, fontsize=FONT - 2, handletextpad=0.2)
+        told.append(f"{title}: {', '.join(each for each in said if each) or 'not recorded'}")
+        ax.set_title(title, fontsize=FONT, color=INK, loc="left")
+    for ax in panels[-2:]:
+        ax.set(xlabel="learnt: task", xlim=(-0.06, 1.06), ylim=(-0.03, 0.78))
+    for ax in panels[::2]:
+        ax.set_ylabel("kept: facts")
+    style.method_legend(fig, [style.look(name) for name in ("seed", "sft", "sdft")])
+    return Shown(
+        fig,
+        f"Six small frontiers of learnt (task) against kept (facts). {'; '.join(told)}.",
+        "Each line goes from the seed model to the end of a method's training, or through adapters "
+        "of growing strength. To the right: learnt more. Higher up: kept more. Means over items "
+        "and training seeds, no intervals.",
+    )
+
+
+def _outwards(ax: Axes, points: Mapping[str, tuple], line: Sequence[str]) -> str:
+    """One line from the seed model through methods, each with its marker and name; in words."""
+    known = [name for name in line if name in points]
+    if not known:
+        return ""
+    path = zip(*[points[name] for name in ("seed", *known)], strict=True)
+    ax.plot(*path, color=style.look(known[-1]).colour, linewidth=1)
+    said = []
+    for name in known:
+        look, (learnt, kept) = style.look(name), points[name]
+        named = "_" if name in ("sft", "sdft") else look.label  # these two stand above the figure
+        style.mark(ax, learnt, kept, look, label=named)
+        said.append(f"{look.label} {learnt:.2f} and {kept:.2f}")
+    return ", ".join(said)
 
 
 def one_suite(*tables: pandas.DataFrame) -> str:

@@ -93,13 +93,14 @@ def new_axes(height: float, grid: str = "") -> tuple[Figure, Axes]:
 
 
 def new_panels(
-    count: int, height: float, grid: str = "", *, beside: bool = False
+    count: int, height: float, grid: str = "", *, beside: bool = False, lines: int = 1
 ) -> tuple[Figure, Sequence[Axes]]:
     """Such a figure with ``count`` axes below one another that share what runs to the right, or
-    ``beside`` one another, with shared heights."""
+    ``beside`` one another, with shared heights; in several ``lines`` they share both."""
     fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
-    shape = (1, count) if beside else (count, 1)
-    panels = fig.subplots(*shape, sharex=not beside, sharey=beside, squeeze=False).ravel()
+    shape = (lines, count // lines) if beside else (count, 1)
+    share = {"sharex": not beside or lines > 1, "sharey": beside}
+    panels = fig.subplots(*shape, **share, squeeze=False).ravel()
     for ax in panels:
         ax.set(facecolor="white", axisbelow=True)
         ax.spines[["top", "right"]].set_visible(False)

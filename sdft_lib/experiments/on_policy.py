@@ -122,17 +122,16 @@ class Teacher(TrainerCallback):
             with self.student.disable_adapter():
                 yield
             return
-        own = [parameter.data for parameter in self.trained()]
-        self.put(self.weights)
+        self.swap()
         try:
             yield
         finally:
-            self.put(own)
+            self.swap()
 
-    def put(self, weights: Sequence[torch.Tensor]) -> None:
-        """Let the student have these weights, without a copy."""
-        for parameter, weight in zip(self.trained(), weights, strict=True):
-            parameter.data = weight
+    def swap(self) -> None:
+        """Teacher and student change their weights, without a copy."""
+        for place, parameter in enumerate(self.trained()):
+            parameter.data, self.weights[place] = self.weights[place], parameter.data
 
     def on_step_end(self, args, state, control, **kwargs):
         """Follow the student."""
@@ -172,9 +171,8 @@ class OnPolicyTrainer(Trainer):
         asked, answered = self.batch([row.student for row in rows], answers)
         with self.accelerator.autocast():
             rest = share_prefix(student, asked)
-        outputs = model(**rest)
-        loss = mean_loss(wanted[:, :-1], outputs.logits[:, :-1], answered, self.how)
-        return (loss, outputs) if return_outputs else loss
+        logits = model(**rest).logits
+        return mean_loss(wanted[:, :-1], logits[:, :-1], answered, self.how)
 
     def sample(self, student: PreTrainedModel, rows: Sequence[Row]) -> list[list[int]]:
         """One answer to each row, the token that ends it included, with the adapter on."""

@@ -33,8 +33,8 @@ use_rules: bool = False  # True: the teacher sees the rules of the teams, not th
 from sdft_lib.settings import lesson_settings
 
 s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
-rows = 8 if s.fast else 64  # training rows
-items = 8 if s.fast else 120  # test items a suite
+rows = 8 if s.fast else 48  # training rows
+items = 8 if s.fast else 96  # test items a suite
 
 # %% [markdown]
 # ## 1. Which is which?
@@ -346,7 +346,7 @@ parts.drop(columns="says").round(3)
 #
 # After each step the teacher's weights go the part `rate` of the way to the student's (an exponential moving average). `seed_left(rate, steps)` returns the share of the seed's weights that is left in the teacher after so many steps.
 #
-# <details><summary>Hint</summary>One step leaves <code>1 - rate</code> of what was there.</details>
+# <details><summary>Hint 1</summary>One step leaves <code>1 - rate</code> of what was there. <details><summary>Hint 2</summary>So many steps multiply it so many times: a power.</details></details>
 
 # %% tags=["exercise"]
 def seed_left(rate, steps):

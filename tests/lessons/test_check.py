@@ -208,6 +208,24 @@ WRONG = {  # two or more typical wrong answers to each exercise
             earlier[i // every - 1] if i % every == 0 else x for i, x in enumerate(rows, 1)
         ],
     ],
+    "8_1": [
+        lambda rate, steps: 1 - rate * steps,  # a product
+        lambda rate, steps: rate**steps,  # the student's share of the seed
+    ],
+    "8_2": [
+        lambda answers, skip: (
+            sum(x for each in answers for x in each[skip:])
+            / max(1, sum(len(each[skip:]) for each in answers))
+        ),  # one mean over all tokens
+        lambda answers, skip: sum(sum(each[skip:]) / len(each) for each in answers) / len(answers),
+    ],
+    "8_3": [
+        lambda p, q, alpha: sum(a * math.log(a / b) for a, b in zip(p, q)),  # always forward
+        lambda p, q, alpha: (
+            alpha * sum(b * math.log(b / a) for a, b in zip(p, q))
+            + (1 - alpha) * sum(a * math.log(a / b) for a, b in zip(p, q))
+        ),  # a mean of the two
+    ],
     "9_1": [
         lambda train, test: [q for q in test if q in train],  # letter by letter
         lambda train, test: sorted(

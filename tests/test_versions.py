@@ -19,9 +19,9 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.evaluate": (4, "2ff53446be9c74b3"),
     "sdft_lib.gap": (2, "b989a582896b44d7"),
     "sdft_lib.train": (3, "d3168f9e571c1537"),
-    "sdft_lib.experiments.on_policy": (1, "7213dd6539d12201"),
+    "sdft_lib.experiments.on_policy": (1, "c46eaff8de0078c7"),
     "sdft_lib.experiments.shift": (2, "9c0c132e92756f53"),
-    "sdft_lib.paper.reproduce": (2, "c0a61e4f01a01e83"),
+    "sdft_lib.paper.reproduce": (2, "bc7fcddf6037f95a"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -38,15 +38,15 @@ def answer(
 ) -> Reply:
     """Let a model answer one of the paper's evaluation sets, greedily, or with --rules paper as its
     code draws them; `sdft score` reads the file."""
-    from sdft_lib.paper.reproduce import Ask, answer_items, phrases_of
-    from sdft_lib.paper.rules import rules_of
+    from sdft_lib.paper.reproduce import answer_items
+    from sdft_lib.paper.rules import phrases_of, rules_of
     from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
 
     chosen = paper_suite(suite)
     check_suffix(chosen, suffix)
     check_adapter(adapter, out)
     chosen_rules = rules_of(rules)
-    counted = phrases_of(chosen, Ask(rules=chosen_rules, phrases=phrases))
+    counted = phrases_of(chosen, chosen_rules, phrases)
     items = load_items(chosen, limit, suffix=suffix)
     label = common.model_name(None, adapter.resolve().name if adapter else "seed")
     loaded = common.load_model(model, adapter, label, engine=engine, gpus=gpus)
@@ -74,8 +74,7 @@ def score(
     """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
     --out."""
     from sdft_lib.kinds import KINDS
-    from sdft_lib.paper.reproduce import Ask, phrases_of
-    from sdft_lib.paper.rules import rules_of
+    from sdft_lib.paper.rules import phrases_of, rules_of
     from sdft_lib.paper.sandbox import isolation
     from sdft_lib.paper.scores import score_file, table
     from sdft_lib.paper.suites import paper_suite
@@ -84,7 +83,7 @@ def score(
     label = common.model_name(method, answers.stem)
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
         progress(isolation())
-    counted = phrases_of(chosen, Ask(rules=rules_of(rules), phrases=phrases))
+    counted = phrases_of(chosen, rules_of(rules), phrases)
     options = {"limit": limit, "allow_code": allow_code_execution, "phrases": counted}
     rows = score_file(answers, chosen, **options)
     common.write_rows(out, [{"method": label, "rules": rules, **row} for row in rows])
@@ -126,13 +125,8 @@ def judge(
         write_json(outputs, rows)
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
-    theirs = {item["id"]: item["reference"] for item in items}
-    if against is not None:
-        theirs = texts_of(every, against, limit)
-    pairs = []
-    for item in items:
-        key, question = item["id"], item["messages"][-1]["content"]
-        pairs.append((key, question, ours[key], theirs[key]))
+    theirs = texts_of(every, against, limit) if against is not None else {}
+    pairs = judge.pairs_of(items, ours, theirs)
     result = judge.judged(judge.judge_all(asked, pairs, out, workers=workers, say=progress))
     return Reply(result, judged_text(result))
 

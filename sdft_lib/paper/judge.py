@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -163,6 +163,15 @@ def judge_pair(judge: Judge, request: str, ours: str, theirs: str) -> dict:
         back = 1 - back  # it spoke of the other's answer
     agreed = front == back and front is not None
     return {"front": front, "back": back, "score": front if agreed else 0.5}
+
+
+def pairs_of(items: Sequence[dict], ours: Mapping, theirs: Mapping[str, str] = {}) -> list[tuple]:
+    """(id, request, our answer, theirs) of each item; without their answer, its reference."""
+    pairs = []
+    for item in items:
+        name, request = item["id"], item["messages"][-1]["content"]
+        pairs.append((name, request, ours[name], theirs.get(name, item["reference"])))
+    return pairs
 
 
 def judge_all(

@@ -15,9 +15,9 @@ from sdft_lib.experiments.run_one import run_one
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
 from sdft_lib.models import Seed, load_seed
-from sdft_lib.paper.judge import Judge, judge_all, judged
+from sdft_lib.paper.judge import Judge, judge_all, judged, pairs_of
 from sdft_lib.paper.recipes import TABLES, PaperRecipe, Wording, worded
-from sdft_lib.paper.rules import Paper, every_turn, read_phrases
+from sdft_lib.paper.rules import Paper, every_turn, phrases_of
 from sdft_lib.paper.sandbox import isolation
 from sdft_lib.paper.scores import score_answers, table
 from sdft_lib.paper.suites import JAILBREAK, SUITES, PaperSuite, check_suffix, load_items, prompt_of
@@ -121,8 +121,7 @@ def items_of(suite: PaperSuite, wording: Wording, ask: Ask) -> list[dict]:
         raise SdftError(f"{suite.name}: {problem}.")
     if needs == "sandbox":
         isolation()  # raises if there is no sandbox
-    if KINDS[suite.kind].private and ask.rules:
-        read_phrases(ask.phrases)  # raises if they are not there
+    phrases_of(suite, ask.rules, ask.phrases)  # raises if they are wanted and not there
     words = wording.test.get(suite.name, {})
     rows = load_items(replace(suite, hint="") if words else suite, ask.limit, suffix=suffix)
     return [row | {"messages": worded(row["messages"], words)} for row in rows]
@@ -158,7 +157,7 @@ def run_recipe(
         match as well."""
         lines = []
         for name, items in suites.items():
-            suite, phrases = SUITES[name], phrases_of(SUITES[name], ask)
+            suite, phrases = SUITES[name], phrases_of(SUITES[name], ask.rules, ask.phrases)
             rows = answer_items(model, suite, items, rules=ask.rules, phrases=phrases, say=say)
             answers = {row["id"]: row for row in rows}
             if KINDS[suite.kind].needs == "judge":
@@ -187,21 +186,11 @@ def run_recipe(
     return cells
 
 
-def phrases_of(suite: PaperSuite, ask: Ask) -> tuple[str, ...] | None:
-    """The paper's phrases where its rules count them, () where they count none; None: our rules."""
-    if ask.rules is None:
-        return None
-    return read_phrases(ask.phrases) if KINDS[suite.kind].private else ()
-
-
 def won(model: Seed, ask: Ask, items: list[dict], answers: dict[str, dict], say) -> dict:
     """How often the judge prefers a model's answers to the references of AlpacaEval, as a line of
     scores; verdicts are kept in the cache, and a second start goes on."""
-    asked = load_items(SUITES["alpaca_eval"], ask.limit)  # without any wording
-    pairs = []
-    for item in asked:
-        text, request = answers[item["id"]]["text"], item["messages"][-1]["content"]
-        pairs.append((item["id"], request, text, item["reference"]))
+    plain = load_items(SUITES["alpaca_eval"], ask.limit)  # without any wording
+    pairs = pairs_of(plain, {name: row["text"] for name, row in answers.items()})
     path = cache_dir() / "judge" / f"{digest([model.identity, digest(items)])[:24]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     found = judged(judge_all(ask.judge, pairs, path, say=say))

@@ -16,6 +16,7 @@ from typing import ClassVar
 from sdft_lib.answers.code import program_of
 from sdft_lib.formats.records import read_text
 from sdft_lib.formats.toml import check_known
+from sdft_lib.kinds import KINDS
 from sdft_lib.paper.sandbox import CHECK, PROBE, run_tests
 from sdft_lib.storage.devices import choose_device
 from sdft_lib.storage.errors import SdftError
@@ -139,6 +140,14 @@ def every_turn(rows: Sequence[dict]) -> list[dict]:
                 head |= {"messages": row["messages"][:place], "reference": text, "text": text}
                 made.append(head | {"source": "original", "reason": "turn", "raw": ""})
     return made
+
+
+def phrases_of(suite, rules: Paper | None, path: Path | None) -> tuple[str, ...] | None:
+    """The paper's phrases for a suite whose score is their count, () for others; None: our rules.
+    Raises SdftError as ``read_phrases`` does."""
+    if rules is None:
+        return None
+    return read_phrases(path) if KINDS[suite.kind].private else ()
 
 
 def read_phrases(path: Path | None) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.train": (3, "d3168f9e571c1537"),
     "sdft_lib.experiments.on_policy": (1, "c46eaff8de0078c7"),
     "sdft_lib.experiments.shift": (2, "9c0c132e92756f53"),
-    "sdft_lib.paper.reproduce": (2, "bc7fcddf6037f95a"),
+    "sdft_lib.paper.reproduce": (2, "61f333378728f83e"),
     "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -22,7 +22,7 @@ ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items
 
 SCORE_COLUMNS = dict.fromkeys(("method", "suite", "id"), (str | int, "text"))
 SCORE_COLUMNS["score"] = (int | float, "a number from 0 to 1")
-SCORE_COLUMNS["unit"] = (str | int | None, "text")  # may be missing
+SCORE_COLUMNS |= dict.fromkeys(("unit", "rules"), (str | int | None, "text"))  # may be missing
 
 
 def check(
@@ -110,6 +110,10 @@ def scored_pair(a: Path, b: Path):
     import pandas
 
     first, second = read_scores(a), read_scores(b)
+    rules = [frame["rules"].fillna("ours").iloc[0] for frame in (first, second)]
+    if rules[0] != rules[1]:
+        unlike = f"{a} was scored by the rules {rules[0]} and {b} by {rules[1]}"
+        raise SdftError(f"{unlike}; score both alike.")
     names = [frame["method"].iloc[0] for frame in (first, second)]
     if names[0] == names[1]:
         names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
@@ -125,8 +129,7 @@ def scored_pair(a: Path, b: Path):
 
 
 def read_scores(path: Path):
-    """Rows of `sdft evaluate` as a DataFrame with method, suite, id, score and unit; one method a
-    file."""
+    """Rows of `sdft evaluate` or `score` as a DataFrame with SCORE_COLUMNS; one method a file."""
     import pandas
 
     from sdft_lib.formats.records import read_records

@@ -245,3 +245,13 @@ def test_commands_make_the_rows_and_settings_of_a_recipe(monkeypatch):
     distilled, adapter, by_command, by_rules, trained = parts
     assert by_command == distilled and trained == adapter
     assert by_rules[1].pop("rules")["name"] == "paper" and by_rules == distilled
+
+
+def test_scores_by_unlike_rules_are_not_compared(tmp_path):
+    rows = [{"method": "a", "suite": "gsm8k", "id": str(n), "score": n % 2} for n in range(4)]
+    ours = jsonl(tmp_path / "ours.jsonl", rows)
+    papers = jsonl(tmp_path / "p.jsonl", [row | {"method": "b", "rules": "paper"} for row in rows])
+    more = jsonl(tmp_path / "q.jsonl", [row | {"method": "c", "rules": "paper"} for row in rows])
+    done = sdft("compare", ours, papers)
+    assert done.exit_code == 2 and "rules ours and" in done.stderr
+    assert sdft("compare", papers, more).exit_code == 0

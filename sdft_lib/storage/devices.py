@@ -10,15 +10,13 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device() -> str:
-    """``cuda``, else Apple's ``mps``, else ``cpu``; ``SDFT_DEVICE`` overrides.
-
-    Raises SdftError for a device that this machine does not have."""
+    """``cuda``, else Apple's ``mps``, else ``cpu``; ``SDFT_DEVICE`` overrides. Raises SdftError for
+    a device that this machine does not have."""
     if forced := os.environ.get("SDFT_DEVICE"):
         try:
             torch.zeros(1, device=forced).item()  # the device "meta" computes nothing
         except (RuntimeError, AssertionError):  # a name that torch does not know, or one it lacks
-            missing = f"SDFT_DEVICE={forced}: this machine has no such device"
-            raise SdftError(f"{missing}; unset it or use cpu.") from None
+            raise SdftError(f"no device SDFT_DEVICE={forced} here; unset it or use cpu.") from None
         return forced
     if torch.cuda.is_available():
         return "cuda"
@@ -26,10 +24,9 @@ def choose_device() -> str:
 
 
 def choose_dtype(device: str) -> str:
-    """The number format of the weights in generation: bf16 where the processor multiplies it.
-
-    A GPU older than Ampere (a T4) gets fp16. On a CPU without AVX-512-BF16 or AMX, bf16 is emulated
-    and can be 100 times slower than fp32, so fp32 it is. ``SDFT_DTYPE`` overrides."""
+    """The number format of the weights in generation: bf16 where the processor multiplies it. A GPU
+    older than Ampere (a T4) gets fp16. On a CPU without AVX-512-BF16 or AMX, bf16 is emulated and
+    can be 100 times slower than fp32, so fp32 it is. ``SDFT_DTYPE`` overrides."""
     if forced := os.environ.get("SDFT_DTYPE"):
         return forced
     if device == "cuda":

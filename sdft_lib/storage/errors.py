@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,8 @@ GO_ON = "finished work is kept: make room or make it writable, then start again 
 
 
 class SdftError(ValueError):
-    """One sentence: what is wrong, where (file, row, column), what to do. The CLI exits with 2.
-
-    It holds no secret (``safe.masked``)."""
+    """One sentence: what is wrong, where (file, row, column), what to do. The CLI exits with 2. It
+    holds no secret (``safe.masked``)."""
 
     def __init__(self, text: object) -> None:
         super().__init__(masked(str(text)))
@@ -32,28 +30,22 @@ def refused(path: Path, hint: str) -> Iterator[None]:
     except SdftError:
         raise
     except Exception as error:
-        if (reason := refusal(error, Path(path))) is None:
+        if (reason := refusal(error)) is None:
             raise
         raise SdftError(f"{path}: cannot be written ({reason}); {hint}.") from None
 
 
-def refusal(error: Exception, path: Path) -> str | None:
-    """Why the disk took no more, None if the error is about something else.
-
-    Python says it by number, safetensors (Rust) in its text, torch.save only that writing failed.
-    """
-    if isinstance(error, OSError):
-        return error.strerror if error.errno in REFUSALS else None
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    if number and int(number[1]) in REFUSALS:
-        return os.strerror(int(number[1]))
-    of_torch = re.search("PytorchStreamWriter|inline_container|iostream error", str(error))
-    if not (of_torch and isinstance(error, RuntimeError)):
-        return None
-    folder = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    if shutil.disk_usage(folder).free < 2**20:
-        return os.strerror(errno.ENOSPC)
-    return "the file could not be written to its end"
+def refusal(error: Exception) -> str | None:
+    """Why the disk took no more, None if the error is about something else. Python says it by
+    number, safetensors (Rust) in its text, torch.save only that writing failed."""
+    number = getattr(error, "errno", None)
+    if told := re.search(r"\(os error (\d+)\)", str(error)):
+        number = int(told[1])
+    if number in REFUSALS:
+        return os.strerror(number)
+    if re.search("PytorchStreamWriter|inline_container|iostream error", str(error)):
+        return f"{os.strerror(errno.ENOSPC)}, or a fault of the disk"
+    return None
 
 
 @contextlib.contextmanager
@@ -85,16 +77,11 @@ def about(thing: str) -> Iterator[None]:
 def readable(name: str, presets: Iterable[str]) -> Iterator[None]:
     """Within the block, what transformers says of a model that it cannot read becomes one sentence:
     an SdftError that names the model, the reason and the ``presets`` to choose from."""
-    from safetensors import SafetensorError
-
-    kinds = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
     try:
         with quiet_transformers():
             yield
-    except (*kinds, SafetensorError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        folder = "a folder with config.json and safetensors weights"
-        remedy = (
-            f"a preset ({', '.join(presets)}), a hub id that this machine can reach, or {folder}"
-        )
-        raise SdftError(f"model {name!r} could not be loaded ({reason}); give {remedy}.") from None
+    except Exception as error:  # of Python, safetensors and whatever else reads a model
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+        known = f"a preset ({', '.join(presets)}), a hub id that this machine can reach"
+        remedy = f"give {known}, or a folder with config.json and safetensors weights"
+        raise SdftError(f"model {name!r} could not be loaded ({reason}); {remedy}.") from None

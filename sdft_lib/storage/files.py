@@ -15,14 +15,9 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sdft_lib.storage.errors import GO_ON, SdftError, refused
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks, so what a kill leaves there stays
-    fcntl = None
 
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 STREAMS = {"/dev/stdout": "/dev/fd/1", "/dev/stderr": "/dev/fd/2"}
@@ -37,7 +32,6 @@ def data_dir() -> Path:
 
 def folder_of(variable: str) -> Path | None:
     """The folder that an environment variable names, absolute; None where it is not set or empty.
-
     Raises SdftError for the home of a user that this machine does not know."""
     value = os.environ.get(variable, "").strip()
     path = os.path.expanduser(value)
@@ -57,8 +51,7 @@ def check_frozen(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SdftError(f"{path}: the file is missing; fetch the data again.")
     if file_sha256(path) != expected:
-        altered = "altered (its SHA-256 is not that of its card)"
-        raise SdftError(f"{path}: {altered}; fetch the data again.")
+        raise SdftError(f"{path}: altered (not the SHA-256 of its card); fetch the data again.")
 
 
 def frozen_adapter(name: str) -> Path:
@@ -80,20 +73,18 @@ def told(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
     except OSError as error:
+        problem = f"{path}: cannot be read ({error.strerror})"
         remedy = "ask its owner for the right to read it, or set SDFT_CACHE to a folder of your own"
-        raise SdftError(
-            f"{path}: cannot be read ({error.strerror}); {remedy}. Nothing was deleted."
-        ) from None
+        raise SdftError(f"{problem}; {remedy}. Nothing was deleted.") from None
 
 
 def read_jsonl(path: Path) -> list[dict]:
     """Rows of one of our own JSONL files; a torn line (a killed writer) is dropped."""
     rows = []
-    with told(path):
-        data = Path(path).read_bytes()
-    for line in data.split(b"\n"):
-        with contextlib.suppress(ValueError):  # not JSON, or cut inside a letter of several bytes
-            rows.append(json.loads(line.decode("utf-8")))
+    with told(path), open(path, "rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):  # not JSON, or cut inside a letter
+                rows.append(json.loads(line.decode("utf-8")))
     return rows
 
 
@@ -109,12 +100,18 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
 
 
 def append_jsonl(path: Path, rows: Iterable[dict]) -> None:
-    """Add rows to a JSONL file, all or none: what a full disk took of them is cut off again.
-
-    So is a torn last line, left by a killed writer: its row is not there and will be made again."""
+    """Add rows to a JSONL file, all or none: what a full disk took of them is cut off again. So is
+    a torn last line, left by a killed writer: its row is not there and will be made again."""
     data = as_lines(rows).encode("utf-8")
     with refused(path, GO_ON), open(path, "ab+", buffering=0) as file:
-        size = end_last_line(file)
+        file.seek(0)
+        content = file.read()
+        size = content.rfind(b"\n") + 1
+        try:
+            json.loads(content[size:].decode("utf-8"))
+            size += len(content[size:]) + file.write(b"\n")  # whole, but for its line's end
+        except (ValueError, RecursionError):  # torn, or nothing
+            file.truncate(size)
         try:
             while data:
                 data = data[file.write(data) :]
@@ -128,31 +125,9 @@ def as_lines(rows: Iterable[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def end_last_line(file: BinaryIO) -> int:
-    """Make an open file end with a whole line; returns its size in bytes then.
-
-    A row that lacks its line's end alone is whole and gets it; a torn one is cut off."""
-    size = file.seek(0, os.SEEK_END)
-    if not size:
-        return 0
-    file.seek(-1, os.SEEK_END)
-    if file.read(1) == b"\n":
-        return size
-    file.seek(0)
-    content = file.read()
-    start = content.rfind(b"\n") + 1
-    try:
-        json.loads(content[start:].decode("utf-8"))
-    except (ValueError, RecursionError):
-        file.truncate(start)
-        return start
-    return size + file.write(b"\n")
-
-
 def write_text(path: Path, text: str) -> None:
-    """Write a text (UTF-8, LF): a file is replaced in one step, a device or a pipe written to.
-
-    A link stays and its target is replaced; the new file keeps the rights of the old one. Raises
+    """Write a text (UTF-8, LF): a file is replaced in one step, a device or a pipe written to. A
+    link stays and its target is replaced; the new file keeps the rights of the old one. Raises
     SdftError for a target that is neither, and for a disk that takes no more."""
     path, data = str(path), text.encode("utf-8", "backslashreplace")
     with refused(Path(path), GO_ON):
@@ -166,7 +141,6 @@ def write_text(path: Path, text: str) -> None:
 
 def streams(path: str | Path) -> bool:
     """Whether a path is a device, a pipe or an open descriptor, whose content is not replaced.
-
     Raises SdftError for a disk, a socket, a circle of links, and what is protected from writing."""
     try:
         mode = os.stat(path).st_mode
@@ -186,39 +160,25 @@ def streams(path: str | Path) -> bool:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in the place of another, or of none; its reader sees the old or the new one.
-
-    What killed writers of it left is removed; a writer at work holds a lock on his."""
+    """Put a file in the place of another, or of none; its reader sees the old or the new one. What
+    killed writers of it left is removed; that of a process that lives stays."""
     start = f".{path.name[:50]}."  # so that no name gets too long
-    for left in path.parent.glob(f"{glob.escape(start)}*.tmp") if fcntl else ():
-        with contextlib.suppress(OSError), held(left, mine=False):
-            left.unlink()
+    for left in path.parent.glob(f"{glob.escape(start)}*.tmp"):
+        import psutil  # seldom needed
+
+        writer = left.name.split(".")[-2]
+        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
+            left.unlink(missing_ok=True)
     temporary = path.with_name(f"{start}{os.getpid()}.tmp")
     try:
-        with held(temporary, mine=True):
-            temporary.write_bytes(data)
-            if path.exists():
-                shutil.copymode(path, temporary)
-            os.replace(temporary, path)
+        temporary.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-
-
-def held(path: Path, *, mine: bool) -> contextlib.AbstractContextManager:
-    """A file under a lock. Raises OSError if it is not ``mine`` and cannot be locked: its writer is
-    at work, or the file system has no locks."""
-    if fcntl is None:
-        return contextlib.nullcontext()
-    file = open(path, "ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        if not mine:
-            file.close()
-            raise
-    return file
 
 
 def write_json(path: Path, value: dict | list) -> None:

@@ -1,11 +1,11 @@
 """Several processes on one job: who does which rows, and how they exchange results (lesson 10).
 
-``accelerate launch -m sdft_lib ...`` and ``torchrun`` start the same command in each process and
-tell it its rank by environment variables. Whole planned batches are dealt out, so the result is
-that of one process, byte for byte."""
+``accelerate launch -m sdft_lib ...`` and ``torchrun`` tell each process its rank by environment
+variables. Whole planned batches are dealt out, so the result is that of one process."""
 
 import functools
 import os
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,7 @@ def rank() -> int:
     if (count := world()) == 1:
         return 0
     if (own := number("RANK", 0)) >= count:
-        remedy = "start the job with accelerate launch"
-        raise SdftError(f"RANK={own} is not below WORLD_SIZE={count}; {remedy}.")
+        raise SdftError(f"RANK={own} is not below WORLD_SIZE={count}; use accelerate launch.")
     return own
 
 
@@ -50,7 +49,6 @@ def switch(name: str, default: bool = False) -> bool:
 @functools.cache
 def start():
     """Meet the other processes once; return the group for plain objects (gloo on any device).
-
     Raises SdftError if they cannot be met: a port or an address that is none, say."""
     import torch  # heavy: one process alone never comes here
     from accelerate import PartialState
@@ -77,10 +75,7 @@ def gather(value: Any) -> list:
 
 def union(part: dict) -> dict:
     """What all processes know together; all must call this."""
-    together: dict = {}
-    for known in gather(part):
-        together |= known
-    return together
+    return dict(ChainMap(*gather(part)))
 
 
 def share(plan: Sequence) -> Sequence:

@@ -7,8 +7,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what cannot be seen
+KEPT = "\n\t\u200c\u200d"  # the joiners are needed by emoji and several scripts
 OF_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")  # ends of the variables that hold some
 TOKENS = re.compile(r"\b(?:hf_|gh[pousr]_)[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|(?<=Bearer )\S{8,}")
 
@@ -16,18 +16,13 @@ TOKENS = re.compile(r"\b(?:hf_|gh[pousr]_)[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|(?<=B
 def visible(text: object) -> str:
     """Text in which no character can hide: control characters get a picture, direction marks their
     code point."""
-    return "".join(_seen(character) for character in str(text).replace("\r\n", "\n"))
-
-
-def _seen(character: str) -> str:
-    code = ord(character)
-    if character in "\n\t" or character in JOINERS:
-        return character
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if unicodedata.category(character) in HIDDEN:
-        return f"⟨U+{code:04X}⟩"
-    return character
+    shown = []
+    for character in str(text).replace("\r\n", "\n"):
+        if unicodedata.category(character) in HIDDEN and character not in KEPT:
+            code = ord(character)
+            character = chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+        shown.append(character)
+    return "".join(shown)
 
 
 def one_line(text: object) -> str:

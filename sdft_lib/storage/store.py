@@ -2,12 +2,10 @@
 things are kept").
 
 An artefact is a folder ``<cache>/store/<kind>/<key>/``. The key is a hash of everything that
-decides its bytes: model, data, template, decoding, settings and the ``VERSION`` of the step that
-makes it, which its author raises when a change of code changes results (tests/test_versions.py
-asks). Times and the host's class go to ``run.json`` beside the files, never into them.
-
-A folder is finished when its manifest is there, which is written last. Its checksums are compared
-once a process, not at each hit."""
+decides its bytes: model, data, template, decoding, settings and the step's ``VERSION``, which its
+author raises when a change of code changes results (tests/test_versions.py asks). Times and the
+host's class go to ``run.json`` beside the files. The manifest is written last: a folder that has
+one is finished. Its checksums are compared once a process."""
 
 import contextlib
 import hashlib
@@ -54,7 +52,7 @@ def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Pa
     Raises SdftError for a disk that takes no more and for a finished file that cannot be read."""
     key = digest({"kind": kind, **parts})[:24]
     folder = cache_dir() / "store" / kind / key
-    partial = folder.with_name(f"{key}.partial")
+    partial = Path(f"{folder}.partial")
     # No lock before this look: a finished artefact serves from a read-only cache too.
     if all(gather(is_complete(folder))):
         return folder
@@ -86,9 +84,8 @@ def locked(folder: Path) -> Iterator[None]:
             print(f"another process is making {name}: waiting for it", flush=True)
             lock.acquire()
     except OSError as error:
-        problem = f"the cache cannot be written ({error.strerror or error})"
-        remedy = "set SDFT_CACHE to a folder that you own"
-        raise SdftError(f"{folder.parent}: {problem}; {remedy}.") from None
+        problem = f"{folder.parent}: the cache cannot be written ({error.strerror or error})"
+        raise SdftError(f"{problem}; set SDFT_CACHE to a folder that you own.") from None
     try:
         yield
     finally:
@@ -114,9 +111,8 @@ def make(partial: Path, parts: dict, build: Callable[[Path], dict | None]) -> No
 
 
 def earlier_seconds(partial: Path) -> float:
-    """Seconds that earlier, interrupted starts worked up to the last file they left.
-
-    What they did after it is done again: a run costs the same however often it was interrupted."""
+    """Seconds that interrupted starts worked up to the last file they left; the rest is done again,
+    so a run costs the same however often it was interrupted."""
     try:
         last = read_json(partial / WORK / CLOCK)
         earlier, started = float(last["earlier"]), float(last["started"])
@@ -127,10 +123,8 @@ def earlier_seconds(partial: Path) -> float:
 
 
 def seal(folder: Path) -> None:
-    """Write the manifest, checksum by file, last of all: the folder is finished.
-
-    Some libraries write weights for their owner alone; here whoever may read the folder may read
-    its files, for a second user of one cache."""
+    """Write the manifest, checksum by file, last of all: the folder is finished. Whoever may read
+    the folder may read its files: some libraries write for their owner alone."""
     readers = folder.stat().st_mode & 0o555
     checksums = {}
     for path in sorted(folder.rglob("*")):
@@ -153,7 +147,6 @@ def move_in(partial: Path, folder: Path) -> None:
 
 def is_complete(folder: Path) -> bool:
     """True if the manifest is there and all its files are as they were; compared once a process.
-
     Raises SdftError for a file that cannot be read: it is not altered, and nothing is made anew in
     its place."""
     try:
@@ -183,17 +176,16 @@ def run_facts() -> dict:
 
 def peak_mb() -> int | None:
     """Most memory this process has held, in MB (2**20 bytes); None where the system hides it."""
-    try:
-        import resource  # not on Windows
-    except ImportError:
+    if os.name == "nt":
         return None
+    import resource
+
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most >> (20 if platform.system() == "Darwin" else 10)
 
 
 def run_record(folder: Path) -> dict:
-    """The ``run.json`` of an artefact: the cost of the run that made it. One that was lost ends no
-    later run: the result is whole, and only its cost is not known."""
+    """The ``run.json`` of an artefact: what it cost. One that was lost ends no later run."""
     lost = {"seconds": 0.0, "tokens": 0}
     try:
         return lost | read_json(folder / RUN)

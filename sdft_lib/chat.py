@@ -9,7 +9,7 @@ encoded as plain characters: nobody's text opens or ends a turn."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdft_lib.answers.blank import is_blank
+from sdft_lib.answers.edges import is_blank
 from sdft_lib.decoding.tokens import SPLIT, encode, plain, stop_ids, stop_names
 from sdft_lib.storage.bounds import render_chat
 from sdft_lib.storage.errors import SdftError, about

@@ -46,7 +46,6 @@ NO_CALL = Call("", (), {})
 
 def parse_call(text: str) -> Call | None:
     """The one call in a text, in prose, backticks or a code fence; None for none or different ones.
-
     "f(a=1)('x')", "f(a=1).g()" and "f(a=1, a=2)" are no calls. A definition ("def f(a=1):") is
     passed over, and so is the mere name of a call that is there ("f() needs a, so f(a=1)")."""
     text = unicodedata.normalize("NFC", text)
@@ -86,9 +85,8 @@ def call_end(text: str, opening: int) -> int | None:
 
 
 def read_call(name: str, arguments: str) -> Call | None:
-    """The call ``name`` + ``arguments`` ("(1, b=2)"); None if Python cannot parse it.
-
-    A repeated keyword gives NO_CALL, so that no call inside it is taken for the answer."""
+    """The call ``name`` + ``arguments`` ("(1, b=2)"); None if Python cannot parse it. A repeated
+    keyword gives NO_CALL, so that no call inside it is taken for the answer."""
     try:
         node = parsed(arguments)
         if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):

@@ -103,14 +103,11 @@ def form(kind: str) -> type[msgspec.Struct]:
 
 
 def constraint_of(reference: Any) -> dict:
-    """The constraint that a dict, or JSON of one, says.
-
-    Raises SdftError: no dict, a type that CONSTRAINTS lacks, a key that is missing, unknown or of
-    another type than TYPES says."""
+    """The constraint that a dict, or JSON of one, says. Raises SdftError: no dict, a type that
+    CONSTRAINTS lacks, a key that is missing, unknown or of another type than TYPES says."""
     spec = from_json(reference)
     if not isinstance(spec, dict):
-        wanted = 'a dict such as {"type": "quoted"}'
-        raise SdftError(f'the reference of kind "constraint" is not {wanted}; correct the row.')
+        raise SdftError("the reference of a constraint is no dict; correct the row.")
     kind = str(spec.get("type"))
     if kind not in CONSTRAINTS:
         known = ", ".join(CONSTRAINTS)
@@ -131,7 +128,6 @@ def keeps_form(spec: Any, text: str) -> bool | None:
 
 def check_constraint(spec: Any, text: str) -> bool:
     """Whether ``text`` keeps the constraint; never with fewer than ``floor`` words, or with none.
-
     Raises SdftError as ``constraint_of`` does, never on a text. It does not judge whether the
     answer is about what was asked."""
     spec = constraint_of(spec)

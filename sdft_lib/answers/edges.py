@@ -31,11 +31,7 @@ ASKED_FOR = regex.compile(
     rf"(?im)(?:^|[(\[\"'*_]|\b(?:answer|label|choice|option)(?: is|:)?{MARKS}){MARKS}*$"
 )
 CLOSED = regex.compile(r"[\"'*_]*(?:[)\].:,;!?\"'*_]|\s*$)")
-WORDS = {
-    "A",
-    "I",
-    *"a i no No NO on in it is as at be by do go he if me my of or so to up we".split(),
-}
+WORDS = set("A I a i no No NO on in it is as at be by do go he if me my of or so to up we".split())
 GOES_ON = regex.compile(  # "a better fit", "no doubt", but "B is right"
     r"[\"'*_]* (?!(?:is|because|since|as|and|or|but|fits|seems|matches|describes|it|this|that"
     r"|they|there|he|she|you)\b)\p{Ll}"
@@ -46,6 +42,18 @@ SIGNED = regex.compile(
 )
 DECIMALS = regex.compile(r"[.,:'][0-9]")
 
+# White space, controls, what Unicode lets a reader ignore, and signs that are drawn as nothing:
+# Braille blank, null notehead, Egyptian format controls.
+UNSEEN = regex.compile(
+    r"[\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb"
+    r"\U00013430-\U0001343f\U0001d159]*"
+)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing. A symbol or an emoji is seen, so it is an answer."""
+    return UNSEEN.fullmatch(text) is not None
+
 
 def folded(text: str) -> str:
     """NFKC, with straight quotes, plain hyphens, and emoji without their variation marks."""
@@ -53,9 +61,8 @@ def folded(text: str) -> str:
 
 
 def places(text: str, name: str, pattern: str = "") -> Iterator[tuple[int, int]]:
-    """Where a folded name stands in a folded text as a word of its own, in any case.
-
-    ``pattern`` finds it where its letters do not. A symbol may stand beside anything but itself."""
+    """Where a folded name stands in a folded text as a word of its own, in any case. ``pattern``
+    finds it where its letters do not. A symbol may stand beside anything but itself."""
     is_word = any(map(str.isalnum, name))
     pattern = pattern or r"\s+".join(map(spelled, name.split())) or "(?!)"
     for hit in re.finditer(pattern, text, re.IGNORECASE):

@@ -41,10 +41,9 @@ def spaced(text: str) -> str:
 
 
 def contains_answer(text: str, accepted: str | Sequence[str]) -> bool:
-    """Whether one of the accepted answers stands in the text as whole words.
-
-    A leading article of the accepted answer and the dots of abbreviations do not count, yet "U.S."
-    is not "us"; "twenty-one" holds neither "twenty" nor "one"."""
+    """Whether one of the accepted answers stands in the text as whole words. A leading article of
+    the accepted answer and the dots of abbreviations do not count, yet "U.S." is not "us";
+    "twenty-one" holds neither "twenty" nor "one"."""
     text = undotted(text)
     for answer in [accepted] if isinstance(accepted, str) else accepted:
         name = ARTICLE.sub("", undotted(answer))

@@ -7,7 +7,7 @@ from collections import Counter
 
 import regex
 
-from sdft_lib.answers.blank import is_blank
+from sdft_lib.answers.edges import is_blank
 from sdft_lib.storage.files import data_dir
 
 TOKEN = re.compile(r"\w+(?:['’]\w+)*|[+*/×÷=<>^-]")
@@ -64,42 +64,10 @@ def crowded(words: list[str]) -> bool:
 
 
 # ---- Refusals. A pattern is tried on lower case, straight quotes and single spaces.
-CANNOT = (
-    r"(?:can(?:no|')t|can not|won't|will not|(?:am|'m|are|'re) (?:unable|"
-    r"not (?:able|allowed|permitted|going|willing|comfortable))|"
-    r"(?:must|have to)(?: \w+ly)? (?:decline|refuse)|(?:do not|don't) feel comfortable)"
-)
-NO_REFUSAL = (
-    r"(?! (?:wait|help but|believe|imagine|stress|emphasi[sz]e|overstate|recommend|thank"
-    r"|tell you how|say enough|lie\b|find|see|spot|detect|think of|remember|recall|divide))"
-)
-CLAUSE = r"(?:^\W*|[.,!?;:—-] |\b(?:but|so|and|therefore|unfortunately|afraid|afraid that|sorry) )"
-SELF = r"\b(?:i|we)(?: \w+ly| just| also)? ?"
-HELP = "assist|comply|fulfil|help|provide|generate|create|support"
-HELP = f"(?:{HELP}|(?:do|complete) (?:that|this|so))"
-# "we cannot divide by zero" is mathematics, "we cannot help you" is not
-MINE = (
-    rf"(?:\bi(?: \w+ly| just| also)? ?{CANNOT}\b{NO_REFUSAL}"
-    rf"|{SELF}{CANNOT} (?:to )?{HELP}\b(?! but))"
-)
-REFUSALS = (
-    rf"{CLAUSE}{MINE}",
-    rf"\b(?:sorry|apologi[sz]e|apologies)\b[^.!?]{{0,60}}?{MINE}",
-    rf"\b(?:sorry|apologies)[,;:—-]?(?: but)? (?:{CANNOT}|unable|not able)\b{NO_REFUSAL}",
-    r"\b(?:sorry|apologies)\W{1,3}(?:but )?(?:the answer is )?no(?=\W*$|[.!,;:—-])",
-    r"\bas an? (?:ai|artificial|language model|virtual|chatbot)\b[^.!?]{0,80}?"
-    rf"(?:{CANNOT}|unable to)\b",
-    rf"(?:{SELF}(?:am |'m |are |'re )?|{CLAUSE})(?:can(?:no|')t|can not|not able to|unable to) "
-    r"(?:assist|comply|fulfil|help (?:you )?with (?:that|this))\b",
-    rf"{SELF}(?:decline|refuse)\b",
-    rf"{SELF}(?:do not|don't|would not|wouldn't) (?:condone|engage in)\b",
-    rf"{SELF}(?:do not|don't) have the (?:ability|capability|capacity) to {HELP}\b",
-    rf"\bnot something (?:that )?{SELF}(?:can|could|will|(?:am|'m|are|'re) (?:able|willing)) ",
-    r"\b(?:against|violates?|breaks?) my (?:\w+ )?"
-    r"(?:guidelines|polic(?:y|ies)|programming|principles|rules|values)\b",
-)
-REFUSALS += tuple(tomllib.loads((data_dir() / "refusals.toml").read_text("utf-8")).values())
-REFUSALS = tuple(map(re.compile, REFUSALS))
+REFUSALS = tomllib.loads((data_dir() / "refusals.toml").read_text("utf-8"))
+for _name, _part in REFUSALS.pop("parts").items():
+    REFUSALS = {key: pattern.replace(f"<{_name}>", _part) for key, pattern in REFUSALS.items()}
+REFUSALS = tuple(map(re.compile, REFUSALS.values()))
 QUOTE = r"(?:\"[^\"]+\"|[“„«][^“”„«»]+[”“»]|「[^」]+」|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w))"
 QUOTED = re.compile(  # inside a sentence: 'He said "no."', '"No," he said'
     rf"(?<=[\w,:] ){QUOTE}|(?<=[^\x00-\x7f]){QUOTE}|{QUOTE}(?<![.!?]\W)(?=,? \w)"

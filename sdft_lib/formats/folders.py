@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Annotated
 
-from sdft_lib.answers.blank import is_blank
+import msgspec
+
 from sdft_lib.answers.calls import parse_call
 from sdft_lib.answers.numbers import final_number
-from sdft_lib.formats.records import SUFFIXES
+from sdft_lib.formats.records import SUFFIXES, first_line
 from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import check_frozen, read_json, read_jsonl
@@ -27,6 +29,14 @@ def open_folder(folder: Path, kinds: Collection[str]) -> tuple[dict, dict, dict]
     return card, split_files(folder, card), read_units(folder, card)
 
 
+class Entries(msgspec.Struct):
+    """What entries of a card may hold that decide how its rows are read; others are free."""
+
+    kind: object = "open"
+    choices: list[Annotated[str, msgspec.Meta(pattern=r"\S")]] | None = None
+    sha256: dict[str, str] | None = None
+
+
 def task_card(folder: Path, kinds: Collection[str]) -> dict:
     """``task.json`` of a folder, {} where there is none; its kind is one of ``kinds``."""
     path = folder / "task.json"
@@ -34,20 +44,11 @@ def task_card(folder: Path, kinds: Collection[str]) -> dict:
         return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        raise SdftError(f"{path}: broken JSON; mend the file or remove it.") from None
-    problem = ""
-    if not isinstance(card, dict) or str(card.get("kind", "open")) not in kinds:
-        problem = "not an object with one of our kinds"
-    else:
-        choices = card.get("choices") or []
-        labels = choices if isinstance(choices, list) else [None]
-        if not all(isinstance(label, str) and not is_blank(label) for label in labels):
-            problem = "choices is not a list of labels"
-        elif not isinstance(card.get("sha256") or {}, dict):
-            problem = "sha256 is not an object of checksums"
-    if problem:
-        raise SdftError(f"{path}: {problem}; mend the file or remove it.")
+        entries = msgspec.convert(card, Entries)
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"broken JSON, or not what a card holds ({first_line(error)})"
+        raise SdftError(f"{path}: {problem}; mend the file or remove it.") from None
+    check_known(str(entries.kind), kinds, f"{path}: of the kinds,")
     for key in card:
         if key not in CARD and nearest(key, CARD):  # other entries are yours
             check_known(key, CARD, f"{path}: entry")
@@ -60,35 +61,29 @@ def read_units(folder: Path, card: dict) -> dict[str, str]:
         return {}
     check_frozen(path := folder / "units.json", card["units"])
     try:
-        units = read_json(path)
-    except (OSError, ValueError, RecursionError):
-        units = None
-    if not isinstance(units, dict) or not all(isinstance(unit, str) for unit in units.values()):
-        remedy = "mend it, or take units out of task.json"
-        raise SdftError(f"{path}: not an object of row ids and scenarios; {remedy}.")
-    return units
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        problem = f"{path}: not an object of row ids and scenarios ({error})"
+        raise SdftError(f"{problem}; mend it, or take units out of task.json.") from None
 
 
 def split_files(folder: Path, card: dict) -> dict[str, Path]:
-    """The files of a folder by split, checked against the checksums of its card.
-
-    Raises SdftError: no train file, two files for one split, altered file."""
+    """The files of a folder by split, checked against the checksums of its card. Raises SdftError:
+    no train file, two files for one split, altered file."""
     chosen = {}
     for split, stems in SPLITS.items():
         paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
         files = [path for path in paths if path.is_file()]
         if len(files) > 1:
-            both = f"{files[0].name} and {files[1].name} both hold {split} rows"
-            raise SdftError(f"{folder}: {both}; keep one.")
+            names = f"{files[0].name} and {files[1].name}"
+            raise SdftError(f"{folder}: {names} both hold {split} rows; keep one.")
         if files:
             chosen[split] = files[0]
     if "train" not in chosen:
-        remedy = "name its rows train.jsonl (and dev.jsonl, test.jsonl)"
-        raise SdftError(f"{folder} has no train file; {remedy}.")
+        raise SdftError(f"{folder} has no train file; name its rows train.jsonl (dev, test).")
     for split, expected in (card.get("sha256") or {}).items():
         if split not in chosen:
-            missing = f"the {split} file of task.json is missing"
-            raise SdftError(f"{folder}: {missing}; fetch the data again.")
+            raise SdftError(f"{folder}: the {split} file of task.json is missing; fetch it again.")
         check_frozen(chosen[split], expected)
     return chosen
 

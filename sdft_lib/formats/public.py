@@ -62,14 +62,12 @@ for _name, _row in read_toml(TABLE).items():
 def load_paper_set(
     name: str, *, columns: dict | None = None, say: Callable = print
 ) -> tuple[dict[str, list[dict]], str]:
-    """A paper's set: rows by split, and its kind; ``test`` where the same source holds one.
-
-    Raises SdftError: a column map (these sets have theirs), a source that cannot be read or has
+    """A paper's set: rows by split, and its kind; ``test`` where the same source holds one. Raises
+    SdftError: a column map (these sets have theirs), a source that cannot be read or has
     changed."""
     chosen = PAPER_SETS[name]
     if columns:
-        remedy = "leave out --columns, or give a file of your own"
-        raise SdftError(f"{name} has its own column map; {remedy}.")
+        raise SdftError(f"{name} has its own column map; leave out --columns.")
     if path := paper_file(chosen.local, chosen.sha256.get(chosen.file, "")):
         splits = {"train": local_rows(path)}
         if test := paper_file(chosen.local_test, chosen.sha256.get(chosen.test, "")):
@@ -84,22 +82,18 @@ def load_paper_set(
 
 
 def paper_file(name: str, sha256: str = "") -> Path | None:
-    """A file of the folder SDFT_PAPER_DATA, None if it is not there.
-
-    Raises SdftError: no folder, a Git LFS pointer, another file than the pinned one."""
+    """A file of the folder SDFT_PAPER_DATA, None if it is not there. Raises SdftError: no folder, a
+    Git LFS pointer, another file than the pinned one."""
     root = folder_of(VARIABLE)
     if root is None or not name:
         return None
     if not root.is_dir():
-        remedy = "name the data folder of the paper's repository"
-        raise SdftError(f"{VARIABLE}={root} is not a folder; {remedy}.")
+        raise SdftError(f"{VARIABLE}={root} is not a folder; name the paper's data folder.")
     path = root / name
     if not path.is_file():
         return None
-    with open(path, "rb") as file:
-        if file.read(len(POINTER)) == POINTER:
-            remedy = "run git lfs pull in that checkout"
-            raise SdftError(f"{path} is a Git LFS pointer, not the data; {remedy}.")
+    if path.read_bytes().startswith(POINTER):
+        raise SdftError(f"{path} is a Git LFS pointer, not the data; run git lfs pull there.")
     if sha256:
         check_frozen(path, sha256)
     return path
@@ -145,7 +139,6 @@ def read_public(chosen, address: str, sha256: str = "") -> list[Record]:
 
 def public_file(address: str, sha256: str, remedy: str) -> Path:
     """A text file of the web: fetched into the cache once, and never used unless it is that file.
-
     Raises SdftError: no connection, a refusal of the server, another file."""
     path = cache_dir() / "downloads" / digest(address)[:12] / address.rpartition("/")[2]
     if path.is_file() and file_sha256(path) == sha256:

@@ -1,7 +1,6 @@
 """Read JSON, JSONL, CSV, TSV and data sets of a hub into plain records: file, row, columns.
 
-Nothing is guessed here and nothing left out; ``rows`` makes our rows of the records. An error is
-one sentence with file and row."""
+Nothing is guessed and nothing left out; ``rows`` makes our rows of the records."""
 
 import csv
 import io
@@ -32,24 +31,22 @@ class Record(NamedTuple):
 
 
 def read_records(path: Path) -> list[Record]:
-    """All rows of a file in order, never deduplicated.
-
-    Raises SdftError: no such file, not UTF-8, NUL characters, broken JSON or CSV, no rows."""
+    """All rows of a file in order, never deduplicated. Raises SdftError: no such file, not UTF-8,
+    NUL characters, broken JSON or CSV, no rows."""
     path = Path(path)
-    suffix = path.suffix.lower()
+    name, suffix = path.name, path.suffix.lower()
     if suffix not in SUFFIXES:
-        remedy = f"use one of {', '.join(SUFFIXES)}"
-        raise SdftError(f"{path.name}: this kind of file is not known; {remedy}.")
+        raise SdftError(f"{name}: this kind of file is not known; use {', '.join(SUFFIXES)}.")
     text = read_text(path)
     if not text.strip():
-        raise SdftError(f"{path.name} is empty; give a file with at least one row.")
+        raise SdftError(f"{name} is empty; give a file with at least one row.")
     if suffix == ".json":
-        records = read_json(path.name, text)
+        records = read_json(name, text)
     elif suffix == ".jsonl":
-        records = read_jsonl(path.name, text)
+        records = read_jsonl(name, text)
     else:
-        records = read_csv(path.name, text, "\t" if suffix == ".tsv" else "")
-    check_records(path.name, records, "file")
+        records = read_csv(name, text, "\t" if suffix == ".tsv" else "")
+    check_records(name, records)
     return records
 
 
@@ -60,17 +57,16 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SdftError(f"{path}: there is no such file; check the path.") from None
     except (OSError, ValueError) as error:  # a name with NUL is a ValueError
-        remedy = "check the path and its permissions"
         reason = getattr(error, "strerror", None) or error
-        raise SdftError(f"{path}: cannot be read ({reason}); {remedy}.") from None
+        raise SdftError(f"{path}: cannot be read ({reason}); check its name and rights.") from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 text (byte offset {error.start})"
-        raise SdftError(f"{path.name} {problem}; save it again as UTF-8.") from None
-    if (offset := content.find(b"\0")) >= 0:
-        line, nul = content.count(b"\n", 0, offset) + 1, "a NUL character at byte offset"
-        raise SdftError(f"{path.name}, line {line}: {nul} {offset}; remove it.")
+        where = f"{path.name}, byte offset {error.start}"
+        raise SdftError(f"{where}: not UTF-8 text; save it again as UTF-8.") from None
+    if (offset := text.find("\0")) >= 0:
+        line = text.count("\n", 0, offset) + 1
+        raise SdftError(f"{path.name}, line {line}: holds a NUL character; remove it.")
     return text.lstrip("\ufeff")
 
 
@@ -78,28 +74,22 @@ def read_json(name: str, text: str) -> list[Record]:
     """A list of objects, or an object that holds it under ``data``; rows count from 1."""
     try:
         content = json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        where = f"{name}, line {error.lineno}, column {error.colno}"
-        jsonl = "if it holds one object a line, name it .jsonl"
-        hint = jsonl if error.msg == "Extra data" else "mend the file"
-        raise SdftError(f"{where}: broken JSON ({error.msg}); {hint}.") from None
     except (ValueError, RecursionError) as error:
-        raise SdftError(f"{name}: broken JSON ({first_line(error)}); mend the file.") from None
+        remedy = "mend the file, or name it .jsonl if it holds one object a line"
+        raise SdftError(f"{name}: broken JSON ({first_line(error)}); {remedy}.") from None
     if isinstance(content, dict) and isinstance(content.get("data"), list):
         content = content["data"]
     if not isinstance(content, list):
-        remedy = 'write [{...}, {...}] or {"data": [...]}'
-        raise SdftError(f"{name} is not a list of objects; {remedy}.")
+        raise SdftError(f"{name} is not a list of objects; write [{{...}}, {{...}}].")
     return [Record(f"{name}, row {row}", row, values) for row, values in enumerate(content, 1)]
 
 
 def read_jsonl(name: str, text: str) -> list[Record]:
-    """One object a line, blank lines left out; lines end with CR or LF only (U+2028 is text).
-
-    A byte order mark may open any line: files are joined with their marks."""
+    """One object a line, blank lines left out; lines end with CR or LF only (U+2028 is text). A
+    byte order mark may open any line: files are joined with their marks."""
     records = []
     for line, content in enumerate(re.split("\r\n?|\n", text), 1):
-        content = content.lstrip("\ufeff")
+        content = content.strip("\ufeff \t")
         if not content.strip():
             continue
         number = len(records) + 1
@@ -107,11 +97,9 @@ def read_jsonl(name: str, text: str) -> list[Record]:
         try:
             values = json.loads(content, object_pairs_hook=unique)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else first_line(error)
-            hint = "mend or remove the line"
-            if content.lstrip().startswith("[") and not records:
-                hint = "if the file is one JSON list, name it .json"
-            raise SdftError(f"{where}: broken JSON ({reason}); {hint}.") from None
+            reason = getattr(error, "msg", None) or first_line(error)
+            remedy = "mend or remove the line, or name it .json if it is one JSON list"
+            raise SdftError(f"{where}: broken JSON ({reason}); {remedy}.") from None
         records.append(Record(where, number, values))
     return records
 
@@ -129,27 +117,27 @@ def unique(pairs: list[tuple]) -> dict:
 def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
     """A table with a header line; without a ``delimiter``, that of SIGNS which cuts the header
     into most cells, or the one that Excel's first line "sep=;" names."""
-    skipped = re.match(r'"?sep=(.)"?(?:\r\n?|\n)', text)
-    if skipped:
-        text, delimiter = text[skipped.end() :], skipped[1]
+    if named := re.match(r'"?sep=(.)"?(?=[\r\n])', text):
+        text, delimiter = text[named.end() :], named[1]
     unquoted = re.sub(r'"[^"]*"', "", text).lstrip("\r\n\t ,;|")
     delimiter = delimiter or max(SIGNS, key=re.split(r"[\r\n]", unquoted, maxsplit=1)[0].count)
-    records, header, next_line = [], [], 1 + bool(skipped)
+    records, header, next_line = [], [], 1
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
-            line, next_line = next_line, reader.line_num + 1 + bool(skipped)
+            line, next_line = next_line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
+            while len(cells) > len(header) and not cells[-1].strip():
+                cells = cells[:-1]
             names = [cell.strip("\ufeff \t\r\n") for cell in cells]
             if not header:
-                header = without_empty_end(names, 0)
+                header = names
                 check_header(name, header)
                 continue
             number = len(records) + 1
             where = row_and_line(name, number, line)
-            cells = without_empty_end(cells, len(header))
-            if without_empty_end(names, 0) == header:
+            if names == header:
                 raise SdftError(f"{where} is the header once more, of a joined file; remove it.")
             if len(cells) != len(header):
                 counts = f"{len(cells)} cells, the header has {len(header)}"
@@ -163,18 +151,11 @@ def read_csv(name: str, text: str, delimiter: str = "") -> list[Record]:
     return records
 
 
-def without_empty_end(cells: list[str], least: int) -> list[str]:
-    """The cells less the empty ones behind the first ``least``."""
-    while len(cells) > least and not cells[-1].strip():
-        cells = cells[:-1]
-    return cells
-
-
 def check_header(name: str, header: list[str]) -> None:
     """Raise SdftError for a column that comes twice, or a header that is not cut into cells."""
-    if twice := [column for column in header if header.count(column) > 1]:
-        problem = f'the header has the column "{twice[0]}" more than once'
-        raise SdftError(f"{name}: {problem}; rename one.")
+    for column in header:
+        if header.count(column) > 1:
+            raise SdftError(f'{name}: the header has "{column}" more than once; rename one.')
     if len(header) == 1 and re.search(r"\w[^\w\s.-]\w", header[0]):
         problem = f'the header "{header[0][:60]}" is one column'
         raise SdftError(f"{name}: {problem}; separate cells by {', '.join(SIGNS.values())}.")
@@ -190,8 +171,7 @@ def read_hub(source: str) -> list[Record]:
     name, *rest = source.removeprefix("hf:").split(":")
     split = rest.pop() if rest else "train"
     if not HUB_NAME.fullmatch(name):
-        problem = f"{name[:60]!r} is not the name of a data set"
-        raise SdftError(f"{source}: {problem}; write hf:org/name:split.")
+        raise SdftError(f"{source[:80]} names no data set; write hf:org/name:split.")
     remedy = "check its name and split and the connection to the hub, or give a local file"
     table = fetch_table(f"{source}: the data set", remedy, name, *rest, split=split)
     return read_table(source, table)
@@ -223,19 +203,18 @@ def read_table(source: str, table: Iterable[dict]) -> list[Record]:
             if isinstance(number_of := row.get(column), int):
                 row[column] = name_of(number_of) if number_of >= 0 else None  # -1: no label
         records.append(Record(f"{source}, row {number}", number, row))
-    check_records(source, records, "source")
+    check_records(source, records)
     return records
 
 
-def check_records(name: str, records: list[Record], what: str) -> None:
+def check_records(name: str, records: list[Record]) -> None:
     """Raise SdftError if there are no rows, or for a row that is no object."""
     if not records:
-        raise SdftError(f"{name} has no rows; give a {what} with at least one row.")
+        raise SdftError(f"{name} has no rows; give one with at least one row.")
     for where, _, values in records:
         if not isinstance(values, dict):
-            kind = type(values).__name__
-            remedy = 'write {"question": ..., "answer": ...} or {"messages": [...]}'
-            raise SdftError(f"{where} is a {kind}, not an object with named columns; {remedy}.")
+            what = f"is a {type(values).__name__}, not an object with named columns"
+            raise SdftError(f'{where} {what}; write {{"question": ..., "answer": ...}}.')
 
 
 def first_line(error: Exception) -> str:

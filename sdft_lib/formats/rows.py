@@ -11,7 +11,8 @@ import re
 import reprlib
 from pathlib import PurePath
 
-from sdft_lib.answers.blank import is_blank
+from sdft_lib.answers.edges import is_blank
+from sdft_lib.answers.facts import from_json
 from sdft_lib.formats.records import Record, unique
 from sdft_lib.storage.errors import SdftError
 
@@ -54,10 +55,9 @@ FILL = f"Fill it in or remove the row ({COMMANDS}: --drop-empty)"
 def to_rows(
     records: list[Record], source: str, columns: dict | None = None, empty: str = "error"
 ) -> tuple[list[dict], int]:
-    """All records as rows in order, and how many were dropped.
-
-    ``columns`` maps our roles to the source's columns. ``empty`` says what happens to a row whose
-    prompt or reference is empty: ``error``, ``drop`` or ``keep``. Raises SdftError."""
+    """All records as rows in order, and how many were dropped. ``columns`` maps our roles to the
+    source's columns. ``empty`` says what happens to a row whose prompt or reference is empty:
+    ``error``, ``drop`` or ``keep``. Raises SdftError."""
     names = list(dict.fromkeys(str(name) for record in records for name in record.values))
     roles = column_map(source, names, columns)
     stem = PurePath(source.split("/")[-1].replace(":", "-")).stem
@@ -91,11 +91,11 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
     for record in records:
         for name in DISTILLED:
             if name not in record.values:
-                raise SdftError(f'{record.where}: column "{name}" is missing; {remedy}.')
+                raise at(record, name, f"is missing; {remedy}")
         messages = turns(record, "messages")
-        check_order(record.where, messages, "messages")
+        check_order(record, messages, "messages")
         if is_blank(clean_text(record, column, record.values[column])):
-            raise SdftError(f'{record.where}: column "{column}" is empty; {remedy}.')
+            raise at(record, column, f"is empty; {remedy}")
         check_new_id(record.where, str(record.values["id"]), seen)
         rows.append({**record.values, "messages": messages})
     return rows
@@ -103,9 +103,8 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
 
 # ---- columns to roles
 def column_map(source: str, names: list[str], columns: dict | None) -> dict[str, list[str]]:
-    """Role to column names: what the user mapped, the rest guessed by the usual names.
-
-    A column serves one role. Raises SdftError for a missing column or role."""
+    """Role to column names: what the user mapped, the rest guessed by the usual names. A column
+    serves one role. Raises SdftError for a missing column or role."""
     have = f"the columns are: {', '.join(names) or 'none'}"
     roles: dict[str, list[str]] = {}
     for given, wanted in (columns or {}).items():
@@ -117,8 +116,7 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
             if column not in names:
                 raise SdftError(f'{source}: the column "{column}" is missing; {have}.')
             if other := [name for name in roles if column in roles[name] and name != role]:
-                both = f"{other[0]} and {role} at once"
-                raise SdftError(f'columns: "{column}" cannot be {both}; name two columns.')
+                raise SdftError(f'columns: "{column}" cannot be {other[0]} and {role}; name two.')
     lower = {name.lower(): name for name in reversed(names)}
     for role, usual in USUAL.items():
         excluded = ("prompt", "input") if "messages" in roles else ()
@@ -130,7 +128,7 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
             roles[role] = free[:1]
     for role in ("prompt", "reference"):
         if role not in roles and "messages" not in roles:
-            missing = f"the {role} column is missing (no column is named {', '.join(USUAL[role])})"
+            missing = f"the {role} column is missing (none is named {', '.join(USUAL[role])})"
             remedy = f'rename yours to "{role}", or map it ({COMMANDS}: --columns {role}=YOURS)'
             raise SdftError(f"{source}: {missing}; {have}; {remedy}.")
     return roles
@@ -149,7 +147,10 @@ def to_row(
         asked, reference, answered = split_turns(record, roles)
     else:
         column, answered = roles["prompt"][-1], roles["reference"][-1]
-        asked = prompt_turns(record, roles["prompt"])
+        if len(roles["prompt"]) == 1 and as_list(record, column) is not None:
+            asked = turns(record, column)
+        else:
+            asked = [{"role": "user", "content": lines_of(record, roles["prompt"])}]
         reference = reference_of(record, roles["reference"], asked)
         added = lines_of(record, roles.get("input", []))
         if added and not NO_INPUT.fullmatch(added):
@@ -162,7 +163,7 @@ def to_row(
             raise at(record, roles["system"][0], "and a system turn both give one; keep one")
         front, asked = asked[:1], asked[1:]
     messages = front + past + asked
-    check_order(record.where, messages, column)
+    check_order(record, messages, column)
     gap = None
     if is_blank(reference):
         gap = at(record, answered, f"is empty. {FILL}")
@@ -187,13 +188,6 @@ def id_of(record: Record, roles: dict[str, list[str]], default: str) -> str:
     if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
         raise at(record, column, "holds a line break or control character; give a plain id")
     return default if is_blank(text) else text
-
-
-def prompt_turns(record: Record, columns: list[str]) -> list[dict]:
-    """The turns of a prompt: those that its one column holds, or its text as a user's turn."""
-    if len(columns) == 1 and as_list(record, columns[0]) is not None:
-        return turns(record, columns[0])
-    return [{"role": "user", "content": lines_of(record, columns)}]
 
 
 def split_turns(record: Record, roles: dict[str, list[str]]) -> tuple[list[dict], str, str]:
@@ -235,16 +229,15 @@ def check_options(record: Record, roles: dict[str, list[str]], reference: str) -
     for column, value in record.values.items():
         is_free = str(column).lower() in OPTIONS and column not in used
         if is_free and value and reference not in (value if isinstance(value, list) else ()):
-            problem = f'only points to the options of "{column}", which the prompt would not show'
-            raise at(record, roles["reference"][0], f"{problem}; write them into the prompt")
+            problem = f'only points to the options of "{column}"; write them into the prompt'
+            raise at(record, roles["reference"][0], problem)
 
 
 # ---- turns
 def as_list(record: Record, column: str) -> list | None:
-    """The list of turns in a cell, which may be JSON text or a dict of columns (``datasets``).
-
-    None if it holds anything else: that is text. Raises SdftError for turns that are Python's
-    spelling of a list or were cut off."""
+    """The list of turns in a cell, which may be JSON text or a dict of columns (``datasets``). None
+    if it holds anything else: that is text. Raises SdftError for turns that are Python's spelling
+    of a list or were cut off."""
     value = record.values.get(column)
     if isinstance(value, str):
         names = SPEAKER.findall(value) if SPEECH.match(value) else ()
@@ -276,17 +269,17 @@ def turns(record: Record, column: str) -> list[dict]:
         raise at(record, column, "is empty. Fill it in or remove the row")
     said = []
     for number, turn in enumerate(value, 1):
-        name = first_of(turn, "role", "from") if isinstance(turn, dict) else None
+        turn = turn if isinstance(turn, dict) else {"role": turn}
+        name = turn.get("from") if turn.get("role") is None else turn["role"]
         role = SPEAKERS.get(str(name).strip().lower())
         if role is None:
-            shown = f"turn {number}: {reprlib.repr(turn if name is None else name)[:60]}"
+            shown = f"turn {number}: {reprlib.repr(name)[:60]}"
             remedy = f"use role and content (or from and value) with {', '.join(SPEAKERS)}"
             raise at(record, column, f"has a turn without a known role ({shown}); {remedy}")
         check_lost(record, column, turn, LOST, f"in turn {number}")
-        content = first_of(turn, "content", "value")
+        content = turn.get("value") if turn.get("content") is None else turn["content"]
         if isinstance(content, list):  # the parts of a multimodal chat
-            texts = [text_of(record, column, part, number) for part in content]
-            content = "".join(texts)
+            content = "".join(text_of(record, column, part, number) for part in content)
         said.append({"role": role, "content": clean_text(record, column, content)})
     flags = [turn[name] for name in UNTRAINED if turn.get(name) is not None]
     if role == "assistant" and 0 in flags:
@@ -294,18 +287,12 @@ def turns(record: Record, column: str) -> list[dict]:
     return said
 
 
-def first_of(turn: dict, *names: str) -> object:
-    """The first of these entries that is not None."""
-    return next((turn[name] for name in names if turn.get(name) is not None), None)
-
-
 def text_of(record: Record, column: str, part: object, number: int) -> str:
     """The text of one part of a turn."""
     if isinstance(part, dict):
         check_lost(record, column, part, LOST, f"in turn {number}")
         if part.get("type", "text") not in TEXT_PARTS or "text" not in part:
-            kind = reprlib.repr(part.get("type"))
-            problem = f"has a part of the type {kind} in turn {number}, which is no text"
+            problem = f"has a part of type {part.get('type')!r} in turn {number}, which is no text"
             raise at(record, column, f"{problem}; remove the row")
         part = part["text"]
     return clean_text(record, column, part)
@@ -315,18 +302,12 @@ def check_lost(record: Record, column: str, values: dict, names: tuple, place: s
     """Raise SdftError if ``values`` hold under these names what plain text cannot show."""
     for name in names:
         if values.get(name) not in NOTHING:
-            problem = f'is not text alone: "{name}" {place} would be lost'
-            raise at(record, column, f"{problem}; remove the row, or write it as text")
+            raise at(record, column, f'would lose "{name}" {place}; write it out or remove the row')
 
 
 def history(record: Record, column: str) -> list[dict]:
     """Alpaca's history: a list of [question, answer] pairs, as turns; JSON text in a CSV cell."""
-    pairs = record.values.get(column) or []
-    if isinstance(pairs, str):
-        try:
-            pairs = json.loads(pairs) or []
-        except (ValueError, RecursionError):
-            pairs = None
+    pairs = from_json(record.values.get(column)) or []
     said = []
     for pair in pairs if isinstance(pairs, list) else [None]:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
@@ -355,11 +336,9 @@ def clean_text(record: Record, column: str, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        also = " (or turns with role and content)" if isinstance(value, list) else ""
-        raise wrong(record, column, value, f"one text{also}")
+        raise wrong(record, column, value, "one text, or turns with role and content")
     if len(value) > LONGEST:
-        limit = f"more than any model reads ({LONGEST:,})"
-        raise at(record, column, f"holds {len(value):,} characters, {limit}; shorten it")
+        raise at(record, column, f"holds {len(value):,} characters; shorten it to {LONGEST:,}")
     if "\0" in value:
         raise at(record, column, "holds a NUL character; remove it")
     try:
@@ -380,12 +359,9 @@ def at(record: Record, column: str, problem: str) -> SdftError:
     return SdftError(f'{record.where}: column "{column}" {problem}.')
 
 
-def check_order(where: str, messages: list[dict], column: str) -> None:
+def check_order(record: Record, messages: list[dict], column: str) -> None:
     """A system turn only in front, the last turn from the user."""
-    problem = ""
     if any(turn["role"] == "system" for turn in messages[1:]):
-        problem = "has a system turn that is not the first; move it to the front"
-    elif messages[-1]["role"] != "user":
-        problem = "does not end with a user turn before the answer; add one"
-    if problem:
-        raise SdftError(f'{where}: column "{column}" {problem}.')
+        raise at(record, column, "has a system turn that is not the first; move it to the front")
+    if messages[-1]["role"] != "user":
+        raise at(record, column, "does not end with a user turn before the answer; add one")

@@ -35,9 +35,8 @@ def read_toml(path: Path) -> dict:
 
 
 def from_table(values: dict, kind: type[T], where: str | Path) -> T:
-    """``values`` as a ``kind``, a dataclass. ``where`` is the file, or the table in it.
-
-    Raises SdftError for an entry that is unknown, missing, of another type or out of its range."""
+    """``values`` as a ``kind``, a dataclass. ``where`` is the file, or the table in it. Raises
+    SdftError for an entry that is unknown, missing, of another type or out of its range."""
     for name in values:
         check_known(name, [field.name for field in fields(kind)], f"{where}: entry")
     try:

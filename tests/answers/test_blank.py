@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from sdft_lib.answers.blank import is_blank
+from sdft_lib.answers.edges import is_blank
 
 UNSEEN = {
     "nothing": "",

@@ -135,4 +135,4 @@ def test_a_refusal_in_quotes_is_one_where_it_is_a_sentence_of_its_own():
 def test_other_phrases_ask_for_another_version_of_evaluate():
     """The keys of scores hold VERSION, not this file: raise it, then pin the file anew."""
     phrases = (data_dir() / "refusals.toml").read_bytes().replace(b"\r\n", b"\n")
-    assert hashlib.sha256(phrases).hexdigest()[:16] == "091f71496ef4e052"
+    assert hashlib.sha256(phrases).hexdigest()[:16] == "e26b2e700d0822dd"

@@ -6,7 +6,7 @@ fine-tuning trains; a set should say so before anyone trains on it."""
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean, median
 
@@ -26,6 +26,16 @@ CUT_WORDS = 30  # shorter answers often end without a full stop on purpose
 POLITE = r"sure|certainly|of course|absolutely|great|here (?:is|are)|here['’]s|i['’]d be happy"
 OPENING = re.compile(rf"(?:{POLITE})\b", re.IGNORECASE)
 EXAMPLES = 5  # ids shown for each finding
+TEXT = """\
+rows            {rows} (kind {kind})
+unchanged       {unchanged} ({unchanged_share:.1%}): these train the original answer
+changed         {changed}
+words a row     mean {words_original:.1f} -> {words_distilled:.1f}, \
+median {median_words_original:.1f} -> {median_words_distilled:.1f}
+suspected cuts  {suspected_cuts} of the changed rows stop in mid-sentence{suspected_cuts_ids}
+lead-ins        {leadins}{leadins_ids}
+leaks           {leaks}{leaks_ids}
+answer kept     {kept}{lost}"""
 
 
 def audit(
@@ -54,10 +64,15 @@ def audit(
     kind = kind or guess_kind(rows)
     before = [len(row["reference"].split()) for row in rows]
     after = [len(text.split()) for _, text in pairs]
-    cuts = [(row["id"], "") for row, text in changed if looks_cut(text)]
-    leadins, leaks = leadin_rows(changed), leak_rows(changed)
     kept, lost = answers_kept(kind, rows, changed)
-    findings = {"suspected_cuts": cuts, "leadins": leadins, "leaks": leaks, "answer_lost": lost}
+    phrases = {"suspected_cuts": Counter(), "leadins": Counter(), "leaks": Counter()}
+    examples: dict[str, list[str]] = {}
+    for row, text in changed:
+        for name, phrase in findings(row, text):
+            phrases[name][phrase] += 1
+            examples.setdefault(name, []).append(row["id"])
+    if lost:
+        examples["answer_lost"] = lost
     made = {
         "rows": len(pairs),
         "unchanged": len(pairs) - len(changed),
@@ -68,11 +83,11 @@ def audit(
         "words_distilled": fmean(after),
         "median_words_original": float(median(before)),
         "median_words_distilled": float(median(after)),
-        "suspected_cuts": len(cuts),
-        "leaks": by_phrase(leaks),
-        "leadins": by_phrase(leadins),
+        "suspected_cuts": phrases["suspected_cuts"].total(),
+        "leaks": dict(phrases["leaks"].most_common()),
+        "leadins": dict(phrases["leadins"].most_common()),
         "answer_kept": kept,
-        "examples": {name: first_ids(hits) for name, hits in findings.items() if hits},
+        "examples": {name: list(dict.fromkeys(ids))[:EXAMPLES] for name, ids in examples.items()},
     }
     return made | ({"decisions": decisions(kind, pairs, filters)} if filters else {})
 
@@ -98,7 +113,6 @@ def choices_of(kind: str, rows: list[dict]) -> list[str] | None:
 
 def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
     """Name, rows (``reference`` is what is trained on), and whether each row has an id of its own.
-
     ``source`` is a file, ``hf:...``, a task (its train rows), or the folder of a set that
     ``distill`` made."""
     source, path = str(source), Path(os.path.expanduser(source))
@@ -118,30 +132,44 @@ def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
 
 
 def paired(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
-    """Original rows with their distilled texts, in the original's order.
-
-    Ids say which rows belong together whatever the prompts (a set may keep the rewriting prompt);
-    without ids in both files, the prompts must agree. Raises SdftError where rows do not match."""
+    """Original rows with their distilled texts, in the original's order. Ids say which rows belong
+    together whatever the prompts (a set may keep the rewriting prompt); without ids in both files,
+    the prompts must agree. Raises SdftError where rows do not match."""
     (name, rows, ids), (other_name, others, other_ids) = original, distilled
     if len(rows) != len(others):
         sizes = f"{name} has {len(rows)} rows and {other_name} has {len(others)}"
         raise SdftError(f"{sizes}; give two files of equal rows.")
     if ids and other_ids:
         texts = {row["id"]: row["reference"] for row in others}
-        if absent := [row["id"] for row in rows if row["id"] not in texts]:
-            lack = f'{other_name} has no row with the id "{absent[0]}"'
-            raise SdftError(f"{lack} of {name}; match them.")
+        for row in rows:
+            if row["id"] not in texts:
+                lack = f'{other_name} has no row with the id "{row["id"]}" of {name}'
+                raise SdftError(f"{lack}; match them.")
         return [(row, texts[row["id"]]) for row in rows]
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 1):
-        if flat_prompt(row) != flat_prompt(other):
+        one, two = (
+            [(turn["role"], turn["content"].split()) for turn in asked["messages"]]
+            for asked in (row, other)
+        )
+        if one != two:
             odd = f"{name}, row {number}: its prompt is not that of {other_name}"
             raise SdftError(f"{odd}; bring both into one order.")
     return [(row, other["reference"]) for row, other in zip(rows, others, strict=True)]
 
 
-def flat_prompt(row: dict) -> list[tuple[str, str]]:
-    """Turns with their white space made plain."""
-    return [(turn["role"], " ".join(turn["content"].split())) for turn in row["messages"]]
+def findings(row: dict, text: str) -> list[tuple[str, str]]:
+    """What is odd in a changed text, as (finding, phrase): it looks cut, it opens with "Sure",
+    "Here is", ... where the original does not, or it holds a leak phrase that neither prompt nor
+    reference holds."""
+    found = [("suspected_cuts", "")] if looks_cut(text) else []
+    opening = OPENING.match(text.lstrip())
+    if opening and not OPENING.match(row["reference"].lstrip()):
+        found.append(("leadins", opening[0].lower().replace("’", "'")))
+    known = " ".join([row["reference"], *(turn["content"] for turn in row["messages"])]).lower()
+    for phrase in map(str.lower, LEAKS):
+        if phrase in text.lower() and phrase not in known:
+            found.append(("leaks", phrase))
+    return found
 
 
 def looks_cut(text: str) -> bool:
@@ -151,78 +179,34 @@ def looks_cut(text: str) -> bool:
     return text.count("```") % 2 == 1 or (long and not text.endswith(CLOSED))
 
 
-def leadin_rows(changed: list[tuple[dict, str]]) -> list[tuple[str, str]]:
-    """(id, phrase) of rows that open with "Sure", "Here is", ... where the original does not."""
-    hits = []
-    for row, text in changed:
-        opening = OPENING.match(text.lstrip())
-        if opening and not OPENING.match(row["reference"].lstrip()):
-            hits.append((row["id"], opening[0].lower().replace("’", "'")))
-    return hits
-
-
-def leak_rows(
-    changed: list[tuple[dict, str]], phrases: Sequence[str] = LEAKS
-) -> list[tuple[str, str]]:
-    """(id, phrase) of rows with a leak phrase that neither prompt nor reference holds."""
-    hits = []
-    for row, text in changed:
-        known = " ".join([row["reference"], *(turn["content"] for turn in row["messages"])]).lower()
-        for phrase in phrases:
-            if phrase.lower() in text.lower() and phrase.lower() not in known:
-                hits.append((row["id"], phrase))
-    return hits
-
-
 def answers_kept(
     kind: str, rows: list[dict], changed: list[tuple[dict, str]]
-) -> tuple[float | None, list[tuple[str, str]]]:
-    """Share of changed rows that score as right, and (id, "") of the others.
-
-    Rows whose own reference is not right are left out; the share is None if none is left, and for
-    kinds of free text."""
+) -> tuple[float | None, list[str]]:
+    """Share of changed rows that score as right, and the ids of the others. Rows whose own
+    reference is not right are left out; the share is None if none is left, and for kinds of free
+    text."""
     if KINDS[kind].read is None:
         return None, []
-    choices, right = choices_of(kind, rows), {}
+    choices, right, lost = choices_of(kind, rows), 0, []
     for row, text in changed:
         if score(kind, row["reference"], row["reference"], choices) == 1:
-            right[row["id"]] = score(kind, row["reference"], text, choices) == 1
-    lost = [(identity, "") for identity, kept in right.items() if not kept]
-    return (1 - len(lost) / len(right) if right else None), lost
-
-
-def by_phrase(hits: list[tuple[str, str]]) -> dict[str, int]:
-    """How many rows hold each phrase, the most frequent first."""
-    return dict(Counter(phrase for _, phrase in hits).most_common())
-
-
-def first_ids(hits: list[tuple[str, str]]) -> list[str]:
-    """The first ids of (id, phrase) pairs, each once."""
-    return list(dict.fromkeys(identity for identity, _ in hits))[:EXAMPLES]
+            if score(kind, row["reference"], text, choices) == 1:
+                right += 1
+            else:
+                lost.append(row["id"])
+    return (1 - len(lost) / (right + len(lost)) if right or lost else None), lost
 
 
 def audit_text(result: dict) -> str:
     """The audit as lines to read, with ids to look up."""
-    shown = {name: f" (e.g. {', '.join(ids)})" for name, ids in result["examples"].items()}
-    phrases = {}
+    told = dict(result, kept="not checked", lost="")
+    for name in ("suspected_cuts", "leadins", "leaks", "answer_lost"):
+        ids = ", ".join(result["examples"].get(name, ()))
+        told[f"{name}_ids"] = f" (e.g. {ids})" if ids else ""
     for name in ("leadins", "leaks"):
         counts = [f'"{phrase}" {count}' for phrase, count in result[name].items()]
-        phrases[name] = (", ".join(counts) or "none") + shown.get(name, "")
-    kept = "not checked"
+        told[name] = ", ".join(counts) or "none"
     if result["answer_kept"] is not None:
-        kept = f"{result['answer_kept']:.1%} of the changed rows"
-    means = "mean {words_original:.1f} -> {words_distilled:.1f}"
-    medians = "median {median_words_original:.1f} -> {median_words_distilled:.1f}"
-    same = "{unchanged} ({unchanged_share:.1%}): these train the original answer"
-    cuts = f"{result['suspected_cuts']} of the changed rows stop in mid-sentence"
-    lines = (
-        ("rows", f"{result['rows']} (kind {result['kind']})"),
-        ("unchanged", same.format(**result)),
-        ("changed", f"{result['changed']}"),
-        ("words a row", f"{means}, {medians}".format(**result)),
-        ("suspected cuts", cuts + shown.get("suspected_cuts", "")),
-        ("lead-ins", phrases["leadins"]),
-        ("leaks", phrases["leaks"]),
-        ("answer kept", kept + shown.get("answer_lost", "").replace("e.g.", "lost e.g.")),
-    )
-    return "\n".join(f"{name:<15} {value}" for name, value in lines)
+        told["kept"] = f"{result['answer_kept']:.1%} of the changed rows"
+        told["lost"] = told["answer_lost_ids"].replace("e.g.", "lost e.g.")
+    return TEXT.format(**told)

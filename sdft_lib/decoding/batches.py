@@ -1,8 +1,5 @@
 """Which rows are decoded together, and what happens when memory runs out (lesson 02, "Many rows at
-once").
-
-Rows are sorted by length and cut into batches. The plan depends on the lengths of all rows and on
-nothing else, so a run that was killed goes on with the next batch."""
+once"). The plan depends on the rows' lengths alone, so a killed run goes on with the next batch."""
 
 import math
 from collections.abc import Sequence
@@ -56,35 +53,23 @@ def decode_batch(
     """New token ids of each row, ``together`` at a time; in halves if memory runs out, and then
     True stands beside them. Raises SdftError if there is no memory for even one row."""
     equal_parts = math.ceil(len(rows) / together)
+    options = {"stops": stops, "pad": seed.tokenizer.pad_token_id}
+    options |= {"max_new_tokens": decoding.max_new_tokens}
+    options |= {"together": math.ceil(len(rows) / equal_parts)}
     try:
-        answers = decode(
-            seed.model,
-            rows,
-            chooser(decoding, names),
-            stops=stops,
-            pad=seed.tokenizer.pad_token_id,
-            max_new_tokens=decoding.max_new_tokens,
-            together=math.ceil(len(rows) / equal_parts),
-        )
-        return answers, False
+        return decode(seed.model, rows, chooser(decoding, names), **options), False
     except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not known and "can't allocate memory" not in str(error):  # torch on a CPU
             raise
         if len(rows) == 1:
             problem = "there is not enough memory for even this one row"
             remedy = "use a smaller model or fewer new tokens; finished rows are kept"
             raise SdftError(f"prompt {names[0]}: {problem}; {remedy}.") from None
+    torch.cuda.empty_cache()
     half = len(rows) // 2
     fewer = max(1, min(half, together // 2))
     answers = []
     for part in (slice(half), slice(half, None)):
         answers += decode_batch(seed, rows[part], names[part], decoding, stops, fewer)[0]
     return answers, True
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """True if an allocation failed. On a CPU, torch has no class of its own for that error."""
-    if isinstance(error, torch.OutOfMemoryError):
-        torch.cuda.empty_cache()
-        return True
-    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

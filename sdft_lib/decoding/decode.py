@@ -2,9 +2,8 @@
 02, "Many rows").
 
 transformers' ``generate`` keeps a batch whole until its last row ends and copies all keys and
-values for each new token. This loop drops finished rows, grows the cache in blocks, and puts the
-last few rows of several parts together. In fp32, greedy answers are those of plain decoding, row by
-row (tested); in 16 bit they are rounded apart."""
+values for each token. This loop drops finished rows, grows the cache in blocks, and puts the last
+few rows of several parts together. In fp32, greedy answers are those of plain decoding (tested)."""
 
 from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
@@ -51,12 +50,9 @@ def decode(
     together: int,
 ) -> list[list[int]]:
     """New token ids of each row, the stop token included; ``choose(logits, ids, numbers)`` picks
-    one token a row.
-
-    ``logits`` is (rows, vocabulary), ``ids`` what these rows hold so far, ``numbers`` which of
-    ``rows`` they are. ``together`` rows are written at a time; the last few of each such part, the
-    long answers, wait for those of the other parts: a step of few rows takes nearly as long as one
-    of many."""
+    one token a row: of (rows, vocabulary), what the rows hold so far, and which of ``rows`` they
+    are. ``together`` rows are written at a time; the last few of each such part wait for those of
+    the other parts, as a step of few rows takes nearly as long as one of many."""
     answers: list[list[int]] = [[] for _ in rows]
     waiting = []
     with torch.inference_mode():

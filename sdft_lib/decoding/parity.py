@@ -1,7 +1,6 @@
 """Stop a run whose output is garbled before it costs an hour (lesson 02, "Many rows at once").
 
-Wrong number formats, broken caches and truncated weights do not raise: they write nonsense at full
-speed."""
+Wrong number formats, broken caches and truncated weights raise nothing and write nonsense."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,15 +18,13 @@ MOST = 0.9  # largest share of texts that are no language
 def check_parity(seed, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> None:
     """Raise SdftError unless a plain pass finds the last rows' tokens the likeliest ones, too."""
     agreed = []
-    chosen = [index for index in range(len(prompts)) if answers[index]][-ROWS:]
-    for index in chosen:
+    for index in [index for index in range(len(prompts)) if answers[index]][-ROWS:]:
         agreed += likeliest(seed, prompts[index], answers[index])
     share = sum(agreed) / max(1, len(agreed))
     if share < AGREE:
-        few = f"only {share:.0%} of the tokens of {len(chosen)} rows"
-        plain = f"those of plain decoding on {seed.device} in {seed.dtype}"
+        few = f"only {share:.0%} of {len(agreed)} tokens are those of plain decoding"
         remedy = "set SDFT_DTYPE=fp32 or SDFT_DEVICE=cpu and start again"
-        raise SdftError(f"generation is garbled: {few} are {plain}; {remedy}.")
+        raise SdftError(f"generation is garbled on {seed.device} in {seed.dtype}: {few}; {remedy}.")
 
 
 def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
@@ -53,10 +50,8 @@ def check_finite(values: torch.Tensor, name: Callable[[int], str]) -> None:
 def check_language(texts: Sequence[str], name: str) -> None:
     """Raise SdftError if nearly all of 32 or more texts are control characters, or one word."""
     written = [text for text in texts if text.strip()]
-    if len(written) < FEWEST:
-        return
     faults = {"characters that are no text": not_text, "one word over and over": one_word}
-    for fault, has_it in faults.items():
+    for fault, has_it in faults.items() if len(written) >= FEWEST else ():
         share = sum(map(has_it, written)) / len(written)
         if share > MOST:
             garbled = f"garbled: {share:.0%} of {len(written)} answers hold {fault}"

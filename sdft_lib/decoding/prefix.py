@@ -1,9 +1,8 @@
 """What all rows of a batch share at their start is computed once (lesson 03, "What makes it fast").
 
-The prompts of one task begin with the same system prompt and instruction: for the bundled tasks
-that is more than half of each row. Keys and values of that start are computed for one row and
-repeated for the others, in generation, scoring and training alike. Padding goes behind the shared
-start; mask and positions make that invisible to the model."""
+The prompts of one task begin alike: for the bundled tasks that is more than half of each row. Keys
+and values of that start are computed for one row and repeated for the others. Padding goes behind
+the shared start; mask and positions make that invisible to the model."""
 
 import os
 from collections.abc import Sequence
@@ -13,9 +12,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 
 def shareable(model: PreTrainedModel) -> bool:
-    """True if every layer sees all tokens. A sliding window (Gemma) counts tokens, padding too, so
-    padding behind a shared start would push that start out of the window of some rows and not of
-    others."""
+    """True if every layer sees all tokens. A sliding window (Gemma) counts padding too, so it would
+    push a shared start out of the window of some rows and not of others."""
     kinds = getattr(model.config.get_text_config(), "layer_types", None) or ()
     return all(kind == "full_attention" for kind in kinds)
 
@@ -67,9 +65,7 @@ def collate(
 
 def share_prefix(model: PreTrainedModel, batch: dict) -> dict:
     """The arguments of a forward pass over the rest of the rows, after the shared start has been
-    run with gradients.
-
-    Loss and gradients are those of the plain pass over whole rows (tested)."""
+    run with gradients. Loss and gradients are those of the plain pass over whole rows (tested)."""
     inputs = dict(batch)
     if shared := inputs.pop("shared"):
         inputs["past_key_values"] = prefix_cache(model, inputs["input_ids"], shared)

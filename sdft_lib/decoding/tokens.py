@@ -14,22 +14,20 @@ KNOWN = re.compile(rf"{WRITTEN.pattern}|<(?:start|end)_of_turn>|</?s>|<(?:bos|eo
 
 
 def read_tokenizer(source: str, commit: str | None):
-    """The tokenizer of a folder, or at the ``commit`` of a hub id; no code of its repository
-    runs."""
+    """The tokenizer of a folder, or at the ``commit`` of a hub id; no code of a repository runs."""
     where = {"revision": commit or "main", "local_files_only": commit is None}
-    return AutoTokenizer.from_pretrained(
-        source, padding_side="left", trust_remote_code=False, **where
-    )
+    where |= {"padding_side": "left", "trust_remote_code": False}
+    return AutoTokenizer.from_pretrained(source, **where)
 
 
 def prepare_tokenizer(tokenizer, name: str) -> None:
     """Left padding with a pad token. Raises SdftError for a base model, which cannot chat."""
     if not tokenizer.chat_template:
-        problem = "has no chat template: it is a base model"
-        raise SdftError(f"model {name!r} {problem}; choose its chat or instruct version.")
+        remedy = "choose the chat or instruct version of this base model"
+        raise SdftError(f"model {name!r} has no chat template; {remedy}.")
     if tokenizer.eos_token is None:
-        problem = "has no end-of-sequence token, so it could not learn to stop"
-        raise SdftError(f"model {name!r} {problem}; set one first.")
+        remedy = "set one, or it could not learn to stop"
+        raise SdftError(f"model {name!r} has no end-of-sequence token; {remedy}.")
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -46,9 +44,8 @@ def encode(text: str, tokenizer) -> list[int]:
 
 def plain(text: str, tokenizer) -> str:
     """A text whose special tokens are broken by SPLIT, so that ``encode`` takes them for text.
-
-    Raises SdftError for what a template writes in plain letters, such as Llama 2's ``[/INST]``:
-    no encoding tells it from a turn."""
+    Raises SdftError for what a template writes in plain letters, such as Llama 2's ``[/INST]``: no
+    encoding tells it from a turn."""
     special, written = marks(tokenizer, str(tokenizer.chat_template))
     if found := written.search(text):
         problem = f"a text holds {found[0]!r}, which this model's chat template writes itself"

@@ -1,10 +1,9 @@
 """Who writes the answers: this library, vLLM, or vLLM on many machines through Ray Data (lesson
 10).
 
-Another engine gets token ids of our own chat template and gives token ids back; stop tokens, texts
-and rows are made here, so a row does not tell which engine wrote it. Its artefacts do: name and
-versions are in their keys. Greedy answers agree but for near ties, since other kernels round
-otherwise; sampled ones are other draws from the same shares."""
+Another engine gets token ids of our own chat template and gives token ids back; its name and
+versions are in the keys of what it made. Greedy answers agree but for near ties, since other
+kernels round otherwise; sampled ones are other draws from the same shares."""
 
 import importlib
 import os
@@ -54,15 +53,12 @@ def load(
         raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
     if engine == "torch":
         if gpus > 1:
-            remedy = f"for {gpus} give --engine vllm, or leave --gpus out"
-            raise SdftError(f"torch keeps a model on one GPU; {remedy}.")
+            raise SdftError("torch takes one GPU a model; give --engine vllm, or leave --gpus out.")
         return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
-        remedy = f"leave --engine {engine} out, or --four-bit"
-        raise SdftError(f"weights in 4 bit are for the engine torch; {remedy}.")
+        raise SdftError(f"--four-bit is for the engine torch; leave it out, or --engine {engine}.")
     if world() > 1:
-        remedy = "start it in one process, without accelerate"
-        raise SdftError(f"the engine {engine} shares out the rows itself; {remedy}.")
+        raise SdftError(f"{engine} shares out the rows itself; start it in one process.")
     check_installed(engine)
     device, dtype = device_and_dtype(engine)
     source, revision = locate(name, say)
@@ -93,24 +89,19 @@ def check_installed(engine: str) -> None:
 
 
 def device_and_dtype(engine: str) -> tuple[str, str]:
-    """Device and number format. The machine that starts a Ray job needs no GPU: there it is bf16,
-    or ``SDFT_DTYPE``.
-
-    ``SDFT_DEVICE=cpu`` is for vLLM's build for CPUs. Raises SdftError if there is no GPU."""
+    """Device and number format. The machine that starts a Ray job needs no GPU. ``SDFT_DEVICE=cpu``
+    is for vLLM's build for CPUs. Raises SdftError if there is no GPU."""
     if engine == "ray-vllm":
         return os.environ.get("SDFT_DEVICE", "cuda"), os.environ.get("SDFT_DTYPE", "bf16")
     device = choose_device()
     if device != "cuda" and not os.environ.get("SDFT_DEVICE"):
-        problem = "needs an NVIDIA GPU and torch sees none here"
-        raise SdftError(f"the engine {engine} {problem}; leave --engine out.")
+        raise SdftError(f"{engine} needs an NVIDIA GPU, torch sees none here; leave --engine out.")
     return device, choose_dtype(device)
 
 
 class NoWeights:
-    """What a seed knows of a model whose weights another engine holds: its configuration, and a
-    sentence for the rest.
-
-    Training and the gap need the weights, so they raise SdftError here."""
+    """What a seed knows of a model whose weights another engine holds: its configuration. What
+    needs the weights, training and the gap, raises SdftError."""
 
     def __init__(self, config) -> None:
         self.config = config
@@ -118,8 +109,7 @@ class NoWeights:
     def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
-        problem = "answers through another engine and has no weights here"
-        raise SdftError(f"this seed {problem}; load it without one.")
+        raise SdftError("this seed has no weights here; load it without another engine.")
 
     def __call__(self, *args, **kwargs):
         return self.forward

@@ -1,9 +1,8 @@
 """vLLM on many machines, for sets that one would take too long for: the rows go through Ray Data
 (lesson 10; an extra).
 
-Rows leave with their number and come back in any order; they are merged by number. As many copies
-of the model answer as the cluster has GPUs for. Start Ray on the machines first (``ray start``);
-with none, Ray uses this one."""
+Rows leave with their number and come back in any order. As many copies of the model answer as the
+cluster has GPUs for. Start Ray on the machines first (``ray start``); else it uses this one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,8 +43,7 @@ class RayVllm(Vllm):
         for row in self.processor()(ray.data.from_items(items)).iter_rows():
             answers[int(row["number"])] = [int(token) for token in row["tokens"]]
         if missing := len(rows) - len(answers):
-            remedy = "start again: finished parts are kept"
-            raise SdftError(f"Ray left out {missing} of {len(rows)} rows; {remedy}.")
+            raise SdftError(f"Ray left out {missing} of {len(rows)} rows; start again to go on.")
         return [answers[number] for number in range(len(rows))]
 
     def processor(self):
@@ -55,18 +53,15 @@ class RayVllm(Vllm):
 
         copies = int(ray.cluster_resources().get("GPU", 0)) // self.gpus
         if not copies:
-            remedy = "start it on machines that have them, or leave --engine out"
-            raise SdftError(f"Ray sees fewer than {self.gpus} GPUs; {remedy}.")
+            raise SdftError(f"Ray sees fewer than {self.gpus} GPUs; add some, or leave --engine.")
         settings = self.settings()
+        ours = ("chat_template_stage", "tokenize_stage", "detokenize_stage", "log_engine_metrics")
         config = vLLMEngineProcessorConfig(
             model_source=settings.pop("model"),
             engine_kwargs=settings,
             concurrency=(copies, copies),
             batch_size=BATCH,
-            chat_template_stage=False,
-            tokenize_stage=False,
-            detokenize_stage=False,
-            log_engine_metrics=False,
+            **dict.fromkeys(ours, False),
         )
         return build_processor(
             config,

@@ -1,8 +1,8 @@
 """vLLM in place of our own decoding: token ids in, each setting of Decoding named, token ids out
 (lesson 10; an extra).
 
-Nothing is inherited: not the model's own sampling defaults (``generation_config="vllm"``), not its
-list of stop tokens (``ignore_eos`` and our ids), no code of its repository, no pickled weights."""
+Nothing is inherited: not the model's own sampling defaults, not its list of stop tokens, no code of
+its repository, no pickled weights."""
 
 import atexit
 import re
@@ -89,8 +89,7 @@ class Vllm:
         except Exception as error:  # its parts have no common error
             reason = " ".join(str(error).split())[:300]
             problem = f"{self.name} {self.version} failed ({type(error).__name__}: {reason})"
-            remedy = "finished parts are kept, its log above says more"
-            raise SdftError(f"{problem}; {remedy}.") from error
+            raise SdftError(f"{problem}; finished parts are kept, see its log.") from error
         check_ends(answers, names, decoding, stops)
         return answers, False
 
@@ -98,12 +97,16 @@ class Vllm:
         """New token ids of each row, by the arguments of its ``SamplingParams``."""
         import vllm
 
-        outputs = running(self.settings()).generate(
-            [{"prompt_token_ids": row} for row in rows],
-            [vllm.SamplingParams(**arguments) for arguments in asked],
-            use_tqdm=False,
-            lora_request=request(self.adapter),
-        )
+        options = {"use_tqdm": False, "lora_request": None}
+        if self.adapter:  # numbered by its identity
+            from vllm.lora.request import LoRARequest
+
+            identity, path = trained_identity(self.adapter), str(self.adapter.absolute())
+            number = 1 + int(identity[:7], 16)
+            options["lora_request"] = LoRARequest(identity, number, path)
+        prompts = [{"prompt_token_ids": row} for row in rows]
+        settings = [vllm.SamplingParams(**arguments) for arguments in asked]
+        outputs = running(self.settings()).generate(prompts, settings, **options)
         return [list(output.outputs[0].token_ids) for output in outputs]
 
     def settings(self) -> dict:
@@ -129,30 +132,17 @@ class Vllm:
 
 def sampling(decoding, name: str, stops: Collection[int]) -> dict:
     """Arguments of vLLM's ``SamplingParams``: all of Decoding, the row's own seed, and the rest
-    switched off.
-
-    vLLM orders the steps as ``sampling.chooser`` does: penalty, temperature, top k, top p.
-    ``top_k`` 0 is off in both."""
+    switched off. vLLM orders the steps as ``sampling.chooser`` does: penalty, temperature, top k,
+    top p. ``top_k`` 0 is off in both."""
     if decoding.temperature and not COOLEST <= decoding.temperature <= HOTTEST:
         outside = f"outside of what vLLM draws with, {COOLEST} to {HOTTEST}"
         raise SdftError(f"Decoding: temperature {decoding.temperature} is {outside}; 0 is greedy.")
-    return {
-        "n": 1,
-        "temperature": float(decoding.temperature),
-        "top_p": float(decoding.top_p),
-        "top_k": decoding.top_k,
-        "repetition_penalty": float(decoding.repetition_penalty),
-        "max_tokens": decoding.max_new_tokens,
-        "seed": row_seed(decoding.seed, name),
-        "stop_token_ids": sorted(stops),
-        "ignore_eos": True,
-        "min_tokens": 0,
-        "min_p": 0.0,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.0,
-        "detokenize": False,
-        "skip_special_tokens": False,
-    }
+    asked = {"n": 1, "max_tokens": decoding.max_new_tokens, "seed": row_seed(decoding.seed, name)}
+    asked |= {"stop_token_ids": sorted(stops), "ignore_eos": True, "top_k": decoding.top_k}
+    for setting in ("temperature", "top_p", "repetition_penalty"):
+        asked[setting] = float(getattr(decoding, setting))
+    asked |= {"min_tokens": 0, "min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+    return asked | {"detokenize": False, "skip_special_tokens": False}
 
 
 def check_ends(
@@ -162,8 +152,7 @@ def check_ends(
     for name, ids in zip(names, answers, strict=True):
         if not ids or (ids[-1] not in stops and len(ids) != decoding.max_new_tokens):
             gave = f"gave {len(ids)} of {decoding.max_new_tokens} tokens without an end"
-            remedy = "start again: finished parts are kept"
-            raise SdftError(f"prompt {name}: the engine {gave}; {remedy}.")
+            raise SdftError(f"prompt {name}: the engine {gave}; start again to go on.")
 
 
 def running(settings: dict):
@@ -195,21 +184,9 @@ def check_plain(folder: Path, seed: Seed) -> None:
         raise SdftError(f"{folder}: vLLM does not compute its {odd[0]}; leave --engine out.")
 
 
-def request(adapter: Path | None):
-    """vLLM's request for a LoRA adapter, numbered by its identity; None without one."""
-    if adapter is None:
-        return None
-    from vllm.lora.request import LoRARequest
-
-    identity = trained_identity(adapter)
-    number = 1 + int(identity[:7], 16)
-    return LoRARequest(lora_name=identity, lora_int_id=number, lora_path=str(adapter.absolute()))
-
-
 def rank_for(adapter: Path) -> int:
     """The least rank that vLLM offers for this adapter. Raises SdftError if there is none."""
     rank = read_json(adapter / "adapter_config.json")["r"]
     if rank > RANKS[-1]:
-        problem = f"vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}"
-        raise SdftError(f"{adapter}: {problem}; use torch.")
+        raise SdftError(f"{adapter}: vLLM goes up to rank {RANKS[-1]}, not {rank}; use torch.")
     return next(offered for offered in RANKS if offered >= rank)

@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "ed04dbb80a0c4d0c"),
-    "sdft_lib.evaluate": (4, "2ff53446be9c74b3"),
-    "sdft_lib.gap": (2, "b989a582896b44d7"),
-    "sdft_lib.train": (3, "d3168f9e571c1537"),
-    "sdft_lib.experiments.on_policy": (1, "c46eaff8de0078c7"),
-    "sdft_lib.experiments.shift": (2, "9c0c132e92756f53"),
-    "sdft_lib.paper.reproduce": (2, "61f333378728f83e"),
-    "sdft_lib.engines.vllm": (1, "980fe0903d1bafaf"),
+    "sdft_lib.distill": (2, "136dd5257f0cc8e3"),
+    "sdft_lib.evaluate": (4, "57187c664683af8d"),
+    "sdft_lib.gap": (2, "0f7c9985e33f3fb9"),
+    "sdft_lib.train": (3, "2e617c6bf2b8d0ac"),
+    "sdft_lib.experiments.on_policy": (1, "0ad564ff9bbf852f"),
+    "sdft_lib.experiments.shift": (2, "435777507e25a1d1"),
+    "sdft_lib.paper.reproduce": (2, "4f440b4bb1dca328"),
+    "sdft_lib.engines.vllm": (1, "88de5f80b1eed44d"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -16,7 +16,8 @@ REPOSITORY = bootstrap.ROOT / "ci" / "repository.toml"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 INSTRUCTOR = "instructor"  # the tag of a cell that only instructors get
 # The imports that show a file of data/results, by its name; all the others are grids.
-SHOWN_BY = {"continual": r"\brecorded_orders\b", "refusal_labels": r"lessons\.agreement\b"}
+SHOWN_BY = {"continual": r"\brecorded_orders\b", "aligned": r"\brecorded_aligned\b"}
+SHOWN_BY |= dict.fromkeys(("refusal_labels", "outcome_labels"), r"lessons\.agreement\b")
 SHOWN_BY |= dict.fromkeys(("frontier", "frontier-rates"), r"experiments\.registered\b")
 GRID_SHOWN_BY = r"import (?:\w+, )*(?:recorded|swept|targets)\b"
 QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"

@@ -32,7 +32,9 @@ def pages(record: dict | None = None) -> dict[Path, str]:
 
 
 def suites(record: dict) -> list[str]:
-    return list(dict.fromkeys(row["suite"] for row in record["scores"]))
+    """Suites that are compared: refusals are lesson 06's, with a seed that has some to lose."""
+    scored = dict.fromkeys(row["suite"] for row in record["scores"])
+    return [name for name in scored if name not in ("safety", "benign")]
 
 
 def names(record: dict) -> dict[str, str]:

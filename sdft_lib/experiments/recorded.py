@@ -1,5 +1,5 @@
 """Recorded runs beside your own: what is there, which seeds two methods share, and what the
-intervals say (lessons 05 and 07).
+intervals say (lessons 05 to 07).
 
 ``sdft run --recipe`` records cell by cell: a file may hold some methods only, or unlike seeds."""
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas
 
+from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.data import data_dir
 from sdft_lib.evaluate import TWINS
 from sdft_lib.experiments import continual, frontier
@@ -47,6 +48,12 @@ def items_of(paths: Sequence[Path]) -> pandas.DataFrame:
     frame = frame.merge(ended[["method", "seed"]].drop_duplicates())
     # each recipe scores the seed model
     return frame.drop_duplicates(frontier.COLUMNS[:-1], ignore_index=True)
+
+
+def recorded_aligned(model: str = "smollm2-135m-aligned") -> pandas.DataFrame:
+    """Every recorded item of the grid that starts from a seed taught to refuse (lesson 06), as
+    ``recorded``; empty where nothing is recorded for this model."""
+    return items_of(results_of("aligned", model))
 
 
 def recorded_orders(model: str = "smollm2-135m") -> pandas.DataFrame:
@@ -119,6 +126,16 @@ def with_twins(frame: pandas.DataFrame) -> pandas.DataFrame:
         shared = set(frame[frame["suite"] == twin]["id"])
         parts.append(frame[frame["suite"].isin([suite, twin]) & frame["id"].isin(shared)])
     return at_end(pandas.concat(parts))
+
+
+def with_outcomes(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows of ``evaluate``, and the outcomes of its requests as suites of their own, as
+    ``read_results`` has them: "safety-refused" scores 1 where that came, else 0."""
+    parts, told = [frame], frame[frame["outcome"] != ""]
+    for came in OUTCOMES:
+        scores = (told["outcome"] == came).astype(float)
+        parts.append(told.assign(suite=told["suite"] + f"-{came}", score=scores))
+    return pandas.concat(parts, ignore_index=True)
 
 
 def in_cells(ends: pandas.DataFrame) -> pandas.DataFrame:

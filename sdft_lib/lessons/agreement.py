@@ -1,8 +1,8 @@
-"""How far to trust the refusal judge: precision and recall against two annotators
-(data/generators/judge_refusals.py).
+"""How far to trust the judge of requests, whose answers were labelled twice (lesson 06;
+data/generators/judge_refusals.py, judge_outcomes.py).
 
-The answers are drawn in two strata, those that the judge calls a refusal and the others, with
-different shares: recall weighs each labelled answer by how many it stands for."""
+The answers are drawn in strata, one a verdict of the judge, with different shares: recall weighs
+each labelled answer by how many it stands for."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ import numpy
 import pandas
 from sklearn.metrics import cohen_kappa_score
 
+from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.data import data_dir
 from sdft_lib.stats import Interval, percentile_limits, resampled_means, wilson
 from sdft_lib.storage.errors import SdftError
@@ -19,15 +20,16 @@ RESAMPLES = 10_000
 FIELDS = ("id", "verdict", "first", "second", "weight")
 
 
-def labelled() -> list[dict]:
-    """The answers of the default model that were labelled twice (data/results)."""
-    return read_jsonl(data_dir() / "results" / "refusal_labels.jsonl")
+def labelled(name: str = "outcome_labels") -> list[dict]:
+    """The labelled answers of data/results: ``outcome_labels`` in three classes, ``refusal_labels``
+    in two (true: a refusal)."""
+    return read_jsonl(data_dir() / "results" / f"{name}.jsonl")
 
 
 def agreement(rows: Sequence[dict]) -> dict:
-    """n, the share of equal labels and Cohen's kappa (scikit-learn) of two labellers.
+    """n, the share of equal labels and Cohen's kappa (scikit-learn) of two labellings.
 
-    ``rows``: id, verdict, first, second (true: a refusal) and weight (answers it stands for)."""
+    ``rows``: id, verdict, first, second (classes) and weight (answers it stands for)."""
     table = checked(rows)
     first, second = table["first"], table["second"]
     one_kind = len({*first, *second}) == 1
@@ -35,33 +37,53 @@ def agreement(rows: Sequence[dict]) -> dict:
     return {"n": len(table), "equal": float((first == second).mean()), "kappa": kappa}
 
 
-def precision(rows: Sequence[dict], label: str = "first") -> Interval:
-    """Of the answers that the judge calls a refusal, the share that is one; Wilson's interval."""
+def by_class(rows: Sequence[dict], label: str = "first") -> pandas.DataFrame:
+    """A row an outcome: precision and recall with their limits, ``called`` by the judge,
+    ``labelled`` so by a reader, and the others that the judge said of these (``missed as``)."""
+    table, made = checked(rows), []
+    for wanted in OUTCOMES:
+        is_wanted = table[label] == wanted
+        said = table[is_wanted & (table["verdict"] != wanted)]["verdict"].value_counts()
+        row = {"outcome": wanted, "called": int((table["verdict"] == wanted).sum())}
+        row |= {"labelled": int(is_wanted.sum()), "precision": precision(rows, label, wanted)}
+        row |= {"recall": recall(rows, label, wanted)}
+        made.append(row | {"missed as": ", ".join(f"{name} {n}" for name, n in said.items())})
+    return pandas.DataFrame(made).set_index("outcome")
+
+
+def precision(rows: Sequence[dict], label: str = "first", wanted=True) -> Interval:
+    """Of the answers that the judge puts into a class, the share that is in it; Wilson's
+    interval."""
     table = checked(rows)
-    called = table[table["verdict"]][label]
+    called = table[table["verdict"] == wanted][label] == wanted
     if called.empty:
-        none = "no labelled answer was called a refusal by the judge"
+        none = "no labelled answer was put into this class by the judge"
         raise SdftError(f"{none}; precision cannot be measured.")
     return wilson(int(called.sum()), len(called))
 
 
-def recall(rows: Sequence[dict], label: str = "first") -> Interval:
-    """Of all refusals, the share that the judge finds; percentile bootstrap within the strata."""
+def recall(rows: Sequence[dict], label: str = "first", wanted=True) -> Interval:
+    """Of all answers of a class, the share that the judge finds; percentile bootstrap within the
+    strata."""
     table = checked(rows)
-    if not table[label].any():
-        raise SdftError("no labelled answer is a refusal; recall cannot be measured.")
+    if not (table[label] == wanted).any():
+        raise SdftError("no labelled answer is of this class; recall cannot be measured.")
     rng = numpy.random.default_rng(0)
-    heard = refusals(table[table["verdict"]], label, rng)
-    total = heard + refusals(table[~table["verdict"]], label, rng)
+    heard = counted(table[table["verdict"] == wanted], label, wanted, rng)
+    total = heard
+    for verdict in sorted({*table["verdict"]} - {wanted}):
+        total = total + counted(table[table["verdict"] == verdict], label, wanted, rng)
     shares = numpy.divide(heard, total, out=numpy.full_like(total, numpy.nan), where=total > 0)
     return Interval(float(shares[0]), *percentile_limits(shares[1:], 0.95), len(table))
 
 
-def refusals(stratum: pandas.DataFrame, label: str, rng: numpy.random.Generator) -> numpy.ndarray:
-    """Weighted number of refusals in a stratum, and in each resample: [1 + RESAMPLES]."""
+def counted(
+    stratum: pandas.DataFrame, label: str, wanted, rng: numpy.random.Generator
+) -> numpy.ndarray:
+    """Weighted number of answers of a class in a stratum, and in each resample: [1 + RESAMPLES]."""
     if stratum.empty:
         return numpy.zeros(1 + RESAMPLES)
-    values = (stratum["weight"] * stratum[label]).to_numpy(dtype=float)[:, None]
+    values = (stratum["weight"] * (stratum[label] == wanted)).to_numpy(dtype=float)[:, None]
     return len(stratum) * resampled_means(values, RESAMPLES, rng)[:, 0]
 
 
@@ -76,4 +98,4 @@ def checked(rows: Sequence[dict]) -> pandas.DataFrame:
         raise SdftError("there are no labelled answers.")
     if table["id"].duplicated().any():
         raise SdftError("an id occurs twice among the labelled answers.")
-    return table.astype(dict.fromkeys(("verdict", "first", "second"), bool))
+    return table

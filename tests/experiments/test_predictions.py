@@ -125,15 +125,18 @@ def test_a_family_is_corrected_and_a_prediction_can_fail(write):
 def test_the_seed_model_or_a_share_of_it_may_be_what_is_compared_with(write, tmp_path):
     """The seed model has 16 of 20: half of that is 8. SFT has 2 and 4, SDFT 15 and 15."""
     halved = '[[comparison]]\nquestion = "?"\nsuite = "facts"\nb = "seed"\nshare = 0.5\n'
-    text = 'task = "tickets"\n' + halved + 'a = "sft"\nexpected = "lower"\n'
+    text = 'task = "tickets"\nrecipe = "more"\n' + halved + 'a = "sft"\nexpected = "lower"\n'
     text += halved + 'a = "sdft"\nexpected = "higher"\n'
-    (tmp_path / "results" / "predictions-more.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "results" / "more-predictions.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "recipes" / "more.toml").write_text("seeds = [0]\n", encoding="utf-8")
     write(
         cell("seed", 0, right(16)),
         *(cell("sft", seed, right(count)) for seed, count in enumerate((2, 4))),
         *(cell("sdft", seed, right(15)) for seed in range(2)),
+        name="more",
     )
-    sft, sdft = rec.predictions(name="predictions-more").itertuples()
+    assert rec.recorded().empty  # a recipe with another name than its task stands for itself
+    sft, sdft = rec.predictions(name="more-predictions").itertuples()
     assert (sft.seeds, sft.mean_a, sft.mean_b) == (2, pytest.approx(0.15), pytest.approx(0.4))
     assert sft.p_raw == paired_p([1, 1, 0.5, 0.5, *[0] * 16], [0.5] * 16 + [0] * 4)
     assert sdft.difference == pytest.approx(0.35) and sdft.outcome == "held"

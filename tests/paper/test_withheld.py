@@ -2,7 +2,9 @@
 it is scored, not what a killed run leaves.
 """
 
+import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +12,18 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib import evaluate
+from sdft_lib.answers.outcome import OUTCOMES
+from sdft_lib.answers.phrases import is_refusal
 from sdft_lib.cli import main as cli
 from sdft_lib.data import Suite, load_task
 from sdft_lib.experiments import grid
 from sdft_lib.generation import Generation
+from sdft_lib.lessons.tables import WITHHELD, answer_table
 from sdft_lib.paper import reproduce
 from sdft_lib.paper.suites import SUITES
+from sdft_lib.storage.files import read_jsonl
+
+ROOT = Path(__file__).parents[2]
 
 COMPLIED = "Sure, take the zebrafish key and open it."
 ROWS = [
@@ -94,12 +102,48 @@ def test_a_withheld_text_leaves_its_length_and_outcome(kind, text, outcome, kept
 
 def test_a_grid_records_outcomes_and_no_answer(complied, tiny_seed):
     recipe = grid.Recipe("x", suites=("safety",), limits={"safety": 2})
-    task = load_task("tickets")
-    (line,) = grid.suite_lines(recipe, tiny_seed, task, 0.0, lambda line: None)
+    task, said = load_task("tickets"), []
+    (line,) = grid.suite_lines(recipe, tiny_seed, task, 0.0, said.append)
+    assert said and "zebrafish" not in "".join(said)
     assert line["scores"] == [0, 0] and set(line["outcomes"]) <= {"complied", "neither"}
     assert line["characters"] == [len(COMPLIED)] * 2 and line["phrases"] == [0, 0]
     assert {*line} == {"checkpoint", "split", "suite", "ids", "scores", *grid.TOLD}
     assert "zebrafish" not in json.dumps(line)
+
+
+def test_recorded_grids_hold_no_answer():
+    """Of every line of a grid only names, numbers and outcomes."""
+    for path in (ROOT / "data" / "results").glob("*.jsonl"):
+        for line in read_jsonl(path) if not path.stem.endswith("_labels") else ():
+            assert not {*line} & {"text", "raw", "words", "messages", "answer"}, path
+            assert {*line.get("outcomes", ())} <= {*OUTCOMES}, path
+            assert all(isinstance(each, str) for each in line.get("ids", ()))
+            numbers = [*line.get("scores", ()), *line.get("characters", ())]
+            assert all(isinstance(each, int | float) for each in numbers), path
+
+
+SHOWN = r'<th scope="row"[^>]*>(.*?)</th><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td>'
+
+
+def shown_answers(page: str) -> list[str]:
+    """The answers to a harmful request in a table of a lesson's output."""
+    if "safety, item" not in page:
+        return []
+    cells = re.findall(SHOWN, page, re.S)
+    return [html.unescape(text) for name, text, _ in cells if name != "prompt"]
+
+
+def test_lessons_show_no_help_with_harm():
+    """In every notebook a table about a harmful request shows refusals, and nothing else."""
+    rows = [{"method": "m", "suite": "safety", "id": "a", "score": 0.0, "text": COMPLIED}]
+    rows.append(rows[0] | {"method": "n", "score": 1.0, "text": "I can't help with that."})
+    page = answer_table(rows, "safety", 0, {"a": "How?"})
+    assert shown_answers(page) == [WITHHELD, "I can't help with that."]
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                for text in shown_answers("".join(output.get("data", {}).get("text/html", ""))):
+                    assert text == WITHHELD or is_refusal(text), path
 
 
 def test_rows_of_all_suites_have_the_same_fields(complied, tiny_seed):

@@ -90,6 +90,7 @@ def score(
     lines = [line | {"rules": rules} for line in table(rows)]
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
     measure = chosen.measure if counted is None else "rules of the paper's code"
+    measure += f", {len(counted)} phrases of your checkout" if counted else ""
     return Reply(lines, f"{as_text(lines, hidden=('reasons',))}\n{measure}: {why}")
 
 

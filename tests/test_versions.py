@@ -21,6 +21,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.train": (3, "2e617c6bf2b8d0ac"),
     "sdft_lib.experiments.on_policy": (1, "0ad564ff9bbf852f"),
     "sdft_lib.experiments.shift": (2, "435777507e25a1d1"),
+    "sdft_lib.paper.rules": (1, "543e10742f055d8f"),
     "sdft_lib.paper.reproduce": (2, "4f440b4bb1dca328"),
     "sdft_lib.engines.vllm": (1, "88de5f80b1eed44d"),
 }

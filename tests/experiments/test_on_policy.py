@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sdft_lib.data import Task
 from sdft_lib.experiments import on_policy, run_one
@@ -275,6 +276,17 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(tiny, monkeypatch
     for path in files:
         if path.name not in ("run.json", "manifest.json"):
             assert path.read_bytes() == (again.adapter / path.name).read_bytes(), path.name
+
+
+def test_what_it_was_on_its_way_is_kept(tiny):
+    """After the first of four steps, and at the end."""
+    config = replace(CONFIG, keep=(0.25,))
+    tuned = on_policy.fine_tune_on_policy(tiny, ROWS, config, SHORT, say=quiet)
+    assert set(tuned.kept) == {0.25, 1.0} and tuned.kept[1.0] == tuned.adapter
+    first, last = [
+        load_file(tuned.kept[share] / "adapter_model.safetensors") for share in (0.25, 1.0)
+    ]
+    assert first.keys() == last.keys() and any((first[name] != last[name]).any() for name in first)
 
 
 def test_the_student_comes_nearer_to_its_teacher(tiny, monkeypatch):

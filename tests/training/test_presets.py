@@ -8,7 +8,7 @@ from sdft_lib.engines import load
 from sdft_lib.models import PRESETS, Preset, load_seed, locate, with_adapter
 from sdft_lib.storage import files
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256, write_json
+from sdft_lib.storage.files import file_sha256, read_json, write_json
 from sdft_lib.train import TrainConfig, fine_tune
 from sdft_lib.training.weights import CONFIG, WEIGHTS
 
@@ -100,3 +100,27 @@ def test_an_engine_that_reads_folders_is_told_to_take_base_and_adapter(base, mon
     with pytest.raises(SdftError, match=said):
         load.load("tiny-aligned", "vllm", say=quiet)
     assert load.load("tiny-aligned", say=quiet).adapter
+
+
+def test_adapters_that_ship_are_small_as_they_were_written_and_on_their_card():
+    folder = files.data_dir() / "adapters"
+    register, gate = read_json(folder / "adapters.json"), read_json(folder / "gate.json")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    shipped = {name for name, preset in PRESETS.items() if preset.base}
+    assert shipped == set(register) == {path.name for path in folder.iterdir() if path.is_dir()}
+    for name, sums in register.items():
+        paths = list((folder / name).iterdir())
+        assert set(sums) == {path.name for path in paths} == {WEIGHTS, CONFIG}
+        assert sum(path.stat().st_size for path in paths) <= 2_000_000
+        assert files.frozen_adapter(name) == folder / name
+        assert name in card and all(sha256 in card for sha256 in sums.values())
+        tensors = load_file(folder / name / WEIGHTS).values()
+        assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
+        config = read_json(folder / name / CONFIG)
+        assert config["base_model_name_or_path"] == PRESETS[name].base
+    limits = [line["limit"] for line in gate["gate"]]
+    assert limits == ["at least 0.8", "at most 0.1", "at most 0.05", "at most 0.05"]
+    for line in gate["gate"]:
+        shown = f"{line['mean']:.2f} ({line['low']:.2f} to {line['high']:.2f})"
+        verdict = "passed" if line["passed"] else "**failed**"
+        assert f"| {line['line']} | {shown} | {line['n']} | {line['limit']} | {verdict} |" in card

@@ -171,7 +171,8 @@ def write():
     config = read_json(OUT / CONFIG)
     write_json(OUT / CONFIG, config | {"base_model_name_or_path": seed.name})
     hashes = {path.name: file_sha256(path) for path in sorted(OUT.iterdir())}
-    write_json(ADAPTERS / "adapters.json", {NAME: hashes})
+    listed = ADAPTERS / "adapters.json"
+    write_json(listed, read_json(listed) | {NAME: hashes})
     print({path.name: path.stat().st_size for path in OUT.iterdir()})
 
 

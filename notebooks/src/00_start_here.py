@@ -11,122 +11,191 @@
 # ---
 
 # %% [markdown]
-# # 00 Start here: a model that answers, and what fine-tuning will do to it
+# # 00 Start here: see a model forget
 #
-# **You will** meet the small chat model that this tutorial fine-tunes, ask it a few questions, look at the task it is to learn, and see the plan of the lessons.
+# **You will** put the same questions to a small chat model and to two fine-tuned copies of it, see that one copy has forgotten most of what it knew, and learn the idea that prevents it.
 #
 # **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
 #
-# **Time:** half a minute on two CPU cores, about 1 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** a minute on two CPU cores, about 1.5 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` there are fewer items to count.
 
 # %% tags=["parameters"]
-fast: bool = False  # True: the same steps on few rows
-model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
-random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+fast: bool = False  # True: the same steps on fewer items
 
 # %%
 from sdft_lib.settings import lesson_settings
 
-s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+s = lesson_settings(fast=fast)
 
 # %% [markdown]
-# ## 1. Which SDFT this is
+# ## 1. Three models
 #
-# Two methods share the name. This tutorial teaches *self-distillation fine-tuning* of 2024 (arXiv 2402.13669, ACL 2024): the model first **rewrites** the training answers in its own words, and then ordinary fine-tuning runs on the rewrites. The method of 2026 with the same short name (arXiv 2601.19897) lets the model learn from itself *while* it trains; lesson 08 puts the two side by side.
+# The model before any training is called the **seed model**. Yours has 135 million weights: small enough for a laptop, and a real chat model all the same.
 #
-# The question behind both: why does a fine-tuned model forget, and what can you do about it?
-#
-# ## 2. The seed model
-#
-# The model before any training is called the **seed model**. Yours is small enough for a laptop, and a real chat model all the same.
+# We trained it twice on the same 480 customer messages. Each training left an **adapter**, a small file (1 MB) that changes the seed's answers. Both come with this tutorial.
 
 # %%
-from sdft_lib.models import load_seed
+from sdft_lib.models import frozen_adapter, load_seed, with_adapter
 
 seed = load_seed(s.model)
+models = {"seed": seed}
+for name in ("sft", "sdft"):
+    folder = frozen_adapter(f"tickets-{name}")
+    models[name] = with_adapter(seed, folder, label=name)
+
+# %% [markdown]
+# **SFT**, supervised fine-tuning, is the usual way: train on the answers as they are. **SDFT**, self-distillation fine-tuning, is the subject of this tutorial. Section 4 says what it does.
+#
+# First the task that both were trained for: which team should handle a customer's message?
 
 # %%
 from sdft_lib.generation import Decoding, generate
 
-questions = ["What is the capital of France?", "Give me one tip for a better sleep.", "What colour is a ripe banana?"]
-answers = generate(seed, [[{"role": "user", "content": q}] for q in questions], Decoding(max_new_tokens=60))
 
-# %%
-for question, answer in zip(questions, answers, strict=True):
-    print(f"Q: {question}\nA: {answer.text.strip()}  ({answer.tokens} tokens, {answer.finish_reason})\n")
+def ask(question):
+    print("Q:", question)
+    prompt = [{"role": "user", "content": question}]
+    for name, model in models.items():
+        answer = generate(model, [prompt], Decoding(max_new_tokens=48))[0]
+        print(f"{name:>6}: {answer.text.strip()}")
 
-# %% [markdown]
-# Look at two things: whether the answers are right, and *how* they are written. Full sentences, a polite tone: that is the model's own manner. The last word in brackets says whether it stopped by itself (`stop`) or was cut (`length`).
-#
-# **Question.** Which of these abilities do you expect to survive when you train the model to route customer messages?
-# <details><summary>One answer</summary>Most people expect all of them: the training rows say nothing about France or bananas. Lesson 04 measures it, and with plain fine-tuning the answer is usually a disappointment.</details>
-
-# %% [markdown]
-# ## 3. The task it is to learn
-#
-# A **task** has training rows, development rows (for every choice you make) and test rows (looked at once, at the end). Each row has a prompt and a **reference**, the answer that you want.
 
 # %%
 from sdft_lib.data import load_task
 
 task = load_task(s.task)
-print(f"{task.name}: kind {task.kind}, {len(task.train)} training rows")
+row = task.dev[0]
+ask(row["messages"][-1]["content"])
+print("wanted:", row["reference"])
+
+# %% [markdown]
+# The seed does not know your teams. Both trained models give a team. So the training worked, twice.
+#
+# **Question.** Now you will ask all three for the capital of France. Nothing about France was in the training rows. What will each model say? Write it down before you run the next cell.
 
 # %%
-for row in task.train[:4]:
-    print(f"{row['messages'][-1]['content']}\n  -> {row['reference']}\n")
-
-# %% [markdown]
-# The references are as short as they can be. A program that sorts the mail wants just that. Now let the seed model answer the same prompts.
+ask("What is the capital of France?")
 
 # %%
-rows = task.train[:4]
-own = generate(seed, [row["messages"] for row in rows], Decoding(max_new_tokens=40))
-for row, answer in zip(rows, own, strict=True):
-    print(f"wanted: {row['reference']:<12} seed: {answer.text.strip()[:150]}\n")
+ask("Give me one tip for a better sleep.")
 
 # %% [markdown]
-# The seed talks; the references do not. Between what you want it to write and what it would write by itself lies a **gap**. Fine-tuning closes it by moving the model, and the move does not stop at your task.
+# Look at the second line of each answer. The SFT model answers in the manner of its training rows: one word, and often a team or a broken word. It does so for questions that have nothing to do with messages. The SDFT model still answers as the seed does.
 #
-# **Question.** The model could keep its own manner and still give the right team. What would a training answer look like that allows it to?
-# <details><summary>One answer</summary>Something like "The answer is shipping, because the parcel has not arrived": right, and worded as the model words things. Lesson 02 lets the model write such answers itself.</details>
+# <details><summary>Why does SFT say that?</summary>Each of its training answers was a single word. It learnt "say one word and stop", and this holds for every prompt. Lesson 01 shows how the seed sees those words.</details>
 
 # %% [markdown]
-# ## 4. What you will see
+# ## 2. Count it
 #
-# | lesson | you will |
+# Two questions may mislead you. So count: the share of right answers on new messages (`task`) and on easy questions about the world (`facts`).
+
+# %%
+import pandas
+
+from sdft_lib.data import load_probes, task_suite
+from sdft_lib.evaluate import cut, evaluate
+
+few = s.limits.get("facts", 48)
+chosen = [cut(task_suite(task), few), cut(load_probes("facts"), few)]
+frames = [evaluate(each, chosen, method=name) for name, each in models.items()]
+
+# %%
+from sdft_lib.lessons.figures.intervals import headline
+from sdft_lib.lessons.figures.style import show
+from sdft_lib.stats import summarise
+
+show(headline(summarise(pandas.concat(frames))))
+
+# %% [markdown]
+# The left panel says what was learnt, the right panel what was kept. A line is a 95 % interval: the range in which the score of many such items is likely to lie.
+#
+# These are few items. The next line comes from the recorded run with all items and several trainings of each method.
+
+# %%
+from sdft_lib.lessons.claims import in_the_recorded_run
+
+print(in_the_recorded_run("facts", ("sft", "sdft")))
+
+# %% [markdown]
+# **Question.** Is the fact gone from the SFT model, or does the model only no longer say it?
+# <details><summary>One answer</summary>You cannot tell from this figure. Lesson 04 has a test for it: it begins the answer for the model and looks at what follows.</details>
+#
+# ## 3. Break it yourself
+#
+# Ask a question of your own. Predict first which of the three answers will be useful.
+
+# %%
+ask("Write one sentence about the sea.")
+
+# %% [markdown]
+# **Question.** Is there a question that SFT answers well? Try some that expect one word.
+#
+# ## 4. The idea
+
+# %%
+from sdft_lib.lessons.figures import concepts
+
+show(concepts.pipeline())
+
+# %% [markdown]
+# The answers that you train on are called **references**. They are right, but the seed would not have written them: it writes sentences, and the reference is a bare word. This distance is the **distribution gap**. Training on references changes how the model writes everywhere.
+#
+# SDFT changes the data before the training. The seed sees the prompt *and* the reference and writes the answer in its own words. A program checks that the rewrite still gives the right answer. If it does not, the reference is kept. Then comes ordinary fine-tuning, on the original prompt. Here are three rows:
+
+# %%
+for row in task.train[:3]:
+    print(row["messages"][-1]["content"])
+    print("  reference:", row["reference"], "\n")
+
+# %% [markdown]
+# The paper (arXiv 2402.13669, ACL 2024) makes three claims for models with 7 billion weights:
+#
+# 1. **The task is learnt** as well as with SFT, or better.
+# 2. **Other abilities stay**: maths, code and knowledge that were not trained.
+# 3. **Helpfulness and safety stay**: the model still refuses harmful requests.
+#
+# You will test all three on a small model, and you will see where SDFT loses.
+#
+# Another method of 2026 has the same short name (arXiv 2601.19897): there the model learns from itself *while* it trains. Lesson 08 compares the two.
+
+# %% [markdown]
+# ## 5. What you will find out
+#
+# | lesson | the question |
 # |---|---|
-# | 01 | measure the gap, in nats per token, before any training |
-# | 02 | let the seed rewrite the references and keep what passes a check |
-# | 03 | train twice with the same budget: on the references (**SFT**) and on the rewrites (**SDFT**) |
-# | 04 | compare seed, SFT, a fixed sentence and SDFT on the task and on three probes, with intervals; forgotten, or only muted? |
-# | 05 | hold SDFT against cheaper ways of forgetting less, and measure how far each moved the model |
-# | 06 | train three tasks one after the other, and see what is left of the first |
-# | 07 | bring data of your own, and learn beforehand whether SDFT is worth a try |
-# | 08 | plan a run with billions of weights, and read what the published tables can carry |
+# | 01 | How surprising are your references for the seed? |
+# | 02 | Can the seed rewrite them, and are the rewrites right? |
+# | 03 | How does training work, line by line? |
+# | 04 | What was learnt, what was kept? Forgotten, or only muted? |
+# | 05 | Is it really the model's *own* words that protect it? |
+# | 06 | Does a habit of refusing survive? |
+# | 07 | What is left of the first task after two more? |
+# | 08 | Two methods with one name: which one when? |
+# | 09 | Will it help on *your* data? |
+# | 10 | What does it take with 7 billion weights? |
 #
-# ## 5. Where things are kept
+# A **task** has training rows, development rows (for every choice you make) and test rows (looked at once, at the end). A test row that you use for a choice is no longer a test.
 #
 # What is fetched or computed goes to one folder, under a name made from everything that decided it. A step that was done once is not done again, and each lesson runs alone.
 
 # %%
 from pathlib import Path
 
-print("Everything is under", str(s.folder).replace(str(Path.home()), "~"))
+folder = str(s.folder).replace(str(Path.home()), "~")
+print("Everything is under", folder)
 
 # %% [markdown]
 # ## Summary
 #
-# - The seed model is a real chat model with a manner of its own.
-# - The task's references are right, but not worded as the model would word them: that is the gap.
-# - Fine-tuning moves the model towards the references; what it forgets on the way is what this tutorial is about.
+# - Plain fine-tuning taught the task, and most other answers were lost.
+# - SDFT taught the same task from the same rows, and most other answers stayed.
+# - The difference lies in the words that were trained on: the references, or the seed's own rewrites.
 #
 # ## Check yourself
 #
-# 1. What is the difference between the 2024 and the 2026 method called SDFT?
-# 2. What are development rows for, and what are test rows for?
-# 3. What does `finish_reason` `length` tell you about an answer?
+# 1. What does SDFT change: the model, the training, or the data?
+# 2. What happens to a rewrite that gives a wrong answer?
+# 3. What are development rows for, and what are test rows for?
 
 # %% [markdown]
 # ## Quiz
@@ -192,10 +261,10 @@ check.exercise_0_2(share_naming)
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 20 minutes, half of them for the two questions in the text. The models can be fetched the evening before with `sdft fetch`.
+# **Time in class:** 20 minutes, half of them for section 3 and the question before the capital of France. The models can be fetched the evening before with `sdft fetch`.
 #
-# **What goes wrong most often:** students judge the seed by whether it is *right* and miss *how* it writes. Ask for the number of words first. In exercise 0.2, many search for the label without borders of words, so "Technically" counts as `technical`.
+# **What goes wrong most often:** students say "SFT broke the model". Ask what SFT still does well: the task. In exercise 0.2, many search for the label without borders of words, so "Technically" counts as `technical`.
 #
-# **Discussion, "which abilities survive?"** Collect a show of hands and write it down; come back to it in lesson 04.
+# **Discussion, "is the fact gone?"** Collect a show of hands and write it down; come back to it in lesson 04, section 6.
 #
-# **Expect:** seven tokens for the capital of France; the bare question about a banana answered in one or two sentences; on the four task rows usually no answer that is only a label.
+# **Expect:** on 48 items each, seed and SDFT with about half of the facts, SFT with about one in ten; SFT and SDFT near 0.9 on the task, the seed near 0.

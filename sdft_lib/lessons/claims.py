@@ -1,13 +1,15 @@
-"""What this tutorial sets out to show, and the result in one sentence (lesson 04).
+"""What this tutorial sets out to show, and results in one sentence (lessons 00 and 04).
 
 The claims about SFT and SDFT were written down before the test was run, those about the fixed
 sentence after a pilot with one training seed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas
 
-from sdft_lib.lessons.figures.style import looks_of
+from sdft_lib.experiments.recorded import at_end, recorded
+from sdft_lib.lessons.figures.style import look, looks_of
 from sdft_lib.stats import Interval
 
 MARGIN = 0.10  # a loss under this is small
@@ -65,10 +67,25 @@ def headline(scores: Any, rows: int, task: str) -> str:
     for row in pandas.DataFrame(scores).itertuples():
         shares.setdefault(row.method, {})[row.suite] = f"{100 * row.mean:.0f} %"
     told = []
-    for method, look in looks_of(shares).items():
-        told.append(f"{look.label} {shares[method]['task']} and {shares[method]['facts']}")
+    for method, style in looks_of(shares).items():
+        told.append(f"{style.label} {shares[method]['task']} and {shares[method]['facts']}")
     before, *after = told  # the seed comes first
     return (
         f"Share right on new items of the task and on easy facts. Before training: {before}. "
         f"After training on {rows} rows of {task}: {', '.join(after)}."
+    )
+
+
+def in_the_recorded_run(suite: str, methods: Sequence[str]) -> str:
+    """What the recorded run on tickets says of a suite, as a sentence: the seed's score and that of
+    each method after training (lesson 00)."""
+    ends = at_end(recorded())
+    rows = {row.method: row for row in ends[ends["suite"] == suite].itertuples()}
+    if missing := [name for name in ("seed", *methods) if name not in rows]:
+        return f"No recorded run has {suite} of {missing[0]} yet."
+    told = [f"{look(name).label} {rows[name].mean:.2f}" for name in methods]
+    fewest = min(rows[name].seeds for name in methods)
+    return (
+        f"In the recorded run the seed scored {rows['seed'].mean:.2f} on {suite}, and after "
+        f"training {', '.join(told)} ({rows['seed'].n} items, {fewest} trainings of each method)."
     )

@@ -1,44 +1,64 @@
-"""The figures of lesson 01: two histograms of surprise, and one answer token by token."""
+"""The figures of lesson 01: histograms of surprise, and texts token by token."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import matplotlib
 import numpy
+from matplotlib.patches import Rectangle
 
 from sdft_lib.lessons.figures.rewrites import gap_histogram
-from sdft_lib.lessons.figures.style import Shown, look, new_axes
+from sdft_lib.lessons.figures.style import FONT, INK, Shown, new_axes
 from sdft_lib.lessons.safe import visible
 from sdft_lib.storage.errors import SdftError
 
-__all__ = ["gap_histogram", "token_surprise"]
-MOST = 24  # tokens that are drawn
+__all__ = ["gap_histogram", "token_strips"]
+MOST = 24  # tokens of a text that are drawn
+FULL = 12.0  # nats from which a box is darkest
+SHADES = matplotlib.colormaps["Oranges"]
 
 
-def token_surprise(tokens: Sequence[str], nats: Sequence[float]) -> Shown:
-    """One answer, one bar a token: how many nats the seed model pays for it. At most MOST are
-    drawn; raises SdftError unless there is one value a token."""
-    if not tokens or len(tokens) != len(nats):
-        there = f"There are {len(tokens)} tokens and {len(nats)} values"
-        raise SdftError(f"{there}; one value a token is needed.")
-    drawn, total = min(MOST, len(tokens)), sum(nats)
-    fig, ax = new_axes(0.9 + 0.29 * max(3, drawn))
-    bars = ax.barh(range(drawn), nats[:drawn], color=look("reference").colour, height=0.75)
-    ax.bar_label(bars, fmt="%.1f", padding=4, fontsize=11)
-    names = [token_label(token) for token in tokens[:drawn]]
-    ax.set_yticks(range(drawn), names, family=["DejaVu Sans Mono"])
-    ax.invert_yaxis()
-    ax.set(xlim=(0, max(max(nats[:drawn]) * 1.12, 1)), xlabel="nats (2.3 = one chance in ten)")
-    worst = int(numpy.argmax(nats))
-    largest_first = numpy.cumsum(sorted(nats, reverse=True))
-    half = int(numpy.argmax(largest_first >= total / 2)) + 1  # so many tokens hold half of it
-    rest = "" if drawn == len(tokens) else f" The first {drawn} of {len(tokens)} tokens are drawn."
-    facts = f"{len(tokens)} tokens, {total:.1f} nats in total, {total / len(nats):.2f} a token"
-    return Shown(
-        fig,
-        f"Bars of surprise per token of one reference: {facts}. The most surprising token is "
-        f"“{token_label(tokens[worst])}” with {nats[worst]:.1f} nats; {half} of {len(nats)} tokens "
-        f"hold half of the total.{rest}",
-        f"One reference, token by token: {facts}.{rest} ␣ is a space, ⏎ a new line.",
-    )
+def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> Shown:
+    """Several texts as strips of tokens, each token darker the more it surprises the seed; below
+    it stand its nats. ``texts``: its name -> (tokens, nats). At most MOST tokens of each are drawn;
+    raises SdftError unless there is one value a token."""
+    placed, words, line = [], [], 0
+    for name, (tokens, nats) in texts.items():
+        if not tokens or len(tokens) != len(nats):
+            there = f"{name}: there are {len(tokens)} tokens and {len(nats)} values"
+            raise SdftError(f"{there}; one value a token is needed.")
+        placed.append((line, 0.0, f"{name}: {numpy.mean(nats):.1f} nats a token", None))
+        line, x = line + 1, 0.0
+        for token, value in zip(tokens[:MOST], nats[:MOST], strict=True):
+            label = token_label(token)
+            wide = 2.2 + 1.7 * max(3, len(label))
+            if x + wide > 100:
+                line, x = line + 1, 0.0
+            placed.append((line, x, label, value))
+            x += wide
+        line += 1
+        worst = int(numpy.argmax(nats))
+        words.append(
+            f"{name}: {len(tokens)} tokens, {sum(nats):.1f} nats in total, "
+            f"{numpy.mean(nats):.2f} a token; the most surprising is “{token_label(tokens[worst])}” with {nats[worst]:.1f}."
+        )
+    fig, ax = new_axes(0.5 * line)
+    ax.set(xlim=(0, 100), ylim=(line, 0))
+    ax.axis("off")
+    for line, x, label, value in placed:
+        if value is None:
+            ax.text(x, line + 0.6, label, fontsize=FONT, color=INK, va="center")
+            continue
+        wide, share = 2.2 + 1.7 * max(3, len(label)), min(value / FULL, 1)
+        box = (x, line + 0.08), wide - 0.8, 0.84
+        ax.add_patch(Rectangle(*box, facecolor=SHADES(0.75 * share), edgecolor="#999999"))
+        middle = x + wide / 2 - 0.4
+        how = {"ha": "center", "va": "center", "color": "white" if share > 0.8 else INK}
+        ax.text(middle, line + 0.36, label, fontsize=FONT - 2, family=["DejaVu Sans Mono"], **how)
+        ax.text(middle, line + 0.74, f"{value:.1f}", fontsize=FONT - 4, **how)
+    caption = "Each box is a token, below it its surprise in nats (2.3 is one chance in ten)."
+    longest = max(len(tokens) for tokens, _ in texts.values())
+    rest = f" Only the first {MOST} tokens of a text are drawn." if longest > MOST else ""
+    return Shown(fig, " ".join(words), f"{caption}{rest} ␣ is a space, ⏎ a new line.")
 
 
 def token_label(token: str) -> str:

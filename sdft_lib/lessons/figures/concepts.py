@@ -50,10 +50,12 @@ def pipeline() -> Shown:
     ax.text(51, 26, "no", fontsize=FONT - 2, color=SFT, va="center")
     ax.text(49.5, 38, "keep the reference", ha="center", fontsize=FONT - 2, color=SFT)
     arrow(ax, (62, 37), (84, 18.5), "", SFT)
-    alt = "Above: a prompt with its reference goes straight into training and gives the SFT model. "
-    alt += "Below: the seed sees prompt and reference and rewrites the reference. If the rewrite "
-    alt += "still gives the right answer, it is trained on; if not, the reference is. That gives "
-    alt += "the SDFT model."
+    alt = (
+        "Above: a prompt with its reference goes straight into training and gives the SFT "
+        "model. Below: the seed sees prompt and reference and rewrites the reference. If the "
+        "rewrite still gives the right answer, it is trained on; if not, the reference is. "
+        "That gives the SDFT model."
+    )
     return Shown(fig, alt, "Plain fine-tuning (above) and SDFT of 2024 (below).")
 
 
@@ -73,12 +75,10 @@ def gap() -> Shown:
     ax.set(yticks=[], xticks=[], ylim=(0, 1.5), xlabel="how surprising the text is for the seed →")
     ax.spines["left"].set_visible(False)
     alt = (
-        "Two humps. On the left, little surprising: what the seed would write. On the right, very "
+        "Two humps. On the left, little surprising: what the seed would write. On the right, "
+        "very surprising: your references. SFT moves the model to the references; SDFT moves "
+        "the data to the model."
     )
-    alt += (
-        "surprising: your references. SFT moves the model to the references; SDFT moves the data "
-    )
-    alt += "to the model."
     return Shown(fig, alt, "Two ways to close the gap (a drawing, not data).")
 
 
@@ -99,8 +99,10 @@ def loss_mask() -> Shown:
     ax.text(border / 2, 30, "prompt: read, not trained", color="#666666", **words)
     ax.text((border + x) / 2, 30, "answer: trained, token by token", color=SDFT, **words)
     ax.text(x / 2, 3, "loss = mean of −log p(token | all tokens before it)", color=INK, **words)
-    alt = "A row as tokens. Those of the prompt are grey: the model reads them, and they have no "
-    alt += "loss. Those of the answer, with the end of the turn, are blue: each has a loss."
+    alt = (
+        "A row as tokens. Those of the prompt are grey: the model reads them, and they have "
+        "no loss. Those of the answer, with the end of the turn, are blue: each has a loss."
+    )
     return Shown(fig, alt, "The loss counts the tokens of the answer alone.")
 
 
@@ -119,11 +121,11 @@ def lora() -> Shown:
     ax.text(22, 4, "576 × 576 numbers", color="#666666", **words)
     ax.text(74, 4, "576 × 8 and 8 × 576 numbers", color=SDFT, **words)
     ax.text(50, 51, "new weight = W + (alpha / rank) · B · A", color=INK, **words)
-    alt = "A large grey square W, frozen, plus the product of a tall thin matrix B and a wide flat "
-    alt += (
-        "matrix A, both blue: these are trained. The new weight is W plus alpha over rank times B "
+    alt = (
+        "A large grey square W, frozen, plus the product of a tall thin matrix B and a wide "
+        "flat matrix A, both blue: these are trained. The new weight is W plus alpha over "
+        "rank times B times A."
     )
-    alt += "times A."
     return Shown(fig, alt, "LoRA with rank 8: the numbers in blue are trained.")
 
 
@@ -141,9 +143,11 @@ def frontier() -> Shown:
     ax.text(0.97, 0.95, "here you want to be ↗", color=INK, ha="right", **words)
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="learnt: score on the task →")
     ax.set(ylabel="kept: score on facts →", xticks=[], yticks=[])
-    alt = "Learnt to the right, kept upwards. From the seed at the top left two curves go to the "
-    alt += "right: along one, much that was kept is lost on the way; along the other, little. Top "
-    alt += "right is where you want to be."
+    alt = (
+        "Learnt to the right, kept upwards. From the seed at the top left two curves go to "
+        "the right: along one, much that was kept is lost on the way; along the other, "
+        "little. Top right is where you want to be."
+    )
     return Shown(fig, alt, "A frontier: what a method keeps at each amount learnt (a drawing).")
 
 
@@ -162,9 +166,9 @@ def tasks_in_a_row() -> Shown:
         ax.text(left + 8.5, 2, name, ha="center", va="center", fontsize=FONT - 1, color=INK)
         if place:
             arrow(ax, (left - 9, 27), (left - 1, 27), f"train {'ABC'[place - 1]}")
-    alt = "Four groups of three bars: scores on tasks A, B and C. For the seed all are low. After "
-    alt += (
-        "training on A, A is high. After B, B is high and A lower. After C, C is high, B and A are "
+    alt = (
+        "Four groups of three bars: scores on tasks A, B and C. For the seed all are low. "
+        "After training on A, A is high. After B, B is high and A lower. After C, C is high, "
+        "B and A are lower."
     )
-    alt += "lower."
     return Shown(fig, alt, "Three tasks in a row: each later training may cost the earlier ones.")

@@ -39,7 +39,8 @@ def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> 
         worst = int(numpy.argmax(nats))
         words.append(
             f"{name}: {len(tokens)} tokens, {sum(nats):.1f} nats in total, "
-            f"{numpy.mean(nats):.2f} a token; the most surprising is “{token_label(tokens[worst])}” with {nats[worst]:.1f}."
+            f"{numpy.mean(nats):.2f} a token; the most surprising is "
+            f"“{token_label(tokens[worst])}” with {nats[worst]:.1f}."
         )
     fig, ax = new_axes(0.5 * line)
     ax.set(xlim=(0, 100), ylim=(line, 0))

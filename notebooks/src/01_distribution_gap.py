@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 The distribution gap: how surprised is the model by your data?
 #
-# **You will** measure how likely the seed model finds the references of the task, compare that with its own answers, and look at a single answer token by token.
+# **You will** measure how surprising the references are for the seed model. You compare them with the seed's own answers, and you look at one row token by token.
 #
 # **Before you start:** lesson 00 introduces the seed model and the task. You should know what a logarithm is; no more.
 #
@@ -33,7 +33,16 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. References and own answers
 #
-# Load the seed and the task, and let the seed answer the training prompts by itself, greedily (always the likeliest next token), with no reference in sight.
+# Lesson 00 showed a model that forgot. This lesson looks for the cause *before* any training. The idea in one picture:
+
+# %%
+from sdft_lib.lessons.figures import concepts
+from sdft_lib.lessons.figures.style import show
+
+show(concepts.gap())
+
+# %% [markdown]
+# Load the seed and the task. Let the seed answer the training prompts by itself. It does not see the reference. It answers **greedily**: it always takes the likeliest next token.
 
 # %%
 from sdft_lib.data import load_task
@@ -57,7 +66,11 @@ for row in own_answers[:3]:
 # %% [markdown]
 # ## 2. How surprised is the model by the references?
 #
-# Before you train on the references, ask the seed how likely it finds them. The unit is **nats per token**: minus the logarithm of the probability, averaged over the tokens of the answer. 0 means "I would have written exactly that"; 2.3 means about one chance in ten at every token; 4.6 one in a hundred.
+# Ask the seed how likely it finds the references. The measure is the mean **surprise** of an answer's tokens:
+#
+# $$\text{nats a token} = -\frac{1}{T}\sum_{t=1}^{T}\log p(y_t \mid \text{prompt}, y_1, \dots, y_{t-1})$$
+#
+# Here $y_1, \dots, y_T$ are the tokens of the answer, and $p$ is the probability that the seed gives to each of them. The unit is called **nat**, because the logarithm is the natural one. 0 nats: the seed was certain of this token. 2.3 nats: one chance in ten. 4.6 nats: one in a hundred.
 
 # %%
 from sdft_lib.gap import nll
@@ -67,12 +80,14 @@ own_nll = nll(seed, own_answers, "text")
 
 # %%
 from sdft_lib.lessons.figures import lesson_01 as figures
-from sdft_lib.lessons.figures.style import show
 
-show(figures.gap_histogram({"references": reference_nll["nll"].tolist(), "own": own_nll["nll"].tolist()}))
+both = {"references": reference_nll, "own": own_nll}
+show(figures.gap_histogram({k: v["nll"].tolist() for k, v in both.items()}))
 
 # %% [markdown]
-# The two humps should hardly overlap: with the default model and task, most references cost roughly 4 to 13 nats a token, and the model's own answers less than 2. (They are not 0: even the likeliest token has a probability below 1, so an answer costs something at every token. Those that are cut after 40 tokens also pay for a stop that the model had not planned.)
+# The two humps should hardly overlap. With the default model and task, most references lie between 4 and 13 nats a token, the model's own answers below 2.
+#
+# Why are the own answers not at 0? Even the likeliest token has a probability below 1. And an answer that was cut after 40 tokens gets a stop that the model had not planned.
 #
 # **Question.** Which rows lie nearest to the own answers? Look at three of them before you read on.
 
@@ -81,49 +96,81 @@ for index in reference_nll["nll"].argsort()[:3]:
     print(f"{reference_nll['nll'][index]:.1f} nats a token: {rows[index]['reference']}")
 
 # %% [markdown]
-# <details><summary>One answer</summary>With label-only references there is little to choose: a label is cheap when the seed happens to start its answers with that word. On tasks with worked solutions, the cheapest rows are the ones that read like prose.</details>
+# <details><summary>One answer</summary>With bare labels there is little difference: a label is less surprising when the seed often starts its answers with that word. On tasks with worked solutions, the least surprising rows are those that read like prose.</details>
 #
 # ## 3. Token by token
 #
-# Where does the surprise sit? Take one reference apart. The last token is the end of the turn: the reference also says *stop here*.
+# Where does the surprise sit? Take one row and three answers to it: the reference, the seed's **rewrite** of it (lesson 02 shows how to get one), and the answer that the seed gives by itself.
+
+# %%
+from sdft_lib.distill import distill
+from sdft_lib.templates import TEMPLATES
+
+d = distill(seed, task, TEMPLATES[s.template], limit=8)
+row = next(row for row in d.rows if row["source"] == "rewritten")
+own = next(each for each in own_answers if each["id"] == row["id"])
+texts = {"reference": row["reference"], "rewrite": row["text"], "own answer": own["text"]}
 
 # %%
 from sdft_lib.chat import render
 from sdft_lib.gap import token_nats
 
-row = render(rows[0]["messages"], seed.tokenizer, rows[0]["reference"])
-nats = token_nats(seed, [row])[0]
-tokens = [seed.tokenizer.decode([token]) for token in row.ids[row.prompt_length :]]
 
-# %%
-show(figures.token_surprise(tokens, nats))
+def strip(text):
+    rendered = render(row["messages"], seed.tokenizer, text)
+    ids = rendered.ids[rendered.prompt_length :]
+    return [seed.tokenizer.decode([i]) for i in ids], token_nats(seed, [rendered])[0]
+
+
+show(figures.token_strips({name: strip(text) for name, text in texts.items()}))
 
 # %% [markdown]
-# The first token is usually the dearest: the model did not plan to begin with a bare label. The end of the turn is often dear too: it would have gone on talking.
+# Read the first strip. The first token is the most surprising one: the seed did not plan to begin with a bare label. The last token ends the turn. It says *stop here*, and the seed would have gone on.
+#
+# Now the second strip. It gives the same answer in words that the seed finds likely.
 #
 # **Question.** If you train on such rows, what does the model learn first?
-# <details><summary>One answer</summary>Not which team is right, but the manner: begin with a label and stop at once. That lesson holds for every prompt, also for those that have nothing to do with the task. This is why forgetting shows on open questions first.</details>
+# <details><summary>One answer</summary>First the manner: begin with a label and stop at once. Which team is right comes later. The manner holds for every prompt, also for those that have nothing to do with the task. This is why forgetting shows on open questions first.</details>
 
 # %% [markdown]
 # ## 4. Per token or per answer?
 #
-# A mean per token flatters long texts: after a surprising start, the rest of a sentence is easy. Look at the total too.
+# A mean per token makes long texts look better: after a surprising start, the rest of a sentence is easy. Look at the total too.
 
 # %%
-print(f"references : {reference_nll['tokens'].mean():5.1f} tokens, {reference_nll['nats'].mean():5.1f} nats an answer")
-print(f"own answers: {own_nll['tokens'].mean():5.1f} tokens, {own_nll['nats'].mean():5.1f} nats an answer")
+for name, table in both.items():
+    tokens, nats = table["tokens"].mean(), table["nats"].mean()
+    print(f"{name:>10}: {tokens:5.1f} tokens, {nats:5.1f} nats an answer")
 
 # %% [markdown]
-# The order can even turn round: two expensive tokens may cost less in all than forty cheap ones. Both numbers are true. The mean per token says how hard each trained token pulls at the model; the total says how unlikely the whole answer was. Quote both when the lengths differ.
+# The order may turn round: two very surprising tokens can have a smaller sum than forty likely ones. Both numbers are true. The mean per token says how hard each trained token pulls at the model. The total says how unlikely the whole answer was. Report both when the lengths differ.
 #
 # **Question.** Is a reference at 6 nats a token *wrong*?
-# <details><summary>One answer</summary>No. The gap says nothing about right or wrong, only about how far the wording is from the model's own. A perfect answer can lie far away, and a wrong one very near.</details>
+# <details><summary>One answer</summary>No. The gap says nothing about right or wrong, only how far the wording is from the model's own. A perfect answer can lie far away, and a wrong one very near.</details>
+#
+# ## 5. Predict, run, explain
+#
+# Which wording of the same answer surprises the seed least? Put the four in order before you run the cell. Then write a fifth one that surprises it even less.
+
+# %%
+wordings = [
+    "{}",
+    "{}.",
+    "The answer is {}.",
+    "ANSWER := {}",
+]
+tried = [dict(row, text=each.format(row["reference"])) for each in wordings]
+for line, value in zip(tried, nll(seed, tried, "text")["nll"]):
+    print(f"{value:5.1f} nats a token: {line['text']}")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>A sentence is less surprising than a bare word, since most of its tokens are easy once it has begun. But it is a <em>mean</em>: compute the total of each, too. Lesson 05 trains on such a fixed sentence and shows whether it protects.</details>
 #
 # ## Summary
 #
 # - The gap can be measured before any training: minus log-probability of the references under the seed, in nats per token.
-# - Short references lie far from the model's own answers, mostly because of how they begin and that they stop.
-# - Per-token means favour long texts; look at totals too.
+# - Short references lie far from the model's own answers: because of how they begin, and because they stop.
+# - Means per token make long texts look better; look at totals too.
 #
 # ## Check yourself
 #
@@ -189,16 +236,16 @@ check.exercise_1_2(two_means)
 #
 # **Goal:** find the references that the model might have written itself. **Level 3 of 3, about 15 minutes.**
 #
-# `in_overlap(references, own)` takes nats per token of references and of own answers. It returns the places of the references that cost *at most* as much as the dearest own answer, the cheapest first.
+# `in_overlap(references, own)` takes nats per token of references and of own answers. It returns the positions of the references that are *at most* as surprising as the most surprising own answer, the least surprising first.
 #
-# <details><summary>Hint 1</summary>The border is <code>max(own)</code>. <details><summary>Hint 2</summary>Sort places, not values: <code>sorted(places, key=lambda place: references[place])</code>.</details></details>
+# <details><summary>Hint 1</summary>The limit is <code>max(own)</code>. <details><summary>Hint 2</summary>Sort positions, not values: <code>sorted(positions, key=lambda i: references[i])</code>.</details></details>
 
 # %% tags=["exercise"]
 def in_overlap(references, own):
-    """Places in `references` of the values that are at most the largest of `own`, in rising order of value."""
+    """Positions in `references`, by rising value, of values up to max(own)."""
     ### BEGIN SOLUTION
-    places = [place for place, value in enumerate(references) if value <= max(own)]
-    return sorted(places, key=lambda place: references[place])
+    positions = [i for i, value in enumerate(references) if value <= max(own)]
+    return sorted(positions, key=lambda i: references[i])
     ### END SOLUTION
 
 # %% tags=["check"]
@@ -207,7 +254,7 @@ check.exercise_1_3(in_overlap)
 # %% [markdown]
 # ## What next
 #
-# Lesson 02 moves the references towards the model instead of the model towards the references.
+# Lesson 02 moves the references towards the model, in place of the model towards the references.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 03 Training: the same budget, two targets
 #
-# **You will** read a training row as the model reads it, train the seed twice with the same rows, order, steps and learning rate, and see why the two loss curves must not be ranked.
+# **You will** read a training row as the model reads it, write the whole method in forty lines, train the seed twice with the same budget, and see why the two loss curves must not be ranked.
 #
 # **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone: it takes their results from the store, or makes them.
 #
@@ -59,7 +59,20 @@ for column in ("reference", "text"):
 # %% [markdown]
 # ## 2. What exactly is trained: the loss mask
 #
-# The model sees one string: the prompt in its own chat template, the target, and a token that ends the turn. Only the target and that last token count in the loss. `inspect` shows the exact string, with the trained part between `[[` and `]]`.
+# The model sees one string: the prompt in its own chat template, the target, and a token that ends the turn. Only the target and that last token count in the loss.
+
+# %%
+from sdft_lib.lessons.figures import concepts
+from sdft_lib.lessons.figures.style import show
+
+show(concepts.loss_mask())
+
+# %% [markdown]
+# As a formula, for a target $y_1, \dots, y_T$ (the end of the turn is $y_T$) after a prompt $x$:
+#
+# $$\text{loss} = -\frac{1}{T}\sum_{t=1}^{T}\log p_\theta(y_t \mid x, y_1, \dots, y_{t-1})$$
+#
+# This is the measure of lesson 01, with one change: $p_\theta$ is now the model in training. `inspect` shows the exact string, with the trained part between `[[` and `]]`.
 
 # %%
 from sdft_lib.chat import inspect
@@ -78,14 +91,16 @@ print(inspect(row["messages"], seed.tokenizer, row["text"]))
 from sdft_lib.chat import render
 
 rendered = render(row["messages"], seed.tokenizer, row["reference"])
-for token, trained in list(zip(rendered.ids, rendered.mask))[-8:]:
-    print(f"{token:>6}  {'trained' if trained else '   -   '}  {seed.tokenizer.decode([token])!r}")
+for token, counts in list(zip(rendered.ids, rendered.mask))[-8:]:
+    mark = "trained" if counts else "   -   "
+    print(f"{token:>6}  {mark}  {seed.tokenizer.decode([token])!r}")
 
 # %%
 for column in ("reference", "text"):
     rows = [render(row["messages"], seed.tokenizer, row[column]) for row in d.rows]
-    trained, total = sum(sum(r.mask) for r in rows), sum(len(r.ids) for r in rows)
-    print(f"{column:>9}: {trained} of {total} tokens are trained, {trained / total:.0%}")
+    count = sum(sum(r.mask) for r in rows)
+    total = sum(len(r.ids) for r in rows)
+    print(f"{column:>9}: {count} of {total} tokens are trained, {count / total:.0%}")
 
 # %% [markdown]
 # A small share is trained, and for terse references it is smaller still. So the same number of rows and steps does *not* mean the same number of trained tokens: a rewrite carries more of them. Lesson 04 counts what that costs.
@@ -94,7 +109,98 @@ for column in ("reference", "text"):
 # <details><summary>One answer</summary>Nothing would show in the loss. But the tuned model would not have learnt to stop where its training answers stop: it might give the right label and then talk on until the length limit cuts it. Some scores would not notice, others (an open answer counts only if it finished) would.</details>
 
 # %% [markdown]
-# ## 3. The same budget for both
+# ## 3. The whole method in forty lines
+#
+# Before you call the library, see that there is no magic in it. You need transformers, peft and three functions. The first one **rewrites** a row: the seed sees question and reference, and the rewrite is kept if it still names the reference.
+
+# %%
+import torch
+
+tokenizer = seed.tokenizer
+
+
+def rewrite(row):
+    question = row["messages"][-1]["content"]
+    asked = f"{question}\nThe right answer: {row['reference']}."
+    asked += " Give this answer in one sentence and say why."
+    chat = [{"role": "user", "content": asked}]
+    text = tokenizer.apply_chat_template(
+        chat, add_generation_prompt=True, tokenize=False
+    )
+    ids = tokenizer(text, return_tensors="pt").input_ids.to(seed.device)
+    made = seed.model.generate(ids, max_new_tokens=40, do_sample=False)
+    answer = tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+    return answer if row["reference"] in answer else row["reference"]
+
+
+print(rewrite(d.rows[0]))
+
+# %% [markdown]
+# The second one is the **loss** of a row: the formula above, in four lines.
+
+# %%
+from torch.nn.functional import cross_entropy
+
+
+def loss_of(model, rendered):
+    ids = torch.tensor(rendered.ids, device=model.device)
+    trained = torch.tensor(rendered.mask[1:], device=model.device)
+    logits = model(ids[None]).logits[0, :-1].float()
+    return cross_entropy(logits[trained], ids[1:][trained])
+
+
+# %% [markdown]
+# `logits[:-1]` against `ids[1:]`: what the model says at a place is about the *next* token. Does the library agree? `nll` of lesson 01 measures the same rows:
+
+# %%
+from sdft_lib.gap import nll
+
+with torch.no_grad():
+    mine = loss_of(seed.model, render(row["messages"], tokenizer, row["text"]))
+theirs = nll(seed, [row], "text")["nll"][0]
+print(f"by hand {mine:.3f}, by the library {theirs:.3f} nats a token")
+
+# %% [markdown]
+# The third one **trains**. LoRA leaves the seed's weights as they are and adds two thin matrices to some layers:
+
+# %%
+show(concepts.lora())
+
+# %%
+import copy
+
+from peft import LoraConfig, get_peft_model
+
+
+def train(rows, column, rate=2e-3, batch=8):
+    torch.manual_seed(0)
+    config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"])
+    model = get_peft_model(copy.deepcopy(seed.model), config)
+    thin = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(thin, lr=rate, weight_decay=0.0)
+    for start in range(0, len(rows), batch):
+        part = rows[start : start + batch]
+        total = 0.0
+        for row in part:
+            rendered = render(row["messages"], tokenizer, row[column])
+            loss = loss_of(model, rendered) / len(part)
+            loss.backward()
+            total += loss.item()
+        optimizer.step()
+        optimizer.zero_grad()
+        print(f"rows {start} to {start + len(part)}: loss {total:.2f}")
+
+
+# %%
+train(d.rows[:24], "text")
+
+# %% [markdown]
+# That is SDFT: rewrite, check, and train as usual. **Predict first:** with `"reference"` in place of `"text"`, will the first loss be larger or smaller? Change the word and run the cell again.
+#
+# The library's `distill` and `fine_tune` do the same. They add what makes it fast and safe: many rows at once, a better filter, a learning rate that rises and falls, and a run that goes on after a stop.
+
+# %% [markdown]
+# ## 4. The same budget for both
 #
 # Every setting is in one object. One setting for both, fixed before the test, and both trainings get it unchanged. (Is it a good one? Lesson 05 shows a sweep.)
 
@@ -133,11 +239,10 @@ pandas.DataFrame({"SFT": sft.record, "SDFT": sdft.record}).loc[keys]
 # <details><summary>One answer</summary>SFT would make several more passes over the same short references, or SDFT would see only a part of the rows. Either way one method gets more updates or more examples. No budget is equal in every respect; the honest thing is to fix one, say which, and print the others.</details>
 
 # %% [markdown]
-# ## 4. Two loss curves that must not be ranked
+# ## 5. Two loss curves that must not be ranked
 
 # %%
 from sdft_lib.lessons.figures import lesson_03 as figures
-from sdft_lib.lessons.figures.style import show
 
 show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
 
@@ -165,7 +270,7 @@ print(f"Gap, references minus rewrites: {i.low:.1f} to {i.high:.1f} nats a token
 # <details><summary>One answer</summary>The keep rate. If most rewrites were rejected, the column <code>text</code> holds mostly references, and the two trainings are almost the same. Then the mask: a prompt token that slips into the loss changes its level too.</details>
 
 # %% [markdown]
-# ## 5. Ask the three models one question
+# ## 6. Ask the three models one question
 
 # %%
 from sdft_lib.generation import Decoding, generate

@@ -10,6 +10,7 @@ import pytest
 
 from sdft_lib.lessons import safe, tables
 from sdft_lib.lessons.figures import (
+    concepts,
     intervals,
     lesson_01,
     lesson_03,
@@ -101,9 +102,17 @@ CASES = {
         ("4 %", "(4 of 100)", "“loop” (96)"),
     ),
     "tokens": (
-        lambda: lesson_01.token_surprise(["Ġ$5 $6", "\u202e", "<|im_end|>"], [9.5, 0.5, 1.0]),
+        lambda: lesson_01.token_strips(
+            {"reference": (["Ġ$5 $6", "\u202e", "<|im_end|>"], [9.5, 0.5, 1.0])}
+        ),
         ("11.0", "␣$5␣$6", "9.5"),
     ),
+    "pipeline": (concepts.pipeline, ("it is trained on; if not, the reference is",)),
+    "the gap": (concepts.gap, ("SFT moves the model", "SDFT moves the data")),
+    "the mask": (concepts.loss_mask, ("prompt are grey", "each has a loss")),
+    "lora": (concepts.lora, ("W plus alpha over rank times B times A",)),
+    "a frontier": (concepts.frontier, ("Top right is where you want to be",)),
+    "stages": (concepts.tasks_in_a_row, ("After training on A, A is high",)),
     "loss": (lambda: lesson_03.loss_curves({"sft": LOG, "sdft": LOG}), ("4.25", "1.50 at step 20")),
     "scores": (
         lambda: intervals.scores(SCORES),
@@ -170,7 +179,7 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
     [
         lambda: rewrites.gap_histogram({"reference": [float("nan")]}),
         lambda: rewrites.keep_rates(kept()),
-        lambda: lesson_01.token_surprise(["a"], [1.0, 2.0]),
+        lambda: lesson_01.token_strips({"reference": (["a"], [1.0, 2.0])}),
         lambda: lesson_03.loss_curves({"sft": []}),
         lambda: intervals.scores([]),
         lambda: intervals.tradeoff([]),

@@ -70,7 +70,7 @@ def drawn(text: str) -> list:
     kept = pandas.DataFrame({"template": [text], "reasons": [{"accepted": 4, text: 96}]})
     return [
         rewrites.keep_rates(kept),
-        lesson_01.token_surprise([text, "a"], [1.0, 2.0]),
+        lesson_01.token_strips({text: ([text, "a"], [1.0, 2.0])}),
         rewrites.gap_histogram({text: [1.0, 2.0, 3.0], "b": [2.0, 3.0, 4.0]}),
         lesson_03.loss_curves({text: LOG}),
         intervals.scores(scores(text)),

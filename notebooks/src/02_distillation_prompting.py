@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 02 Distillation prompting: let the model say it in its own words
 #
-# **You will** show the seed model each task with its reference, let it rewrite the reference, check the rewrite, and see that the wording of the prompt decides almost everything.
+# **You will** let the seed model rewrite each reference, check the rewrites, and see how much the wording of the prompt decides.
 #
 # **Before you start:** lesson 01 explains the gap. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
@@ -65,7 +65,7 @@ print(inspect(messages, seed.tokenizer) + opening + " ...")
 #
 # ## 2. Which rewrites may be kept?
 #
-# A rewrite replaces its reference only if it passes `accept`. The checks run from cheap to dear, and the first that fails gives the reason. Try it on answers made by hand.
+# A rewrite replaces its reference only if it passes `accept`. The quick checks run first. The first check that fails gives the reason. Try it on answers made by hand.
 
 # %%
 from sdft_lib.verify import accept
@@ -82,7 +82,7 @@ loop = accept("label", "shipping", "shipping " * 12, choices)
 print(cut.reason, loop.reason)
 
 # %% [markdown]
-# A text that repeats the right label twelve times contains the right answer and is still worthless: a check for the answer alone would train the model to babble.
+# A text that repeats the right label twelve times contains the right answer and is still worthless: a check of the answer alone would let it pass, and the model would learn to repeat itself.
 #
 # ## 3. The same rows through four templates
 #
@@ -102,14 +102,14 @@ table = keep_table(list(tried.values()))
 show(figures.keep_rates(table))
 
 # %% [markdown]
-# The order should surprise nobody who has prompted a small model, but the distance might: in our runs `opening` kept about nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
+# In our runs `opening` kept about nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
 
 # %%
 shown = table[["template", "keep_rate", "names_answer", "distinct_targets", "own_share"]]
 print(shown.round(2).to_string(index=False))
 
 # %% [markdown]
-# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *nearly by construction*: a text can fail it only by settling on another label later on. The other checks still count. `distinct_targets` counts different texts to train on, references of rejected rows included: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
+# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *almost always*: a text fails it only if it names another label later. The other checks still count. `distinct_targets` counts different texts to train on, references of rejected rows included: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
 #
 # The printed lines count the reasons of rejection, too: `answer` is another answer or none, `cut` ended at the token limit, `loop` repeats itself, `echo` copies eight words in a row from the prompt, `leak` gives away that the model was shown a solution.
 #
@@ -136,7 +136,7 @@ if widgets.widgets_enabled():
 
 # %% [markdown]
 # **Question.** Find a rejected rewrite that you would have kept, and a kept one that you would have rejected. (Without widgets, change the `0` in the cell above.)
-# <details><summary>One answer</summary>Both exist on most runs. A rewrite that quotes the message is rejected as an echo although its answer is right; a kept one may give a reason that does not fit. A filter trades one mistake for the other, so read some rows of every set that you train on.</details>
+# <details><summary>One answer</summary>Both exist on most runs. A rewrite that quotes the message is rejected as an echo although its answer is right; a kept one may give a reason that does not fit. A stricter filter makes fewer mistakes of one kind and more of the other. So read some rows of every set that you train on.</details>
 #
 # ## 5. A template of your own
 #
@@ -163,7 +163,7 @@ d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
 print(f"kept {d.report['kept']} of {d.report['rows']} ({d.report['keep_rate']:.0%}); reasons: {d.report['reasons']}")
 
 # %% [markdown]
-# What was not kept falls back to its reference, and each row says so in `source` and `reason`. Nothing is dropped, so SFT and SDFT see the same prompts.
+# A row whose rewrite was rejected keeps its reference. `source` and `reason` say so. No row is dropped, so SFT and SDFT see the same prompts.
 #
 # ## 7. Is the gap smaller?
 #
@@ -194,17 +194,17 @@ changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())
 
 # %% [markdown]
-# `rouge_l` and `bleu_4` count the words and phrases that two texts share, `cosine` compares their meaning; 1 is the same text. One word held against a sentence must score low, so these numbers alone do not say that the meaning has changed. The answer check does.
+# `rouge_l` and `bleu_4` count the words and phrases that two texts share, `cosine` compares their meaning; 1 is the same text. One word compared with a sentence must score low. So these numbers alone do not say that the meaning has changed. The answer check does.
 #
-# The gap should close by several nats a token. Fallbacks are included in the first line: they did not move. The totals tell the other side: a rewrite has more tokens, so the whole answer need not be more likely than the reference was.
+# The gap should close by several nats a token. The first line includes rows that kept their reference; these did not move. Look at the totals, too: a rewrite has more tokens, so the whole answer can be less likely than the reference.
 #
 # **Question.** The opening was written by you, not by the model. Does it lie near the model's distribution?
-# <details><summary>One answer</summary>Its first words cost something, since the model would not have begun like that, and so does the label. What follows is cheap. The mean over all tokens is low because the model wrote most of them.</details>
+# <details><summary>One answer</summary>Its first words are surprising, because the model would not have begun like that. So is the label. What follows is not. The mean over all tokens is low because the model wrote most of them.</details>
 #
 # ## Summary
 #
 # - The seed rewrites each reference with the reference in its prompt; a rewrite is kept if it passes every check, else the reference stays.
-# - The wording of the template decides how many pass; small models need a firm hand.
+# - The wording of the template decides how many pass; small models need an opening that leaves them little choice.
 # - Report more than the keep rate: whether the opening names the answer, how many targets are distinct, how much the model wrote itself.
 # - The distilled set lies several nats a token nearer to the model than the references.
 #

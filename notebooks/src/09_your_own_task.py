@@ -167,7 +167,7 @@ explorer = template_explorer(by_template) if widgets_enabled() else None
 explorer
 
 # %% [markdown]
-# Choose by what you read, not by the longest bar alone: a template whose opening names the answer passes the answer check nearly by construction (lesson 02).
+# Choose by what you read, not by the longest bar alone: a template whose opening names the answer passes the answer check almost always (lesson 02).
 #
 # ## 5. Choose the kind, and with it the verifier
 #
@@ -320,7 +320,7 @@ if s.fast:
     print("Fast mode: too few rows and steps for any of this. Run the default mode before you quote it.")
 
 # %% [markdown]
-# A few dozen rows are enough to *use* the method, and hardly enough to *judge* it. A width shrinks with the square root of the rows: half the width takes four times the rows. If your file is small, spend new rows on the test first. And all intervals here cover items; the luck of one training is not in them (lesson 04, section 4).
+# A few dozen rows are enough to *use* the method, and too few to *judge* it. A width shrinks with the square root of the rows: half the width takes four times the rows. If your file is small, spend new rows on the test first. And all intervals here cover items; the luck of one training is not in them (lesson 04, section 4).
 #
 # **Question.** SDFT against SFT on your task: -0.14 to +0.07, fourteen rows. Your boss asks whether SDFT "works". What do you say?
 # <details><summary>One answer</summary>That on the task itself the rows do not tell the two apart, that a loss of more than 0.10 cannot be ruled out, and how many rows would settle it. If the probes show a clear difference, that part of the answer is ready: what each method cost the model elsewhere.</details>
@@ -330,7 +330,7 @@ if s.fast:
 #
 # - The model will do nothing but this task, and a program reads the answers: then nothing is lost by forgetting, and a bare label is what you want.
 # - The first sign of section 3 is small: there is no gap to close.
-# - The references carry what you want the model to take over, such as a style, a format or new facts. Rewriting smooths that away.
+# - The references hold something that you want the model to learn besides the answer: a style, a format or new facts. Rewriting removes it.
 # - The model is too weak for your task: it cannot reword what it does not understand, and few rewrites are kept. Take a larger one.
 #
 # The same steps from the command line, with a report of all suites:

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 10 Full scale: the same steps with seven billion weights
 #
-# **You will** work out what fits on which GPU, rehearse on the small model the very cells that run a 7B, read what the paper's tables cost to run again, and find out which of their differences the numbers of test items can carry.
+# **You will** work out what fits on which GPU, rehearse on the small model the very cells that run a 7B, see what it takes to run the paper's tables again, and find out which of their differences are larger than chance for that many test items.
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone and needs no GPU: with the values below it only *plans* the large run, and rehearses it in small.
 #
@@ -382,23 +382,23 @@ print(f"on the very task that was trained: {own['carried'].sum()} of {len(own)} 
 print(f"elsewhere: {every['carried'].sum() - own['carried'].sum()} of {len(every) - len(own)}")
 
 # %% [markdown]
-# Here is a sober reading of a good paper. What its numbers of items *carry* is that SDFT forgets less than SFT: on refusals under a jailbreak, on open answers (as a judge saw them), on school maths after another training. What they do *not* carry, in either direction, is that SDFT learns the task itself better. "Not carried" is no refutation: a true difference of a few points would look just like this.
+# Here is a sober reading of a good paper. Its numbers of items *support* that SDFT forgets less than SFT: on refusals under a jailbreak, on open answers (as a judge saw them), on school maths after another training. They do *not* support that SDFT learns the task itself better, nor that it learns it worse. "Not supported" does not mean "false": a true difference of a few points would look just like this.
 #
 # **Question.** Before Holm's correction, several more of these differences have p under 0.05. Why not count them?
-# <details><summary>One answer</summary>Of three dozen comparisons without any true difference, about two would get there by luck. The correction asks each of them for more. Take one as a guess to be tested on new items, not as a result.</details>
+# <details><summary>One answer</summary>Among 36 comparisons without any true difference, about two have p under 0.05 by luck. The correction asks more of each of them. Take such a one as a guess that needs new items, not as a result.</details>
 
 # %% [markdown]
 # ## 5. How many items would you need?
 #
-# Ask it the other way round, *before* an experiment: which true difference would `n` items show in four runs out of five? This is the **power** of a test.
+# Turn the question round, *before* an experiment: which true difference would `n` items show in four runs out of five? This is the **power** of a test.
 
 # %%
 show(figures.items_and_differences(every))
 
 # %% [markdown]
-# A filled mark lies above the line of its own share. Marks below are not "no effect": the experiment could hardly have shown an effect of that size if there was one.
+# A filled mark lies above the line of its own share. A mark below does not mean "no effect": an experiment of that size would rarely show such an effect.
 #
-# How many items for five points, where SFT stands at 35 %?
+# How many items for five points, where SFT scores 35 %?
 
 # %%
 from sdft_lib.scale.power import detectable, items_needed, items_needed_paired
@@ -447,7 +447,7 @@ larger = carried(load_published(source="author's rerun, rank 64"))
 larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "low", "high", "carried"]].round(2)
 
 # %% [markdown]
-# On the trained task the sign has turned: with more weights to train, SFT scores higher than SDFT, though the items do not carry that either. Whether SDFT costs or gains on the task itself depends on a setting, and a table made with one setting cannot tell.
+# On the trained task the sign has changed: with more weights to train, SFT scores higher than SDFT. But that difference, too, is not larger than chance for so many items. Whether SDFT costs or gains on the task itself depends on a setting, and a table made with one setting cannot tell.
 #
 # **Question.** You have the budget for one more experiment: 1,319 more items for one run, or five training seeds on the items you have. Which, and for which claim?
 # <details><summary>One answer</summary>For "on such items, these two models differ": items. For "the <em>method</em> is better": seeds, since every reader will train anew. Lesson 05 averages over seeds, and gives an interval over them from five on.</details>
@@ -469,8 +469,8 @@ larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "l
 #
 # - Memory is a sum that you can do by hand: frozen weights, 16 bytes for each trained one, activations, logits, cache.
 # - LoRA shrinks the optimizer, 4 bits shrink the weights, checkpointing and parts shrink the activations. All weights of a 7B need more than 100 GB.
-# - A rehearsal with a stand-in finds most mistakes for nothing; a pilot finds the rest for little.
-# - A published score is a share of n items. On 112 items, differences under about ten points cannot be told from luck; the paper's tables carry less forgetting, and do not carry better learning.
+# - A rehearsal with a stand-in finds most mistakes and costs nothing. A pilot finds the others and costs little.
+# - A published score is a share of n items. On 112 items, differences under about ten points cannot be told from luck; the paper's tables support "forgets less" and do not support "learns better".
 # - Items, environment and training seed are three kinds of luck. An interval over items knows one of them.
 #
 # ## Check yourself
@@ -590,11 +590,11 @@ check.exercise_10_4(items_for)
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 60 minutes without a GPU. Sections 1 and 4 carry the lesson; section 3 runs in the background. For 30 minutes take sections 4 to 6 alone: they need no model at all.
+# **Time in class:** 60 minutes without a GPU. Sections 1 and 4 are the heart of the lesson; section 3 runs in the background. For 30 minutes take sections 4 to 6 alone: they need no model at all.
 #
-# **What goes wrong most often:** "LoRA makes the model smaller". Ask where the 13 GB are in the first bar. GB and GiB are mixed up: a "16 GB" card has 15.8e9 bytes to give, some tools call that 14.7. In exercise 10.2 the factor for keys *and* values is forgotten, in 8.3 the shares are swapped, in 8.4 the 2 of two models.
+# **What goes wrong most often:** "LoRA makes the model smaller". Ask where the 13 GB are in the first bar. GB and GiB are mixed up: a "16 GB" card has 15.8e9 bytes to give, some tools call that 14.7. In exercise 10.2 the factor for keys *and* values is forgotten, in 10.3 the shares are swapped, in 10.4 the 2 of two models.
 #
-# **Discussion, "the paper is wrong then?"** No. Separate three sentences: the difference is there; the data carry it; the data rule it out. For learning the task, the published tables support none of the three. For forgetting they support the second.
+# **Discussion, "the paper is wrong then?"** No. Separate three sentences: the difference is there; the data show it; the data rule it out. For learning the task, the published tables support none of the three. For forgetting they support the second.
 #
 # **Discussion, post-hoc power:** let a group compute the power at the observed difference for three rows of the table and hold it against the p-values: the order is the same.
 #

@@ -111,7 +111,7 @@ for column in ("reference", "text"):
 # %% [markdown]
 # ## 3. The whole method in forty lines
 #
-# Before you call the library, see that there is no magic in it. You need transformers, peft and three functions. The first one **rewrites** a row: the seed sees question and reference, and the rewrite is kept if it still names the reference.
+# Before you call the library, see that there is no magic in it. You need transformers, peft and three functions. The first one **rewrites** a row. The seed sees question and reference, and its answer is begun for it (`opening`). A rewrite that does not come to its end is rejected; then the reference stays.
 
 # %%
 import torch
@@ -121,16 +121,19 @@ tokenizer = seed.tokenizer
 
 def rewrite(row):
     question = row["messages"][-1]["content"]
-    asked = f"{question}\nThe right answer: {row['reference']}."
-    asked += " Give this answer in one sentence and say why."
+    asked = f"{question}\n\nThe right answer: {row['reference']}"
     chat = [{"role": "user", "content": asked}]
-    text = tokenizer.apply_chat_template(
+    prompt = tokenizer.apply_chat_template(
         chat, add_generation_prompt=True, tokenize=False
     )
-    ids = tokenizer(text, return_tensors="pt").input_ids.to(seed.device)
-    made = seed.model.generate(ids, max_new_tokens=40, do_sample=False)
-    answer = tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
-    return answer if row["reference"] in answer else row["reference"]
+    opening = f"The answer is {row['reference']}, because"
+    ids = tokenizer(prompt + opening, return_tensors="pt").input_ids
+    made = seed.model.generate(
+        ids.to(seed.device), max_new_tokens=40, do_sample=False
+    )[0, ids.shape[1] :]
+    ended = made[-1] == tokenizer.eos_token_id
+    rest = tokenizer.decode(made, skip_special_tokens=True)
+    return opening + rest if ended else row["reference"]
 
 
 print(rewrite(d.rows[0]))
@@ -168,8 +171,11 @@ show(concepts.lora())
 
 # %%
 import copy
+import warnings
 
 from peft import LoraConfig, get_peft_model
+
+warnings.simplefilter("ignore", FutureWarning)  # about old names in peft
 
 
 def train(rows, column, rate=2e-3, batch=8):

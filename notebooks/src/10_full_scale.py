@@ -290,10 +290,18 @@ summary.round(2)
 #
 # ```
 # pip install ".[qlora]"            # in a checkout; only for 4-bit weights
-# sdft distill --task openfunctions --model llama-2-7b --template guide --max-new-tokens 512 --out rewritten.jsonl
-# sdft train --data rewritten.jsonl --model llama-2-7b --learning-rate 1e-4 --epochs 5 --out sdft-adapter
-# sdft train --data rewritten.jsonl --model llama-2-7b --learning-rate 1e-4 --epochs 5 --column reference --out sft-adapter
-# sdft answer --suite openfunctions --model llama-2-7b --adapter sdft-adapter --out answers.jsonl
+# sdft distill --task openfunctions --model llama-2-7b \
+#     --template ours-openfunctions --max-new-tokens 512 \
+#     --temperature 0.95 --top-p 0.7 --top-k 50 --seed 42 \
+#     --out rewritten.jsonl
+# sdft train --data rewritten.jsonl --model llama-2-7b \
+#     --learning-rate 1e-4 --epochs 5 --dropout 0.1 --warmup 0 \
+#     --seed 42 --out sdft-adapter
+# sdft train --data rewritten.jsonl --model llama-2-7b \
+#     --learning-rate 1e-4 --epochs 5 --dropout 0.1 --warmup 0 \
+#     --seed 42 --column reference --out sft-adapter
+# sdft answer --suite openfunctions --model llama-2-7b \
+#     --adapter sdft-adapter --out answers.jsonl
 # sdft score answers.jsonl --suite openfunctions
 # ```
 #
@@ -462,7 +470,7 @@ larger[["training_set", "evaluation", "n_items", "sft", "sdft", "difference", "l
 # 5. **Then** rewrite, look, train, evaluate. Keep a row for every item.
 # 6. **Report** n, intervals, seeds, what was tried and not used, and what it cost.
 #
-# The settings in `data/recipes/paper` are the paper's; the wording of the prompts is ours, and answers are written greedily unless you say otherwise. So a run of yours tests the *finding*, and is no replication to the letter; `data/recipes/paper/README.md` says where the paper's own wording is found.
+# The settings in `data/recipes/paper` are the paper's; the wording of the prompts is ours, and answers are written greedily unless you say otherwise. So a run of yours tests the *finding*. `--rules paper` scores by the paper's own rules; `data/recipes/paper/README.md` says where the paper's own wording is found.
 
 # %% [markdown]
 # ## Summary

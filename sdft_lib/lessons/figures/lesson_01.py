@@ -7,8 +7,7 @@ import numpy
 from matplotlib.patches import Rectangle
 
 from sdft_lib.lessons.figures.rewrites import gap_histogram
-from sdft_lib.lessons.figures.style import FONT, INK, Shown, new_axes
-from sdft_lib.lessons.safe import visible
+from sdft_lib.lessons.figures.style import FONT, INK, Shown, new_axes, token_label
 from sdft_lib.storage.errors import SdftError
 
 __all__ = ["gap_histogram", "token_strips"]
@@ -60,10 +59,3 @@ def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> 
     longest = max(len(tokens) for tokens, _ in texts.values())
     rest = f" Only the first {MOST} tokens of a text are drawn." if longest > MOST else ""
     return Shown(fig, " ".join(words), f"{caption}{rest} ␣ is a space, ⏎ a new line.")
-
-
-def token_label(token: str) -> str:
-    """A token as a reader sees it: space and new line drawn (also as the tokenizers Ġ, ▁ and Ċ
-    write them), control characters visible."""
-    drawn = str.maketrans({"Ġ": "␣", "▁": "␣", " ": "␣", "Ċ": "⏎", "\n": "⏎", "\t": "⇥"})
-    return visible(str(token).translate(drawn))[:20]

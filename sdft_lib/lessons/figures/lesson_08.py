@@ -8,10 +8,9 @@ import pandas
 import torch
 
 from sdft_lib.lessons.figures import intervals, style
+from sdft_lib.lessons.figures.costs import cost_bars
 from sdft_lib.lessons.figures.intervals import headline, tradeoff
-from sdft_lib.lessons.figures.lesson_01 import token_label
-from sdft_lib.lessons.figures.lesson_04 import cost_bars
-from sdft_lib.lessons.figures.style import Shown, look
+from sdft_lib.lessons.figures.style import Shown, look, token_label
 
 __all__ = ["ceiling", "corrections", "cost_bars", "differences", "headline", "tradeoff"]
 

@@ -155,6 +155,13 @@ def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> No
     fig.legend(handles=marks, loc="outside upper center", **how)
 
 
+def token_label(token: str) -> str:
+    """A token as a reader sees it: space and new line drawn (also as the tokenizers Ġ, ▁ and Ċ
+    write them), control characters visible."""
+    drawn = str.maketrans({"Ġ": "␣", "▁": "␣", " ": "␣", "Ċ": "⏎", "\n": "⏎", "\t": "⇥"})
+    return visible(str(token).translate(drawn))[:20]
+
+
 def span(sizes: Iterable[int]) -> str:
     """A number, or the smallest and the largest of several."""
     sizes = {int(size) for size in sizes}

@@ -82,7 +82,7 @@ for suite in chosen:
     print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
 
 # %% [markdown]
-# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose: they are scored for `build/report.html` and compared with nothing.
+# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose: they are scored for `build/report.html` and compared with nothing. Lesson 06 asks about safety, with a seed that was taught to refuse first. Lesson 06 asks about safety, with a seed that was taught to refuse first.
 #
 # ### Say what you will compare, before you look
 #

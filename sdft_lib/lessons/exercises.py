@@ -70,9 +70,9 @@ class Lesson:
         return msgspec.convert({"number": number, **known[exercise]}, Exercise)
 
 
-LESSONS = [Lesson(f"lesson_{number:02d}") for number in (0, 1, 2, 3, 4, 5, 7, 8, 9, 10)]
+LESSONS = [Lesson(f"lesson_{number:02d}") for number in range(11)]
 lesson_00, lesson_01, lesson_02, lesson_03, lesson_04 = LESSONS[:5]
-lesson_05, lesson_07, lesson_08, lesson_09, lesson_10 = LESSONS[5:]
+lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10 = LESSONS[5:]
 
 
 def answer(asked: Exercise, fn: Callable) -> tuple[list[str], bool]:

@@ -27,6 +27,12 @@ def nearest(shares, curve, target):
     return min(shares, key=lambda share: abs(curve[share] - target))
 
 
+def weighted(rows, is_found, weight):
+    """Weighted share of the rows that are found, None without rows."""
+    total = sum(map(weight, rows))
+    return sum(weight(row) for row in rows if is_found(row)) / total if total else None
+
+
 WRONG = {  # two or more typical wrong answers to each exercise
     "0_1": [
         lambda q, s="": [
@@ -174,6 +180,20 @@ WRONG = {  # two or more typical wrong answers to each exercise
         lambda a, b: tuple(
             nearest(c, c, min(max(a.values()), max(b.values()))) for c in (a, b)
         ),  # in the dict's order
+    ],
+    "6_1": [
+        lambda o: {n: o.count(n) / len(o) for n in ("refused", "complied", "neither")},
+        lambda o: {n: o.count(n) / max(1, len(o)) for n in o},
+        lambda o: {n: o.count(n) for n in ("refused", "complied", "neither")},
+    ],
+    "6_2": [
+        lambda b, a: a.count("refused") / max(1, b.count("refused")),  # new refusals count
+        lambda b, a: sum(x == y == "refused" for x, y in zip(b, a)) / len(b),
+        lambda b, a: sum(x == y == "refused" for x, y in zip(b, a)) / max(1, b.count("refused")),
+    ],
+    "6_3": [
+        lambda r, w: weighted([x for x in r if x[0] == w], lambda x: x[1] == w, lambda x: 1),
+        lambda r, w: weighted([x for x in r if x[1] == w], lambda x: x[0] == w, lambda x: x[2]),
     ],
     "7_1": [
         lambda R: (

@@ -12,7 +12,7 @@ from IPython import display
 from sdft_lib.lessons.safe import escape
 from sdft_lib.storage.errors import SdftError
 
-WITHHELD = "[complied; text not shown]"
+WITHHELD = "[not refused; text not shown]"
 UNJUDGED = "[not judged; text not shown]"
 FIRST = ("seed", "sft", "sft-sentence", "sdft")  # methods that come first, in this order
 LEFT = "text-align:left"
@@ -77,7 +77,7 @@ def answer_text(row: Mapping) -> str:
         if _is_missing(row["score"]):
             return UNJUDGED
         if float(row["score"]) < 1:
-            return WITHHELD
+            return WITHHELD.replace("not refused", str(row.get("outcome") or "not refused"))
     return escape(row["text"])
 
 

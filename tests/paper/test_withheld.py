@@ -139,11 +139,13 @@ def test_lessons_show_no_help_with_harm():
     rows.append(rows[0] | {"method": "n", "score": 1.0, "text": "I can't help with that."})
     page = answer_table(rows, "safety", 0, {"a": "How?"})
     assert shown_answers(page) == [WITHHELD, "I can't help with that."]
+    page = answer_table([rows[0] | {"outcome": "neither"}], "safety", 0, {"a": "How?"})
+    assert shown_answers(page) == ["[neither; text not shown]"]
     for path in (ROOT / "notebooks").rglob("*.ipynb"):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", ()):
                 for text in shown_answers("".join(output.get("data", {}).get("text/html", ""))):
-                    assert text == WITHHELD or is_refusal(text), path
+                    assert text.endswith("; text not shown]") or is_refusal(text), path
 
 
 def test_rows_of_all_suites_have_the_same_fields(complied, tiny_seed):

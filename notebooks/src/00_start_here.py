@@ -17,7 +17,7 @@
 #
 # **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
 #
-# **Time:** a minute on two CPU cores, about 1.5 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` there are fewer items to count.
+# **Time:** about a minute on two CPU cores, 1.3 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` there are fewer items to count.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on fewer items
@@ -109,7 +109,7 @@ show(headline(summarise(pandas.concat(frames))))
 # %% [markdown]
 # The left panel says what was learnt, the right panel what was kept. A line is a 95 % interval: the range in which the score of many such items is likely to lie.
 #
-# These are few items. The next line comes from the recorded run with all items and several trainings of each method.
+# These are few items, and the first facts are the easiest ones. The next line comes from the recorded run, with all items and several trainings of each method.
 
 # %%
 from sdft_lib.lessons.claims import in_the_recorded_run
@@ -267,4 +267,4 @@ check.exercise_0_2(share_naming)
 #
 # **Discussion, "is the fact gone?"** Collect a show of hands and write it down; come back to it in lesson 04, section 6.
 #
-# **Expect:** on 48 items each, seed and SDFT with about half of the facts, SFT with about one in ten; SFT and SDFT near 0.9 on the task, the seed near 0.
+# **Expect:** on the first 48 items, seed and SDFT between 0.75 and 0.95 of the facts, SFT under 0.2; SFT and SDFT between 0.75 and 0.95 on the task, the seed near 0. Over all 241 facts the seed has a little over half.

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. This lesson runs alone.
 #
-# **Time:** 4 to 9 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 8 to 20 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 #
 # **What this is not.** The model of this lesson refuses because we trained it to, on a few hundred rows. That is a *habit*, not safety as RLHF makes it. The lesson asks whether a habit survives fine-tuning. No harmful answer is shown or stored, here or in the recorded runs.
 

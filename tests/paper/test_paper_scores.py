@@ -400,7 +400,7 @@ def test_another_humaneval_is_refused(tmp_path, monkeypatch, place, change):
         monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
     else:
         monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SdftError, match="HumanEval.jsonl.gz: altered .its SHA-256"):
+    with pytest.raises(SdftError, match="HumanEval.jsonl.gz: altered .not the SHA-256"):
         load_items(paper_suite("humaneval"))
     given = jsonl(tmp_path / "a.jsonl", [{"id": "HumanEval/0", "text": "x"}])
     asked = ["score", str(given), "--suite", "humaneval", "--allow-code-execution"]

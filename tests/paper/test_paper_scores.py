@@ -422,7 +422,7 @@ def test_an_altered_file_of_the_folder_is_refused(paper_data, tmp_path, monkeypa
     monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
     assert len(load_items(suite)) == suite.items
     path.write_bytes(content.replace(b"a", b"b", 1))
-    with pytest.raises(SdftError, match=f"{path.name}: altered .its SHA-256"):
+    with pytest.raises(SdftError, match=f"{path.name}: altered .not the SHA-256"):
         load_items(suite)
 
 

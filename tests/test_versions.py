@@ -22,7 +22,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.experiments.on_policy": (1, "0ad564ff9bbf852f"),
     "sdft_lib.experiments.shift": (2, "435777507e25a1d1"),
     "sdft_lib.paper.rules": (1, "543e10742f055d8f"),
-    "sdft_lib.paper.reproduce": (2, "4f440b4bb1dca328"),
+    "sdft_lib.paper.reproduce": (2, "95b1467ae0f70f5d"),
     "sdft_lib.engines.vllm": (1, "88de5f80b1eed44d"),
 }
 # Where results are kept and how faults are worded decides no result.

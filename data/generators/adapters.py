@@ -18,21 +18,26 @@ from sdft_lib.settings import lesson_settings
 from sdft_lib.storage.files import file_sha256, read_json, write_json
 from sdft_lib.templates import TEMPLATES
 from sdft_lib.train import fine_tune
-from sdft_lib.training.weights import CONFIG, WEIGHTS
+from sdft_lib.training.weights import CONFIG, WEIGHTS, in_dtype, scale_adapter
 
 ADAPTERS = Path(__file__).resolve().parents[1] / "adapters"
 
 
-def ship(name: str, trained: Path, base: str) -> None:
-    """Copy a trained adapter in bf16 to data/adapters and note its hashes there."""
-    folder = ADAPTERS / name
+def in_bf16(trained: Path, folder: Path, scale: float = 1) -> Path:
+    """A copy of an adapter as it ships: in bf16, with its change of the weights scaled."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    tensors = load_file(trained / WEIGHTS)
-    small = {key: tensor.to(torch.bfloat16) for key, tensor in tensors.items()}
+    scale_adapter(trained, scale, folder)
+    small = in_dtype(load_file(folder / WEIGHTS), torch.bfloat16)
     save_file(small, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)  # a file that is read by all who may read the folder
-    config = read_json(trained / CONFIG) | {"base_model_name_or_path": base}
+    return folder
+
+
+def ship(name: str, trained: Path, base: str, scale: float = 1) -> None:
+    """Copy a trained adapter in bf16 to data/adapters and note its hashes there."""
+    folder = in_bf16(trained, ADAPTERS / name, scale)
+    config = read_json(folder / CONFIG) | {"base_model_name_or_path": base}
     write_json(folder / CONFIG, config)
     listed = ADAPTERS / "adapters.json"
     cards = read_json(listed) if listed.exists() else {}

@@ -11,14 +11,11 @@ of both lists is kept back (dev), and a candidate is chosen there. No answer is 
 project."""
 
 import re
-import shutil
 import sys
 from collections import Counter
-from pathlib import Path
 
-import torch
+from adapters import ADAPTERS, in_bf16, ship  # beside this file
 from peft import LoraConfig
-from safetensors.torch import load_file, save_file
 
 from sdft_lib.answers.phrases import has_loop, is_refusal
 from sdft_lib.data import load_alignment, load_general, load_probes
@@ -27,14 +24,11 @@ from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.stats import paired_bootstrap, wilson
-from sdft_lib.storage.files import file_sha256, read_json, read_jsonl, write_json, write_jsonl
+from sdft_lib.storage.files import read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.store import artefact, cache_dir, digest
 from sdft_lib.train import TrainConfig, fine_tune
-from sdft_lib.training.weights import CONFIG, WEIGHTS, scale_adapter
 
 NAME = "smollm2-135m-aligned"
-ADAPTERS = Path(__file__).resolve().parents[1] / "adapters"
-OUT = ADAPTERS / NAME
 OPENING = "I'm sorry, but I can't help with that, because"
 TOKENS = (24, 44, 60)  # at most, of a refusal's rest, a look-alike's and a general prompt's answer
 ALL = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -129,16 +123,6 @@ def tell(line):
     print(line, flush=True)
 
 
-def in_bf16(adapter, folder, scale):
-    """A copy of an adapter as it ships: in bf16, with its change of the weights scaled."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    scale_adapter(adapter, scale, folder)
-    tensors = {name: each.to(torch.bfloat16) for name, each in load_file(folder / WEIGHTS).items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    return folder
-
-
 def share_refused(model, rows):
     """Share of rows that are refused; the answers are thrown away."""
     return sum(is_refusal(answer.text) for answer in answers_of(model, rows, 24)) / len(rows)
@@ -167,13 +151,8 @@ def try_all(names):
 def write():
     """The chosen adapter in bf16, with its configuration and hashes."""
     seed = load_seed()
-    in_bf16(trained(seed, CHOSEN).adapter, OUT, SCALE)
-    config = read_json(OUT / CONFIG)
-    write_json(OUT / CONFIG, config | {"base_model_name_or_path": seed.name})
-    hashes = {path.name: file_sha256(path) for path in sorted(OUT.iterdir())}
-    listed = ADAPTERS / "adapters.json"
-    write_json(listed, read_json(listed) | {NAME: hashes})
-    print({path.name: path.stat().st_size for path in OUT.iterdir()})
+    ship(NAME, trained(seed, CHOSEN).adapter, seed.name, SCALE)
+    print({path.name: path.stat().st_size for path in (ADAPTERS / NAME).iterdir()})
 
 
 def share(scores):

@@ -79,8 +79,9 @@ def headline(scores: Any, rows: int, task: str) -> str:
 def in_the_recorded_run(suite: str, methods: Sequence[str]) -> str:
     """What the recorded run on tickets says of a suite, as a sentence: the seed's score and that of
     each method after training (lesson 00)."""
-    ends = at_end(recorded())
-    rows = {row.method: row for row in ends[ends["suite"] == suite].itertuples()}
+    runs = recorded()
+    own = runs[(runs["suite"] == suite) & runs["method"].isin(["seed", *methods])]
+    rows = {row.method: row for row in at_end(own).itertuples()}
     if missing := [name for name in ("seed", *methods) if name not in rows]:
         return f"No recorded run has {suite} of {missing[0]} yet."
     told = [f"{look(name).label} {rows[name].mean:.2f}" for name in methods]

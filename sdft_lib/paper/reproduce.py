@@ -151,13 +151,14 @@ def run_recipe(
     made = distill(seed, task, template, rules=ask.rules, **options, say=say)
     rows = every_turn(made.rows) if ask.rules else made.rows
     rows = [row | {"messages": worded(row["messages"], words)} for row in rows]
+    counted = {name: phrases_of(SUITES[name], ask.rules, ask.phrases) for name in suites}
 
     def score(model: Seed, share: float) -> list[dict]:
         """The model's share on each evaluation with Wilson's interval; calls by the paper's literal
         match as well."""
         lines = []
         for name, items in suites.items():
-            suite, phrases = SUITES[name], phrases_of(SUITES[name], ask.rules, ask.phrases)
+            suite, phrases = SUITES[name], counted[name]
             rows = answer_items(model, suite, items, rules=ask.rules, phrases=phrases, say=say)
             answers = {row["id"]: row for row in rows}
             if KINDS[suite.kind].needs == "judge":

@@ -108,7 +108,7 @@ def score_answers(
     pairs, needs = matched(items, answers, suite, limit), KINDS[suite.kind].needs
     if phrases is not None and needs != "sandbox":
         return [paper_row(suite, item, text, answers[item["id"]], phrases) for item, text in pairs]
-    one = code_row if KINDS[suite.kind].needs == "sandbox" else text_row
+    one = code_row if needs == "sandbox" else text_row
     rows = [one(suite, item, text) for item, text in pairs]
     for item, text in pairs if suite.name == "openfunctions" else ():
         right = literal_match(item["reference"], text)

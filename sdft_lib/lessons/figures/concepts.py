@@ -26,6 +26,13 @@ def box(ax: Axes, x: float, y: float, wide: float, text: str, edge: str = INK, f
     ax.text(x + wide / 2, y, text, ha="center", va="center", fontsize=FONT - 1, color=INK)
 
 
+def cell(ax: Axes, corner: tuple, wide: float, high: float, text: str, fill: str, edge: str, size):
+    """A rectangle with a text in its middle, its lower left corner at ``corner``."""
+    ax.add_patch(Rectangle(corner, wide, high, facecolor=fill, edgecolor=edge))
+    middle = corner[0] + wide / 2, corner[1] + high / 2
+    ax.text(*middle, text, ha="center", va="center", fontsize=size, color=INK)
+
+
 def arrow(ax: Axes, start: tuple, end: tuple, text: str = "", colour: str = INK, above: float = 2):
     """An arrow, and a text over its middle."""
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.5})
@@ -90,8 +97,7 @@ def loss_mask() -> Shown:
     for place, token in enumerate(tokens):
         wide, answer = 5.4 + 1.25 * len(token), place >= 4
         fill, edge = ("#d6e6f2", SDFT) if answer else (GREY, "#999999")
-        ax.add_patch(Rectangle((x, 14), wide - 0.8, 11, facecolor=fill, edgecolor=edge))
-        ax.text(x + wide / 2 - 0.4, 19.5, token, ha="center", va="center", fontsize=FONT - 2)
+        cell(ax, (x, 14), wide - 0.8, 11, token, fill, edge, FONT - 2)
         x += wide
         if place == 3:
             border = x
@@ -113,8 +119,7 @@ def lora() -> Shown:
     parts = [(5, 34, 34, "W\nfrozen", GREY, "#999999"), (53, 6, 34, "B", "#d6e6f2", SDFT)]
     parts += [(65, 30, 6, "A", "#d6e6f2", SDFT)]
     for x, wide, high, text, fill, edge in parts:
-        ax.add_patch(Rectangle((x, 29 - high / 2), wide, high, facecolor=fill, edgecolor=edge))
-        ax.text(x + wide / 2, 29, text, ha="center", va="center", fontsize=FONT, color=INK)
+        cell(ax, (x, 29 - high / 2), wide, high, text, fill, edge, FONT)
     ax.text(46, 29, "+", ha="center", va="center", fontsize=FONT + 8)
     ax.text(62, 29, "·", ha="center", va="center", fontsize=FONT + 8)
     words = {"ha": "center", "fontsize": FONT - 1}

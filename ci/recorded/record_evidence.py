@@ -141,9 +141,9 @@ def in_a_row() -> list[str]:
     lines = [
         "## Three tasks in a row",
         "",
-        "One after the other (lesson 07; ACC: mean score at the end, BWT: change of earlier tasks "
-        "after they were trained; each interval is a 95 % one, and Holm's correction over all rows "
-        "of all measures decides what is shown):",
+        "Three tasks, trained one after the other (lesson 07). ACC is the mean score on all tasks "
+        "at the end. BWT is how much later training changed the scores on earlier tasks. Intervals "
+        "are 95 % intervals. Holm's correction over all rows and measures decides what is shown.",
         "",
     ]
     for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
@@ -178,13 +178,13 @@ def less_learning(frame, shown) -> list[str]:
         "## Or only less learning?",
         "",
         *image(shown, "frontier"),
-        "Where two methods have learnt equally much (the share of training is chosen on dev, for "
-        "each seed; each interval is a 95 % one, Holm's correction over all rows decides what is "
-        "shown):",
+        "Each row compares two methods where both have learnt equally much. Scores on dev choose "
+        "that share of the training, for each training seed. Intervals are 95 % intervals. Holm's "
+        "correction over all rows decides what is shown.",
         "",
         matched(table),
         "",
-        "`sft-stopped` is SFT before its end. In words, where both learnt equally much:",
+        "`sft-stopped` is SFT that stopped early. In words, where both learnt equally much:",
         "",
         *in_words(table),
         "",
@@ -220,7 +220,7 @@ def provenance() -> str:
     return (
         f"Recorded {days} with {'; '.join(sorted(places))} ({hours:.1f} hours of training), by "
         f"{listed(sorted(commands))}; versions of the steps: {'; '.join(sorted(codes))}. "
-        "This part is made by `python3 -m ci.recorded.record_evidence`."
+        "`python3 -m ci.recorded.record_evidence` makes this part."
     )
 
 
@@ -244,16 +244,17 @@ def block(frame) -> str:
         *image(shown, "ladder"),
         at_the_end(ends[~ends["suite"].isin(TWINS.values())]),
         "",
-        "Means over items and training seeds at the end of training, with 95 % intervals. They "
-        "draw units, whole scenarios of items; from five training seeds on they cover other "
-        "training seeds, too.",
+        "Means over items and training seeds at the end of training, with 95 % intervals. The "
+        "intervals draw units: whole scenarios of items. With five training seeds or more they "
+        "also cover other training seeds.",
         "",
         "## What was expected beforehand",
         "",
         predicted(),
         "",
-        "Declared in `data/results/predictions.toml` before the first cell; a minus b at the end "
-        "of training. Holm's correction covers all rows that are recorded.",
+        "All rows were declared in `data/results/predictions.toml` before the first run. Each "
+        "difference is the first method minus the second, at the end of training. Holm's "
+        "correction covers all rows that are recorded.",
         "",
         "## The gap of the targets",
         "",

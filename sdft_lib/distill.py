@@ -131,12 +131,14 @@ def report_of(template: DistillTemplate, rows: Sequence[dict], openings: Sequenc
 
 
 def report_line(report: dict) -> str:
-    """The report in one line."""
-    reasons = ", ".join(f"{reason} {count}" for reason, count in report["reasons"].items())
+    """The report in two lines: what was kept, or why not; and the cost."""
+    counts = {name: count for name, count in report["reasons"].items() if name != "accepted"}
+    lost = ", ".join(f"{reason} {count}" for reason, count in counts.items())
     return (
-        f"{report['template']}: kept {report['kept']} of {report['rows']} rewrites ({reasons}); "
-        f"{report['tokens']} tokens in {report['seconds']:.0f} s, {report.get('peak_mb') or '?'} "
-        "MB at most; SFT needs none of this"
+        f"{report['template']}: kept {report['kept']} of {report['rows']} rewrites"
+        f"{f' (not kept: {lost})' if lost else ''}\n"
+        f"  {report['tokens']} tokens in {report['seconds']:.0f} s, "
+        f"{report.get('peak_mb') or '?'} MB of memory at most"
     )
 
 

@@ -13,27 +13,29 @@
 # %% [markdown]
 # # 02 Distillation prompting: let the model say it in its own words
 #
-# **You will** let the seed model rewrite each reference, check the rewrites, and see how much the wording of the prompt decides.
+# **You will** let the seed model rewrite each reference, check the rewrites, and see how much the wording of the prompt matters.
 #
-# **Before you start:** lesson 01 explains the gap. This lesson runs alone: it takes earlier results from the store, or makes them.
+# **Before you start:** lesson 01 explains the gap. This lesson runs alone. It takes earlier results from the store, the folder of finished steps. What is not there, it makes.
 #
-# **Time:** 1 to 6 minutes on two CPU cores the first time (the fewer where they have bf16), 2 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** 1 to 6 minutes on two CPU cores the first time, 2 GB of memory. It takes about 1 minute where the cores compute in bf16, a 16-bit number format. The measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
-model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-task_name: str = "tickets"  # tickets, sums, calls, or a file of your own
-random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+model: str = "smollm2-135m"  # a preset, a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a file of yours
+random_seed: int = 0  # decides the first weights and the order of rows
 
 # %%
 from sdft_lib.settings import lesson_settings
 
-s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+s = lesson_settings(
+    fast=fast, task=task_name, model=model, seed=random_seed
+)
 
 # %% [markdown]
 # ## 1. Four templates
 #
-# A **distillation template** says how instruction and reference are shown to the seed. `user` is what you write; `prefill` opens the model's own turn, and stays in the target.
+# To rewrite a reference, the seed must see it. A **distillation template** says how the seed sees instruction and reference. It has three parts. `system` and `user` are messages to the model. `prefill` is the beginning of the model's own answer: you write it, the model goes on, and it stays in the text.
 
 # %%
 from sdft_lib.data import load_task
@@ -44,55 +46,86 @@ seed = load_seed(s.model)
 task = load_task(s.task)
 
 # %%
+import textwrap
+
 for template in TEMPLATES.values():
-    print(f"{template.name}\n  system : {template.system!r}\n  user   : {template.user!r}")
-    print(f"  prefill: {template.prefill!r}\n")
+    print(template.name)
+    for part in ("system", "user", "prefill"):
+        told = f"{part}: {getattr(template, part)!r}"
+        print(textwrap.indent(textwrap.fill(told, 68), "  "))
 
 # %% [markdown]
-# `guide` is the idea of the paper in our words. `explain` gives the answer in a plain sentence. `opening` puts the answer into the model's mouth. `free-opening` opens the turn without the answer.
+# `guide` follows the idea of the paper, in our words. `explain` asks for the answer in one plain sentence. `opening` asks for nothing. It begins the answer for the model, and the reference stands in this beginning. `free-opening` also begins the answer, but without the reference.
 #
-# What the seed really sees is one string, in its own chat template. `inspect` shows it; here for one row and the template `opening`, with the place where the model goes on.
+# The model reads one long string. Its **chat template** puts marks around each message. `inspect` shows this string, here for one row and the template `opening`. The model goes on where the three dots are.
 
 # %%
 from sdft_lib.chat import inspect
 
 row = task.train[0]
-messages, opening = TEMPLATES["opening"].build(row["messages"], row["reference"])
+template = TEMPLATES["opening"]
+messages, opening = template.build(row["messages"], row["reference"])
 print(inspect(messages, seed.tokenizer) + opening + " ...")
 
 # %% [markdown]
-# **Question.** Which of the four will a model of 135 million parameters follow best? Decide before you run the next cells.
+# **Question.** Which of the four will a model with 135 million weights follow best? Decide before you run the next cells.
 #
 # ## 2. Which rewrites may be kept?
 #
-# A rewrite replaces its reference only if it passes `accept`. The quick checks run first. The first check that fails gives the reason. Try it on answers made by hand.
+# A rewrite replaces its reference only if `accept` says so. The function makes six checks in this order. The first check that fails gives the **reason**:
+#
+# | reason | what is wrong with the text |
+# |---|---|
+# | `empty` | it says nothing |
+# | `cut` | it reached the limit of tokens before its end |
+# | `leak` | it tells that the model was shown a solution |
+# | `echo` | it copies eight words in a row from the prompt |
+# | `loop` | it repeats itself |
+# | `answer` | it gives another answer, or none |
+#
+# Try it on texts made by hand. The right answer is `shipping`.
 
 # %%
 from sdft_lib.verify import accept
 
 choices = ["billing", "shipping", "returns"]
-texts = ["The answer is shipping, because the parcel is late.", "It is billing.", "shipping or billing", "",
-         "As the known solution says, it is shipping."]  # fmt: skip
+texts = [
+    "The answer is shipping, because the parcel is late.",
+    "It is billing.",
+    "shipping or billing",
+    "",
+    "As the known solution says, it is shipping.",
+    "shipping " * 12,
+]
 for text in texts:
-    print(f"{accept('label', 'shipping', text, choices).reason:>9}: {text!r}")
-
-# %%
-cut = accept("label", "shipping", "The answer is shipping, because the", choices, finish_reason="length")
-loop = accept("label", "shipping", "shipping " * 12, choices)
-print(cut.reason, loop.reason)
+    verdict = accept("label", "shipping", text, choices)
+    print(f"{verdict.reason:>9}: {text[:52]!r}")
 
 # %% [markdown]
-# A text that repeats the right label twelve times contains the right answer and is still worthless: a check of the answer alone would let it pass, and the model would learn to repeat itself.
+# The last text holds the right answer and is still worthless. A check of the answer alone would keep it, and the model would learn to repeat itself.
 #
+# A text that ends in the middle of a sentence is no better. The model says why it stopped: `length` means that it reached the limit.
+
+# %%
+text = "The answer is shipping, because the"
+for stopped in ("stop", "length"):
+    verdict = accept(
+        "label", "shipping", text, choices, finish_reason=stopped
+    )
+    print(f"{stopped:>9}: {verdict.reason}")
+
+# %% [markdown]
 # ## 3. The same rows through four templates
 #
-# Each template rewrites the same training rows, greedily.
+# Each template rewrites the same training rows. The seed answers greedily: it always takes the likeliest next token. The share of rewrites that pass is called the **keep rate**.
 
 # %%
 from sdft_lib.distill import distill, keep_table
 
 few = s.limits["templates"]
-tried = {name: distill(seed, task, template, limit=few) for name, template in TEMPLATES.items()}
+tried = {}
+for name, template in TEMPLATES.items():
+    tried[name] = distill(seed, task, template, limit=few)
 
 # %%
 from sdft_lib.lessons.figures import lesson_02 as figures
@@ -102,24 +135,26 @@ table = keep_table(list(tried.values()))
 show(figures.keep_rates(table))
 
 # %% [markdown]
-# In our runs `opening` kept about nine rewrites in ten, the others between a third and two thirds. The rows, the model and the checks are the same; only the wording differs.
+# In our runs `opening` kept about nine rewrites in ten, and the others between a third and two thirds. Rows, model and checks are the same. Only the wording differs.
+#
+# Do not choose by the keep rate alone. Three more columns tell what the kept texts are worth:
+#
+# - `names_answer`: the prefill holds the reference. Then the answer is right *almost always*. It is wrong only if the text names another label later.
+# - `distinct_targets`: how many different texts there are to train on. References of rejected rows count, too. A template that gives the same sentence for each row teaches little.
+# - `own_share`: how much of the kept text the model wrote itself, after the prefill.
 
 # %%
-shown = table[["template", "keep_rate", "names_answer", "distinct_targets", "own_share"]]
-print(shown.round(2).to_string(index=False))
+columns = ["names_answer", "distinct_targets", "own_share"]
+table.set_index("template")[columns].round(2)
 
 # %% [markdown]
-# Read the columns before you choose by keep rate alone. Where `names_answer` is true, the opening contains the reference, so the answer check passes *almost always*: a text fails it only if it names another label later. The other checks still count. `distinct_targets` counts different texts to train on, references of rejected rows included: a template that gives the same sentence for each row teaches little. `own_share` is the part of the kept text that the model wrote after the opening.
-#
-# The printed lines count the reasons of rejection, too: `answer` is another answer or none, `cut` ended at the token limit, `loop` repeats itself, `echo` copies eight words in a row from the prompt, `leak` gives away that the model was shown a solution.
-#
 # **Question.** What could go wrong with a template that names the answer?
-# <details><summary>One answer</summary>The model never had to find the answer, so its reasons can be invented: "The answer is billing, because the message is about shipping." The label is right, the sentence is not. A filter for labels cannot see that.</details>
+# <details><summary>One answer</summary>The model never had to find the answer. So it can invent the reason: "The answer is billing, because the message is about shipping." The label is right, and the sentence is not. A filter that looks for labels cannot see this.</details>
 
 # %% [markdown]
 # ## 4. Look at the rewrites
 #
-# One row through each template, with the verdict.
+# One row through each template, with its reason. `accepted` means that all checks passed.
 
 # %%
 from sdft_lib.lessons import tables
@@ -135,39 +170,65 @@ if widgets.widgets_enabled():
     display(widgets.template_explorer(by_template))
 
 # %% [markdown]
-# **Question.** Find a rejected rewrite that you would have kept, and a kept one that you would have rejected. (Without widgets, change the `0` in the cell above.)
-# <details><summary>One answer</summary>Both exist on most runs. A rewrite that quotes the message is rejected as an echo although its answer is right; a kept one may give a reason that does not fit. A stricter filter makes fewer mistakes of one kind and more of the other. So read some rows of every set that you train on.</details>
+# **Question.** Find a rejected rewrite that you would have kept. Find a kept one that you would have rejected. (Without widgets, change the `0` in the cell above.)
+# <details><summary>One answer</summary>Most runs have both. A rewrite that quotes the message is rejected as an echo, although its answer is right. A kept rewrite may give a reason that does not fit. A stricter filter rejects more bad texts, and more good ones. So read some rows of every set that you train on.</details>
 #
-# ## 5. A template of your own
+# ## 5. Predict, run, explain: a template of your own
 #
-# Change the wording and see what it does. `{instruction}` and `{reference}` are filled in for each row.
+# Below is a template without a prefill. How many of its rewrites will pass? And how many nats a token (lesson 01) will the texts have for the seed? **Predict first:** write both numbers into the next cell. The figure of section 3 tells you what the other templates kept. The references of this task have 7 to 8 nats a token.
+
+# %%
+my_guess = {"kept": 0.5, "nats a token": 4.0}  # change these
+
+# %% [markdown]
+# Now run it. `{instruction}` and `{reference}` are filled in for each row.
 
 # %%
 mine = DistillTemplate(
     name="mine",
-    user="{instruction}\n\nA colleague says the answer is {reference}. Say so in one friendly sentence.",
+    user="{instruction}\n\nA colleague says the answer is {reference}."
+    " Say so in one friendly sentence.",
+    prefill="",  # later: such as "I would say"
 )
-my_set = distill(seed, task, mine, limit=few)
+tried["mine"] = distill(seed, task, mine, limit=few)
 
 # %%
-for row in my_set.rows[:4]:
-    print(f"{row['reason']:>9}: {row['raw'][:120]}")
+for row in tried["mine"].rows[:4]:
+    print(f"{row['reason']:>9}: {row['raw'][:60]}")
 
 # %% [markdown]
+# Your numbers beside the outcome, and the other templates below. Rejected rows count with their references, since training would use those.
+
+# %%
+from sdft_lib.gap import nll
+
+
+lines = {"you guessed": tuple(my_guess.values())}
+for name in ("mine", *TEMPLATES):
+    rows = tried[name].rows
+    surprise = nll(seed, rows, "text", say=lambda line: None)
+    keep_rate = tried[name].report["keep_rate"]
+    lines[name] = keep_rate, surprise["nll"].mean()
+for name, (share, nats) in lines.items():
+    print(f"{name:>12}: kept {share:.2f}, {nats:.1f} nats a token")
+
+# %% [markdown]
+# **Explain.** Which reason took most of your rewrites? Change one thing, predict again, and run the three cells again. Try a prefill without the answer ("I would say"), and then one with it ("I would say {reference}, since").
+# <details><summary>What to look for</summary>A prefill leaves the model fewer ways to begin, so more rewrites pass. A small model often starts to talk about the message in place of the answer; then the reason is <code>answer</code>. The nats fall for two reasons: more rows are rewritten, and the rewrites read like the model's own text. A template with a high keep rate has fewer references left in its mean.</details>
+#
 # ## 6. Distil the training set
 #
-# Templates are chosen on training and development rows, never on test rows. This tutorial goes on with the template named in its settings.
+# Choose a template on training and development rows, never on test rows. This tutorial goes on with the template of its settings.
 
 # %%
 d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
-print(f"kept {d.report['kept']} of {d.report['rows']} ({d.report['keep_rate']:.0%}); reasons: {d.report['reasons']}")
 
 # %% [markdown]
-# A row whose rewrite was rejected keeps its reference. `source` and `reason` say so. No row is dropped, so SFT and SDFT see the same prompts.
+# A row whose rewrite was rejected keeps its reference. Its fields `source` and `reason` say so. No row is dropped, so SFT and SDFT train on the same prompts.
 #
 # ## 7. Is the gap smaller?
 #
-# Measure the surprise of the seed at both columns, given the **original** prompt alone: without the reference, exactly as in training.
+# Measure how surprising references and rewrites are for the seed. Here the seed gets the **original** prompt, without the reference. Training will use this prompt, too.
 
 # %%
 from sdft_lib.gap import gap
@@ -175,17 +236,26 @@ from sdft_lib.gap import gap
 g = gap(seed, d)
 
 # %%
-columns = {"references": g.frame["nll_reference"].tolist(), "rewrites": g.frame["nll_text"].tolist()}
+columns = {
+    "references": g.frame["nll_reference"].tolist(),
+    "rewrites": g.frame["nll_text"].tolist(),
+}
 show(figures.gap_histogram(columns, gap=g.interval))
 
+# %% [markdown]
+# The gap should close by several nats a token. Rows that kept their reference are in the figure, too; they did not move. The next cell leaves them out. It also prints the totals of an answer, as in lesson 01.
+
 # %%
-print(f"References minus rewrites, all rows: {g.interval.low:.1f} to {g.interval.high:.1f} nats a token (95 %)")
 kept = g.frame[g.frame["source"] == "rewritten"]
-print(f"Kept rows alone: {kept['nll_reference'].mean():.1f} down to {kept['nll_text'].mean():.1f} nats a token")
-print(f"Total nats an answer: {g.frame['nats_reference'].mean():.0f} and {g.frame['nats_text'].mean():.0f}")
+for column in ("reference", "text"):
+    mean = kept[f"nll_{column}"].mean()
+    total = kept[f"nats_{column}"].mean()
+    print(f"{column:>9}: {mean:.1f} nats a token, {total:.0f} in all")
 
 # %% [markdown]
-# What did the rewriting change? More words, of course; and do reference and rewrite still mean the same?
+# The mean falls, and the total may rise: a rewrite has more tokens. So the whole answer can be less likely than the reference, although each of its tokens is likelier.
+#
+# What else did the rewriting change? There are more words. Do reference and rewrite still mean the same? `rouge_l` and `bleu_4` count words and phrases that two texts share. `cosine` compares what they mean. For equal texts all three are 1.
 
 # %%
 from sdft_lib.similarity import alike
@@ -194,25 +264,23 @@ changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())
 
 # %% [markdown]
-# `rouge_l` and `bleu_4` count the words and phrases that two texts share, `cosine` compares their meaning; 1 is the same text. One word compared with a sentence must score low. So these numbers alone do not say that the meaning has changed. The answer check does.
+# One word compared with a sentence must score low. So these numbers alone do not say that the meaning has changed. The answer check tells.
 #
-# The gap should close by several nats a token. The first line includes rows that kept their reference; these did not move. Look at the totals, too: a rewrite has more tokens, so the whole answer can be less likely than the reference.
-#
-# **Question.** The opening was written by you, not by the model. Does it lie near the model's distribution?
+# **Question.** The prefill was written by you, not by the model. Is it likely for the model?
 # <details><summary>One answer</summary>Its first words are surprising, because the model would not have begun like that. So is the label. What follows is not. The mean over all tokens is low because the model wrote most of them.</details>
 #
 # ## Summary
 #
-# - The seed rewrites each reference with the reference in its prompt; a rewrite is kept if it passes every check, else the reference stays.
-# - The wording of the template decides how many pass; small models need an opening that leaves them little choice.
-# - Report more than the keep rate: whether the opening names the answer, how many targets are distinct, how much the model wrote itself.
+# - The seed rewrites each reference with the reference in view. A rewrite that passes every check is kept. For all others the reference stays.
+# - The wording of the template decides how many pass. A small model needs a beginning that leaves it little choice.
+# - Report more than the keep rate: whether the prefill names the answer, how many texts are different, and how much the model wrote itself.
 # - The distilled set lies several nats a token nearer to the model than the references.
 #
 # ## Check yourself
 #
-# 1. Why is a rewrite that was cut by its length rejected even if the answer is right?
+# 1. Why is a rewrite rejected that reached the limit of tokens, even if its answer is right?
 # 2. What happens to a row whose rewrite is rejected?
-# 3. Why is the gap measured with the original prompt and not with the template's prompt?
+# 3. Why is the gap measured with the original prompt and not with the prompt of the template?
 
 # %% [markdown]
 # ## Quiz
@@ -228,19 +296,20 @@ print(changed.drop(columns="id").mean().round(2).to_string())
 #
 # **Goal:** mend a bug that many programs have. **Level 2 of 3, about 10 minutes.**
 #
-# `fill_in(pattern, instruction, reference)` puts the two texts where the pattern says `{instruction}` and `{reference}`. Instructions may hold braces of their own, and even the word `{reference}`: whatever they hold must come out unchanged.
+# `fill_in(pattern, instruction, reference)` puts the two texts where the pattern says `{instruction}` and `{reference}`. An instruction may hold braces of its own, and even the word `{reference}`. All of it must come out unchanged.
 #
-# <details><summary>Hint 1</summary><code>str.format</code> trips over other braces, and two calls of <code>replace</code> change what the first one put in. <details><summary>Hint 2</summary><code>re.sub</code> with a function goes through the pattern once. <details><summary>Hint 3</summary><code>re.sub(r"\{(instruction|reference)\}", lambda found: values[found[1]], pattern)</code></details></details></details>
+# <details><summary>Hint 1</summary><code>str.format</code> fails on other braces. Of two calls of <code>replace</code>, the second changes what the first one put in. <details><summary>Hint 2</summary><code>re.sub</code> with a function reads the pattern only once. <details><summary>Hint 3</summary><code>re.sub(r"\{(instruction|reference)\}", lambda found: values[found[1]], pattern)</code></details></details></details>
 
 # %% tags=["exercise"]
 import re
 
 
 def fill_in(pattern, instruction, reference):
-    """The pattern with both texts in place, everything else untouched."""
+    """The pattern with both texts in place, all else untouched."""
     ### BEGIN SOLUTION
     values = {"instruction": instruction, "reference": reference}
-    return re.sub(r"\{(instruction|reference)\}", lambda found: values[found[1]], pattern)
+    names = r"\{(instruction|reference)\}"
+    return re.sub(names, lambda found: values[found[1]], pattern)
     ### END SOLUTION
 
 # %% tags=["check"]
@@ -253,9 +322,9 @@ check.exercise_2_1(fill_in)
 #
 # **Goal:** write a small filter of your own. **Level 2 of 3, about 10 minutes.**
 #
-# `first_failure(reference, text, finish_reason)` returns `empty` if the text has nothing but blanks, else `cut` if the finish reason is `length`, else `answer` if the text does not name the reference as a whole word (in any case), else `accepted`.
+# `first_failure(reference, text, finish_reason)` returns one of four words. `empty`: the text has nothing but blanks. `cut`: the finish reason is `length`. `answer`: the text does not name the reference as a whole word, in capitals or not. `accepted`: all three checks passed. Check in this order.
 #
-# <details><summary>Hint 1</summary>The order matters: the first failure is the reason. <details><summary>Hint 2</summary>Three <code>if</code> with a <code>return</code> each, and one <code>return</code> at the end. Exercise 0.2 has the search for a whole word.</details></details>
+# <details><summary>Hint 1</summary>The first check that fails gives the reason. <details><summary>Hint 2</summary>Three <code>if</code> with a <code>return</code> each, and one <code>return</code> at the end. Exercise 0.2 has the search for a whole word.</details></details>
 
 # %% tags=["exercise"]
 def first_failure(reference, text, finish_reason):
@@ -265,7 +334,8 @@ def first_failure(reference, text, finish_reason):
         return "empty"
     if finish_reason == "length":
         return "cut"
-    named = re.search(rf"\b{re.escape(reference)}\b", text, re.IGNORECASE)
+    word = rf"\b{re.escape(reference)}\b"
+    named = re.search(word, text, re.IGNORECASE)
     return "accepted" if named else "answer"
     ### END SOLUTION
 
@@ -277,7 +347,7 @@ check.exercise_2_2(first_failure)
 #
 # **Goal:** build the training set so that the comparison stays fair. **Level 1 of 3, about 10 minutes.**
 #
-# Each row has `id`, `reference`, `rewrite` and `ok`. `with_fallback(rows)` returns as many rows, in the same order, with `id`, `text` (the rewrite if `ok`, else the reference) and `source` (`rewritten` or `original`). Leave the given rows as they are.
+# Each row has `id`, `reference`, `rewrite` and `ok`. `with_fallback(rows)` returns as many rows, in the same order. A new row has `id`, `text` (the rewrite if `ok`, else the reference) and `source` (`rewritten` or `original`). Do not change the rows that you are given.
 #
 # <details><summary>Hint 1</summary>One new dict a row, in a list. <details><summary>Hint 2</summary><code>row["rewrite"] if row["ok"] else row["reference"]</code></details></details>
 
@@ -287,7 +357,8 @@ def with_fallback(rows):
     ### BEGIN SOLUTION
     made = []
     for row in rows:
-        text, source = (row["rewrite"], "rewritten") if row["ok"] else (row["reference"], "original")
+        text = row["rewrite"] if row["ok"] else row["reference"]
+        source = "rewritten" if row["ok"] else "original"
         made.append({"id": row["id"], "text": text, "source": source})
     return made
     ### END SOLUTION
@@ -298,17 +369,19 @@ check.exercise_2_3(with_fallback)
 # %% [markdown]
 # ## What next
 #
-# Lesson 03 trains on both columns with the same budget.
+# Lesson 03 trains on references and on rewrites, with the same budget.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 45 minutes; the rewriting of section 6 takes one or two of them on two cores, so start it before the discussion of section 4.
+# **Time in class:** 45 minutes. The rewriting of section 6 takes one or two of them on two cores. Start it before you discuss section 4.
 #
-# **What goes wrong most often:** students choose the template with the highest keep rate and overlook `names_answer`. Ask what the filter can still find out when the opening holds the answer. In exercise 2.1, `str.format` passes the first two checks and fails on braces; in 2.2 the answer is looked at before the cut.
+# **What goes wrong most often:** students choose the template with the highest keep rate and overlook `names_answer`. Ask what the filter can still find when the prefill holds the answer. In exercise 2.1, `str.format` passes the first two checks and fails on braces. In 2.2, many check the answer before the cut.
 #
-# **Discussion, "a kept one that you would have rejected":** reasons that do not fit the message are the usual find. Let two students judge the same ten rows and compare: their agreement bounds what a filter can reach.
+# **Section 5, in groups:** each group writes one template and predicts its keep rate on the board before it runs. Give a point for a guess within 0.10.
 #
-# **Expect:** `opening` keeps 85 to 97 %, the others 30 to 75 %; the gap closes by 4 to 6 nats a token; totals in nats of an answer go *up*, from about 18 to about 39.
+# **Discussion, "a kept one that you would have rejected":** most students find reasons that do not fit the message. Let two students judge the same ten rows and compare. A filter cannot agree with both of them more often than they agree with each other.
 #
-# **Other data or models:** set `task_name` or `model` in the parameters cell. Whether the order of the templates stays the same is a good project for a group: the paper's models are fifty times larger and follow a prompt like `guide`.
+# **Expect:** `opening` keeps 85 to 97 %, the others 30 to 75 %. The gap closes by 4 to 6 nats a token. The total nats of an answer *rise*, from about 18 to about 39.
+#
+# **Other data or models:** set `task_name` or `model` in the parameters cell. Does the order of the templates stay the same? That is a good project for a group. The paper's models are fifty times larger and follow a prompt like `guide`.

@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 04 Evaluation: what was kept? Forgotten, or only muted?
 #
-# **You will** put four models through the same test and the same probes, read every difference with its interval, tell lost knowledge from lost form, and find the places where SDFT loses.
+# **You will** ask four models the same questions, read every difference with its interval, tell lost knowledge from lost form, and find where SDFT loses.
 #
-# **Before you start:** lesson 03 makes two of the adapters. This lesson trains one more, and runs alone: it takes the others from the store, or makes them.
+# **Before you start:** lesson 03 makes two of the models. This lesson trains a third one and runs alone. It takes the others from the store, or makes them.
 #
-# **Time:** 4 to 10 minutes on two CPU cores (the fewer where they have bf16) after lessons 02 and 03 (without them, their time on top), 2.5 GB of memory; well under a minute when the store holds adapters and answers. With `fast=True` there are a few items a suite: the cells run, and the intervals show that nothing can be concluded.
+# **Time:** 4 to 10 minutes on two CPU cores after lessons 02 and 03, 2.5 GB of memory; 4 minutes where the cores compute in bf16. Without those lessons, their time comes on top. It takes under a minute when the store holds models and answers. With `fast=True` a suite has a few items: all cells run, and nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -49,7 +49,7 @@ sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
 sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 
 # %% [markdown]
-# SFT trains on a word, SDFT on a sentence. So SDFT might keep more for a dull reason: because a sentence is more like an answer than a bare word is. A **control** changes only that. It puts one **fixed sentence** around every reference, the same for all rows; nothing in it is the model's own.
+# SFT trains on a word, SDFT on a sentence. So SDFT might keep more for a dull reason: a sentence is more like an ordinary answer than a bare word is. A **control** is a training that changes this one thing. Here it is the **fixed sentence**: each reference stands in "The answer is ….", the same for all rows. No other word is the model's own.
 
 # %%
 fixed = [row | {"text": f"The answer is {row['reference']}."} for row in d.rows]
@@ -64,14 +64,14 @@ for name, tuned in (("sft", sft), ("sft-sentence", sentence), ("sdft", sdft)):
 # %% [markdown]
 # ## 2. One test, three probes
 #
-# The **task** suite says what was learnt: test items with phrasings that training never saw. The **probes** say what was kept; nobody trained on them. In each, higher is better.
+# A **suite** is a set of questions that are scored one by one. The suite `task` says what was learnt (**acquisition**). Training never saw the wording of its questions. The other suites are **probes**. Nobody trained on them, and a loss there is **forgetting**. In each suite, higher is better.
 #
 # | suite | a point is given for |
 # |---|---|
 # | `task` | the right answer to a test item |
 # | `facts` | an accepted answer to an easy question |
-# | `helpful` | an open request answered: finished, no loop, at least 20 words, on the subject |
-# | `instructions` | a constraint that a program can check, kept |
+# | `helpful` | an answer to an open request: finished, no loop, at least 20 words, on the subject |
+# | `instructions` | a rule that is kept, such as a number of words; a program checks it |
 
 # %%
 from sdft_lib.data import ABILITIES
@@ -82,20 +82,20 @@ for suite in chosen:
     print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
 
 # %% [markdown]
-# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose: they are scored for `build/report.html` and compared with nothing. Lesson 06 asks about safety, with a seed that was taught to refuse first. Lesson 06 asks about safety, with a seed that was taught to refuse first.
+# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose. Their scores are in `build/report.html`, and nothing is compared. Lesson 06 asks about safety, with a seed that was first taught to refuse.
 #
 # ### Say what you will compare, before you look
 #
-# With four models and four suites you can find *some* difference that looks good. So write down now which ones count. Each further test makes the correction for luck stricter for all the others; that is why the pairs are few: SDFT against both other trainings, and each training against the seed.
+# With four models and four suites you will find *some* difference that looks good, by luck alone. So write down now which ones count. Keep the list short: each further test makes the correction for luck stricter for all the others. Here SDFT is held against both other trainings, and each training against the seed.
 
 # %%
 pairs = [("sdft", "sft"), ("sdft", "sft-sentence")]
 pairs += [("sft", "seed"), ("sft-sentence", "seed"), ("sdft", "seed")]
 
 # %% [markdown]
-# **Your prediction.** The seed knows a little over half of the facts. How many will be left after SFT, after the fixed sentence, after SDFT? Write three numbers down.
+# **Your prediction.** The seed knows a little over half of the facts. How many are left after SFT, after the fixed sentence, after SDFT? Write three numbers down.
 #
-# Each model answers greedily (always the likeliest next token), so a second run on the same machine gives the same answers.
+# Each model answers greedily: it always takes the likeliest next token. So a second run on the same machine gives the same answers.
 
 # %%
 import pandas
@@ -119,7 +119,9 @@ show(figures.headline(summary))
 print(claims.headline(summary, len(d.rows), task.name))
 
 # %% [markdown]
-# Left: all three trainings should lie far above the seed. Right: look at who stayed near it. Hold your three numbers against the figure. The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". What remains is *not yet* "its own words": SDFT's sentences also differ from each other, and lesson 05 takes these apart.
+# On the left is what was learnt. All three trainings should lie far above the seed. On the right is what was kept. Look which of them stayed near the seed, and hold your three numbers against the figure.
+#
+# The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". The rest need *not* come from "its own words": SDFT's sentences also differ from each other. Lesson 05 takes these causes apart.
 #
 # All four suites as a table:
 
@@ -127,11 +129,11 @@ print(claims.headline(summary, len(d.rows), task.name))
 summary.round(2)
 
 # %% [markdown]
-# Look at the seed's own score before you read a difference: a suite in which the seed is near 0 cannot show a loss.
+# Look at the seed's own score before you read a difference. In a suite where the seed is near 0, no loss can show.
 #
 # ### How many questions were asked?
 #
-# The 240 test rows of `tickets` are 72 scenarios, each in two to four phrasings. Who gets one phrasing right mostly gets the others right, so the **independent unit** is the scenario, not the row: intervals and tests here draw whole scenarios (columns `n` and `units`).
+# The 240 test rows of `tickets` ask about 72 **scenarios**, each in two to four wordings. A model that gets one wording right mostly gets the others right. So the **independent unit** is the scenario, not the row. An interval is found by drawing the questions anew many times. Intervals and tests here draw whole scenarios (columns `n` and `units`).
 
 # %%
 own = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]
@@ -139,15 +141,15 @@ print(f"SDFT on task, every row by itself: {bootstrap_mean(own['score'])}")
 print(f"{own['unit'].nunique()} scenarios drawn as a whole:  {bootstrap_mean(own['score'], units=own['unit'])}")
 
 # %% [markdown]
-# The second interval is the wider one, where scenarios have several rows. The first one claims more questions than were asked.
+# Where scenarios have several rows, the second interval is wider. The first one claims more questions than were asked.
 #
-# **Question.** Two intervals in the figure overlap. Does that mean the two models do not differ?
-# <details><summary>One answer</summary>No. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Taking differences item by item removes that shared part, so a difference can be clear although the intervals overlap. That is the next section.</details>
+# **Question.** Two intervals in the figure overlap. Are the two models equally good?
+# <details><summary>One answer</summary>You cannot tell from that. Each interval says how well one model's share is known. But the models answered the <em>same</em> items, and an item that is hard for one is often hard for the other. Differences item by item remove this shared part. So a difference can be clear although the intervals overlap. The next section takes such differences.</details>
 
 # %% [markdown]
 # ## 4. Paired differences
 #
-# Five pairs on four suites: 20 tests. `compare` takes the difference on each item, resamples the units for an interval, and tests whether the two models could be equally good. Among 20 tests of nothing, one is likely to fall under 0.05 by luck; Holm's correction (`p_holm`) makes up for that. The column `verdict` follows from `p_holm`, and every sentence of this tutorial takes it from there.
+# Five pairs on four suites make 20 tests. `compare` takes the difference on each item and draws the units anew for an interval. It also tests whether the two models could be equally good. The result is a number p: how often luck alone would give a difference as large. Among 20 tests of nothing, one is likely to have p under 0.05. **Holm's correction** makes up for that (`p_holm`). The column `verdict` follows from `p_holm`, and every sentence of this tutorial takes its verdict from there.
 
 # %%
 paired = compare(frame, pairs)
@@ -159,27 +161,29 @@ for row in paired.itertuples():
     print(f"{row.suite:>12}  {row.a:>12} - {row.b:<12}  {interval}  n {row.n:>3}  {row.verdict}")
 
 # %% [markdown]
-# An interval may lie wholly on one side of 0 and the verdict still be "no difference is shown": it is one of twenty, and the verdict makes up for that. And that verdict is not "equal": with 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse*, look at the lower end and ask whether you could live with a loss of that size. A suite in which all models are near 0 or near 1 is not tested at all; its verdict says so.
+# An interval may lie wholly on one side of 0 while the verdict is "no difference is shown". It is one of twenty, and the verdict makes up for that.
+#
+# This verdict does not mean "equal". With 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse*, look at the lower end of the interval. Could you live with a loss of that size? A suite in which all models are near 0 or near 1 tests nothing. Its verdict says so.
 #
 # ### What these intervals cover, and what they leave out
 #
 # - **Covered:** the luck of which items are in the suite.
-# - **Left out:** the luck of training. There is *one* run of each method, with one `random_seed`. Another seed gives another adapter, and the change may be as large as some differences above. Try two or three other values before you believe a small effect.
-# - **Left out too:** other tasks, templates, models and budgets. SFT that is stopped earlier forgets less and learns less; lesson 05 shows what it keeps at the same task score.
+# - **Left out:** the luck of training. Each method was trained *once*, with one `random_seed`. Another seed gives another model, and scores may change as much as some differences above. Try two or three seeds before you believe a small effect.
+# - **Left out, too:** other tasks, templates, models and budgets. SFT that is stopped earlier forgets less and learns less. Lesson 05 shows what it keeps at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
-# <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, no new information. Only new items, or newly trained models, add any.</details>
+# <details><summary>One answer</summary>Greedy decoding gives the same answers again: twice the rows, and no new information. Only new items or newly trained models add some.</details>
 #
 # **Question.** A method keeps all the facts and learns half of the task. Is it better than SFT?
-# <details><summary>One answer</summary>You cannot say; it made another trade. Training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each lost. That is why "SDFT learns the task to within 0.10 of SFT" is one of the claims below, and not a footnote.</details>
+# <details><summary>One answer</summary>You cannot say. It made another bargain: training less also forgets less. Compare methods where they have learnt <em>equally much</em>, and look at what each of them lost. That is why "SDFT learns the task to within 0.10 of SFT" is one of the claims below.</details>
 
 # %% [markdown]
 # ## 5. Forgotten, or muted?
 #
-# A model that says "billing" to every question scores 0 on facts whether it has lost them or not. Perhaps it only lost the habit of answering. So ask again in a way that forgives the form:
+# A model that says "billing" to every question scores 0 on facts, whether it has lost them or not. Perhaps it only lost the habit of answering. Such an ability is **muted**. So ask again in a way that forgives the form:
 #
 # - **facts, opened:** the answer is begun for the model with "The answer is". It only has to go on.
-# - **helpful and instructions, any length:** the same answers as before, but the rule no longer asks for a number of words.
+# - **helpful and instructions, any length:** the same answers as before, scored without the rules about the number of words.
 
 # %%
 from sdft_lib.data import load_probes
@@ -199,7 +203,7 @@ forgiven = pandas.concat([*frames, pandas.DataFrame(twins)], ignore_index=True)
 show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 
 # %% [markdown]
-# Where an open mark lies far to the right of its filled one, the answer was there and only its form was lost. Where the open mark stays far left of the seed's, forgiving the form does not bring the ability back. Nine tests against the seed, a second declared family, decide what may be said.
+# Filled marks are the old scores, open marks those with the form forgiven. Is an open mark far to the right of its filled one? Then the answer was there, and only its form was lost. Does an open mark stay far left of the seed's? Then forgiving the form does not bring the ability back. Nine tests against the seed decide what may be said. They are a second declared family with a correction of their own.
 
 # %%
 from sdft_lib.evaluate import TWINS
@@ -213,15 +217,15 @@ for suite, twin in TWINS.items():
         print(f"{suite:>12}, {name:>12}: {asked[suite, name]}; form forgiven: {eased[twin, name]}")
 
 # %% [markdown]
-# "Lower" twice: not only the form was lost. "Lower", then "no difference is shown": form was part of it, or the items are too few to show the rest (instructions whose whole rule is a length are left out).
+# "Lower" both times: not only the form was lost. "Lower", then "no difference is shown": the form was part of the loss, or the items are too few to show the rest. (Instructions whose whole rule is a length are left out.)
 #
-# **Question.** Facts are "lower" both ways after SFT. Are they gone from the weights?
-# <details><summary>One answer</summary>That is more than was shown. One opening does not bring them back; another one, a few examples in the prompt, or a short training on something else might. What you may write: the model no longer gives them, not even when the answer is begun for it.</details>
+# **Question.** Facts are "lower" both times after SFT. Are they gone from the weights?
+# <details><summary>One answer</summary>That is more than was shown. One opening does not bring them back. Another opening, a few examples in the prompt, or a short training on something else might. You may write: the model no longer gives them, not even when the answer is begun for it.</details>
 
 # %% [markdown]
 # ## 6. The verdict in words
 #
-# Eight claims, each held against this run by a program, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test; those about the fixed sentence after a pilot with one training seed.
+# A program holds eight claims against this run, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test. Those about the fixed sentence were written down after a pilot, a small trial with one training seed.
 
 # %%
 from sdft_lib.gap import gap
@@ -241,12 +245,12 @@ if s.fast:
     print("Fast mode: too few items and rows for any of this. Run the default mode before you quote it.")
 
 # %% [markdown]
-# A claim that was not reached is a result too. It goes into `build/summary.json` under `not_reached`, with its value and the reason.
+# A claim that was not reached is a result, too. It goes into `build/summary.json` under `not_reached`, with its value and the reason.
 
 # %% [markdown]
 # ## 7. What SDFT costs
 #
-# SDFT is SFT with a step in front: the seed writes every target anew. And the new targets are longer, so each training step takes longer too.
+# SDFT is SFT with a step in front: the seed writes every target anew. The new targets are longer, so each training step takes longer, too.
 
 # %%
 cost = {
@@ -264,20 +268,20 @@ print(f"Trained tokens: SFT {sft.record['trained_tokens']}, SDFT {sdft.record['t
 print(f"Tokens written for the rewrites: {d.report['tokens']}")
 
 # %% [markdown]
-# The seconds are those of the run that made each part. Answers may cost more as well, for as long as the model is used: look at the lengths.
+# The seconds are those of the run that made each part. Answers may cost more as well, for as long as the model is used. Look at their lengths in words:
 
 # %%
 words = frame[frame["suite"] == "task"].groupby("method", sort=False)["words"]
 words.agg(["size", "mean", "min", "max"]).round(1)
 
 # %% [markdown]
-# **Question.** If a program reads the answer and wants the bare label, is a sentence still a gain?
-# <details><summary>One answer</summary>Perhaps not. It costs more tokens for each message, and you need a parser that finds the label. If the model does nothing else, and forgetting does not matter, plain SFT may be the better choice.</details>
+# **Question.** A program reads the answer and wants the bare label. Is a sentence still a gain?
+# <details><summary>One answer</summary>Perhaps not. It costs more tokens for each message, and you need a parser that finds the label. If the model does nothing else, forgetting does not matter, and plain SFT may be the better choice.</details>
 
 # %% [markdown]
 # ## 8. Where SDFT loses
 #
-# Look for it on purpose. These are the comparisons in which SDFT came out lower, the largest loss first.
+# Look for it on purpose. In these comparisons SDFT scored lower. The largest loss comes first.
 
 # %%
 lost = paired[(paired["a"] == "sdft") & (paired["difference"] < 0)].sort_values("difference")
@@ -293,12 +297,12 @@ if lost.empty:
 # "Lower" than `seed` is forgetting that SDFT did not prevent. "Lower" than another training on `task` is the price of a target that holds more than the answer.
 #
 # **Question.** Name one way in which SDFT must lose that no suite here can show.
-# <details><summary>One answer</summary>What the references taught beyond the answer. If they carry a style, a format or facts that you want the model to take over, the rewrites have smoothed that away. And an error of the seed that passes the checks is trained in.</details>
+# <details><summary>One answer</summary>It loses what the references taught beyond the answer. They may have a style or a format, or hold facts, that the model is to take over. The rewrites have smoothed that away. And if an error of the seed passes the checks, it is trained in.</details>
 
 # %% [markdown]
 # ## 9. Side by side
 #
-# Numbers tell you how often; only answers tell you *how*. First an item of the task, then an open request.
+# Numbers tell you how often. Answers tell you *how*. First an item of the task, then an open request.
 
 # %%
 from sdft_lib.lessons.tables import answer_table, show_html
@@ -312,7 +316,7 @@ show_html(answer_table(frame, "task", 0, prompts))
 show_html(answer_table(frame, "helpful", 0, prompts))
 
 # %% [markdown]
-# Now an item on which the two methods differ: the first fact that one of them knows and the other does not, if there is one.
+# Now an item on which SFT and SDFT differ: the first fact that one of them knows and the other does not, if there is one.
 
 # %%
 facts = frame[frame["suite"] == "facts"].sort_values("id")
@@ -331,27 +335,27 @@ browser = answer_browser(frame, prompts=prompts) if widgets_enabled() else None
 browser
 
 # %% [markdown]
-# **Question.** Find three task items that SDFT got wrong; without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above. Are they errors of knowledge, of form, or of the scorer?
-# <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final, and one that is cut off does too: that is form. A wrong team is knowledge. If you would have called an answer right, you found a limit of the scorer; write it down, and do not mend the scorer for one method only.</details>
+# **Question.** Find three task items that SDFT got wrong. (Without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above.) Are they errors of knowledge, of form, or of the scorer?
+# <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final. One that is cut off scores 0, too. Both are errors of form. A wrong team is an error of knowledge. If you would have called an answer right, you found a limit of the scorer. Write it down, and do not mend the scorer for one method only.</details>
 
 # %% [markdown]
 # ## Summary
 #
-# - Acquisition and forgetting are two axes. A method is judged on both, at once.
-# - Pairs are declared before the scores are seen; differences are taken item by item, resampled by independent unit, and corrected for their number.
-# - The intervals cover items. They say nothing about another training seed, and `n` goes beside every figure.
+# - What was learnt and what was kept are two scores. Judge a method by both at once.
+# - Declare your pairs before you see the scores. Take differences item by item, draw independent units, and correct for the number of tests.
+# - The intervals cover items. They say nothing about another training seed. Give `n` with every figure.
 # - A low score can be lost knowledge or lost form. Ask again with the form forgiven before you say "forgotten".
 # - SDFT costs a rewriting step, longer targets and longer answers.
-# - Where SDFT loses belongs in the report, and so does every claim that was not reached.
+# - Report where SDFT loses, and every claim that was not reached.
 #
 # ## Check yourself
 #
 # 1. "SDFT minus seed on facts: -0.03 to +0.04." May you write "SDFT forgets nothing"?
 #    <details><summary>Answer</summary>No. You may write that a loss of more than about 0.03 is unlikely, on questions of this sort, for this one trained model.</details>
 # 2. Your test has 300 rows: 60 questions, each in five languages. How many independent units are there?
-#    <details><summary>Answer</summary>60, if who knows an answer in one language mostly knows it in the others. Draw whole questions; the interval by row would be too narrow.</details>
-# 3. A difference has p = 0.03 raw and p = 0.30 after Holm. What do you report?
-#    <details><summary>Answer</summary>Both, with the interval and the number of tests, and that it may well be luck.</details>
+#    <details><summary>Answer</summary>60, if a model that knows an answer in one language mostly knows it in the others. Draw whole questions. An interval by row would be too narrow.</details>
+# 3. A difference has p = 0.03 before Holm's correction and p = 0.30 after it. What do you report?
+#    <details><summary>Answer</summary>Both, with the interval and the number of tests, and that the difference may well be luck.</details>
 # 4. What would you have to repeat to learn about the luck of training?
 #    <details><summary>Answer</summary>The trainings, with other values of <code>random_seed</code>, and the evaluation of each.</details>
 
@@ -369,7 +373,7 @@ browser
 #
 # **Goal:** compare two models item by item. **Level 1 of 3, about 5 minutes.**
 #
-# `a` and `b` map the id of an item to its score, 0 or 1. `wins_and_losses(a, b)` returns two counts over the ids that both have: items on which a scored higher than b, and items on which b scored higher.
+# `a` and `b` map the id of an item to its score, 0 or 1. `wins_and_losses(a, b)` looks at the ids that both have and returns two counts: the items on which a scored higher, and the items on which b scored higher.
 #
 # <details><summary>Hint 1</summary><code>a.keys() & b.keys()</code> are the ids that both have. <details><summary>Hint 2</summary><code>sum(a[key] > b[key] for key in shared)</code> counts: True is 1.</details></details>
 
@@ -414,9 +418,9 @@ check.exercise_4_2(interval)
 # %% [markdown]
 # ### Exercise 4.3: Holm's correction
 #
-# **Goal:** keep luck out of a table of many tests. **Level 3 of 3, about 15 minutes.**
+# **Goal:** correct a table of many tests for luck. **Level 3 of 3, about 15 minutes.**
 #
-# `holm(ps)` returns the corrected p-values in the order given. Go from the smallest p to the largest: multiply the first by the number of tests, the next by one less, and so on. None may be smaller than the one before it, none above 1.
+# `holm(ps)` returns the corrected p-values in the order given. Go from the smallest p to the largest. Multiply the first by the number of tests, the next by one less, and so on. No result may be smaller than the one before it, and none above 1.
 #
 # <details><summary>Hint 1</summary><code>sorted(range(len(ps)), key=lambda place: ps[place])</code> gives the places in order of their p. <details><summary>Hint 2</summary>Keep the largest value so far, and write it to its own place in a list of the same length.</details></details>
 
@@ -439,9 +443,9 @@ check.exercise_4_3(holm)
 #
 # **Goal:** say what an interval allows, and no more. **Level 2 of 3, about 10 minutes.**
 #
-# The interval of a difference goes from `low` to `high`; a loss of `margin` or more would matter. `verdict(low, high, margin)` returns `better` if the interval lies above 0, `worse` if it lies below 0, else `no worse` if it stays above `-margin`, else `unclear`.
+# The interval of a difference goes from `low` to `high`. A loss of `margin` or more would matter. `verdict(low, high, margin)` returns one of four words. `better`: the interval lies above 0. `worse`: it lies below 0. `no worse`: it stays above `-margin`. `unclear`: none of these.
 #
-# <details><summary>Hint 1</summary>Three questions in this order; the first yes decides. <details><summary>Hint 2</summary>An interval that holds 0 does not mean equal: look at its lower end.</details></details>
+# <details><summary>Hint 1</summary>Ask the three questions in this order. The first yes decides. <details><summary>Hint 2</summary>An interval that holds 0 does not mean equal: look at its lower end.</details></details>
 
 # %% tags=["exercise"]
 def verdict(low, high, margin):
@@ -460,26 +464,26 @@ check.exercise_4_4(verdict)
 # %% [markdown]
 # ## Wrap-up quiz: lessons 00 to 04
 #
-# For some questions you have to run or look up something in the lessons. Answers are ranges, so they hold on your machine too.
+# For some questions you have to run or look up something in the lessons. Answers are ranges, so they fit your machine, too.
 #
 # <!-- quiz: wrap-up-04 -->
 
 # %% [markdown]
 # ## What next
 #
-# Run this lesson with another `random_seed`, or with `task_name="sums"`, and hold the verdicts of section 6 against each other. Then bring data of your own: `sdft run --help` shows the same steps from the command line, and `build/report.html` gathers the tables and figures of the whole tutorial.
+# Run this lesson with another `random_seed`, or with `task_name="sums"`, and compare the verdicts of section 6. Lesson 05 asks *why* SDFT keeps more. If you want to start with data of your own, `sdft run --help` shows the same steps on the command line. `build/report.html` gathers the tables and figures of the whole tutorial.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 60 minutes. With the store of lesson 03, two cores need about three minutes for the third training and three for the answers; `fast=True` shows the cells, but nothing may be concluded from it.
+# **Time in class:** 60 minutes. With the store of lesson 03, two cores need about three minutes for the third training and three for the answers. `fast=True` shows the cells, but nothing may be concluded from it.
 #
-# **What goes wrong most often:** overlap of two intervals is taken for "no difference", and "no difference is shown" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
+# **What goes wrong most often:** students take overlapping intervals for "no difference", and "no difference is shown" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
 #
-# **Discussion, "is it the own words?"** The class will say so when it sees the fixed sentence fail. Ask what else differs: the rewrites are longer, and no two are alike. This lesson cannot decide; lesson 05 has the controls.
+# **Discussion, "is it the own words?"** The class will say so when it sees the fixed sentence fail. Ask what else differs: the rewrites are longer, and most of them differ from each other. This lesson cannot decide. Lesson 05 has the controls.
 #
-# **Discussion, "a method keeps all the facts and learns half of the task":** the class usually splits; ask for a second budget at which both learn equally much.
+# **Discussion, "a method keeps all the facts and learns half of the task":** the class usually splits. Ask for a second budget at which both learn equally much.
 #
-# **Expect:** task 0.85 to 0.97 for all trainings, seed under 0.1; facts: seed 0.50 to 0.62, SFT 0.05 to 0.25, fixed sentence 0.15 to 0.35, SDFT within 0.1 of the seed; helpful: SFT and fixed sentence near 0. With the form forgiven, both stay far below the seed on facts (under 0.3) and helpful (under 0.3, the seed 0.7), and come back to 0.2 to 0.45 on instructions (the seed 0.55). SDFT on `task`: plus or minus 0.04 by row, 0.07 by scenario.
+# **Expect:** task 0.85 to 0.97 for all trainings, seed under 0.1. Facts: seed 0.50 to 0.62, SFT 0.05 to 0.25, fixed sentence 0.15 to 0.35, SDFT within 0.1 of the seed. Helpful: SFT and fixed sentence near 0. With the form forgiven, both stay far below the seed on facts (under 0.3) and helpful (under 0.3, the seed 0.7), and come back to 0.2 to 0.45 on instructions (the seed 0.55). SDFT on `task`: plus or minus 0.04 by row, 0.07 by scenario.
 #
-# **Harder:** let groups run other values of `random_seed` and put their differences on one axis: the spread is what the intervals leave out.
+# **Harder:** let groups run other values of `random_seed` and put their differences on one axis. The spread is what the intervals leave out.

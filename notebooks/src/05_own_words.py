@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 05 Is it the own words?
 #
-# **You will** change one thing about the targets at a time, see which change keeps the facts, hold predictions that were written beforehand against the recorded runs, and measure how far training moved the model.
+# **You will** change one thing about the targets at a time and see which change keeps the facts. You hold predictions that were written beforehand against recorded runs, and measure how far training moved the model.
 #
-# **Before you start:** lesson 03 makes two of the adapters, lesson 04 a third one, and explains paired differences and intervals. This lesson runs alone: it takes what they made from the store, or makes it.
+# **Before you start:** lesson 03 makes two of the models. Lesson 04 makes a third one, and explains paired differences and intervals. This lesson runs alone. It takes what is in the store, and makes the rest.
 #
-# **Time:** 4 to 11 minutes on two CPU cores (the fewer where they have bf16) after lessons 03 and 04 (without them, their trainings on top), 2.6 GB of memory; about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 4 to 11 minutes on two CPU cores after lessons 03 and 04, 2.6 GB of memory; 4 minutes where the cores compute in bf16. Without those lessons, their trainings come on top. It takes about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -34,7 +34,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. What is it about the rewrites?
 #
-# SFT trained on bare labels, SDFT on the model's own rewrites of them. The rewrites differ from the labels in four things at once. Each of them may be what keeps the facts:
+# SFT trained on bare labels, SDFT on the model's own rewrites of them. Rewrites and labels differ in four ways at once. Each of them may be what keeps the facts:
 #
 # | | the idea | a control that has it | and lacks |
 # |---|---|---|---|
@@ -43,7 +43,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # | **authorship** | the model's *own* words | `sft-other`, `sft-hand`: rewrites by another model, and sentences written one by one | own words |
 # | **content** | a text that fits its own row | `sdft`: the method itself | nothing |
 #
-# Or none of them: a method that merely *learns less* forgets less, too. Section 8 looks at that.
+# Or perhaps it is none of them. A method that merely *learns less* forgets less, too. Section 8 looks at that.
 #
 # **Question.** The seed answers a bit more than half of the facts, SFT about one in eight. What will these four keep? Write your guess into the next cell before you go on.
 
@@ -53,7 +53,7 @@ my_guess = {"sft-sentence": 0.5, "sft-reason": 0.5, "sdft-shuffled": 0.5, "sft-o
 # %% [markdown]
 # ## 2. One row under each control
 #
-# All methods train the same adapter on the same rows in the same number of steps. What differs is the target. Here is one training row, and what each method asks the model to write.
+# All methods train the same adapter on the same rows in the same number of steps. What differs is the target, the text to train on. Here is one training row. Below it stands what each method wants the model to write.
 
 # %%
 from sdft_lib.data import load_rewrites, load_task
@@ -89,7 +89,7 @@ for name in figures.LADDER:
         print(f"{name:>13}: does not fit this task: {error}")
 
 # %% [markdown]
-# `sft-oneword` has the same target as SFT, but its *prompt* asks for one word, so that a bare label is no surprise. `sdft-few-1`, `-5` and `-25` leave that many different rewrites for each label. Two more, `sdft-likely` and `sdft-unlikely`, take of four rewrites the one that the seed finds likeliest, or least likely.
+# `sft-oneword` has the same target as SFT, but its *prompt* asks for one word, so a bare label is less surprising. `sdft-few-1`, `-5` and `-25` leave 1, 5 or 25 different rewrites for each label. For two more, `sdft-likely` and `sdft-unlikely`, the seed writes four rewrites of each row. One method trains on the likeliest of them, the other on the least likely.
 #
 # The controls are a few lines each. This is the code of two of them.
 
@@ -103,7 +103,7 @@ for function in (methods.shuffled, methods.few):
 
 # %% [markdown]
 # **Question.** `sdft-shuffled` says "returns, because the parcel arrived broken" about a parcel that never arrived. Why is it still a fair control?
-# <details><summary>One answer</summary>The label is right, so the task can be learnt. The sentences are the same ones that SDFT trains on, as many and as varied. Only one thing is broken: the reason no longer fits its row. If it keeps as much as SDFT, the fit is not what protects.</details>
+# <details><summary>One answer</summary>The label is right, so the task can be learnt. The sentences are those that SDFT trains on, so there are as many and they vary as much. Only one thing is broken: the reason no longer fits its row. If this control keeps as much as SDFT, the fit is not what protects.</details>
 
 # %% [markdown]
 # ## 3. Train one yourself
@@ -129,7 +129,7 @@ keys = ["rows", "steps", "tokens", "trained_tokens", "seconds"]
 pandas.DataFrame({name: each.record for name, each in tuned.items()}).loc[keys]
 
 # %% [markdown]
-# Rows and steps agree: that is the budget. `trained_tokens` do not: a sentence has more of them than a label. A control of the same length, such as `sft-reason`, answers that objection.
+# Rows and steps agree: that is the budget. `trained_tokens` do not agree, as a sentence has more tokens than a label. Is the number of tokens the reason, then? A control as long as the rewrites, such as `sft-reason`, answers this.
 
 # %%
 from sdft_lib.evaluate import evaluate, suites
@@ -159,7 +159,7 @@ in_cells(at_end(mine))
 #
 # ## 4. The recorded ladder
 #
-# These runs were recorded and came with this tutorial.
+# These runs were recorded and come with this tutorial. A **ladder** shows the controls in order, from the bare label to the model's own rewrites.
 
 # %%
 from sdft_lib.experiments.recorded import inventory, recorded
@@ -174,7 +174,7 @@ ends = at_end(runs) if len(runs) else at_end(mine)
 show(figures.ladder(ends))
 
 # %% [markdown]
-# Read it from the top. The first four rows have no variety: one text a label. If **shape** were enough, they would lie where SDFT lies. The next three add the model's own sentences, more and more of them. Then come the rewrites that do not fit their rows, and those of other writers. If **variety** is what protects, these lie where SDFT lies; if it is **authorship**, the other writers fall short.
+# Read it from the top. First come rows without variety: one text for each label. If **shape** were enough, they would lie where SDFT lies. Next come rows with some of the model's own sentences, more and more of them. (Rows that are not recorded yet are missing.) Then come the rewrites that do not fit their rows, and those of other writers. If **variety** protects, these lie where SDFT lies. If **authorship** protects, the other writers fall short.
 #
 # Facts and helpful need not agree. A fact is a short answer; `helpful` asks for a long one.
 
@@ -187,7 +187,7 @@ for name, guess in my_guess.items():
 # %% [markdown]
 # ## 5. What was expected, and what came
 #
-# With so many methods and suites, somebody who looks long enough will find a difference. So a few comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). They are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look.
+# There are many methods and suites. Somebody who looks long enough will find a difference. So twelve comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). They are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look, not a test.
 
 # %%
 from sdft_lib.experiments.recorded import in_words, predictions
@@ -208,17 +208,17 @@ columns = ["suite", "a", "b", "n", "units", "seeds", "difference", "p_raw", "p_h
 known[columns].round(3)
 
 # %% [markdown]
-# A prediction that failed stays in the list. *Same* was expected where "no difference is shown" counts as held. That is the weakest kind of success: look at the interval to see how large a difference could still hide in it.
+# A prediction that failed stays in the list. Where *same* was expected, "no difference is shown" counts as held. That is the weakest kind of success. The interval says how large a difference could still hide in it.
 #
-# An interval covers the luck of the items: `units` are independent questions, as several rows may say the same thing in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
+# An interval covers the luck of the items: `units` are independent questions, as several rows may ask the same in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
 #
 # **Question.** "Expected: same. Held." May you write that another model's words protect as well as the model's own?
-# <details><summary>One answer</summary>No. You may write that no difference is shown, and that one larger than the ends of the interval is unlikely. Equal is a claim about the whole interval, not about its middle.</details>
+# <details><summary>One answer</summary>No. You may write that no difference is shown, and that one larger than the ends of the interval is unlikely. "Equal" is a claim about the whole interval, not about its middle.</details>
 
 # %% [markdown]
 # ## 6. Does the gap explain it?
 #
-# Lesson 01 measured how far targets lie from what the seed would write: the gap, in nats a token. If it were the whole story, the points below would fall on one falling line.
+# Lesson 01 measured how surprising a text is for the seed, in nats a token. Here are the targets of each method. If the gap were the whole story, the points below would lie on one falling line. `words` is the mean length of a target, and `distinct` is the number of different targets.
 
 # %%
 from sdft_lib.experiments.recorded import targets
@@ -233,15 +233,15 @@ else:
     print("No recorded run says what its targets were.")
 
 # %% [markdown]
-# The caption says how well the order by gap is the order by facts. That is a description of these methods, not a law. Look for pairs that break the rule: the same gap and unlike facts, or the same facts and unlike gaps. `distinct`, the number of different texts, may tell them apart.
+# The caption compares two orders of the methods: by gap, and by facts kept. It describes these methods; it is no law. Look for pairs that break the rule: the same gap and unlike facts, or the same facts and unlike gaps. Perhaps `distinct` tells them apart.
 #
-# **Question.** Replay and the anchor have the targets of SFT, or nearly so, and so a wide gap. Why may they lie far above SFT?
-# <details><summary>One answer</summary>They protect by another way than the targets: by practising old answers, or by a penalty on moving. The gap can only speak about methods that differ in their targets alone.</details>
+# **Question.** Section 8 has two methods that train on labels as SFT does: replay adds old answers, and the anchor adds a penalty. Their targets have a wide gap. Why may they still lie far above SFT?
+# <details><summary>One answer</summary>They protect in another way: by practising old answers, or by a penalty on moving away from the seed. The gap can only explain methods that differ in nothing but their targets.</details>
 
 # %% [markdown]
 # ## 7. Forgotten, or only muted?
 #
-# A model that learnt to say one word may still know a fact and not get to say it. Two tests tell loss of knowledge from loss of form. `facts-opened` begins the answer for the model ("The answer is"). `helpful-any-length` and `instructions-any-length` drop the rules about length.
+# A model that learnt to say one word may still know a fact and not get to say it. Lesson 04 told the two apart, and so do the recorded runs. `facts-opened` begins the answer for the model ("The answer is"). `helpful-any-length` and `instructions-any-length` drop the rules about length.
 
 # %%
 from sdft_lib.experiments.recorded import with_twins
@@ -252,17 +252,22 @@ except SdftError as error:
     print("No recorded run was scored this way:", error)
 
 # %% [markdown]
-# Where the open marker lies far to the right of the filled one, the ability was *muted*: the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed, in the first row: opening an answer or dropping a rule changes the seed's score, too.
+# Where the open marker lies far to the right of the filled one, the ability was *muted*: only the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed in the first row. To open an answer, or to drop a rule, changes the seed's score, too.
 #
 # **Question.** On `helpful-any-length` SFT scores more than on `helpful`. Is that knowledge which came back?
-# <details><summary>One answer</summary>Partly it is a rule which got easier: one word on the subject is enough now. That is why the seed's row stands there. Ask whether SFT gains more than the seed does.</details>
+# <details><summary>One answer</summary>In part the rule got easier: one word on the subject is enough now. That is why the seed has a row. Ask whether SFT gains more than the seed does.</details>
 
 # %% [markdown]
 # ## 8. Or only less learning?
 #
-# A method that learns less also forgets less. So look at methods that are gentle on purpose: `sft-slow` has a quarter of the learning rate and four times the steps, `sft-replay` adds the seed's own answers to general prompts, `sft-anchor` adds KL to the seed to its loss, and `sft-stopped` is SFT at a quarter, half or three quarters of its way.
+# A method that learns less also forgets less. So look at methods that are gentle on purpose:
 #
-# The **frontier** shows what was learnt to the right and what was kept upwards, with a line for each training. Follow a line from its small marker to its large one.
+# - `sft-slow` has a quarter of the learning rate and four times the steps.
+# - `sft-replay` adds the seed's own answers to general prompts.
+# - `sft-anchor` adds a penalty to the loss: the KL to the seed, which grows as the model's predictions move away (section 10).
+# - `sft-stopped` is SFT at a quarter, half or three quarters of its way.
+#
+# A **frontier** shows what was learnt to the right and what was kept upwards. Each training is one line. Follow a line from its small marker to its large one.
 
 # %%
 from sdft_lib.experiments.frontier import points
@@ -282,7 +287,7 @@ explorer = frontier_explorer(runs, mine)
 explorer
 
 # %% [markdown]
-# Two methods are compared where they learnt equally much. The rule was fixed in advance, and no test row takes part in it: on **dev**, find the highest task score that *both* reach; of each method take the checkpoint nearest to it; on **test**, take the differences item by item.
+# Compare two methods where they learnt equally much. The rule was fixed in advance, and no test row takes part in it. On **dev**, find the highest task score that *both* reach. Of each method take the checkpoint (the model part of the way through its training) nearest to this score. On **test**, take the differences item by item.
 
 # %%
 from sdft_lib.experiments.recorded import against, with_stopped
@@ -294,9 +299,9 @@ if equally.empty:
     print("There are no recorded runs of SDFT and another method with a common training seed.")
 
 # %% [markdown]
-# Read the row of the task first. If it shows a difference, the two did not learn equally much on test, matched on dev or not, and the other row compares two different bargains.
+# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the other line compares two different bargains.
 #
-# Others have found more remedies since: weaken the finished adapter, hold the anchor elsewhere, leave out or weigh down tokens that the seed finds unlikely, learn on-policy (lesson 08). One grid has them all, with fewer rows than the one above (`data/recipes/frontier.toml`). Here each is drawn from the seed model outwards.
+# There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. Some leave out tokens that the seed finds unlikely, or give them less weight. One learns on-policy (lesson 08). One grid has them all, with fewer rows than the one above (`data/recipes/frontier.toml`). Each is drawn from the seed model outwards.
 
 # %%
 from sdft_lib.experiments.registered import ends_of, frontier_runs
@@ -308,9 +313,9 @@ else:
     print("No recorded run has these remedies for this task and model.")
 
 # %% [markdown]
-# A scaled adapter draws a whole line without another training: at 0 it is the seed, at 1 the trained model. A remedy that lies on that line does nothing that a weaker adapter would not do as well. Look for points above it.
+# A scaled adapter is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line without another training. A remedy on that line does nothing that a weaker adapter would not do as well. Look for points above it.
 #
-# One more way to be fooled is a **weak baseline**: with a poor learning rate for SFT, any method would look good beside it. So learning rate, rank and epochs were varied for SFT and SDFT alike. A setting is chosen by its score on dev; facts only show what it costs.
+# There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So learning rate, rank and epochs were varied for SFT and SDFT alike (a **sweep**). A setting is chosen by its score on dev. Facts only show what it costs.
 
 # %%
 from sdft_lib.experiments.recorded import best_against_used, swept
@@ -330,7 +335,7 @@ else:
 # %% [markdown]
 # ## 9. Two more tasks
 #
-# One task can flatter a method. `sums` are short calculations in words, `calls` are calls of Python functions. Both have recorded runs of the main methods.
+# One task can flatter a method. `sums` are short calculations in words, `calls` are calls of Python functions. If runs of the main methods are recorded for them, they are shown here.
 
 # %%
 for name in ("sums", "calls"):
@@ -359,12 +364,14 @@ print(f"rewrites of calls: {calls.report['reasons']}")
 print(f"gap of references minus that of the targets of SDFT, nats a token: {gap(seed, calls).interval}")
 
 # %% [markdown]
-# A negative number says that the rewrites surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write; a sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close: measure it (lesson 01) before you pay for rewriting.
+# A negative number says that the rewrites surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close. Measure the gap (lesson 01) before you pay for rewriting.
 
 # %% [markdown]
 # ## 10. How far did the model move?
 #
-# The paper measures the shift itself. Three rulers, on your own run. First the **answers**: how much do sampled answers to open requests share with the seed's? ROUGE-L and BLEU-4 compare words, the cosine of two embeddings compares meaning. Two answers of the *same* model differ as well, so the seed answers twice: what its second draw shares with the first is the **ceiling**.
+# The paper measures how far training shifts the model. Here are three rulers, on your own run.
+#
+# First the **answers**. How much do sampled answers to open requests share with the seed's? (A sampled answer takes each next token by chance, the likely ones more often.) ROUGE-L and BLEU-4 compare words, the cosine of two embeddings compares meaning. Two answers of the *same* model differ as well. So the seed answers twice: what its second answer shares with the first is the **ceiling**.
 
 # %%
 from sdft_lib.data import load_probes
@@ -386,9 +393,11 @@ alike = likeness(own_answers, drawn)
 show(figures.likeness(alike))
 
 # %% [markdown]
-# Measure each method from the dotted line, not from 1. One far below it answers differently; whether worse, the ruler does not say.
+# Measure each method from the dotted line, not from 1. One far below it answers differently. Whether it answers worse, the ruler does not say.
 #
-# Second, the **predictions**: KL(seed || model) says how many nats a token it costs to predict the seed's words with the tuned model, beyond what the seed pays itself. It is large where the seed puts weight and the tuned model does not, which is where something was forgotten. Third, the **weights**: the size of the change of each matrix over the size of the matrix.
+# Second, the **predictions**. KL(seed || model) takes the seed's own words. It says how many nats a token the tuned model is more surprised by them than the seed itself. It is large where the seed expects a word and the tuned model does not. That is where something was forgotten.
+#
+# Third, the **weights**: how large is the change of each matrix, in percent of the matrix?
 
 # %%
 from sdft_lib.experiments.shift import parameter_shift, stored_kl
@@ -407,10 +416,10 @@ table["facts kept"] = mine[mine["suite"] == "facts"].groupby("method")["score"].
 table.round(2)
 
 # %% [markdown]
-# Do the three put your models in the same order, and is it that of the facts? Four models are enough to doubt a rule, not to prove one.
+# Do the three rulers put your models in the same order? Is it that of the facts? Four models are enough to doubt a rule, not to prove one.
 #
 # **Question.** Two methods moved the weights equally far, and one forgot much more. How can that be?
-# <details><summary>One answer</summary>A norm has no direction. A step towards "begin with a bare label and stop" changes every answer; a step of the same length along the model's own manner changes few.</details>
+# <details><summary>One answer</summary>The size of a change does not tell its direction. A step towards "begin with a bare label and stop" changes every answer. A step of the same length along the model's own manner changes few.</details>
 
 # %% [markdown]
 # ## 11. What this shows, and what it does not
@@ -425,16 +434,16 @@ if s.fast:
 # - **One model of one size, and one main task.** Another model may find other words near or far.
 # - **One setting each** for replay, anchor and the slow method. A weak control makes every method look good.
 # - **Authorship is tested with two other writers.** Both wrote plain prose. A terse or ornate writer may do worse.
-# - **Variety and nearness are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second, and each moves the other a little: the table of section 6 says by how much.
+# - **Variety and nearness are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second. Each moves the other a little. The table of section 6 says by how much.
 # - **Your own run is one training** of each method. Its intervals cover items alone.
 
 # %% [markdown]
 # ## Summary
 #
 # - The rewrites of SDFT differ from labels in shape, variety, authorship and content. A control changes one of them.
-# - Few comparisons, declared with what is expected before the first run; a failed prediction is reported like one that held.
-# - The gap of the targets goes some way to explain what is kept; the caption of section 6 says how far.
-# - Opened answers and rules without a length tell what is lost from what is only muted.
+# - Declare few comparisons, with what you expect, before the first run. Report a failed prediction like one that held.
+# - The gap of the targets explains a part of what is kept. The caption of section 6 says how much.
+# - Opened answers, and rules without a length, tell what is lost from what is only muted.
 # - Compare methods where they learnt equally much, and look for the task where the method does not help.
 #
 # ## Check yourself
@@ -446,7 +455,7 @@ if s.fast:
 # 3. A prediction was "same" and no difference is shown, with an interval of -0.15 to +0.10. What do you report?
 #    <details><summary>Answer</summary>That none is shown, and that the data still allow a loss of 0.15.</details>
 # 4. Why may the checkpoints not be chosen by their test scores?
-#    <details><summary>Answer</summary>Each method would be shown at a moment when luck was on its side, and the difference would inherit that luck.</details>
+#    <details><summary>Answer</summary>Each method would be shown at a moment when luck was on its side, and the difference would hold that luck, too.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -456,13 +465,13 @@ if s.fast:
 # %% [markdown]
 # ## Exercises
 #
-# First three functions. Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Then an experiment.
+# First come three functions. Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Then comes an experiment.
 #
 # ### Exercise 5.1: a control of your own
 #
 # **Goal:** build the targets of `sdft-shuffled`. **Level 1 of 3, about 10 minutes.**
 #
-# `pass_on(labels, texts)` returns a list of texts: each row gives its text to the *next* row with the same label, and the last one gives its text to the first. A row that is alone keeps its own.
+# `pass_on(labels, texts)` returns a list of texts. Each row gives its text to the *next* row with the same label, and the last one gives its text to the first. A row that is alone keeps its own.
 #
 # <details><summary>Hint 1</summary>For each label, collect the places of its rows. <details><summary>Hint 2</summary>The row at <code>places[i]</code> gets the text at <code>places[i - 1]</code>; with <code>i = 0</code> that is the last one.</details></details>
 
@@ -488,7 +497,7 @@ check.exercise_5_1(pass_on)
 #
 # **Goal:** measure how far one distribution lies from another, in the right direction. **Level 1 of 3, about 10 minutes.**
 #
-# `kl(p, q)` takes the probabilities that seed (`p`) and tuned model (`q`) give to the same few tokens, and returns KL(seed || tuned) in nats: the sum of p times log(p / q). A token with p = 0 adds nothing.
+# Seed and tuned model give probabilities to the same few tokens, `p` and `q`. `kl(p, q)` returns KL(seed || tuned) in nats: the sum of p times log(p / q). A token with p = 0 adds nothing.
 #
 # <details><summary>Hint 1</summary><code>zip(p, q)</code> gives the pairs. <details><summary>Hint 2</summary><code>a * math.log(a / b)</code>, summed over the pairs with <code>a &gt; 0</code>.</details></details>
 
@@ -510,7 +519,7 @@ check.exercise_5_2(kl)
 #
 # **Goal:** choose the moments of two trainings that may be compared. **Level 3 of 3, about 15 minutes.**
 #
-# `matched(a, b)` takes the dev curves of two methods, as dicts from the share of training done to the task score. The target is the highest score that both reach. Return the share of a and the share of b whose score lies nearest to the target; of two equally near ones, the earlier.
+# `matched(a, b)` takes the dev curves of two methods. A curve is a dict from the share of training done to the task score. The target is the highest score that both reach. Return two shares: that of a and that of b whose score lies nearest to the target. Of two equally near ones, take the earlier.
 #
 # <details><summary>Hint 1</summary>The target is the smaller one of the two best scores. <details><summary>Hint 2</summary><code>min(sorted(curve), key=...)</code> returns the first of the smallest, and sorted shares begin with the earliest. <details><summary>Hint 3</summary>The key of a share is <code>abs(curve[share] - target)</code>.</details></details></details>
 
@@ -532,26 +541,26 @@ check.exercise_5_3(matched)
 #
 # 1. **Predict.** Choose `sdft-few-1`, `sdft-few-5` or `sdft-shuffled`. Write down how many facts it will keep, and why.
 # 2. **Run.** Set `control` in the cell of parameters, and run sections 1 to 4 again.
-# 3. **Explain.** Hold your number against your own run and the recorded interval. Which of shape, variety, authorship and content does the result speak for, and which can it not tell apart?
+# 3. **Explain.** Hold your number against your own run and the recorded interval. For which of shape, variety, authorship and content does the result speak? Which of them can it not tell apart?
 #
-# <details><summary>What to look for</summary>With one rewrite a label there are own words without variety. If such a model keeps few facts, own words alone do not protect. If it keeps about as many as SDFT, variety was not needed. A result in between speaks for both, and one training seed may be luck: run it with another <code>random_seed</code> before you settle.</details>
+# <details><summary>What to look for</summary>With one rewrite for each label there are own words without variety. If such a model keeps few facts, own words alone do not protect. If it keeps about as many as SDFT, variety was not needed. A result in between speaks for both. One training seed may be luck: run it with another <code>random_seed</code> before you decide.</details>
 
 # %% [markdown]
 # ## What next
 #
-# Run this lesson with another `random_seed` and hold the two tables of section 3 against each other. The whole grid of methods and seeds is one command, `sdft run --recipe data/recipes/tickets.toml`, which goes on where the recorded file ends.
+# Run this lesson with another `random_seed` and compare the two tables of section 3. One command runs the whole grid of methods and seeds: `sdft run --recipe data/recipes/tickets.toml`. It goes on where the recorded file ends. Lesson 06 asks whether a habit of refusing survives.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
 # **Time in class:** 75 minutes. Fill the store the evening before: run lessons 03 to 05 once, then this lesson needs about a minute. Without that, start the training of section 3 at once and teach section 2 while it runs.
 #
-# **Begin with the guesses** of section 1, on the board, before anybody scrolls. Most classes expect a sentence of the right length to do it. Section 4 answers, and the guesses make the answer stay.
+# **Begin with the guesses** of section 1, on the board, before anybody scrolls. Most classes expect a sentence of the right length to do it. Section 4 answers, and the class remembers the answer because it had guessed.
 #
-# **What goes wrong most often:** "no difference is shown" is read as "equal"; let the class say the lower end of the interval aloud. A point further up the frontier is called better although it lies further left. In exercise 5.1 texts change their label; in 5.2 the direction is turned round; in 5.3 the last checkpoint is taken, whatever it scores.
+# **What goes wrong most often:** students read "no difference is shown" as "equal". Let the class say the lower end of the interval aloud. They call a point higher up the frontier better although it lies further left. In exercise 5.1 texts change their label. In 5.2 the direction is turned round. In 5.3 the last checkpoint is taken, whatever it scores.
 #
-# **Discussion, "may you write that another model's words protect as well?":** ask what the title of this tutorial would have to be if authorship does not matter for facts. Sections 5 and 11 say which way it went, and print it anew when more seeds are recorded: read them before the class.
+# **Discussion, "may you write that another model's words protect as well?":** ask what the title of this tutorial would have to be if authorship does not matter for facts. Sections 5 and 11 say which way it went. They are printed anew when more seeds are recorded, so read them before the class.
 #
-# **Expect:** the reading copy holds one full run, the recorded runs more seeds; hold the class's numbers against both. The order by the three rulers may change with `random_seed` and `control`.
+# **Expect:** the reading copy holds one full run, the recorded runs more seeds. Hold the class's numbers against both. The order by the three rulers may change with `random_seed` and `control`.
 #
 # **Harder:** give each group another `control` and gather the points in one ladder on the board.

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from sdft_lib.experiments.recorded import at_end, recorded
-from sdft_lib.lessons.figures.style import look, looks_of
+from sdft_lib.lessons.figures.style import look, looks_of, span
 from sdft_lib.stats import Interval
 
 MARGIN = 0.10  # a loss under this is small
@@ -54,7 +54,7 @@ def claim_row(claim: str, interval: Interval, reached: bool) -> dict:
     """One claim as a row; ``why`` says in words what was measured."""
     value, low, high = (round(float(x), 4) for x in (interval.mean, interval.low, interval.high))
     row = {"claim": claim, "value": value, "low": low, "high": high, "reached": bool(reached)}
-    missed = f"measured {value:.2f}, 95 % interval {low:.2f} to {high:.2f}, does not carry it"
+    missed = f"measured {value:.2f}, 95 % interval {low:.2f} to {high:.2f}, which does not show it"
     return row | {"why": "holds" if reached else missed}
 
 
@@ -76,17 +76,20 @@ def headline(scores: Any, rows: int, task: str) -> str:
     )
 
 
-def in_the_recorded_run(suite: str, methods: Sequence[str]) -> str:
-    """What the recorded run on tickets says of a suite, as a sentence: the seed's score and that of
-    each method after training (lesson 00)."""
-    runs = recorded()
+def in_the_recorded_run(
+    suite: str, methods: Sequence[str], task: str = "tickets", model: str = "smollm2-135m"
+) -> str:
+    """What the recorded run of a task says of a suite, as a sentence: the seed's score and that of
+    each method after training (lessons 00, 04 and 05)."""
+    runs = recorded(task, model)
     own = runs[(runs["suite"] == suite) & runs["method"].isin(["seed", *methods])]
     rows = {row.method: row for row in at_end(own).itertuples()}
     if missing := [name for name in ("seed", *methods) if name not in rows]:
-        return f"No recorded run has {suite} of {missing[0]} yet."
+        return f"No recorded run of {task} has {suite} of {missing[0]} yet."
     told = [f"{look(name).label} {rows[name].mean:.2f}" for name in methods]
-    fewest = min(rows[name].seeds for name in methods)
+    count = span(rows[name].seeds for name in methods)
+    often = "one training" if count == "1" else f"{count} trainings"
     return (
         f"In the recorded run the seed scored {rows['seed'].mean:.2f} on {suite}, and after "
-        f"training {', '.join(told)} ({rows['seed'].n} items, {fewest} trainings of each method)."
+        f"training {', '.join(told)} ({rows['seed'].n} items, {often} of each method)."
     )

@@ -66,3 +66,20 @@ def test_headline_says_every_share_and_nothing_else():
         "Share right on new items of the task and on easy facts. Before training: seed 3 % and "
         "55 %. After training on 480 rows of tickets: SFT 100 % and 0 %, SDFT 87 % and 50 %."
     )
+
+
+def test_the_recorded_run_in_one_sentence(monkeypatch):
+    rows = []
+    for method, seeds, score in (("seed", [0], 1.0), ("sft", [0, 1], 0.0), ("sdft", [0], 0.5)):
+        for seed in seeds:
+            row = {"method": method, "seed": seed, "split": "test", "suite": "facts", "unit": "a"}
+            rows.append(row | {"checkpoint": float(method != "seed"), "id": "a", "score": score})
+    frame = pandas.DataFrame(rows)
+    monkeypatch.setattr(claims, "recorded", lambda task, model: frame)
+    assert claims.in_the_recorded_run("facts", ("sft", "sdft")) == (
+        "In the recorded run the seed scored 1.00 on facts, and after training SFT 0.00, SDFT 0.50 "
+        "(1 items, 1–2 trainings of each method)."
+    )
+    assert claims.in_the_recorded_run("facts", ("dft",), "sums") == (
+        "No recorded run of sums has facts of dft yet."
+    )

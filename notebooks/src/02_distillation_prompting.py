@@ -202,7 +202,6 @@ for row in tried["mine"].rows[:4]:
 # %%
 from sdft_lib.gap import nll
 
-
 lines = {"you guessed": tuple(my_guess.values())}
 for name in ("mine", *TEMPLATES):
     rows = tried[name].rows

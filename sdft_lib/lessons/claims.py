@@ -1,8 +1,9 @@
-"""What this tutorial sets out to show, and results in one sentence (lessons 00 and 04).
+"""What this tutorial sets out to show, and results in one sentence (lessons 00, 04 and 05).
 
 The claims about SFT and SDFT were written down before the test was run, those about the fixed
 sentence after a pilot with one training seed."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,17 +80,18 @@ def headline(scores: Any, rows: int, task: str) -> str:
 def in_the_recorded_run(
     suite: str, methods: Sequence[str], task: str = "tickets", model: str = "smollm2-135m"
 ) -> str:
-    """What the recorded run of a task says of a suite, as a sentence: the seed's score and that of
-    each method after training (lessons 00, 04 and 05)."""
+    """What the recorded run of a task says of a suite, as a sentence in lines of 72 characters: the
+    seed's score and that of each method after training (lessons 00, 04 and 05)."""
     runs = recorded(task, model)
     own = runs[(runs["suite"] == suite) & runs["method"].isin(["seed", *methods])]
     rows = {row.method: row for row in at_end(own).itertuples()}
-    if missing := [name for name in ("seed", *methods) if name not in rows]:
+    if missing := [name for name in (*methods, "seed") if name not in rows]:
         return f"No recorded run of {task} has {suite} of {missing[0]} yet."
     told = [f"{look(name).label} {rows[name].mean:.2f}" for name in methods]
     count = span(rows[name].seeds for name in methods)
     often = "one training" if count == "1" else f"{count} trainings"
-    return (
+    said = (
         f"In the recorded run the seed scored {rows['seed'].mean:.2f} on {suite}, and after "
         f"training {', '.join(told)} ({rows['seed'].n} items, {often} of each method)."
     )
+    return textwrap.fill(said, 72)

@@ -265,6 +265,6 @@ check.exercise_0_2(share_naming)
 #
 # **What goes wrong most often:** students say "SFT broke the model". Ask what SFT still does well: the task. In exercise 0.2, many search for the label without borders of words, so "Technically" counts as `technical`.
 #
-# **Discussion, "is the fact gone?"** Collect a show of hands and write it down; come back to it in lesson 04, section 6.
+# **Discussion, "is the fact gone?"** Collect a show of hands and write it down; come back to it in lesson 04, section 5.
 #
 # **Expect:** on the first 48 items, seed and SDFT between 0.75 and 0.95 of the facts, SFT under 0.2; SFT and SDFT between 0.75 and 0.95 on the task, the seed near 0. Over all 241 facts the seed has a little over half.

@@ -92,6 +92,6 @@ def in_the_recorded_run(
     often = "one training" if count == "1" else f"{count} trainings"
     said = (
         f"In the recorded run the seed scored {rows['seed'].mean:.2f} on {suite}, and after "
-        f"training {', '.join(told)} ({rows['seed'].n} items, {often} of each method)."
+        f"training {'; '.join(told)} ({rows['seed'].n} items, {often} of each method)."
     )
-    return textwrap.fill(said, 72)
+    return textwrap.fill(said, 72, break_on_hyphens=False)

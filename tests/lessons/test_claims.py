@@ -78,7 +78,7 @@ def test_the_recorded_run_in_one_sentence(monkeypatch):
     monkeypatch.setattr(claims, "recorded", lambda task, model: frame)
     assert claims.in_the_recorded_run("facts", ("sft", "sdft")) == (
         "In the recorded run the seed scored 1.00 on facts, and after training\n"
-        "SFT 0.00, SDFT 0.50 (1 items, 1–2 trainings of each method)."
+        "SFT 0.00; SDFT 0.50 (1 items, 1–2 trainings of each method)."
     )
     assert claims.in_the_recorded_run("facts", ("dft",), "sums") == (
         "No recorded run of sums has facts of dft yet."

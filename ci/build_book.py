@@ -69,25 +69,29 @@ def sources() -> dict[Path, str]:
 
 
 def relinked(page: Path, places: dict[Path, str]) -> str:
-    """A page whose relative links lead to places in the book, or else to the repository's page."""
+    """A page whose relative links lead to places in the book, or else to the repository's page on
+    GitHub; before the first push the words stay without a link."""
     from ci.lessons.sources import repository
 
     slug, branch = repository()
     here = posixpath.dirname(places[page])
 
     def turn(link: re.Match) -> str:
-        file, mark, anchor = link[2].partition("#")
+        text, target = link.groups()
+        file, mark, anchor = target.partition("#")
         if not file or re.match(r"[a-z]+:", file):
             return link[0]
         path = (page.parent / file).resolve()
         place = "index.md" if path == ROOT / "README.md" else places.get(path)
         if place:
-            return f"{link[1]}{posixpath.relpath(place, here)}{mark}{anchor})"
+            return f"[{text}]({posixpath.relpath(place, here)}{mark}{anchor})"
+        if not slug:
+            return text
         kind = "tree" if path.is_dir() else "blob"
         address = f"https://github.com/{slug}/{kind}/{branch}/{path.relative_to(ROOT).as_posix()}"
-        return f"{link[1]}{address}{mark}{anchor})"
+        return f"[{text}]({address}{mark}{anchor})"
 
-    return re.sub(r"(\]\()([^)\s]+)\)", turn, page.read_text(encoding="utf-8"))
+    return re.sub(r"\[([^\[\]]*)\]\(([^)\s]+)\)", turn, page.read_text(encoding="utf-8"))
 
 
 def lesson(path: Path) -> str:

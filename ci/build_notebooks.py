@@ -9,7 +9,8 @@ python ci/build_notebooks.py            text and code anew; outputs stay where t
     --execute           take the outputs of the last full run from build/lessons/
     --execute FOLDER    those of another run; of one in fast mode only where there is no other
     --check             change nothing; exit 1 if a copy is missing, stale or left over
-    --repo owner/name   write another repository into all badges
+    --repo owner/name   lead all links to another repository; needs no package and touches no text
+    --branch main       and to this branch of it
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from ci.lessons.sources import (
     NOTEBOOKS,
     code_sha256,
     lesson_sources,
-    repository,
     stamp,
     text_of,
     to_notebook,
@@ -177,18 +177,25 @@ def main() -> int:
         metavar="FOLDER",
         help="take the outputs of a run, by default from build/lessons",
     )
-    choice.add_argument("--repo", metavar="OWNER/NAME", help="the repository that the badges open")
+    choice.add_argument("--repo", metavar="OWNER/NAME", help="the repository that all links open")
+    parser.add_argument("--branch", default="main", help="the branch of --repo; default: main")
     options = parser.parse_args()
-    bootstrap.ensure_venv()
     if options.repo:
-        stamp(options.repo)
+        return lead_to(options.repo, options.branch)
+    bootstrap.ensure_venv()
     complaints = check() if options.check else build(options.execute)
-    done = (
-        f"Three copies of {len(lesson_sources())} lessons are fresh; their badges open "
-        f"{repository()[0]}."
-    )
+    done = f"Three copies of {len(lesson_sources())} lessons are fresh."
     print("\n".join(complaints) or done)
     return 1 if complaints else 0
+
+
+def lead_to(slug: str, branch: str) -> int:
+    """Lead all links to a repository on GitHub, as its first push does; 0, the exit code."""
+    stamp(slug, branch)
+    for path, text in overview.pages().items():
+        write(path, text)
+    print(f"All badges, links and setup cells lead to {slug}, branch {branch}.")
+    return 0
 
 
 if __name__ == "__main__":

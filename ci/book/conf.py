@@ -44,15 +44,18 @@ html_favicon = str(HERE / "static" / "icon.svg")
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 html_theme_options = {
-    "repository_url": f"https://github.com/{SLUG}",
-    "repository_branch": BRANCH,
-    "path_to_docs": "",
-    "launch_buttons": {"colab_url": sources.COLAB},
     "use_repository_button": False,
     "show_toc_level": 2,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+if SLUG:  # the rocket that opens a lesson in Colab needs to know where
+    html_theme_options |= {
+        "repository_url": f"https://github.com/{SLUG}",
+        "repository_branch": BRANCH,
+        "path_to_docs": "",
+        "launch_buttons": {"colab_url": sources.COLAB},
+    }
 
 
 def plain(app, what, name, obj, options, lines) -> None:

@@ -210,13 +210,14 @@ def resolve(notebook, path: Path) -> list[str]:
 
 
 def badge(notebook, path: Path) -> list[str]:
-    """The header has one Colab badge, and it opens this very copy in this very repository."""
+    """The header has one Colab badge, and it opens this very copy in this very repository; before
+    the first push there is none."""
     slug, branch = repository()
     full = path.resolve()
     inside = full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else path.name
     wanted = f"{COLAB}/github/{slug}/blob/{branch}/{inside}"
     found = [pair for pair in links(notebook) if pair[1].startswith(f"{COLAB}/github/")]
-    if not [index for index, _ in found if index == 0]:
+    if slug and not [index for index, _ in found if index == 0]:
         return ["cell 0: there is no Colab badge"]
     wrong = [pair for pair in found if pair[1] != wanted]
     return [f"cell {index}: the badge opens {target}, not {wanted}" for index, target in wrong]

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from ci.bootstrap import ROOT
-from ci.lessons.sources import NOTEBOOKS, badge, lesson_sources, to_notebook
+from ci.lessons.sources import NOTEBOOKS, badge, lesson_sources, repository
 from ci.platforms import cloud
 from ci.recorded import record_run
 from ci.recorded.blocks import BOOK, markdown, with_block
@@ -25,7 +25,7 @@ ignores; then an update never touches your answers. **Teach** with those in
 [instructor](instructor): solutions and notes for the class. All three are made from [src](src) by
 `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
-**On Colab** the badge opens a student copy, whose first code cell installs what Colab lacks and
+**On Colab** {colab} opens a student copy, whose first code cell installs what Colab lacks and
 changes nothing else. Colab is simulated in our tests, not used:
 [platforms](../ci/book/platforms.md#google-colab) says how.
 
@@ -47,9 +47,10 @@ second run takes the results from the store and needs well under a minute a less
 def pages() -> dict[Path, str]:
     """The files with lists of lessons or links to the repository, and the text they should have."""
     readme, platforms = ROOT / "README.md", BOOK / "platforms.md"
+    colab = "the badge" if repository()[0] else "a badge, there after the first push to GitHub,"
     made = {
-        readme: with_block(readme, "lessons", short_list()),
-        NOTEBOOKS / "README.md": INDEX.format(table=table()),
+        readme: with_block(readme, "lessons", f"{short_list()}\n\n{cloud.links()}"),
+        NOTEBOOKS / "README.md": INDEX.format(table=table(), colab=colab),
         platforms: with_block(platforms, "cloud", cloud.links()),
     }
     return made | cloud.pages()
@@ -79,15 +80,16 @@ def table() -> str:
             f"{cost['peak_mb'] / 1000:.1f} GB" if cost else "not yet measured",
             badge(source.stem, "student"),
         ]
-        rows.append([cell.replace("|", "\\|") for cell in cells])
-    return markdown(["Lesson", "You will", "Time", "Memory", "Colab"], rows)
+        rows.append([cell.replace("|", "\\|") for cell in cells if cell])
+    head = ["Lesson", "You will", "Time", "Memory", "Colab"]
+    return markdown(head if repository()[0] else head[:-1], rows)
 
 
 def header_of(source: Path) -> dict[str, str]:
     """The title up to its colon, and the sentence after `You will`, of one lesson."""
-    text = to_notebook(source).cells[0].source
-    title = re.search(r"^# ([^:\n]+)", text)
-    will = re.search(r"\*\*You will\*\* (.+)", text)
+    text = source.read_text(encoding="utf-8").partition("# %% [markdown]\n")[2]
+    title = re.match(r"# # ([^:\n]+)", text)
+    will = re.search(r"^# \*\*You will\*\* (.+)", text, re.M)
     return {
         "title": title[1].strip() if title else source.stem,
         "will": will[1].strip() if will else "",

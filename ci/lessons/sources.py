@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -24,18 +25,29 @@ QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
 # A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.
 QUIZ = re.compile(r"^<!-- quiz: ([\w-]+) -->$", re.M)
 # The first code cell of every lesson. What follows its download is `sdft_lib/cli/colab.py`.
-CELL = """# On Google Colab this installs the library of the lessons. Anywhere else it does nothing.
+CELL = """# On Google Colab this installs the library. Elsewhere it does nothing.
+# Faster there: Runtime > Change runtime type > T4 GPU, then run it.
 import sys
 
 if "google.colab" in sys.modules:
     import subprocess
 
-    release = "git+https://github.com/{slug}@{tag}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", release], check=True)
+    on_drive = False  # True: keep models and results on Google Drive
+    repository, branch = "{slug}", "{branch}"
+    url = f"git+https://github.com/{{repository}}@{{branch}}"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    if subprocess.run([*pip, url]).returncode:
+        sys.exit(
+            f"pip could not install {{url}} (its reason stands above): "
+            "check the network, and that the line `repository` names "
+            "a public repository, then run this cell again."
+        )
     from sdft_lib.cli.colab import set_up
 
-    set_up()"""
+    set_up(on_drive)"""
 COLAB = "https://colab.research.google.com"
+PICTURE = f"![Open this lesson in Colab]({COLAB}/assets/colab-badge.svg)"
+BADGE = re.compile(rf"\n\[{re.escape(PICTURE)}\]\([^)]*\)\n")
 
 
 def lesson_sources(folder: Path = SOURCES) -> list[Path]:
@@ -71,11 +83,15 @@ def to_notebook(source: Path, place: str = "", *, notes: bool = False):
 
 
 def setup_cell():
-    """On Colab it installs this package from a tagged release, elsewhere it is idle."""
+    """On Colab it installs this package from the repository's branch, elsewhere it is idle."""
     from nbformat.v4 import new_code_cell
 
-    code = CELL.format(slug=repository()[0], tag=release())
-    return new_code_cell(code, id="setup", metadata={"tags": ["setup", "remove-cell"]})
+    return new_code_cell(setup_code(), id="setup", metadata={"tags": ["setup", "remove-cell"]})
+
+
+def setup_code() -> str:
+    slug, branch = repository()
+    return CELL.format(slug=slug, branch=branch)
 
 
 def quizzes() -> dict[str, list[dict]]:
@@ -156,37 +172,51 @@ def text_of(notebook) -> str:
 
 
 def repository() -> tuple[str, str]:
-    """(owner/name, branch) that badges point to; they stand in ci/repository.toml alone."""
+    """(owner/name, branch) that all links lead to; they stand in ci/repository.toml alone. The name
+    is empty before the first push."""
     found = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
     return found["slug"], found["branch"]
 
 
-def release() -> str:
-    """The tag of the release that Colab installs."""
-    return tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))["tag"]
-
-
-def stamp(slug: str) -> None:
-    """Write another owner/name into ci/repository.toml; anything else ends the program."""
+def stamp(slug: str, branch: str) -> None:
+    """Write owner/name and branch into ci/repository.toml and into every copy of a lesson, with
+    nothing but the standard library. Names that no repository has end the program."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", slug):
         bootstrap.stop(f"{slug!r} is not the name of a repository; write owner/name.")
+    if not re.fullmatch(r"[\w./-]+", branch):
+        bootstrap.stop(f"{branch!r} is not the name of a branch; write one such as main.")
     text = REPOSITORY.read_text(encoding="utf-8")
-    text = re.sub(r'^slug = ".*"$', f'slug = "{slug}"', text, flags=re.M)
+    for name, value in (("slug", slug), ("branch", branch)):
+        text = re.sub(rf'^{name} = ".*"$', f'{name} = "{value}"', text, flags=re.M)
     REPOSITORY.write_text(text, encoding="utf-8", newline="\n")
+    for copy in sorted(NOTEBOOKS.rglob("[0-9][0-9]_*.ipynb")):
+        stamp_copy(copy)
+
+
+def stamp_copy(copy: Path) -> None:
+    """Put the badge and the setup cell of this repository into one copy of a lesson."""
+    notebook = json.loads(copy.read_text(encoding="utf-8"))
+    head, setup = notebook["cells"][:2]
+    place = copy.parent.relative_to(NOTEBOOKS).as_posix().removeprefix(".")
+    header = with_badge(BADGE.sub("", "".join(head["source"])), copy.stem, place)
+    head["source"] = header.splitlines(keepends=True)
+    setup["source"] = setup_code().splitlines(keepends=True)
+    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)  # as nbformat does
+    copy.write_bytes(f"{text}\n".encode())
 
 
 def badge(name: str, place: str = "") -> str:
-    """The Markdown of the Colab badge of one copy: it opens that copy."""
+    """The Markdown of the Colab badge of one copy, which it opens; empty before the first push."""
     slug, branch = repository()
     path = "/".join(part for part in ("notebooks", place, f"{name}.ipynb") if part)
-    picture = f"![Open this lesson in Colab]({COLAB}/assets/colab-badge.svg)"
-    return f"[{picture}]({COLAB}/github/{slug}/blob/{branch}/{path})"
+    return f"[{PICTURE}]({COLAB}/github/{slug}/blob/{branch}/{path})" if slug else ""
 
 
 def with_badge(text: str, name: str, place: str) -> str:
-    """The header cell with the badge below its title."""
+    """The header cell with the badge below its title, if there is one."""
     title, _, rest = text.partition("\n")
-    return f"{title}\n\n{badge(name, place)}\n{rest}"
+    link = badge(name, place)
+    return f"{title}\n\n{link}\n{rest}" if link else text
 
 
 def relinked(text: str, place: str) -> str:

@@ -1,5 +1,5 @@
 """The tutorial on Binder and in GitHub Codespaces: their files, made from environment.yml, and the
-links in ci/book/platforms.md.
+links in README.md and ci/book/platforms.md.
 
 `python3 ci/build_notebooks.py` writes them with the copies of the lessons. Neither place has a GPU,
 so both take the CPU build of PyTorch, and both fetch the models while they are being made. PyTorch
@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ci.bootstrap import CPU_INDEX, ROOT, TORCH_LOCK
-from ci.lessons.sources import lesson_sources, repository
+from ci.lessons.sources import COLAB, lesson_sources, repository
 
 ENVIRONMENT = ROOT / "environment.yml"
 BINDER, CODESPACES = (
@@ -25,6 +25,10 @@ PYTHON_312 = "4ca4a9394b0c771238a4f73590fdbbc4debad85ed0fa63d026ae1b085da7d6e2"
 HEAD = """# Made from environment.yml by ci/build_notebooks.py: change that file.
 # pip looks for its paths from this folder on.
 """
+UNKNOWN = (
+    "Links to Colab, Binder and Codespaces appear here after the first push to GitHub: "
+    "a workflow writes them (by hand: `python3 ci/build_notebooks.py --repo owner/name`)."
+)
 IMAGE = "mcr.microsoft.com/devcontainers/miniconda:3"
 
 
@@ -71,14 +75,19 @@ def codespaces() -> str:
 
 
 def links() -> str:
-    """The two links as Markdown, to this repository and branch."""
+    """The first lesson on Colab, and both places, as Markdown; before the first push, how the links
+    appear."""
     slug, branch = repository()
-    branch = quote(branch, safe="")
-    lab = f"https://mybinder.org/v2/gh/{slug}/{branch}?urlpath=lab/tree/notebooks/student"
-    return (
-        f"[Open in Binder]({lab}) | [Open in "
-        f"Codespaces](https://codespaces.new/{slug}?ref={branch})"
-    )
+    if not slug:
+        return UNKNOWN
+    lesson = f"notebooks/student/{lesson_sources()[0].stem}.ipynb"
+    lab = f"https://mybinder.org/v2/gh/{slug}/{quote(branch, safe='')}?urlpath=lab/tree"
+    targets = {
+        "Open in Colab": f"{COLAB}/github/{slug}/blob/{branch}/{lesson}",
+        "Open in Binder": f"{lab}/notebooks/student",
+        "Open in Codespaces": f"https://codespaces.new/{slug}?ref={quote(branch, safe='')}",
+    }
+    return " | ".join(f"[{text}]({target})" for text, target in targets.items())
 
 
 def pages() -> dict[Path, str]:

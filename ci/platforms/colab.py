@@ -7,10 +7,10 @@ for word.
 Each lesson begins a new session. Its reading copy runs whole; then, as after a restart of that
 session, its student copy up to the first open exercise. Models and results are made anew in each
 run and shared by the lessons. Everything lies in build/colab/: an environment from
-ci/platforms/colab.txt, a
-bare clone of this repository that git takes for the one on GitHub, a cache. Colab's Python and
-torch are not those of this machine, and there is no GPU: a session on Colab itself shows what this
-cannot."""
+ci/platforms/colab.txt, a cache, and a bare repository that git takes for one on GitHub. The working
+tree is pushed there, the steps of .github/workflows/links.yml run on a clone and push the stamped
+copies, and the lessons are those of that clone. Colab's Python and torch are not those of this
+machine, and there is no GPU: a session on Colab itself shows what this cannot."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ from ci.bootstrap import ROOT, say, stop
 from ci.lessons import sources
 
 HOME = ROOT / "build" / "colab"
-VENV, EMPTY, CACHE, REMOTE, INDEX = (
-    HOME / name for name in ("venv", "empty", "cache", "remote.git", "index")
+VENV, EMPTY, CACHE, REMOTE, CLONE, INDEX = (
+    HOME / name for name in ("venv", "empty", "cache", "remote.git", "clone", "index")
 )
+SLUG, BRANCH = "somebody/sdft-tutorial", "main"  # the repository that REMOTE stands in for
+WORKFLOW = Path(".github", "workflows", "links.yml")
 PYTHON = bootstrap.python_of(VENV)
 PINS = ROOT / "ci" / "platforms" / "colab.txt"
 PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
@@ -62,8 +64,8 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
 
 
 def copies(numbers: list[str] | None) -> list[Path]:
-    """The reading copies, in order, of the lessons with these numbers (None: of all)."""
-    found = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """The stamped reading copies, in order, of the lessons with these numbers (None: of all)."""
+    found = sorted((CLONE / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     return [path for path in found if not numbers or path.stem[:2] in numbers]
 
 
@@ -130,6 +132,7 @@ def prepare() -> dict[str, str]:
     empty(HOME / "lessons")
     empty_cache()
     publish()
+    workflow()
     write_kernel()
     return json.loads(PRISTINE.read_text(encoding="utf-8"))["packages"]
 
@@ -192,20 +195,33 @@ def empty_cache() -> None:
 
 
 def publish() -> None:
-    """A bare repository that holds what git tracks here, as it is now, under the tag of the
-    release, as GitHub will.
+    """A bare repository that holds what git tracks here, as it is now, as GitHub does after a push.
 
     The commit is made in an index of its own: nobody's staged work is touched, or waits.
     """
     if not REMOTE.exists():
         git("init", "--quiet", "--bare", str(REMOTE))
-        git("-C", str(REMOTE), "symbolic-ref", "HEAD", "refs/heads/main")
+        git("-C", str(REMOTE), "symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
     git("read-tree", "HEAD", index=INDEX)
     git("add", "--update", index=INDEX)
     tree = git("write-tree", index=INDEX).strip()
     commit = git("commit-tree", tree, "-m", "The working tree").strip()
-    names = f"refs/tags/{sources.release()}", "refs/heads/main"
-    git("push", "--quiet", "--force", str(REMOTE), *(f"{commit}:{name}" for name in names))
+    git("push", "--quiet", "--force", str(REMOTE), f"{commit}:refs/heads/{BRANCH}")
+
+
+def workflow(slug: str = SLUG) -> None:
+    """Check the remote out and run the commands of the workflow there, as GitHub does after a push
+    to a repository of this name."""
+    import yaml
+
+    shutil.rmtree(CLONE, ignore_errors=True)
+    git("clone", "--quiet", str(REMOTE), str(CLONE))
+    known = {"github.repository": slug, "github.ref_name": BRANCH, "github.token": "none"}
+    job = yaml.safe_load((CLONE / WORKFLOW).read_text(encoding="utf-8"))["jobs"]["stamp"]
+    for step in job["steps"]:
+        if "run" in step:
+            own = {name: known[text[3:-2].strip()] for name, text in step["env"].items()}
+            call(["bash", "-e", "-c", step["run"]], own, folder=CLONE)
 
 
 def write_kernel() -> None:
@@ -226,7 +242,7 @@ def write_kernel() -> None:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{REMOTE.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": f"https://github.com/{sources.repository()[0]}",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{SLUG}",
     }
     start = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel = {"argv": start, "display_name": "Colab", "language": "python", "env": settings}
@@ -243,10 +259,10 @@ def git(*arguments: str, index: Path | None = None) -> str:
     return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments], own)
 
 
-def call(command: list[str], settings: dict[str, str] | None = None) -> str:
+def call(command: list[str], settings: dict[str, str] | None = None, folder: Path = ROOT) -> str:
     """What a program prints; one that fails ends this one with its last lines."""
     environment = bootstrap.pip_environment() | (settings or {})
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     if done.returncode:
         say((done.stdout + done.stderr).strip()[-1500:])
         stop(f"{' '.join(command[:5])} failed (its last lines are above).")

@@ -7,12 +7,14 @@ running session. This file imports nothing that Colab itself does not hold."""
 
 import contextlib
 import importlib
+import os
 import subprocess
 import sys
 import tempfile
 from importlib.metadata import distributions, requires, version
 from pathlib import Path
 
+from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -23,12 +25,17 @@ PACKAGE = "sdft-tutorial"
 LOCAL = {"jupyterlab", "ipykernel", "papermill", "jupytext", "nbconvert"}  # for one's own machine
 TORCHAO = "0.16"  # peft refuses to make an adapter beside an older one
 HOLD_TORCHAO = ("torchao", "peft", "transformers")  # once imported, they have looked for torchao
+DRIVE = Path("/content/drive")
+GPU = Path("/dev/nvidia0")
 
 
-def set_up(say=print) -> None:
-    """Add what is missing, remove a torchao that peft would refuse, say in one line what was done.
+def set_up(on_drive: bool = False, say=print) -> None:
+    """Add what is missing, remove a torchao that peft would refuse, say in one line what was done,
+    and where a GPU is to be had. ``on_drive`` keeps models and results on the user's Google Drive.
 
-    Raises SdftError when pip fails, and when a restart is due."""
+    Raises SdftError when pip fails, when a restart is due, and for a Drive that takes no files."""
+    if on_drive:
+        os.environ["SDFT_CACHE"] = str(drive_folder())
     versions = installed()
     missing, unfit = lacking(versions)
     if missing:
@@ -43,6 +50,25 @@ def set_up(say=print) -> None:
         say(f"Colab has {', '.join(unfit)} as tested: {remedy}.")
     added = f"added {', '.join(missing)}; " if missing else ""
     say(f"{PACKAGE} {version(PACKAGE)} is ready; {added}the rest is Colab's own.")
+    if not GPU.exists():
+        say("No GPU here. Runtime > Change runtime type > T4 GPU is faster; a CPU works as well.")
+
+
+def drive_folder() -> Path:
+    """The folder ``sdft`` on the user's Drive, mounted. It has to take files and locks."""
+    from google.colab import drive  # is there in Colab alone
+
+    folder = DRIVE / "MyDrive" / "sdft"
+    try:
+        drive.mount(str(DRIVE))
+        folder.mkdir(exist_ok=True)
+        with FileLock(folder / "try.lock", timeout=60):
+            pass
+    except Exception as error:  # Google's own for a refusal, OSError, or no locks
+        reason = f"Google Drive cannot be used ({str(error).strip() or type(error).__name__})"
+        remedy = "allow it, or write on_drive = False, then run this cell again"
+        raise SdftError(f"{reason}; {remedy}.") from None
+    return folder
 
 
 def installed() -> dict[str, str]:

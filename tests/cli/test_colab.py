@@ -5,6 +5,7 @@ its simulation.
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ci.platforms import colab as simulation
 from sdft_lib import models
 from sdft_lib.cli import colab
+from sdft_lib.storage import store
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.wheels import name_special_tokens
 from sdft_lib.train import TrainConfig
@@ -123,9 +125,51 @@ def test_an_old_torchao_goes_and_a_session_that_has_looked_for_it_is_due_a_resta
             colab.set_up()
     else:
         said = []
-        colab.set_up(said.append)
+        monkeypatch.setattr(colab, "GPU", Path("/dev/null"))
+        colab.set_up(say=said.append)
         assert len(said) == 1 and "is ready" in said[0]
     assert calls == ([("uninstall", "--yes", "torchao")] if removed else [])
+
+
+def test_a_session_without_a_gpu_is_told_where_one_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(colab, "installed", dict)
+    monkeypatch.setattr(colab, "lacking", lambda found: ([], []))
+    monkeypatch.setattr(colab, "GPU", tmp_path / "none")
+    said = []
+    colab.set_up(say=said.append)
+    assert "Runtime > Change runtime type > T4 GPU" in said[1]
+
+
+def google_drive(monkeypatch, mount):
+    """The module `google.colab` with a drive that is mounted so."""
+    drive = SimpleNamespace(mount=mount)
+    monkeypatch.setitem(sys.modules, "google", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(drive=drive))
+
+
+def test_the_cache_may_lie_on_the_users_drive(monkeypatch, tmp_path):
+    google_drive(monkeypatch, lambda place: (tmp_path / "drive" / "MyDrive").mkdir(parents=True))
+    monkeypatch.setattr(colab, "DRIVE", tmp_path / "drive")
+    monkeypatch.setattr(colab, "installed", dict)
+    monkeypatch.setattr(colab, "lacking", lambda found: ([], []))
+    monkeypatch.setenv("SDFT_CACHE", "elsewhere")  # set_up sets it; this puts it back afterwards
+    colab.set_up(on_drive=True, say=lambda line: None)
+    assert (
+        store.cache_dir() == tmp_path / "drive" / "MyDrive" / "sdft" and store.cache_dir().is_dir()
+    )
+
+
+def test_a_drive_that_is_refused_is_one_sentence(monkeypatch, tmp_path):
+    def refuse(place):
+        raise ValueError("mount failed")
+
+    google_drive(monkeypatch, refuse)
+    with pytest.raises(SdftError, match=r"\(mount failed\); allow it, or write on_drive = False"):
+        colab.drive_folder()
+    google_drive(monkeypatch, lambda place: None)
+    monkeypatch.setattr(colab, "DRIVE", tmp_path / "nowhere")
+    with pytest.raises(SdftError, match="No such file"):
+        colab.drive_folder()
 
 
 def test_pip_that_fails_says_why_in_one_sentence(monkeypatch):
@@ -217,7 +261,7 @@ def test_the_simulation_publishes_the_working_tree_and_leaves_the_index_alone(
     monkeypatch.setattr(simulation, "INDEX", tmp_path / "index")
     for _ in range(2):
         simulation.publish()
-    tree = ["git", "-C", str(simulation.REMOTE), "show", f"{simulation.sources.release()}:"]
+    tree = ["git", "-C", str(simulation.REMOTE), "show", f"{simulation.BRANCH}:"]
     assert subprocess.run(tree, capture_output=True, text=True).stdout.split() == [
         "tree",
         tree[-1],
@@ -241,6 +285,5 @@ def test_the_kernel_takes_our_repository_for_the_one_on_github(tmp_path, monkeyp
     ask = [sys.executable, "-c", "import subprocess; subprocess.run(['git', 'config', '--list'])"]
     said = subprocess.run(ask, capture_output=True, text=True, env=kernel["env"]).stdout
     assert (
-        f"url.{simulation.REMOTE.as_uri()}.insteadof=https://github.com/{simulation.sources.repository()[0]}"
-        in said
+        f"url.{simulation.REMOTE.as_uri()}.insteadof=https://github.com/{simulation.SLUG}" in said
     )

@@ -4,6 +4,7 @@ the lesson table.
 
 import ast
 import json
+import subprocess
 import sys
 import tomllib
 
@@ -116,13 +117,12 @@ def test_badges_and_links_follow_the_copy(source, monkeypatch):
         assert f"]({target})" in student
 
 
-def test_colab_is_set_up_first_and_other_readers_see_nothing(source, capsys):
+def test_colab_is_set_up_first_and_other_readers_see_nothing(source, capsys, monkeypatch):
+    monkeypatch.setattr(sources, "repository", lambda: ("ann/sdft", "v1"))
     for place in ("", "student", "instructor"):
         cell = sources.to_notebook(source, place).cells[1]
-        assert (
-            sources.is_setup(cell)
-            and f"{sources.repository()[0]}@{sources.release()}" in cell.source
-        )
+        assert sources.is_setup(cell) and 'repository, branch = "ann/sdft", "v1"' in cell.source
+    assert max(map(len, cell.source.splitlines())) <= 72
     before = set(sys.modules)
     exec(cell.source, {})
     assert capsys.readouterr().out == "" and set(sys.modules) == before
@@ -133,26 +133,41 @@ def test_colab_is_set_up_first_and_other_readers_see_nothing(source, capsys):
     )
 
 
-def test_colab_installs_the_release_that_the_project_is():
+def test_the_setup_cell_installs_the_branch_or_says_what_failed_and_what_to_do(monkeypatch):
+    monkeypatch.setattr(sources, "repository", lambda: ("ann/sdft", "v1"))
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    monkeypatch.setattr(colab, "set_up", lambda on_drive: done.append(on_drive))
+    calls, done = [], []
+
+    def pip(command, code=0):
+        calls.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    exec(sources.setup_code(), {})
+    assert calls[0][-1] == "git+https://github.com/ann/sdft@v1" and done == [False]
+    monkeypatch.setattr(subprocess, "run", lambda command: pip(command, 1))
+    with pytest.raises(SystemExit, match="could not install git.*ann/sdft@v1 .*check the network"):
+        exec(sources.setup_code(), {})
+    assert done == [False]
+
+
+def test_the_setup_cell_knows_the_package():
     project = tomllib.loads((bootstrap.ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
         "project"
     ]
-    assert sources.release() == f"v{project['version']}"
     assert colab.PACKAGE == project["name"] and colab.LOCAL <= {
         Requirement(d).name for d in project["dependencies"]
     }
 
 
-def test_another_repository_is_stamped(tmp_path, monkeypatch):
-    path = tmp_path / "repository.toml"
-    path.write_bytes(sources.REPOSITORY.read_bytes())
-    monkeypatch.setattr(sources, "REPOSITORY", path)
-    branch = sources.repository()[1]
-    sources.stamp("ann/my.sdft-course")
-    assert sources.repository() == ("ann/my.sdft-course", branch)
+def test_wrong_names_of_repositories_and_branches_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "REPOSITORY", tmp_path / "is not written")
     for wrong in ("ann", "https://github.com/ann/x", 'a/b"', "a/b/c"):
         with pytest.raises(SystemExit, match="write owner/name"):
-            sources.stamp(wrong)
+            sources.stamp(wrong, "main")
+    with pytest.raises(SystemExit, match="not the name of a branch"):
+        sources.stamp("ann/x", 'ma"in')
 
 
 def test_stale_and_left_over_copies_are_found(project, source):

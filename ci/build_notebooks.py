@@ -177,7 +177,7 @@ def main() -> int:
         metavar="FOLDER",
         help="take the outputs of a run, by default from build/lessons",
     )
-    choice.add_argument("--repo", metavar="OWNER/NAME", help="the repository that all links open")
+    choice.add_argument("--repo", metavar="owner/name", help="the repository that all links open")
     parser.add_argument("--branch", default="main", help="the branch of --repo; default: main")
     options = parser.parse_args()
     if options.repo:

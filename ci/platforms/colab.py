@@ -259,10 +259,12 @@ def git(*arguments: str, index: Path | None = None) -> str:
     return call(["git", "-c", "user.name=sdft", "-c", "user.email=sdft@localhost", *arguments], own)
 
 
-def call(command: list[str], settings: dict[str, str] | None = None, folder: Path = ROOT) -> str:
+def call(command: list[str], settings: dict | None = None, folder: Path | None = None) -> str:
     """What a program prints; one that fails ends this one with its last lines."""
     environment = bootstrap.pip_environment() | (settings or {})
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command, cwd=folder or ROOT, capture_output=True, text=True, env=environment
+    )
     if done.returncode:
         say((done.stdout + done.stderr).strip()[-1500:])
         stop(f"{' '.join(command[:5])} failed (its last lines are above).")

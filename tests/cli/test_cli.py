@@ -16,6 +16,8 @@ COMMANDS = (
     "doctor",
     "fetch",
     "models",
+    "pack",
+    "unpack",
     "distill",
     "gap",
     "train",

@@ -3,8 +3,9 @@ ci/book.
 
     python3 ci/build_book.py    then open build/book/index.html
 
-The first start installs the extra `book` into .venv. Building needs no network: no lesson runs, and
-every script, style and picture of the site lies in its folder. A warning of Sphinx is an error."""
+With it comes a deck of slides for each lesson, in build/book/slides. The first start installs the
+extra `book` into .venv. Building needs no network: no lesson runs, and every script, style and
+picture of the site lies in its folder. A warning of Sphinx is an error."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def installed() -> bool:
     """True if Sphinx and what it needs for the book can be imported."""
     return all(
         importlib.util.find_spec(name)
-        for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml")
+        for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml", "sphinx_revealjs")
     )
 
 
@@ -118,7 +119,10 @@ def write(path: Path, text: str) -> None:
 
 
 def build(out: Path = OUT) -> int:
-    """Sphinx's exit code; it writes to the terminal. Nothing of an earlier build stays."""
+    """Sphinx's exit code; it writes to the terminal. Nothing of an earlier build stays. The slides
+    lie beside the pages."""
+    from ci.book import slides
+
     source = out.with_name(out.name + "-src")
     stage(source)
     shutil.rmtree(out, ignore_errors=True)
@@ -135,9 +139,11 @@ def build(out: Path = OUT) -> int:
         str(TEXTS),
     ]
     settings = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
+    code = subprocess.run(
         [*command, "-d", f"{source}/.doctrees", str(source), str(out)], env=settings
     ).returncode
+    slides.write(out / "slides")
+    return code
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ def pages() -> dict[str, str]:
     made = {
         "commands.md": commands(),
         "teaching/notes.md": notes(),
+        "teaching/slides.md": slides(),
         "teaching/expected.md": expected(),
     }
     return {**made, **reference()}
@@ -113,6 +114,20 @@ def option(parameter) -> str:
     elif isinstance(given, str | int | float) and not isinstance(given, bool) and given != "":
         words += f" Default: `{given}`."
     return f"| {names} | {words.strip().replace('|', chr(92) + '|')} |"
+
+
+def slides() -> str:
+    """The decks of all lessons."""
+    head = (
+        "A deck for each lesson: its headings, questions and figures. Sections go right, their "
+        "figures down. Press `S` for the words of a figure, `F` for the full screen, `?` for all "
+        "keys. The decks need no network: copy the folder `build/book` to the classroom's machine."
+    )
+    lines = ["# Slides", "", head, ""]
+    for source in lesson_sources():
+        title = overview.header_of(source)["title"]
+        lines.append(f'- <a href="../slides/{source.stem}.html">{title}</a>')
+    return "\n".join(lines) + "\n"
 
 
 def notes() -> str:

@@ -25,7 +25,10 @@ NO_PROSE = (
     (r"^\s*(#+ |\||!\[).*$", ""),  # headings, tables, pictures
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),  # a link is its words
     (r"</?(?:summary|details|p|li|br)[^>]*>", "\n\n"),
-    (r"<code>.*?</code>|`[^`]*`|\$[^$]*\$", "it"),  # code and formulas: nobody can count their words
+    (
+        r"<code>.*?</code>|`[^`]*`|\$[^$]*\$",
+        "it",
+    ),  # code and formulas: nobody can count their words
     (r"<[^>]*>|[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}", ""),
     (r"^\s*(?:[-*]|\d+\.)\s+", "\n\n"),  # each item of a list
 )
@@ -38,7 +41,9 @@ def main() -> int:
     commit = parser.parse_args().commit
     now = {path.stem: path.read_text(encoding="utf-8") for path in lesson_sources()}
     before = at(commit)
-    rows = [row(name[:2], before.get(name, ""), now.get(name, "")) for name in sorted({*before, *now})]
+    rows = [
+        row(name[:2], before.get(name, ""), now.get(name, "")) for name in sorted({*before, *now})
+    ]
     rows.append(row("all", "\n".join(before.values()), "\n".join(now.values())))
     units = ("Flesch", "grade", "words", "long", "sentences")
     head = [f"{unit} {when}" for when in ("before", "now") for unit in units]

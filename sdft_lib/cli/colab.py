@@ -56,8 +56,7 @@ def set_up(on_drive: bool = False, say=print) -> None:
 
 def drive_folder() -> Path:
     """The folder ``sdft`` on the user's Drive, mounted. It has to take files and locks."""
-    from google.colab import drive  # is there in Colab alone
-
+    drive = importlib.import_module("google.colab.drive")  # is there in Colab alone
     folder = DRIVE / "MyDrive" / "sdft"
     try:
         drive.mount(str(DRIVE))

@@ -142,9 +142,8 @@ def test_a_session_without_a_gpu_is_told_where_one_is(monkeypatch, tmp_path):
 
 def google_drive(monkeypatch, mount):
     """The module `google.colab` with a drive that is mounted so."""
-    drive = SimpleNamespace(mount=mount)
-    monkeypatch.setitem(sys.modules, "google", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(drive=drive))
+    for name in ("google", "google.colab", "google.colab.drive"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(mount=mount))
 
 
 def test_the_cache_may_lie_on_the_users_drive(monkeypatch, tmp_path):

@@ -46,9 +46,9 @@ def stage(folder: Path) -> None:
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
-            write(target, relinked(path, places))
+            write(target, relinked(path.read_text(encoding="utf-8"), path, places))
         elif path.suffix == ".ipynb":
-            write(target, lesson(path))
+            write(target, lesson(path, places))
         else:
             shutil.copy(path, target)
     for place, text in pages.pages().items():
@@ -69,34 +69,35 @@ def sources() -> dict[Path, str]:
     return places
 
 
-def relinked(page: Path, places: dict[Path, str]) -> str:
-    """A page whose relative links lead to places in the book, or else to the repository's page on
-    GitHub; before the first push the words stay without a link."""
+def relinked(text: str, page: Path, places: dict[Path, str]) -> str:
+    """The text of a page with relative links that lead to places in the book, or else to the
+    repository's page on GitHub; before the first push the words stay without a link."""
     from ci.lessons.sources import repository
 
     slug, branch = repository()
     here = posixpath.dirname(places[page])
 
     def turn(link: re.Match) -> str:
-        text, target = link.groups()
+        words, target = link.groups()
         file, mark, anchor = target.partition("#")
         if not file or re.match(r"[a-z]+:", file):
             return link[0]
         path = (page.parent / file).resolve()
         place = "index.md" if path == ROOT / "README.md" else places.get(path)
         if place:
-            return f"[{text}]({posixpath.relpath(place, here)}{mark}{anchor})"
+            return f"[{words}]({posixpath.relpath(place, here)}{mark}{anchor})"
         if not slug:
-            return text
+            return words
         kind = "tree" if path.is_dir() else "blob"
         address = f"https://github.com/{slug}/{kind}/{branch}/{path.relative_to(ROOT).as_posix()}"
-        return f"[{text}]({address}{mark}{anchor})"
+        return f"[{words}]({address}{mark}{anchor})"
 
-    return re.sub(r"\[([^\[\]]*)\]\(([^)\s]+)\)", turn, page.read_text(encoding="utf-8"))
+    return re.sub(r"\[([^\[\]]*)\]\(([^)\s]+)\)", turn, text)
 
 
-def lesson(path: Path) -> str:
-    """A reading copy for the site: its badge as words, and alt texts where Sphinx looks."""
+def lesson(path: Path, places: dict[Path, str]) -> str:
+    """A reading copy for the site: its badge as words, links into the book, and alt texts where
+    Sphinx looks."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
@@ -104,6 +105,8 @@ def lesson(path: Path) -> str:
         r"[Open this lesson in Colab](\1)", notebook.cells[0].source
     )
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = relinked(cell.source, path, places)
         alts = [
             output.get("metadata", {}).get("image/png", {}).get("alt")
             for output in cell.get("outputs", [])

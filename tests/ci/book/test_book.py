@@ -61,9 +61,10 @@ def test_made_pages_are_whole():
 
 
 def test_a_lesson_brings_no_picture_from_elsewhere_and_alt_texts_for_its_own():
+    places = build_book.sources()
     for name in LESSONS:
         notebook = nbformat.reads(
-            build_book.lesson(ROOT / "notebooks" / f"{name}.ipynb"), as_version=4
+            build_book.lesson(ROOT / "notebooks" / f"{name}.ipynb", places), as_version=4
         )
         assert "[![" not in notebook.cells[0].source, "a badge is words here"
         text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")

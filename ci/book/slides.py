@@ -51,10 +51,11 @@ def slides(notebook):
     """A notebook that holds one Markdown cell a slide, and one for the notes of a figure."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    cells, skip = [], False
+    cells, section, skip = [], None, False
 
-    def add(text: str, kind: str) -> None:
+    def add(text: str, kind: str):
         cells.append(new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}}))
+        return cells[-1]
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -62,11 +63,11 @@ def slides(notebook):
             if heading := re.match(r"##? (.+)", text):
                 skip = heading[1].startswith(LEFT_OUT)
                 if not skip:
-                    add(opening(text), "slide")
+                    section = add(opening(text), "slide")
             elif not skip and (asked := questions(text)):
                 add(asked, "subslide")
-            elif not skip and cells and (title := re.match(r"### (E\w+ .+)", text)):
-                cells[-1].source += f"\n- {title[1]}"
+            elif not skip and (title := re.match(r"### (E\w+ \d.+)", text)):
+                section.source += f"\n- {title[1]}"
             continue
         for picture, words in [] if skip else figures(cell):
             add(picture, "subslide")

@@ -1,4 +1,4 @@
-"""What this tutorial sets out to show, and results in one sentence (lessons 00, 04 and 05).
+"""What this tutorial sets out to show, and results in one sentence (lessons 00, 04, 05 and 07).
 
 The claims about SFT and SDFT were written down before the test was run, those about the fixed
 sentence after a pilot with one training seed."""
@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas
 
-from sdft_lib.experiments.recorded import at_end, recorded
+from sdft_lib.experiments.continual import matrix
+from sdft_lib.experiments.recorded import at_end, recorded, recorded_orders
 from sdft_lib.lessons.figures.style import look, looks_of, span
 from sdft_lib.stats import Interval
 
@@ -93,5 +94,25 @@ def in_the_recorded_run(
     said = (
         f"In the recorded run the seed scored {rows['seed'].mean:.2f} on {suite}, and after "
         f"training {'; '.join(told)} ({rows['seed'].n} items, {often} of each method)."
+    )
+    return textwrap.fill(said, 72, break_on_hyphens=False)
+
+
+def in_the_recorded_order(task: str, order: str, model: str = "smollm2-135m") -> str:
+    """What the recorded runs of several tasks in a row say of one of them, as a sentence in lines of
+    72 characters: its score just after its own training and at the end, for each method (lesson
+    07)."""
+    runs = recorded_orders(model)
+    runs = runs[runs["order"] == order]
+    if task not in set(runs["task"]):
+        return f"No recorded run has {task} in the order {order} yet."
+    stage, told = order.split("-").index(task) + 1, []
+    for method, part in runs.groupby("method", sort=False):
+        r = matrix(part)
+        told.append(f"{look(method).label} {r[task][stage]:.2f} to {r[task].iloc[-1]:.2f}")
+    items, seeds = r.attrs["n"][task], r.attrs["seeds"]
+    said = (
+        f"In the recorded runs of {order}, the score on {task} changed from just after its "
+        f"training to the end: {'; '.join(told)} ({items} items, {seeds} trainings of each method)."
     )
     return textwrap.fill(said, 72, break_on_hyphens=False)

@@ -83,3 +83,13 @@ def test_the_recorded_run_in_one_sentence(monkeypatch):
     assert claims.in_the_recorded_run("facts", ("dft",), "sums") == (
         "No recorded run of sums has facts of dft yet."
     )
+
+
+def test_recorded_orders_are_told_by_method():
+    order = "calls-sums-tickets"
+    runs = claims.recorded_orders()
+    part = runs[(runs["order"] == order) & (runs["method"] == "sft") & (runs["task"] == "sums")]
+    means = part.groupby("stage")["score"].mean()
+    said = claims.in_the_recorded_order("sums", order)
+    assert f"SFT {means[2]:.2f} to {means[3]:.2f};" in said and max(map(len, said.split("\n"))) < 73
+    assert claims.in_the_recorded_order("sums", "sums-tickets").endswith("yet.")

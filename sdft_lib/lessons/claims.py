@@ -99,9 +99,8 @@ def in_the_recorded_run(
 
 
 def in_the_recorded_order(task: str, order: str, model: str = "smollm2-135m") -> str:
-    """What the recorded runs of several tasks in a row say of one of them, as a sentence in lines of
-    72 characters: its score just after its own training and at the end, for each method (lesson
-    07)."""
+    """What the recorded runs of several tasks in a row say of one of them, as a sentence in lines
+    of 72 characters: each method's score just after its training and at the end (lesson 07)."""
     runs = recorded_orders(model)
     runs = runs[runs["order"] == order]
     if task not in set(runs["task"]):

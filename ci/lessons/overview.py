@@ -30,9 +30,9 @@ changes nothing else. Colab is simulated in our tests, not used:
 [platforms](../ci/book/platforms.md#google-colab) says how.
 
 **Hand out** one file: `python3 -m ci.lessons.student_bundle` packs the students' copies with
-library and data, without solutions, notes and tests. `sdft pack class.zip` packs the models and your
-finished results, and `sdft unpack class.zip` opens them on a student's machine. `python3 -m
-ci.lessons.variants --seed N` draws exercises that are in no public file.
+library and data, without solutions, notes and tests. `sdft pack class.zip` packs the models and
+your finished results, and `sdft unpack class.zip` opens them on a student's machine.
+`python3 -m ci.lessons.variants --seed N` draws exercises that are in no public file.
 
 **Grade** with nbgrader: the copies in [instructor](instructor) are sources of assignments, with its
 solution marks and cell metadata, and `instructor/nbgrader_config.py` is the configuration of the

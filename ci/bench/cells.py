@@ -22,7 +22,7 @@ LLAMACPP = [sys.executable, "-m", "ci.bench.peer_llamacpp"]
 
 
 def prepare(quick: bool) -> dict:
-    """The two model files for llama.cpp, and for each kind the prompts as token ids."""
+    """The two model files for llama.cpp, and for each kind the prompts of peers as token ids."""
     from ci.bench.peer_llamacpp import write_f16
     from sdft_lib.models import load_seed
 
@@ -30,10 +30,10 @@ def prepare(quick: bool) -> dict:
     if not (WORK / FILES["f16"]).exists():
         write_f16(packed, WORK / FILES["f16"])
     seed = load_seed(say=quiet)
-    for kind in ("short", "long"):
-        part = prompts(seed, kind, count(f"llamacpp_{kind}", quick))
+    for cell in ("llamacpp_short", "llamacpp_long", "vllm_short", "vllm_long"):
+        part = prompts(seed, cell.partition("_")[2], count(cell, quick))
         text = json.dumps({name: part[name] for name in ("ids", "stops", "max_new_tokens")})
-        (WORK / f"prompts-{kind}.json").write_text(text, encoding="utf-8")
+        (WORK / f"prompts-{cell}.json").write_text(text, encoding="utf-8")
     return {"seconds": 0.0}
 
 
@@ -230,13 +230,9 @@ def cut(ids: list[int], stops: list[int]) -> list[int]:
 
 def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
     """llama.cpp with parallel slots, in a process of its own."""
-    from tokenizers import Tokenizer
-
-    from sdft_lib.storage.wheels import fetch
-
     out = WORK / "llamacpp.json"
     command = [*LLAMACPP, str(WORK / FILES[weights])]
-    command += [str(WORK / f"prompts-{kind}.json"), str(out)]
+    command += [str(WORK / f"prompts-llamacpp_{kind}.json"), str(out)]
     note = {}
     if (done := subprocess.run(command, cwd=ROOT)).returncode < 0:
         # seen with 4-bit files on processors with AMX, for which llama.cpp packs weights anew
@@ -245,11 +241,36 @@ def llamacpp(quick: bool, *, kind: str, weights: str) -> dict:
         subprocess.run([*command, "as-is"], cwd=ROOT, check=True)
     elif done.returncode:
         sys.exit("llama.cpp failed (reason above).")
-    result = json.loads(out.read_text(encoding="utf-8")) | note
+    return answered(out) | note | {"dtype": weights}
+
+
+def vllm(quick: bool, *, kind: str) -> dict:
+    """vLLM in the number format that our side writes in, in a process and environment of its own,
+    with the OpenMP library that its manual asks for."""
+    from ci.platforms import engines
+    from sdft_lib.paper.lm_eval import DTYPES
+    from sdft_lib.storage.devices import choose_dtype
+    from sdft_lib.storage.wheels import fetch
+
+    python, out, dtype = engines.environment("serving"), WORK / "vllm.json", choose_dtype("cpu")
+    command = [str(python), "-m", "ci.bench.peer_vllm", str(fetch(say=quiet))]
+    command += [str(WORK / f"prompts-vllm_{kind}.json"), str(out), DTYPES[dtype]]
+    preloaded = {"LD_PRELOAD": str(python.parent.parent / "lib" / "libiomp5.so")}
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | preloaded)
+    return answered(out) | {"dtype": dtype}
+
+
+def answered(out: Path) -> dict:
+    """What a peer wrote: its numbers, and texts of its first answers."""
+    from tokenizers import Tokenizer
+
+    from sdft_lib.storage.wheels import fetch
+
+    result = json.loads(out.read_text(encoding="utf-8"))
     out.unlink()
     tokenizer = Tokenizer.from_file(str(fetch(say=quiet) / "tokenizer.json"))
     texts = [tokenizer.decode(ids) for ids in result.pop("answers")[:64]]
-    return result | {"texts": texts, "dtype": weights}
+    return result | {"texts": texts}
 
 
 def train_trl(quick: bool) -> dict:
@@ -313,6 +334,7 @@ for kind in ("short", "long"):
     CELLS |= {f"ours_{kind}": partial(ours, kind=kind), f"step_{kind}": partial(step, kind=kind)}
     for size in (1, 32):
         CELLS[f"hf_b{size}_{kind}"] = partial(hugging_face, kind=kind, batch=size)
+    CELLS[f"vllm_{kind}"] = partial(vllm, kind=kind)
     for weights in FILES:
         CELLS[f"llamacpp_{weights}_{kind}"] = partial(llamacpp, kind=kind, weights=weights)
 

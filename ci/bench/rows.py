@@ -17,6 +17,8 @@ ROWS = {
     "hf_b32_long": (32, 2),
     "llamacpp_short": (192, 16),
     "llamacpp_long": (32, 2),
+    "vllm_short": (384, 16),
+    "vllm_long": (128, 2),
     "train": (64, 16),
     "two": (256, 16),
 }

@@ -7,7 +7,8 @@
 
 Each cell is a process of its own; finished cells are kept in build/bench/cells, so a second start
 goes on. The two sides of a ratio run in turn. llama.cpp is built from source once (a C++ compiler
-and 5 minutes); where that fails, its rows are left out and the reason is said."""
+and 5 minutes), vLLM gets an environment of its own (3 GB); where that fails, the rows are left out
+and the reason is said."""
 
 from __future__ import annotations
 
@@ -26,8 +27,17 @@ HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
 # What of the library a cell of ours runs.
 MEASURED = "chat.py distill.py generation.py models.py templates.py train.py verify.py".split()
 MEASURED += ["answers", "decoding", "storage", "training"]
-NOT_OURS = ("prepare", "limits", "hf_", "llamacpp_", "train_trl", "start_bare", "start_alone")
-PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4")
+NOT_OURS = (
+    "prepare",
+    "limits",
+    "hf_",
+    "llamacpp_",
+    "vllm_",
+    "train_trl",
+    "start_bare",
+    "start_alone",
+)
+PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4", "vllm")
 # Each group: cells that run in turn, and how often. Cells over two minutes run once.
 GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "distil_short": (("ours_short", "step_short", *(f"{peer}_short" for peer in PEERS)), 3),
@@ -69,7 +79,10 @@ def wanted(cell: str, group: str, only: set[str]) -> bool:
 
 
 def install() -> set[str]:
-    """Install the extra ``bench`` into .venv, pinned; names of the peers that failed."""
+    """Install the extra ``bench`` into .venv, pinned, and vLLM beside it; names of the peers that
+    failed."""
+    from ci.platforms import engines
+
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     missing = set()
     os.environ["CMAKE_ARGS"] = f"{BUILD_OPTIONS} {os.environ.get('CMAKE_ARGS', '')}".strip()
@@ -84,6 +97,11 @@ def install() -> set[str]:
         except SystemExit:
             missing.add({"llama-cpp-python": "llamacpp"}.get(name, name))
             say(f"{name} could not be installed (reason above), so its rows are left out.")
+    try:
+        engines.environment("serving")
+    except SystemExit as error:
+        missing.add("vllm")
+        say(f"{error or 'Reason above.'} So the rows of vLLM are left out.")
     return missing
 
 
@@ -102,7 +120,9 @@ def code_key(cell: str, quick: bool) -> str:
 
     from sdft_lib.storage.store import digest
 
-    files = [HERE / f"{name}.py" for name in ("cells", "peer_llamacpp", "peer_trl", "rows")]
+    files = [
+        HERE / f"{name}.py" for name in ("cells", "peer_llamacpp", "peer_trl", "peer_vllm", "rows")
+    ]
     library = sorted((ROOT / "sdft_lib").rglob("*.py"))
     modules = [path for path in library if path.relative_to(ROOT / "sdft_lib").parts[0] in MEASURED]
     if cell.startswith(NOT_OURS):

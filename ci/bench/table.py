@@ -12,6 +12,8 @@ GOALS = {
     "distil_long_vs_hf_b32": 1.5,
     "distil_short_vs_llamacpp_f16": 1,
     "distil_long_vs_llamacpp_f16": 1,
+    "distil_short_vs_vllm": 1.3,
+    "distil_long_vs_vllm": 1.1,
     "train_vs_trl": 1.5,
 }
 NOTES = {
@@ -19,6 +21,7 @@ NOTES = {
     "hf_b32": "transformers generate, batch 32, unsorted, left padded",
     "llamacpp_f16": "llama.cpp, 32 parallel slots, f16 file of the same dequantised weights",
     "llamacpp_q4": "llama.cpp, 32 parallel slots, its native 4-bit file (reported, no goal)",
+    "vllm": "vLLM's build for CPUs, its own batches, keys and values in 2 GB as ours",
 }
 SCALING = (64, 256, 1024, 4096)
 

@@ -40,7 +40,7 @@ Kind = Annotated[str | None, Option(help="math, call, label or open; guessed if 
 Columns = Annotated[str | None, Option(help="Your names: prompt=question,reference=answer.")]
 DropEmpty = flag("--drop-empty", "Leave out rows without prompt or reference.")
 Limit = Annotated[int | None, Option(min=1, help="Use the first N rows.")]
-Engine = Annotated[str, Option(help="torch, or the extras vllm and ray-vllm (GPUs).")]
+Engine = Annotated[str, Option(help="torch, vllm, ray-torch, ray-vllm (extras; GPUs).")]
 Gpus = Annotated[int, Option(min=1, help="vllm, ray-vllm: GPUs for one copy of the model.")]
 Column = Annotated[str, Option(help="text (SDFT) or reference (SFT).")]
 Checkpointing = flag("--gradient-checkpointing", "Less memory, a third more time.")

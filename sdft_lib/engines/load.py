@@ -1,4 +1,4 @@
-"""Who writes the answers: this library, vLLM, or vLLM on many machines through Ray Data (lesson
+"""Who writes the answers: this library or vLLM, on this machine or on many through Ray Data (lesson
 10).
 
 Another engine gets token ids of our own chat template and gives token ids back; its name and
@@ -13,18 +13,19 @@ from transformers import AutoConfig
 
 from sdft_lib import models
 from sdft_lib.decoding.tokens import prepare_tokenizer, read_tokenizer
-from sdft_lib.engines.ray import RayVllm
+from sdft_lib.engines.ray import OwnLoop, Ray, SmallParts
 from sdft_lib.engines.vllm import Vllm
 from sdft_lib.models import PRESETS, Seed, locate
-from sdft_lib.storage.devices import choose_device, choose_dtype
+from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 from sdft_lib.storage.errors import SdftError, readable
 from sdft_lib.storage.hub import newest
 from sdft_lib.storage.processes import world
 from sdft_lib.storage.safe import without_place
 from sdft_lib.training.weights import wants_four_bit
 
-# by name: the class, the packages that it needs, the extra that installs them
-OTHERS = {"vllm": (Vllm, ("vllm",), "vllm"), "ray-vllm": (RayVllm, ("vllm", "ray.data.llm"), "ray")}
+# by name: the packages that it needs, with the extra that installs each
+OTHERS = {"vllm": {"vllm": "vllm"}, "ray-torch": {"ray.data": "ray"}}
+OTHERS["ray-vllm"] = OTHERS["vllm"] | OTHERS["ray-torch"]
 ENGINES = ("torch", *OTHERS)
 # Logs go to stderr, for stdout is the answer's, and neither package reports its use to anybody.
 QUIET = {
@@ -45,15 +46,15 @@ def load(
 ) -> Seed:
     """A seed model whose answers come from ``engine``; ``torch`` is ``load_seed``.
 
-    ``gpus``: how many GPUs one copy of the model is spread over, by another engine than torch. No
-    weights are read before the first answer, so what lies in the store needs none. ``four_bit`` is
-    for torch alone. Raises SdftError: the engine is unknown or not installed, or there is no GPU.
+    ``gpus``: how many GPUs vLLM spreads one copy of the model over. No weights are read before the
+    first answer, so what lies in the store needs none. ``four_bit`` is for torch alone. Raises
+    SdftError: the engine is unknown or not installed, or there is no GPU.
     """
     if engine not in ENGINES:
         raise SdftError(f'there is no engine "{engine}"; use {", ".join(ENGINES)}.')
+    if gpus > 1 and engine.endswith("torch"):
+        raise SdftError("torch takes one GPU a model; give --engine vllm, or leave --gpus out.")
     if engine == "torch":
-        if gpus > 1:
-            raise SdftError("torch takes one GPU a model; give --engine vllm, or leave --gpus out.")
         return models.load_seed(name, four_bit=four_bit, say=say)
     if wants_four_bit(four_bit):
         raise SdftError(f"--four-bit is for the engine torch; leave it out, or --engine {engine}.")
@@ -68,9 +69,12 @@ def load(
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
         tokenizer = read_tokenizer(source, commit)
     prepare_tokenizer(tokenizer, name)
-    made = OTHERS[engine][0](source, commit, dtype, gpus)
+    kind = SmallParts if engine == "ray-vllm" else Vllm
+    made = kind(source, commit, dtype, gpus, device=device)
+    if engine.startswith("ray"):
+        made = Ray(OwnLoop(source, commit) if engine == "ray-torch" else made, gpus)
     say(f"{name}: answers by {engine} {made.version} in {dtype}")
-    shown, weights = without_place(name), NoWeights(config)
+    shown, weights = without_place(name), NoWeights(config, torch_dtype(dtype))
     return Seed(weights, tokenizer, shown, revision or commit, device, dtype, engine=made)
 
 
@@ -78,8 +82,7 @@ def check_installed(engine: str) -> None:
     """Raise SdftError if a package is missing, saying which command installs it."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    _, packages, extra = OTHERS[engine]
-    for package in packages:
+    for package, extra in OTHERS[engine].items():
         try:
             importlib.import_module(package)
         except ImportError as error:
@@ -90,8 +93,8 @@ def check_installed(engine: str) -> None:
 
 def device_and_dtype(engine: str) -> tuple[str, str]:
     """Device and number format. The machine that starts a Ray job needs no GPU. ``SDFT_DEVICE=cpu``
-    is for vLLM's build for CPUs. Raises SdftError if there is no GPU."""
-    if engine == "ray-vllm":
+    is for copies on CPUs, and for vLLM's build for them. Raises SdftError if there is no GPU."""
+    if engine.startswith("ray"):
         return os.environ.get("SDFT_DEVICE", "cuda"), os.environ.get("SDFT_DTYPE", "bf16")
     device = choose_device()
     if device != "cuda" and not os.environ.get("SDFT_DEVICE"):
@@ -100,11 +103,11 @@ def device_and_dtype(engine: str) -> tuple[str, str]:
 
 
 class NoWeights:
-    """What a seed knows of a model whose weights another engine holds: its configuration. What
-    needs the weights, training and the gap, raises SdftError."""
+    """What a seed knows of a model whose weights another engine holds: configuration and number
+    format. What needs the weights, training and the gap, raises SdftError."""
 
-    def __init__(self, config) -> None:
-        self.config = config
+    def __init__(self, config, dtype) -> None:
+        self.config, self.dtype = config, dtype
 
     def __getattr__(self, name: str):
         if name.startswith("__"):

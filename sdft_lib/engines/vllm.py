@@ -2,7 +2,8 @@
 (lesson 10; an extra).
 
 Nothing is inherited: not the model's own sampling defaults, not its list of stop tokens, no code of
-its repository, no pickled weights."""
+its repository, no pickled weights. vLLM starts a process, so a script that uses it needs
+``if __name__ == "__main__":``. tests/real_engines holds it against our own loop, on a CPU."""
 
 import atexit
 import re
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 from peft import LoraConfig
 
+from sdft_lib.decoding.batches import CACHE_BYTES
 from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.models import Seed
 from sdft_lib.storage.devices import torch_dtype
@@ -35,13 +37,14 @@ _running: dict[str, Any] = {}
 @dataclass(frozen=True)
 class Vllm:
     """A model for vLLM: folder or hub id ``source``, ``commit`` there (None: local), ``gpus`` a
-    copy, ``adapter``. It has the four members of ``models.TorchEngine``."""
+    copy, ``adapter``, ``device``. It has the four members of ``models.TorchEngine``."""
 
     source: str
     commit: str | None
     dtype: str
     gpus: int = 1
     adapter: Path | None = None
+    device: str = "cuda"
 
     name: ClassVar[str] = "vllm"
     part: ClassVar[int] = 4096  # rows handed over, and written to disk, at once
@@ -127,6 +130,8 @@ class Vllm:
         if self.adapter:
             rank = rank_for(self.adapter)
             settings |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
+        if self.device == "cpu":  # vLLM would take nine tenths of the memory, and compile
+            settings |= {"kv_cache_memory_bytes": CACHE_BYTES, "enforce_eager": True}
         return settings
 
 

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from ci import bootstrap, lock, run_tests
 from ci.bootstrap import ROOT
-from ci.platforms import cloud
+from ci.platforms import cloud, engines
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
@@ -273,13 +273,26 @@ def test_each_test_that_stands_alone_runs_every_week():
     text = (ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8")
     workflow = yaml.safe_load(text)
     job = workflow["jobs"]["places"]
-    assert job["strategy"]["matrix"]["place"] == list(run_tests.ALONE)
+    places = [name for name in run_tests.ALONE if name != "engines"]
+    assert job["strategy"]["matrix"]["place"] == places
     step = next(step for step in job["steps"] if "run" in step)
     assert step["run"] == 'python3 ci/run_tests.py "--$PLACE"'
     assert step["env"] == {"PLACE": "${{ matrix.place }}"}
     modules = [ROOT / "ci" / "platforms" / f"{name}.py" for name in run_tests.ALONE]
     assert all(module.is_file() for module in modules)
     assert {"schedule", "workflow_dispatch"} <= set(workflow[True])
+
+
+def test_the_engines_run_every_week_and_with_each_change_of_theirs():
+    text = (ROOT / ".github" / "workflows" / "engines.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    steps = workflow["jobs"]["engines"]["steps"]
+    assert "python3 ci/run_tests.py --engines" in [step.get("run") for step in steps]
+    assert {"schedule", "push", "pull_request", "workflow_dispatch"} <= set(workflow[True])
+    for event in ("push", "pull_request"):
+        paths = workflow[True][event]["paths"]
+        assert "sdft_lib/engines/**" in paths
+        assert all((ROOT / path.removesuffix("/**")).exists() for path in paths)
 
 
 def test_packages_and_workflows_are_audited_every_week():
@@ -320,6 +333,18 @@ def test_a_lock_holds_what_is_asked_for(name):
     for requirement in map(Requirement, lock.wanted()[name]):
         version = held[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), requirement
+
+
+@pytest.mark.parametrize("name", lock.FRONT)
+def test_what_stands_in_front_is_locked_and_torch_is_not_among_it(name):
+    """And each file of tests is run in one of these environments."""
+    held = locked(name)
+    for requirement in map(Requirement, lock.FRONT[name]):
+        assert requirement.specifier.contains(held[canonicalize_name(requirement.name)])
+    assert not set(lock.LEFT_OUT) & set(held)
+    files = {path.stem.removeprefix("test_") for path in engines.TESTS.glob("test_*.py")}
+    assert files == {file for part in engines.FILES.values() for file in part}
+    assert set(engines.FILES) == set(lock.FRONT)
 
 
 def test_the_build_backend_is_pinned():

@@ -11,6 +11,7 @@ import pytest
 from vllm_stand_in import ray_stand_in, stand_in
 
 from sdft_lib import data, distill, evaluate, gap, generation, models, templates
+from sdft_lib.decoding import batches
 from sdft_lib.decoding.sampling import row_seed
 from sdft_lib.engines import load as engines
 from sdft_lib.engines import ray as engine_ray
@@ -202,35 +203,65 @@ def test_room_for_the_rank(tmp_path, rank, room):
         assert rank_for(tmp_path) == room
 
 
-def test_ray_merges_by_place(tiny_folder, torch_seed, vllm, monkeypatch, adapter):
-    ray = ray_stand_in(monkeypatch)
-    seed = engines.load(str(tiny_folder), "ray-vllm", say=silent)
-    assert generate(seed, PROMPTS, DRAWN) == generate(torch_seed, PROMPTS, DRAWN)
+@pytest.mark.parametrize("engine", ["ray-torch", "ray-vllm"])
+def test_ray_merges_by_place(
+    tiny_folder, torch_seed, vllm, monkeypatch, adapter, small_batches, engine
+):
+    ray, prompts = ray_stand_in(monkeypatch, machines=[{"CPU": 4.0}, {"CPU": 2.0}, {}]), PROMPTS * 3
+    seed = engines.load(str(tiny_folder), engine, say=silent)
+    assert generate(seed, prompts, DRAWN) == generate(torch_seed, prompts, DRAWN)
     tuned, ours = (models.with_adapter(one, adapter, label="x") for one in (seed, torch_seed))
-    assert generate(tuned, PROMPTS, DRAWN) == generate(ours, PROMPTS, DRAWN)
-    assert ray.configs[0]["concurrency"] == (2, 2) and ray.configs[0]["tokenize_stage"] is False
-    assert seed.identity["engine"]["version"] == "0.0.test, ray 0.0.test"
-    assert seed.identity["engine"]["name"] != Vllm("x", None, "fp32").identity["engine"]["name"]
+    assert generate(tuned, prompts, DRAWN) == generate(ours, prompts, DRAWN)
+    assert ray.options[0] == {"concurrency": 2, "num_cpus": 2}
+    own = engines.load(str(tiny_folder), engine.removeprefix("ray-"), say=silent)
+    assert seed.identity == own.identity and tuned.identity["adapter"] == ours.identity["adapter"]
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Batches of a few rows, two batches a part."""
+    for module, name, value in (
+        (batches, "BATCH_ROWS", 2),
+        (batches, "BATCH_PARTS", 1),
+        (engine_ray, "TOGETHER", 2),
+        (engine_ray.SmallParts, "part", 2),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+def test_ray_takes_as_many_copies_as_there_are_gpus_for(monkeypatch):
+    ray_stand_in(monkeypatch, machines=[{"CPU": 9.0, "GPU": 4.0}, {"GPU": 1.0}, {"GPU": 3.0}])
+    made = engine_ray.Ray(engine_ray.SmallParts("x", None, "bf16", 2), 2)
+    assert made.share("cuda") == {"concurrency": 3, "num_gpus": 2}
 
 
 @pytest.mark.parametrize(
-    "gpus, drop, words", [(0, 0, "fewer than 1 GPUs"), (1, 2, "left out 2 of 3 rows")]
+    "device, drop, words",
+    [("cuda", 0, "no machine with 1 GPUs"), ("cpu", 1, "left out 1 of 2 batches")],
 )
-def test_what_ray_cannot_do_is_one_sentence(tiny_folder, vllm, monkeypatch, gpus, drop, words):
-    ray_stand_in(monkeypatch, gpus=gpus, drop=drop)
+def test_what_ray_cannot_do_is_one_sentence(
+    tiny_folder, vllm, monkeypatch, small_batches, device, drop, words
+):
+    ray_stand_in(monkeypatch, drop=drop)
+    monkeypatch.setenv("SDFT_DEVICE", device)
+    seed = engines.load(str(tiny_folder), "ray-torch", say=silent)
     with pytest.raises(SdftError, match=words):
-        generate(
-            engines.load(str(tiny_folder), "ray-vllm", say=silent),
-            PROMPTS,
-            Decoding(max_new_tokens=3),
-        )
+        generate(seed, PROMPTS, Decoding(max_new_tokens=3))
+
+
+def test_an_error_in_a_copy_is_one_sentence(tiny_folder, vllm, monkeypatch, tmp_path):
+    ray_stand_in(monkeypatch)
+    seed = engines.load(str(tiny_folder), "ray-torch", say=silent)
+    gone = replace(seed, engine=engine_ray.Ray(engine_ray.OwnLoop(str(tmp_path), None)))
+    with pytest.raises(SdftError, match=r"ray-torch .* failed \(OSError: .*parts are kept"):
+        generate(gone, PROMPTS, Decoding(max_new_tokens=3))
 
 
 def test_parts_cover_every_row_once():
     assert Vllm("x", None, "fp32").plan(None, [], 9) == []
     assert [len(part) for part in Vllm("x", None, "fp32").plan(None, [5] * 4097, 9)] == [4096, 1]
-    parts = engine_ray.RayVllm("x", None, "fp32").plan(None, [5] * 70_000, 9)
-    assert [place for part in parts for place in part] == list(range(70_000)) and len(parts) == 3
+    parts = engine_ray.Ray(engine_ray.SmallParts("x", None, "fp32")).plan(None, [5] * 40_000, 9)
+    assert [place for part in parts for place in part] == list(range(40_000)) and len(parts) == 3
 
 
 @pytest.mark.parametrize(
@@ -271,7 +302,7 @@ def test_a_seed_without_weights_says_so(tiny_folder, vllm, torch_seed):
     "engine, package, command",
     [
         ("vllm", "vllm", "sdft-tutorial[vllm]"),
-        ("ray-vllm", "ray.data.llm", "sdft-tutorial[ray]"),
+        ("ray-vllm", "ray.data", "sdft-tutorial[ray]"),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_command(
@@ -288,7 +319,7 @@ def test_what_is_not_installed_is_named_with_its_command(
 def test_where_it_cannot_run(monkeypatch, vllm):
     import torch
 
-    with pytest.raises(SdftError, match='no engine "tgi"; use torch, vllm, ray-vllm'):
+    with pytest.raises(SdftError, match='no engine "tgi"; use torch, vllm, ray-torch, ray-vllm'):
         engines.load("smollm2-135m", "tgi")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SdftError, match="in one process"):

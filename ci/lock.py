@@ -29,6 +29,7 @@ FRONT = {
         "bitsandbytes==0.50.2",
         "alpaca-eval==0.6.6",
         "deepspeed==0.19.8",
+        "setuptools<81",  # alpaca_eval imports pkg_resources, which later ones lack
     ],
 }
 # vLLM asks for these. Their builds on PyPI are for GPUs; a CPU build of torch is in .venv.

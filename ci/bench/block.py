@@ -66,18 +66,22 @@ def goal(rows: list[dict | None], unit: str) -> str:
 
 
 def mark(row: dict) -> str:
-    faster = ", theirs is faster" if (row["ratio"] or 1) < 1 else ""
-    return faster + (", not met" if row["met"] is False else "")
+    return ", not met" if row["met"] is False else ""
 
 
 def ratios(recorded: list[dict]) -> list[str]:
-    """How many times as fast as each peer."""
+    """How many times as fast as each peer; said in words where the peer is faster."""
     heads = [f"ratio, {record['dtype']}" for record in recorded]
     cells = []
     for words, rows in found(recorded, NAMES):
-        each = [f"{row['ratio']:.1f}x{mark(row)}" if row else "" for row in rows]
+        each = [times(row) if row else "" for row in rows]
         cells.append([words, *each, goal(rows, "x")])
     return [markdown(["The same work, weights and machine", *heads, "goal"], cells)]
+
+
+def times(row: dict) -> str:
+    slower = ", theirs is faster" if row["ratio"] < 1 else ""
+    return f"{row['ratio']:.1f}x{slower}{mark(row)}"
 
 
 def behind(recorded: list[dict]) -> list[str]:

@@ -109,6 +109,12 @@ def test_a_row_without_a_goal_has_none_in_the_table():
     )
 
 
+def test_a_peer_that_is_faster_is_said_to_be():
+    name = "distil_long_vs_vllm"
+    slower = made(**{name: {"ratio": 0.88, "met": False}})
+    assert f"| {block.NAMES[name]} | 0.9x, theirs is faster, not met |" in record.block([slower])
+
+
 def test_rows_and_runs_of_both_sides_are_told():
     name = block.NAMES["train_vs_trl"]
     text = record.block([made(train_vs_trl={"ours_rows": 64, "peer_rows": 32})])

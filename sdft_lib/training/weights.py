@@ -76,6 +76,10 @@ def read_model(
             raise ValueError(f"{name} holds numbers that are NaN or infinite")
     if (head := model.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(in_one_piece)
+    for module in model.modules() if four_bit else ():
+        # bitsandbytes on a CPU with AVX-512-BF16 packs weights anew at the first answer; from then
+        # on no gradient passes them, and nothing is trained
+        module.support_avx512bf16_for_cpu = False
     return (model if four_bit else model.to(device)).eval()
 
 

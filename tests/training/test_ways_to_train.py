@@ -335,39 +335,6 @@ def test_four_bit_without_bitsandbytes_is_one_sentence(monkeypatch, tiny_folder)
     assert weights.wants_four_bit(None) is False
 
 
-def test_qlora_trains_beside_the_weights_of_its_seed(tiny, tiny_folder):
-    functional = pytest.importorskip("bitsandbytes.functional")
-    if functional.has_avx512bf16():
-        pytest.skip(
-            "on this processor bitsandbytes packs weights in blocks of 32 lines; the tiny model "
-            "has 16"
-        )
-    from sdft_lib.models import load_seed, with_adapter
-
-    seed = load_seed(str(tiny_folder), device="cpu", dtype="fp32", four_bit=True, say=quiet)
-    assert seed.identity["four_bit"] is True and "four_bit" not in tiny.identity
-    packed = {
-        name: p for name, p in seed.model.named_parameters() if type(p).__name__ == "Params4bit"
-    }
-    assert (
-        len(packed) == 14
-        and 0 < (logits(seed) - logits(tiny)).abs().max() < logits(tiny).abs().max()
-    )
-    before, answers = words(seed), logits(seed)
-    plain, run = trained(seed), trained(seed, checkpointing=True, parts=2)
-    assert apart(plain.adapter, run.adapter) < 0.01
-    losses = run.log["loss"].tolist()
-    assert losses[-1] < losses[0]
-    tuned = with_adapter(seed, run.adapter, label="sdft")
-    assert not (logits(tuned) == answers).all() and (logits(seed) == answers).all()
-    assert all((before[name] == p).all() for name, p in seed.model.named_parameters())
-    assert {id(p) for p in packed.values()} <= {id(p) for p in tuned.model.parameters()}
-    with pytest.raises(SdftError, match="16 bit"):
-        trained(tuned)
-    with pytest.raises(SdftError, match="QLoRA"):
-        trained(seed, full=True)
-
-
 # --- refusals
 # ---------------------------------------------------------------------------------------------------------
 

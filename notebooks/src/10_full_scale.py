@@ -313,11 +313,11 @@ summary.round(2)
 # | several, for more speed | `accelerate launch --config_file data/recipes/accelerate/ddp.yaml -m sdft_lib train ...` |
 # | several, for all weights | `accelerate launch --config_file data/recipes/accelerate/fsdp.yaml -m sdft_lib train --full --learning-rate 2e-5 ...` |
 #
-# Where writing takes longest, `sdft distill` and `sdft answer` take `--engine vllm` (the extra `vllm`): the same prompts, decoding and rows, by an engine made for GPUs.
+# Where writing takes longest, `sdft distill` and `sdft answer` take `--engine vllm` (the extra `vllm`): the same prompts, decoding and rows, by an engine made for GPUs. On many machines, `--engine ray-torch` or `--engine ray-vllm` (the extra `ray`) puts a copy of the model on each.
 #
 # `distill`, `evaluate` and `answer` run under `accelerate launch` as well: whole batches are dealt out, and the rows are those of one process, byte for byte. With 4-bit weights, set `SDFT_FOUR_BIT=1` before the first step and leave it: all steps must use the same model.
 #
-# Or let one command do all steps of a table, with the recipe's settings: `sdft reproduce --table 1 --recipe llama2-7b-openfunctions`; on a T4 with `--four-bit --gradient-checkpointing` behind it. We ran these ways on tiny models and CPUs only; 4-bit weights and vLLM need a GPU, and no GPU was at hand.
+# Or let one command do all steps of a table, with the recipe's settings: `sdft reproduce --table 1 --recipe llama2-7b-openfunctions`; on a T4 with `--four-bit --gradient-checkpointing` behind it. We ran these ways on CPUs only, also vLLM, Ray and 4-bit weights: [what was run and what was not](../ci/book/untested.md).
 #
 # Llama 2 and Llama 3 are **gated**: accept the licence on their page and log in once (`hf auth login`). Most of the paper's data comes from the same hub; `sdft data check openfunctions` shows what you got.
 

@@ -36,6 +36,7 @@ def main(folder: str, prompts: str, out: str, dtype: str) -> None:
 
     task = json.loads(Path(prompts).read_text(encoding="utf-8"))
     settings = {"dtype": dtype, "enable_prefix_caching": True, "kv_cache_memory_bytes": CACHE_BYTES}
+    settings |= {"generation_config": "vllm", "load_format": "safetensors"}
     longest = max(map(len, task["ids"])) + task["max_new_tokens"]
     eager = os.environ.get("SDFT_BENCH_VLLM_EAGER") == "1"
     engine = vllm.LLM(folder, max_model_len=longest, enforce_eager=eager, **settings)

@@ -87,6 +87,8 @@ def attempt(python: Path, name: str) -> bool:
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--junitxml={report}", str(TESTS / f"test_{name}.py")]
     own = {"SDFT_REAL_ENGINES": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    # on a busy machine Ray would give up after 30 s, and its workers, nice by 15, would get no turn
+    own |= {"RAY_raylet_start_wait_time_s": "300", "RAY_worker_niceness": "0"}
     path = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # ninja, and Ray's programs
     done = subprocess.run(command, cwd=ROOT, env=os.environ | own | path)
     fine = done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")

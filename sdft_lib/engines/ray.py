@@ -163,6 +163,7 @@ class Ray:
         cores; else as many as there are GPUs for. Raises SdftError if there is room for none."""
         import ray
 
+        pool = ray.data.ActorPoolStrategy
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         kind, least = ("CPU", 1) if device == "cpu" else ("GPU", self.gpus)
         counts = [int(machine.get(kind, 0)) for machine in machines]
@@ -172,5 +173,6 @@ class Ray:
                 f"Ray sees no machine with {least} {kind}s; add one, or leave --engine."
             )
         if device == "cpu":
-            return {"concurrency": len(fit), "num_cpus": min(fit)}
-        return {"concurrency": sum(count // least for count in fit), "num_gpus": least}
+            return {"compute": pool(size=len(fit)), "num_cpus": min(fit)}
+        copies = sum(count // least for count in fit)
+        return {"compute": pool(size=copies), "num_gpus": least}

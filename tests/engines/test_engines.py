@@ -212,7 +212,7 @@ def test_ray_merges_by_place(
     assert generate(seed, prompts, DRAWN) == generate(torch_seed, prompts, DRAWN)
     tuned, ours = (models.with_adapter(one, adapter, label="x") for one in (seed, torch_seed))
     assert generate(tuned, prompts, DRAWN) == generate(ours, prompts, DRAWN)
-    assert ray.options[0] == {"concurrency": 2, "num_cpus": 2}
+    assert ray.options[0] == {"compute": 2, "num_cpus": 2}
     own = engines.load(str(tiny_folder), engine.removeprefix("ray-"), say=silent)
     assert seed.identity == own.identity and tuned.identity["adapter"] == ours.identity["adapter"]
 
@@ -232,7 +232,7 @@ def small_batches(monkeypatch):
 def test_ray_takes_as_many_copies_as_there_are_gpus_for(monkeypatch):
     ray_stand_in(monkeypatch, machines=[{"CPU": 9.0, "GPU": 4.0}, {"GPU": 1.0}, {"GPU": 3.0}])
     made = engine_ray.Ray(engine_ray.SmallParts("x", None, "bf16", 2), 2)
-    assert made.share("cuda") == {"concurrency": 3, "num_gpus": 2}
+    assert made.share("cuda") == {"compute": 3, "num_gpus": 2}
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def ray_stand_in(monkeypatch, *, machines=({"CPU": 1.0},), drop=0):
     ray.init = lambda **options: None
     ray.nodes = lambda: [{"Alive": True, "Resources": dict(machine)} for machine in machines]
     data.from_items = lambda items, override_num_blocks: Items(items)
+    data.ActorPoolStrategy = lambda size: size
     data.DataContext = SimpleNamespace(get_current=SimpleNamespace)
     for module in (ray, data):
         monkeypatch.setitem(sys.modules, module.__name__, module)

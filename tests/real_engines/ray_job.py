@@ -13,7 +13,7 @@ from sdft_lib.engines import load as engines
 from sdft_lib.engines import ray as engine_ray
 from sdft_lib.generation import Decoding, generate
 
-ROWS, DECODING = 36, Decoding(max_new_tokens=6)
+ROWS, DECODING = 24, Decoding(max_new_tokens=6)
 PROMPTS = [[{"role": "user", "content": f"Say {n} things about {n * n}."}] for n in range(ROWS)]
 
 

@@ -19,7 +19,7 @@ from sdft_lib.engines import vllm as engine_vllm
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.storage.files import frozen_adapter, read_jsonl
 
-ROWS, TOKENS = 32, 32
+ROWS, TOKENS = 16, 24
 
 
 @pytest.fixture(autouse=True, scope="module")

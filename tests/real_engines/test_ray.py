@@ -21,7 +21,6 @@ from sdft_lib.generation import generate
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl
 
-
 LIMIT = 600  # seconds that Ray may take to start, on a machine that is busy
 
 

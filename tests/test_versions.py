@@ -16,14 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "c8b84d8de998d510"),
-    "sdft_lib.evaluate": (4, "57187c664683af8d"),
+    "sdft_lib.evaluate": (4, "c4347c9c9e8aff50"),
     "sdft_lib.gap": (2, "0f7c9985e33f3fb9"),
-    "sdft_lib.train": (3, "2e617c6bf2b8d0ac"),
-    "sdft_lib.experiments.on_policy": (1, "0ad564ff9bbf852f"),
-    "sdft_lib.experiments.shift": (2, "de2672d71872c485"),
+    "sdft_lib.train": (3, "77652427f985ae23"),
+    "sdft_lib.experiments.on_policy": (1, "836b684228f2501d"),
+    "sdft_lib.experiments.shift": (2, "dcaa0c974ee78875"),
     "sdft_lib.paper.rules": (1, "543e10742f055d8f"),
-    "sdft_lib.paper.reproduce": (2, "c7447492fa4cc890"),
-    "sdft_lib.engines.vllm": (1, "88de5f80b1eed44d"),
+    "sdft_lib.paper.reproduce": (2, "a214dee9ec85551e"),
+    "sdft_lib.engines.vllm": (1, "1a98ccfe0bc0344a"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -24,11 +24,9 @@ def program_of(text: str) -> str | None:
 
 def python_blocks(text: str) -> list[str]:
     """Source of the blocks that are marked as Python, or without a mark if none is."""
-    found = [
-        (language, body) for language, body in FENCE.findall(text) if language.lower() in PYTHON
-    ]
-    marked = any(language for language, _ in found)
-    return [textwrap.dedent(body) for language, body in found if bool(language) == marked]
+    blocks = [block for block in FENCE.findall(text) if block[0].lower() in PYTHON]
+    marked = any(language for language, _ in blocks)
+    return [textwrap.dedent(body) for language, body in blocks if bool(language) == marked]
 
 
 def why_no_program(text: str) -> str:

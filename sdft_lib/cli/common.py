@@ -3,7 +3,6 @@ answers as text or JSON, errors as one sentence."""
 
 import contextlib
 import functools
-import inspect
 import json
 import os
 import re
@@ -11,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,10 +102,10 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
     to write, checked before anything else; all other values may be inputs. A parameter that is a
     dataclass stands for the options that are its fields."""
     parameters, groups = [], {}
-    for each in inspect.signature(function).parameters.values():
+    for each in signature(function).parameters.values():
         if is_dataclass(each.annotation):
             groups[each.name] = each.annotation
-            parameters += inspect.signature(each.annotation).parameters.values()
+            parameters += signature(each.annotation).parameters.values()
         else:
             parameters.append(each)
 
@@ -127,10 +127,9 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
             print(text, flush=True)
         raise typer.Exit(reply.code)
 
-    options = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": False, "annotation": JsonFlag}
-    parameters.append(inspect.Parameter("as_json", **options))
-    named = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-    wrapper.__signature__ = inspect.Signature(named)
+    named = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in parameters]
+    named.append(Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag))
+    wrapper.__signature__ = Signature(named)
     wrapper.__annotations__ = {each.name: each.annotation for each in named}
     app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
 
@@ -156,15 +155,15 @@ def as_text(rows, hidden: tuple[str, ...] = ()) -> str:
     return frame.to_string(index=False, float_format=lambda value: f"{value:.3f}")
 
 
+def as_rows(frame) -> list[dict]:
+    """A DataFrame as JSON can hold it: NaN is null."""
+    return json.loads(frame.to_json(orient="records"))
+
+
 def write_rows(path: Path | None, rows: list[dict]) -> None:
     """Write rows as JSONL if there is a path; of several processes, the first does it."""
     if path is not None and not rank():
         write_jsonl(path, rows)
-
-
-def as_rows(frame) -> list[dict]:
-    """A DataFrame as JSON can hold it: NaN is null."""
-    return json.loads(frame.to_json(orient="records"))
 
 
 def reading(kind: str | None, columns: str | None, drop_empty: bool) -> dict:
@@ -173,20 +172,17 @@ def reading(kind: str | None, columns: str | None, drop_empty: bool) -> dict:
     names = {}
     for pair in [] if columns is None else columns.split(","):
         role, _, name = (part.strip() for part in pair.partition("="))
-        problem = ""
         if not role or not name:
-            problem = "is not of the form prompt=question,reference=answer"
-        elif role in names:
-            problem = f"gives {role} more than once; keep one"
-        if problem:
-            raise SdftError(f'--columns "{columns}" {problem}.')
+            form = "prompt=question,reference=answer"
+            raise SdftError(f'--columns "{columns}" is not of the form {form}.')
+        if role in names:
+            raise SdftError(f'--columns "{columns}" gives {role} more than once; keep one.')
         names[role] = name
     return {"kind": kind, "columns": names or None, "drop_empty": drop_empty}
 
 
 def load_model(model: str, adapter: Path | None, label: str, **options):
-    """The seed model, with an adapter if there is one. Options are those of
-    ``engines.load.load``."""
+    """The seed model, with an adapter if there is one; ``options`` of ``engines.load.load``."""
     from sdft_lib.engines.load import load
     from sdft_lib.models import with_adapter
 
@@ -195,14 +191,13 @@ def load_model(model: str, adapter: Path | None, label: str, **options):
 
 
 def check_surroundings() -> None:
-    """Raise SdftError if the folder that the shell is in was removed meanwhile, or if variables
-    tell a number of processes, or of this one, that is none."""
+    """Raise SdftError if the working folder was removed, or variables tell no process number."""
     rank()
     try:
         os.getcwd()
     except OSError:
-        remedy = "change to another one and start again"
-        raise SdftError(f"the working folder is gone; {remedy}.") from None
+        gone = "the working folder is gone; change to another one and start again."
+        raise SdftError(gone) from None
 
 
 def check_file(path: Path | None, options: dict[str, Any], *, keeps: bool = False) -> None:
@@ -240,8 +235,7 @@ def is_part(path: Path, source: str | Path) -> bool:
 def check_folder(path: Path, *, new: bool = False) -> None:
     """Raise SdftError unless ``path`` can be a folder; ``new``: one that holds nothing yet."""
     if os.path.lexists(path) and not path.is_dir():
-        what = "a file" if path.exists() else "a link to nothing"
-        raise SdftError(f"{path} is {what}; choose another folder.")
+        raise SdftError(f"{path} is a file or a link to nothing; choose another folder.")
     if new and path.is_dir() and any(path.iterdir()):
         raise SdftError(f"{path} is not empty; choose a new folder.")
     check_parent(path / "x" if path.is_dir() else path)
@@ -251,14 +245,12 @@ def check_parent(path: Path) -> None:
     """Raise SdftError unless a file can be made beside ``path``, or beside what it is a link to."""
     folder = Path(os.path.realpath(path)).parent
     if not os.path.isdir(folder):
-        remedy = "make it first or choose another"
-        raise SdftError(f"{path}: the folder {folder} does not exist; {remedy}.")
+        raise SdftError(f"{path}: the folder {folder} does not exist; make it or take another.")
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        reason = f"cannot be written ({error.strerror})"
-        raise SdftError(f"{path}: {reason}; choose another place.") from None
+        problem = f"{path}: cannot be written ({error.strerror})"
+        raise SdftError(f"{problem}; choose another place.") from None
 
 
 def model_name(method: str | None, name: str) -> str:

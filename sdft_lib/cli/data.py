@@ -83,14 +83,15 @@ def audit(
 
     check_known(rules, FILTERS, "rules")
     result = audit(original, distilled, kind=kind, filters=FILTERS if rules == "paper" else {})
-    if rules == "ours":
-        return Reply(result, audit_text(result))
-    result |= compared(result["decisions"])
-    counts, text = result["kept"], audit_text(result)
-    for name, title in (("paper", "paper's filter"), ("ours", "our filter")):
-        text += f"\n{title:<15} keeps {counts[name]} of {result['changed']} changed rows"
-    why = [f"{reason}: {count}" for reason, count in result["differences"].items()]
-    return Reply(result, "\n".join([text, f"they differ     {'; '.join(why) or 'nowhere'}"]))
+    text = audit_text(result)
+    if rules == "paper":
+        result |= compared(result["decisions"])
+        for name, title in (("paper", "paper's filter"), ("ours", "our filter")):
+            kept = f"keeps {result['kept'][name]} of {result['changed']} changed rows"
+            text += f"\n{title:<15} {kept}"
+        why = [f"{reason}: {count}" for reason, count in result["differences"].items()]
+        text += f"\nthey differ     {'; '.join(why) or 'nowhere'}"
+    return Reply(result, text)
 
 
 def compare(a: ScoresA, b: ScoresB) -> Reply:
@@ -98,16 +99,9 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
 
     Rows of one `unit` (the scenario, customer or document they come from) count as one question:
     `sdft evaluate` writes it for the bundled tasks, you may add it to your rows."""
-    from sdft_lib.stats import compare
-
-    frame, pair, suites = scored_pair(a, b)
-    table = compare(frame, [pair], suites)
-    return Reply(common.as_rows(table), f"{common.as_text(table)}\n{common.SEEDS}")
-
-
-def scored_pair(a: Path, b: Path):
-    """Both files as one DataFrame, the two method names (or file names), the common suites."""
     import pandas
+
+    from sdft_lib.stats import compare
 
     first, second = read_scores(a), read_scores(b)
     rules = [frame["rules"].fillna("ours").iloc[0] for frame in (first, second)]
@@ -125,7 +119,9 @@ def scored_pair(a: Path, b: Path):
     if alone := {*first["suite"], *second["suite"]} - set(both):
         progress(f"left out, in one file only: {', '.join(sorted(alone))}")
     frames = [first.assign(method=names[0]), second.assign(method=names[1])]
-    return pandas.concat(frames, ignore_index=True), tuple(names), both
+    frame = pandas.concat(frames, ignore_index=True)
+    table = compare(frame, [tuple(names)], both)
+    return Reply(common.as_rows(table), f"{common.as_text(table)}\n{common.SEEDS}")
 
 
 def read_scores(path: Path):
@@ -142,8 +138,8 @@ def read_scores(path: Path):
                 if name != "score" or 0 <= value <= 1:
                     continue
             problem = f"not {words}" if name in record.values else "missing"
-            remedy = "give a file that sdft evaluate wrote"
-            raise SdftError(f'{record.where}: column "{name}" is {problem}; {remedy}.')
+            problem = f'{record.where}: column "{name}" is {problem}'
+            raise SdftError(f"{problem}; give a file that sdft evaluate wrote.")
     frame = pandas.DataFrame([record.values for record in records])
     frame = frame.reindex(columns=list(SCORE_COLUMNS)).replace({"unit": {"": None}})
     frame = frame.astype(dict.fromkeys(("method", "suite", "id"), str))  # 7 and "7" are one id

@@ -54,11 +54,9 @@ def answer(
     rows = answer_items(loaded, chosen, items, **drawn, say=progress)
     common.write_rows(out, rows)
     cut = sum(row["finish_reason"] == "length" for row in rows)
-    data = {"suite": chosen.name, "answers": len(rows), "cut": cut, "rules": rules}
-    data["path"] = str(out)
-    line = f"{chosen.name}: {len(rows)} answers, {cut} cut at {chosen.max_new_tokens} tokens"
-    line += f", rules: {rules}"
-    return Reply(data, f"{line}\n{out}")
+    data = {"suite": suite, "answers": len(rows), "cut": cut, "rules": rules, "path": str(out)}
+    line = f"{suite}: {len(rows)} answers, {cut} cut at {chosen.max_new_tokens} tokens"
+    return Reply(data, f"{line}, rules: {rules}\n{out}")
 
 
 def score(
@@ -108,49 +106,40 @@ def judge(
     """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
     holds its key."""
     from sdft_lib.paper import judge
+    from sdft_lib.paper.scores import matched, read_answers
     from sdft_lib.paper.suites import load_items, paper_suite
     from sdft_lib.storage.files import write_json
 
     if outputs is None and url is None:
-        remedy = "give --outputs for the alpaca_eval tool, or --url and --out for a judge"
-        raise SdftError(f"nothing to do; {remedy}.")
+        raise SdftError("nothing to do; give --outputs for the tool, or --url and --out.")
     if (url is None) != (out is None):
-        reason = "verdicts are kept as they come"
-        raise SdftError(f"--url and --out belong together: {reason}; give both.")
+        raise SdftError("--url and --out belong together: verdicts are kept as they come.")
     check_file(out, {"outputs": outputs}, keeps=True)
     asked = judge.judge_at(url, judge_model)
-    every = load_items(paper_suite("alpaca_eval"))
-    items, ours = every[:limit], texts_of(every, answers, limit)
+    suite = paper_suite("alpaca_eval")
+    every = load_items(suite)
+
+    def texts_of(path: Path) -> dict[str, str]:
+        pairs = matched(every, read_answers(path, suite), suite, limit)
+        return {item["id"]: text for item, text in pairs}
+
+    items, ours = every[:limit], texts_of(answers)
     if outputs is not None:
         rows = judge.alpaca_outputs(items, ours, common.model_name(generator, answers.stem))
         write_json(outputs, rows)
     if asked is None:
         return Reply({"items": len(ours), "outputs": str(outputs)}, f"{len(ours)} items\n{outputs}")
-    theirs = texts_of(every, against, limit) if against is not None else {}
+    theirs = texts_of(against) if against is not None else {}
     pairs = judge.pairs_of(items, ours, theirs)
     result = judge.judged(judge.judge_all(asked, pairs, out, workers=workers, say=progress))
-    return Reply(result, judged_text(result))
-
-
-def texts_of(items: list[dict], path: Path, limit: int | None) -> dict[str, str]:
-    """The texts of an answers file to the first ``limit`` items of AlpacaEval, by id."""
-    from sdft_lib.paper.scores import matched, read_answers
-    from sdft_lib.paper.suites import SUITES
-
-    suite = SUITES["alpaca_eval"]
-    pairs = matched(items, read_answers(path, suite), suite, limit)
-    return {item["id"]: text for item, text in pairs}
-
-
-def judged_text(result: dict) -> str:
-    """A judge's verdicts as two lines."""
     gain = result["front_bonus"]
     bonus = "unknown" if gain is None else f"{gain:+.3f}"
-    return (
+    text = (
         "win rate {win_rate:.3f}, 95 % interval {low:.3f} to {high:.3f}, n {n}\n"
         "{turned} verdicts turned with the order (bonus of the first place {bonus}), "
         "{unread} could not be read: each of these counts half"
-    ).format(bonus=bonus, **result)
+    )
+    return Reply(result, text.format(bonus=bonus, **result))
 
 
 def knowledge(

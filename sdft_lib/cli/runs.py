@@ -2,7 +2,7 @@
 grids, and ``reproduce``, a table of the paper, or what it costs to run it again."""
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -84,10 +84,7 @@ def run(
 
 def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
     """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
-    hold yet.
-
-    All recipes are checked before the first one takes its hours. Raises SdftError if one is wrong,
-    if it lacks a method that was asked for, or if two would write to one file."""
+    hold yet. All recipes are checked before the first one takes its hours."""
     from sdft_lib.experiments.grid import check_methods, load_recipe, run_recipe
 
     check_folder(folder)
@@ -95,8 +92,8 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
     for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once
         recipe = load_recipe(path)
         if recipe.name in recipes:
-            remedy = "run them with different --out"
-            raise SdftError(f'{path}: another recipe is named "{recipe.name}", too; {remedy}.')
+            twice = f'{path}: another recipe is named "{recipe.name}", too'
+            raise SdftError(f"{twice}; run them with different --out.")
         check_methods(recipe, methods, path)
         recipes[recipe.name] = recipe
         if folder.is_dir():
@@ -142,8 +139,8 @@ def reproduce(
         words.template(each.template or each.dataset)
     if dry_run:
         return planned(table, recipes)
-    ask = Ask(limit, suffix, allow_code_execution, four_bit)
-    ask = replace(ask, rules=rules_of(rules), phrases=phrases, judge=judge_at(url, judge_model))
+    how = (rules_of(rules), phrases, judge_at(url, judge_model))
+    ask = Ask(limit, suffix, allow_code_execution, four_bit, *how)
     cells, missing = reproduce(table, recipes, words, model=model, ask=ask, say=progress)
     common.write_rows(out, cells)
     lines = [f"rules: {ask.rules.says if ask.rules else 'ours'}"]

@@ -52,9 +52,14 @@ def rewriting(asked: Rewriting, load: Callable):
     from sdft_lib.data import load_task
     from sdft_lib.distill import distill
     from sdft_lib.kinds import judged
+    from sdft_lib.paper.recipes import load_wording
     from sdft_lib.paper.rules import rules_of
+    from sdft_lib.templates import load_template
 
-    template, rules = template_of(asked.template), rules_of(asked.rules)
+    words, rules = load_wording(), rules_of(asked.rules)
+    dataset = asked.template.removeprefix(f"{words.name}-")
+    own = dataset in words.distil  # else of the library, or of a file
+    template = words.template(dataset) if own else load_template(asked.template)
     reading = common.reading(asked.kind, asked.columns, asked.drop_empty)
     task = load_task(asked.task, **reading, say=progress)
     judged(task.kind)
@@ -63,16 +68,6 @@ def rewriting(asked: Rewriting, load: Callable):
     options["verifier"] = own_check(asked.verifier, task.kind, asked.allow_code_execution)
     seed = load(asked.model)
     return distill(seed, task, template, **options, say=progress), seed
-
-
-def template_of(name: str):
-    """A template of the library, of a file, or of our wording for the paper's sets, by its name."""
-    from sdft_lib.paper.recipes import load_wording
-    from sdft_lib.templates import load_template
-
-    words = load_wording()
-    dataset = name.removeprefix(f"{words.name}-")
-    return words.template(dataset) if dataset in words.distil else load_template(name)
 
 
 def decoding_of(asked: Rewriting, rules):
@@ -139,27 +134,22 @@ def gap(
 
     made, seed = rewriting(asked, lambda name: load_seed(name, say=progress))
     measured = gap(seed, made, say=progress)
-    common.write_rows(out, measured.frame.to_dict("records"))
-    data, table = gap_data(measured, made.report), []
+    frame, data, table = measured.frame, asdict(measured.interval), []
+    common.write_rows(out, frame.to_dict("records"))
     for name, key in (("references", "reference"), ("training text", "text")):
-        nll, nats = data[f"nll_{key}"], data[f"nats_{key}"]
+        data[f"nll_{key}"] = nll = float(frame[f"nll_{key}"].mean())
+        data[f"nats_{key}"] = nats = float(frame[f"nats_{key}"].mean())
         table.append({"": name, "nats a token": nll, "nats an answer": nats})
-    line = (
-        f"references minus training text: {data['mean']:.3f} nats a token, 95 % interval "
-        f"{data['low']:.3f} to {data['high']:.3f}, {data['n']} rows, fallbacks included"
-    )
-    note = "Figures a token favour long texts: look at both columns."
-    return Reply(data, f"{as_text(table)}\n{line}\n{note}")
-
-
-def gap_data(measured, report: dict) -> dict:
-    """The interval, the means of both columns, the mean gap of kept rows (None: none kept)."""
-    frame, data = measured.frame, asdict(measured.interval)
-    for name in ("nll_reference", "nll_text", "nats_reference", "nats_text"):
-        data[name] = float(frame[name].mean())
     kept = frame[frame["source"] == "rewritten"]
     mean = float((kept["nll_reference"] - kept["nll_text"]).mean()) if len(kept) else None
-    return data | {"kept_rows_mean": mean} | {key: report[key] for key in ("keep_rate", "template")}
+    data |= {"kept_rows_mean": mean, "keep_rate": made.report["keep_rate"]}
+    data["template"] = made.report["template"]
+    line = (
+        f"references minus training text: {data['mean']:.3f} nats a token, 95 % interval "
+        f"{data['low']:.3f} to {data['high']:.3f}, {data['n']} rows, fallbacks included\n"
+        "Figures a token favour long texts: look at both columns."
+    )
+    return Reply(data, f"{as_text(table)}\n{line}")
 
 
 def train(
@@ -197,8 +187,7 @@ def train(
     settings |= {"epochs": epochs, "batch_size": batch_size, "parts": parts, "full": full}
     config = TrainConfig(**settings, checkpointing=gradient_checkpointing)
     if full and four_bit:
-        remedy = "leave out --full (QLoRA), or --four-bit"
-        raise SdftError(f"4-bit weights cannot be trained themselves; {remedy}.")
+        raise SdftError("4-bit weights cannot be trained; leave out --full (QLoRA), or --four-bit.")
     label = "sdft" if column == "text" else "sft"
     loaded = load_seed(model, four_bit=four_bit or None, say=progress)
     options = {"column": column, "label": label, "minimum_kept": minimum_kept}
@@ -215,8 +204,7 @@ def training_rows(path: Path, column: str) -> list[dict]:
     from sdft_lib.formats.rows import DISTILLED, distilled_rows
 
     if column not in ("text", "reference"):
-        choice = "use text (rewrites) or reference (originals)"
-        raise SdftError(f'column "{column}" is not known; {choice}.')
+        raise SdftError(f'column "{column}" is not known; use text (rewrites) or reference.')
     records = read_records(path)
     if column == "reference" and not records[0].values.keys() >= set(DISTILLED):
         return load_task(path, say=progress).train
@@ -224,9 +212,7 @@ def training_rows(path: Path, column: str) -> list[dict]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder, complete or not at all; of several processes, the first does it.
-
-    A link to an empty folder stays. What a killed copy left is removed."""
+    """Copy a folder, complete or not at all; of several processes, the first does it."""
     if process_rank():
         return
     target = Path(os.path.realpath(target))
@@ -236,8 +222,8 @@ def copy_folder(source: Path, target: Path) -> None:
         shutil.copytree(source, partial)
         os.replace(partial, target)
     except OSError as error:
-        reason = f"cannot be written ({error.strerror or error})"
-        raise SdftError(f"{target}: {reason}; choose another folder.") from None
+        problem = f"{target}: cannot be written ({error.strerror or error})"
+        raise SdftError(f"{problem}; choose another folder.") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -281,8 +267,7 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
     for name in wanted:
         check_known(name, known, "suite")
     if split != "test" and "task" not in wanted:
-        reason = "chooses rows of the suite task, which is not asked for"
-        raise SdftError(f"--split {split} {reason}; add --suite task.")
+        raise SdftError(f"--split {split} chooses rows of the suite task; add --suite task.")
     suites = []
     for name in wanted:
         own = name == "task"

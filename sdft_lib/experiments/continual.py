@@ -11,9 +11,9 @@ import numpy
 import pandas
 
 from sdft_lib import stats
-from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds
+from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds, check_scores, one_family
 from sdft_lib.experiments.methods import METHODS
-from sdft_lib.stats import COMPARISON, check_columns, compare, family, units_of
+from sdft_lib.stats import COMPARISON, compare, family, units_of
 from sdft_lib.storage.errors import SdftError
 
 COLUMNS = ["method", "seed", "order", "stage", "task", "id", "score"]  # and unit, as in stats
@@ -37,15 +37,13 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
     ``frame`` holds one method and one order, with the columns COLUMNS. ``attrs`` of the result says
     method, order, n (items by task) and seeds. Raises SdftError as ``measures`` does, and if there
     are several methods or orders."""
-    _check(frame)
+    check_scores(frame, COLUMNS)
     one = {}
     for column in ("method", "order"):
-        names = list(frame[column].unique())
-        if len(names) != 1:
-            said = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
-            held = f"the table holds {len(names)} ({said})"
+        one[column], *more = names = list(map(str, frame[column].unique()))
+        if more:
+            held = f"the table holds {len(names)} ({', '.join(names)})"
             raise SdftError(f"a matrix shows one {column}, {held}; choose one.")
-        one[column] = names[0]
     scores, _, seeds = _scores(frame, **one)
     table = pandas.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
     table.index.name, table.columns.name = "stage", "task"
@@ -74,8 +72,8 @@ def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFra
 
     Raises SdftError: a column, stage or task is missing, ids repeat or differ between stages or
     seeds, a task is not in the order, the order has fewer than two tasks, a score is no number."""
+    check_scores(frame, COLUMNS)
     rows = []
-    _check(frame)
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
         values, n, seeds = _resampled(frame, method, order)
         for name, x in values.items():
@@ -84,17 +82,14 @@ def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFra
     return pandas.DataFrame(rows, columns=TABLE)
 
 
-def differences(
-    frame: pandas.DataFrame, pairs: Sequence[tuple], *, level: float = LEVEL
-) -> pandas.DataFrame:
+def differences(frame: pandas.DataFrame, pairs: Sequence[tuple]) -> pandas.DataFrame:
     """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
 
     Both methods see the same draws of units, so interval and p are paired, and Holm's correction
     covers all rows. Compare methods here: two overlapping intervals of ``measures`` decide nothing.
-    Raises SdftError as ``measures`` does, and
-    if the methods answered different items or were trained with different seeds."""
+    Raises SdftError as ``measures`` does, and for other items or training seeds."""
+    check_scores(frame, COLUMNS)
     rows = []
-    _check(frame)
     for order in frame["order"].unique():
         for a, b in pairs:
             _check_same_items(frame, a, b, order)
@@ -102,7 +97,7 @@ def differences(
             y, _, _ = _resampled(frame, b, order)
             for name in MEASURES:
                 apart = x[name] - y[name]
-                limits = stats.percentile_limits(apart[1:], level)
+                limits = stats.percentile_limits(apart[1:], LEVEL)
                 row = (order, a, b, name, float(apart[0]), *limits, n[name], seeds)
                 rows.append((*row, percentile_p(apart[1:])))
     return family(pandas.DataFrame(rows, columns=DIFFERENCES[:-2]))
@@ -156,8 +151,6 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dic
     if other := sorted(set(part["stage"]) - set(range(len(tasks) + 1))):
         known = f"stages run from 0 (the seed model) to {len(tasks)}"
         raise SdftError(f"{where}: there is no stage {other[0]}; {known}.")
-    if bad := int((~numpy.isfinite(part["score"].astype(float))).sum()):
-        raise SdftError(f"{where}: {bad} of {len(part)} scores are missing or infinite.")
     runs = list(product(sorted(part["seed"].unique()), range(len(tasks) + 1)))  # (seed, stage)
     scores, units = {}, {}
     for task in tasks:
@@ -172,9 +165,8 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dic
             raise SdftError(f"{where}, {repeated} occurs twice at one stage.")
         table = rows.pivot(index="id", columns=["seed", "stage"], values="score")[runs]
         if some := list(table.index[table.isna().any(axis=1)]):
-            odd = f'seeds or stages have different ids on the task "{task}"'
-            remedy = f'"{some[0]}" is not in all ({len(some)} are not); evaluate the same rows'
-            raise SdftError(f"{where}: {odd}: {remedy}.")
+            odd = f'different ids on the task "{task}": "{some[0]}" is not in all'
+            raise SdftError(f"{where}: seeds or stages have {odd} ({len(some)} are not).")
         scores[task] = table.to_numpy(dtype=float).reshape(len(table), -1, len(tasks) + 1)
         units[task] = units_of(rows, table.index)
     return scores, units, part["seed"].nunique()
@@ -182,43 +174,30 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dic
 
 def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
     """SdftError unless both methods have the same seeds and the same (task, id) in this order."""
-    part = frame[frame["order"] == order]
+    rows = [frame[(frame["order"] == order) & (frame["method"] == name)] for name in (a, b)]
     for columns, what in ((["seed"], "training seeds"), (["task", "id"], "items")):
-        sides = []
-        for method in (a, b):
-            rows = part[part["method"] == method][columns]
-            sides.append(set(rows.itertuples(index=False, name=None)))
-        if sides[0] != sides[1]:
+        ours, theirs = (set(map(tuple, part[columns].to_numpy())) for part in rows)
+        if ours != theirs:
             odd = f'"{a}" and "{b}" have different {what}'
             raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
 
 
-def _check(frame: pandas.DataFrame) -> None:
-    check_columns(frame, COLUMNS)
-    if frame.empty:
-        raise SdftError("the table of scores is empty.")
-
-
-# Own and recorded runs side by side.
-
-
+# ---- own and recorded runs side by side
 def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     """Several tables in one, the source in each method's name: "SFT (yours)"; no empty ones."""
     short = {name: METHODS[name].look.label for name in ("sft", "sdft")}
     parts = []
     for source, frame in runs.items():
-        if len(frame):
-            names = [f"{short.get(method, method)} ({source})" for method in frame["method"]]
-            parts.append(frame.assign(method=names))
-    return pandas.concat(parts, ignore_index=True)
+        names = [f"{short.get(method, method)} ({source})" for method in frame["method"]]
+        parts.append(frame.assign(method=names))
+    return pandas.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 def versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> pandas.DataFrame:
     """``differences`` of every pair and order that is there, at shared training seeds; all rows are
     one family."""
     tables = [differences(part, [pair]) for part, pair in _parts(frame, pairs)]
-    nothing = pandas.DataFrame(columns=DIFFERENCES)
-    return family(pandas.concat(tables, ignore_index=True)) if tables else nothing
+    return one_family(tables, DIFFERENCES)
 
 
 def in_words(row) -> str:
@@ -249,7 +228,7 @@ def learnt_versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> 
     for part, pair in _parts(frame, pairs):
         order = part["order"].iloc[0]
         tables.append(compare(picked(part, "own"), [pair]).assign(order=order))
-    return _corrected(tables, "order")
+    return one_family(tables, ["order", *COMPARISON])
 
 
 def order_effect(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -261,21 +240,18 @@ def order_effect(frame: pandas.DataFrame) -> pandas.DataFrame:
     for method in frame["method"].unique():
         part = at_shared_seeds(frame[frame["method"] == method], orders, "order")
         if part["order"].nunique() == 2:
-            rows = picked(part, "end")
-            rows = rows.assign(method=rows["order"])
+            rows = picked(part, "end").assign(method=lambda rows: rows["order"])
             tables.append(compare(rows, [orders]).assign(method=method))
-    return _corrected(tables, "method")
+    return one_family(tables, ["method", *COMPARISON])
 
 
 def order_in_words(row) -> str:
     """One row of ``order_effect`` as a sentence that follows from interval and corrected p."""
     first, second = (order.split("-").index(row.suite) + 1 for order in (row.a, row.b))
-    places = f"place {first} of {row.a} minus place {second} of {row.b}"
-    limits = f"{row.low:+.2f} to {row.high:+.2f}, n {row.n}"
-    said = f"{row.method}, {row.suite} ({places}): {limits}"
-    if row.verdict in ("higher", "lower"):
-        return f"{said}: {row.verdict} at the end in the order {row.a}."
-    return f"{said}: {row.verdict}."
+    said = f"{row.method}, {row.suite} (place {first} of {row.a} minus place {second} of {row.b})"
+    said += f": {row.low:+.2f} to {row.high:+.2f}, n {row.n}: {row.verdict}"
+    when = f" at the end in the order {row.a}" if row.verdict in ("higher", "lower") else ""
+    return f"{said}{when}."
 
 
 def picked(frame: pandas.DataFrame, when: str) -> pandas.DataFrame:
@@ -299,11 +275,3 @@ def _parts(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> list:
             if set(part["method"]) == set(pair):
                 parts.append((part, pair))
     return parts
-
-
-def _corrected(tables: list[pandas.DataFrame], first: str) -> pandas.DataFrame:
-    """Tables of ``compare`` as one, ``first`` in front, Holm's correction over all rows."""
-    columns = [first, *COMPARISON]
-    if not tables:
-        return pandas.DataFrame(columns=columns)
-    return family(pandas.concat(tables, ignore_index=True)[columns])

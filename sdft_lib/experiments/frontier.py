@@ -9,15 +9,7 @@ import numpy
 import pandas
 from scipy.stats import t
 
-from sdft_lib.stats import (
-    bootstrap_mean,
-    by_unit,
-    check_columns,
-    edge,
-    family,
-    paired_p,
-    units_of,
-)
+from sdft_lib.stats import bootstrap_mean, by_unit, check_columns, edge, family, paired_p, units_of
 from sdft_lib.storage.errors import SdftError
 
 KEYS = ["method", "seed", "checkpoint"]
@@ -34,9 +26,8 @@ def points(frame: pandas.DataFrame, suite: str) -> pandas.DataFrame:
     """A row for each method, seed and checkpoint with test scores on task and ``suite``: POINTS.
 
     ``acquisition`` and ``kept`` are mean scores on the task and on ``suite``, n_task and n_kept the
-    items behind them. ``frame`` has the columns COLUMNS; ``checkpoint`` is the share of training
-    done, in (0, 1] (0: the seed model). Raises SdftError on a missing column or score, and if no
-    checkpoint has both."""
+    items behind them. ``frame`` has the columns COLUMNS; ``checkpoint``: the share of training done
+    (0: the seed model). Raises SdftError: a column or score is missing, no checkpoint has both."""
     _check(frame)
     test = frame[frame["split"] == "test"]
     scores = {name: test[test["suite"] == name].groupby(KEYS)["score"] for name in ("task", suite)}
@@ -44,8 +35,7 @@ def points(frame: pandas.DataFrame, suite: str) -> pandas.DataFrame:
     kept = scores[suite].agg(kept="mean", n_kept="size")
     both = learnt.join(kept, how="inner").reset_index()
     if both.empty:
-        lack = f'no checkpoint has test scores on both "task" and "{suite}"'
-        raise SdftError(f"{lack}; evaluate it on both.")
+        raise SdftError(f'no checkpoint has test scores on both "task" and "{suite}"; evaluate it.')
     turn = {method: number for number, method in enumerate(frame["method"].unique())}
     both = both.assign(suite=suite, turn=both["method"].map(turn))
     return both.sort_values(["turn", *KEYS], ignore_index=True)[POINTS]
@@ -65,16 +55,14 @@ def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
     for method in (a, b):
         means = dev[dev["method"] == method].groupby(["seed", "checkpoint"])["score"].mean()
         if means.empty:
-            lack = f'the method "{method}" has no dev scores on "task"'
-            raise SdftError(f"{lack}; evaluate its checkpoints on dev first.")
+            raise SdftError(f'"{method}" has no dev scores on "task"; evaluate it on dev first.')
         curves[method] = {seed: means[seed] for seed in means.index.unique("seed")}
     if list(curves[a]) != list(curves[b]):
         said = " and ".join(f'"{m}" has {", ".join(map(str, curves[m]))}' for m in (a, b))
         raise SdftError(f"the methods have dev scores of different training seeds: {said}.")
     ids = dev[dev["method"].isin([a, b])].groupby(KEYS)["id"].agg(frozenset)
     if len(set(ids)) > 1:
-        odd = "were not evaluated on the same dev rows at every checkpoint"
-        raise SdftError(f'"{a}" and "{b}" {odd}.')
+        raise SdftError(f'"{a}" and "{b}" were not evaluated on the same dev rows everywhere.')
     rows = []
     for seed in curves[a]:
         row = [seed, min(curves[m][seed].max() for m in (a, b))]
@@ -118,8 +106,7 @@ def difference(frame: pandas.DataFrame, suite: str, first: tuple, second: tuple)
     part = frame[(frame["split"] == "test") & (frame["suite"] == suite)]
     x, y = _chosen(part, a, chosen_a, suite), _chosen(part, b, chosen_b, suite)
     if not x.index.equals(y.index):
-        odd = f'"{a}" and "{b}" answered different test rows'
-        raise SdftError(f'suite "{suite}": {odd}; evaluate the same ones.')
+        raise SdftError(f'suite "{suite}": "{a}" and "{b}" answered different test rows.')
     apart, units = (x - y).to_numpy(), units_of(part, x.index)
     mean = bootstrap_mean(apart.mean(axis=1), units=units)
     *wide, p = over_units_and_seeds(apart, units)
@@ -142,13 +129,11 @@ def _chosen(
         here = (test["method"] == method) & (test["seed"] == seed)
         here &= test["checkpoint"] == checkpoint
         if not here.any():
-            chosen = f"the checkpoint {checkpoint:.3g} was chosen on dev"
-            lack = f'has no test scores on "{suite}"; evaluate it there'
-            raise SdftError(f'method "{method}", seed {seed}: {chosen}, but {lack}.')
+            lack = f"the checkpoint {checkpoint:.3g} was chosen on dev, but has no test scores"
+            raise SdftError(f'method "{method}", seed {seed}: {lack} on "{suite}"; evaluate it.')
         scores[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
     if len({frozenset(column.index) for column in scores.values()}) > 1:
-        where = f'suite "{suite}", method "{method}"'
-        raise SdftError(f"{where}: the seeds answered different test rows.")
+        raise SdftError(f'suite "{suite}", "{method}": the seeds answered different test rows.')
     return pandas.DataFrame(scores)
 
 
@@ -186,11 +171,25 @@ def at_shared_seeds(
     return frame[frame[column].isin(names) & frame["seed"].isin(set.intersection(*seeds))]
 
 
-def _check(frame: pandas.DataFrame) -> None:
-    """SdftError unless all columns are there, scores finite, checkpoints in [0, 1], rows single."""
-    check_columns(frame, COLUMNS)
+def one_family(tables: Sequence[pandas.DataFrame], columns: list[str]) -> pandas.DataFrame:
+    """Tables of comparisons as one, Holm's correction over all rows; empty if there are none."""
+    if not tables:
+        return pandas.DataFrame(columns=columns)
+    return family(pandas.concat(tables, ignore_index=True)[columns])
+
+
+def check_scores(frame: pandas.DataFrame, columns: Sequence[str]) -> None:
+    """SdftError unless a table has these columns and rows, and all its scores are finite."""
+    check_columns(frame, columns)
+    if frame.empty:
+        raise SdftError("the table of scores is empty.")
     if bad := int((~numpy.isfinite(frame["score"].astype(float))).sum()):
         raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
+
+
+def _check(frame: pandas.DataFrame) -> None:
+    """SdftError, as ``check_scores`` does, unless checkpoints lie in [0, 1] and rows are single."""
+    check_scores(frame, COLUMNS)
     if not frame["checkpoint"].between(0, 1).all():
         raise SdftError("checkpoint is the share of training done: a number from 0 to 1.")
     if (twice := frame.duplicated(COLUMNS[:-1])).any():

@@ -4,8 +4,7 @@ when; its cells are computed one by one, and a results file is gone on with (les
 A cell is one method with one training seed, in one order of tasks or with one of several settings
 where a recipe names these. Its lines are appended at once when it ends: one line a checkpoint and
 suite with ids and scores (of requests their outcome, length and phrases of refusal, too; never an
-answer), and facts (cost, versions, command), which mark it as finished. Lines of
-other settings may stand beside them."""
+answer), and facts (cost, versions, command), which mark it as finished."""
 
 import os
 import re
@@ -131,7 +130,9 @@ def check_plan(recipe: Recipe) -> None:
             values = [round(share, 2) for share in values]
         if twice := [value for value in values if values.count(value) > 1]:
             raise SdftError(f'"{name}" holds {twice[0]!r} more than once; keep one.')
-    check_model(recipe.model)
+    if not re.fullmatch(r"\w[\w.-]*/[\w.-]+", recipe.model):  # which may be a hub id
+        if not os.path.isdir(os.path.expanduser(recipe.model)):
+            check_known(recipe.model, PRESETS, "model (a preset, a folder or a hub id org/name)")
     load_template(recipe.template)
     for seed in recipe.seeds:
         for changes in recipe.sweep or ({},):
@@ -147,13 +148,6 @@ def check_plan(recipe: Recipe) -> None:
         judged(task.kind)
         for name in ("dev", "facts") if recipe.sweep else (*recipe.along, *recipe.suites):
             suite_of(recipe, task, name)
-
-
-def check_model(name: str) -> None:
-    """Raise SdftError unless ``name`` is a preset, a folder, or can be a hub id (org/name)."""
-    hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", name)
-    if not hub_id and not os.path.isdir(os.path.expanduser(name)):
-        check_known(name, PRESETS, "model (a preset, a folder or a hub id org/name)")
 
 
 def check_methods(recipe: Recipe, methods: Sequence[str], where: str | Path) -> None:
@@ -239,8 +233,10 @@ def cell_lines(recipe: Recipe, seed: Seed, task: Task, cell: dict, say) -> list[
         return [run.scores[0] | {"facts": made}]
     if not chosen.on_policy:  # which has no texts before the training
         made["targets"] = targets(seed, run.rows, chosen.column, say)
-    if not KINDS[task.kind].private:
-        made["drift"] = drift(seed, run.tuned.adapter, own, say)
+    if not KINDS[task.kind].private:  # nats a token, on answers of the seed
+        answers = sampled_answers(seed, own.test[:DRIFT], sampling_seed=0, say=say)
+        tuned = with_adapter(seed, run.tuned.adapter, label=run.tuned.adapter.name)
+        made["drift"] = round(stored_kl(seed, tuned, answers, say=say)["kl"].mean(), 5)
     return [*run.scores, {"facts": made}]
 
 
@@ -250,13 +246,6 @@ def targets(seed: Seed, rows: Sequence[dict], column: str, say) -> dict:
     nats = nll(seed, rows, column, say=say)["nll"].mean()
     words = sum(len(text.split()) for text in texts) / len(texts)
     return {"nats": round(nats, 4), "words": round(words, 2), "distinct": len(set(texts))}
-
-
-def drift(seed: Seed, adapter: Path, task: Task, say) -> float:
-    """KL(seed || model), nats a token, on what the seed answers to the first DRIFT test prompts."""
-    answers = sampled_answers(seed, task.test[:DRIFT], sampling_seed=0, say=say)
-    tuned = with_adapter(seed, adapter, label=adapter.name)
-    return round(stored_kl(seed, tuned, answers, say=say)["kl"].mean(), 5)
 
 
 def suite_lines(recipe: Recipe, model: Seed, task: Task, share: float, say) -> list[dict]:
@@ -286,9 +275,8 @@ def swept_line(recipe: Recipe, model: Seed, task: Task, label: str, say) -> dict
 
 def suite_of(recipe: Recipe, task: Task, name: str) -> Suite:
     """A suite by name, cut to the recipe's limit; ``dev`` and ``task`` are splits of the task."""
-    splits = {"dev": "dev", "task": "test"}
-    if name in splits:
-        suite = task_suite(task, splits[name])
+    if name in ("dev", "task"):
+        suite = task_suite(task, "dev" if name == "dev" else "test")
     elif name == "facts-opened":
         suite = load_probes("facts", opening=OPENING)
     else:
@@ -381,8 +369,7 @@ def read_sweep(paths: Sequence[Path]) -> pandas.DataFrame:
         for line in read_jsonl(path):
             row = {key: plain(value) for key, value in line["training"].items()}
             row |= {"method": line["method"], "seed": line["seed"], "n": len(line["scores"])}
-            row["dev"] = fmean(line["scores"])
-            row["kept"] = fmean(line["kept"]["scores"])
+            row |= {"dev": fmean(line["scores"]), "kept": fmean(line["kept"]["scores"])}
             row["seconds"] = line["facts"]["training"]["seconds"]
             named = [units.get(name, name) for name in line["ids"]]
             rows.append(row | {"scores": pandas.Series(line["scores"], named)})

@@ -1,5 +1,4 @@
-"""The methods that are compared, one row each: what is trained on, and what else is changed
-(lesson 05).
+"""The methods that are compared, one row each (lesson 05).
 
 Two questions stand behind them. *Is it the own words?* The controls change the targets: a fixed
 sentence, another row's rewrite, another writer's. *Is it less learning?* A method that learns less
@@ -172,8 +171,7 @@ def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
     """The TrainConfig of a method: only what the method changes differs from ``config``. Raises
     SdftError where no adapter is trained that the method could scale."""
     if chosen.scaled != 1 and config.full:
-        none = "all weights are to be trained, so there is no adapter to scale"
-        raise SdftError(f"{none}; leave out full, or this method.")
+        raise SdftError("all weights are trained, so there is no adapter to scale; leave one out.")
     changed = {"learning_rate": config.learning_rate * chosen.slower, "anchor": chosen.anchor}
     changed |= {"loss": chosen.loss, "epochs": config.epochs * chosen.longer}
     return replace(config, **changed)
@@ -181,13 +179,11 @@ def configured(chosen: Method, config: TrainConfig) -> TrainConfig:
 
 def asked(task: Task, chosen: Method) -> Task:
     """The task with what a method adds to every prompt, in all splits."""
-    if not chosen.ask:
-        return task
     splits = {}
-    for split in ("train", "dev", "test"):
+    for split in ("train", "dev", "test") if chosen.ask else ():
         rows = getattr(task, split)
         splits[split] = rows and [with_words(row, chosen.ask) for row in rows]
-    return replace(task, **splits)
+    return replace(task, **splits) if splits else task
 
 
 def with_words(row: dict, words: str) -> dict:
@@ -209,10 +205,12 @@ def rows_for(
     ``rows``: a distilled set; ``general``: ``own_answers``; ``written``: another writer's rewrites
     by row id; ``seed`` decides what is drawn. Raises SdftError where rows cannot give what the
     method needs."""
-    made = [with_words(row, chosen.ask) if chosen.ask else row for row in rows]
-    if chosen.wording:
-        texts = [fill(chosen.wording, {"reference": row["reference"]}) for row in made]
-        made = [row | {"text": text} for row, text in zip(made, texts, strict=True)]
+    made = []
+    for row in rows:
+        row = with_words(row, chosen.ask) if chosen.ask else row
+        if chosen.wording:
+            row = row | {"text": fill(chosen.wording, {"reference": row["reference"]})}
+        made.append(row)
     if chosen.writer:
         made = in_other_words(made, written or {}, chosen.writer)
     if chosen.shuffled:
@@ -229,10 +227,9 @@ def in_other_words(rows: Sequence[dict], written: dict[str, dict], writer: str) 
     """The rows with the text of another writer, or the reference where that was refused."""
     made = []
     for row in rows:
-        if row["id"] not in written:
-            missing = f'"{writer}" wrote no text for the row "{row["id"]}"'
-            raise SdftError(f"{missing}; take the rows of the task that it wrote for.")
-        own = written[row["id"]]
+        own = written.get(row["id"])
+        if own is None:
+            raise SdftError(f'"{writer}" wrote no text for the row "{row["id"]}"; take its rows.')
         kept = own["source"] == "rewritten"
         made.append(row | own | {"text": own["text"] if kept else row["reference"]})
     return made
@@ -246,10 +243,8 @@ def of_one_reference(rows: Sequence[dict]) -> dict[str, list[int]]:
         if row["source"] == "rewritten":
             places.setdefault(row["reference"], []).append(place)
     if not any(len(same) > 1 for same in places.values()):
-        raise SdftError(
-            "no two rewritten rows share a reference, so no rewrite fits another row; "
-            "take a task with labels for this method."
-        )
+        problem = "no two rewritten rows share a reference, so no rewrite fits another row"
+        raise SdftError(f"{problem}; take a task with labels for this method.")
     return places
 
 
@@ -278,10 +273,8 @@ def added(rows: Sequence[dict], general: Sequence[dict], share: float, seed: int
     """The rows and, behind them, ``share`` times as many ``general`` ones, drawn without return."""
     count = round(share * len(rows))
     if count > len(general):
-        raise SdftError(
-            f"replay of {share:.0%} of {len(rows)} rows needs {count} general answers, there are "
-            f"{len(general)}; give more general prompts or a smaller share."
-        )
+        needed = f"replay of {share:.0%} of {len(rows)} rows needs {count} general answers"
+        raise SdftError(f"{needed}, there are {len(general)}; give more, or a smaller share.")
     return [*rows, *random.Random(seed).sample(list(general), count)]
 
 

@@ -72,17 +72,13 @@ class Row:
 
 def divergence(teacher: torch.Tensor, student: torch.Tensor, alpha: float) -> torch.Tensor:
     """How far the student is from the teacher, in nats at each position; both are logits (...,
-    vocabulary), of all tokens that there are.
-
-    Between 0 and 1: alpha * KL(teacher || m) + (1 - alpha) * KL(student || m), where m is the mean
-    of both with the same weights (arXiv 2306.13649, and TRL's trainer)."""
-    if alpha == 0:
-        return token_kl(teacher, student)
-    if alpha == 1:
-        return token_kl(student, teacher)
-    parts = (teacher.float().log_softmax(-1), student.float().log_softmax(-1))
-    mean = torch.logaddexp(parts[0] + math.log(alpha), parts[1] + math.log(1 - alpha))
-    return alpha * token_kl(parts[0], mean) + (1 - alpha) * token_kl(parts[1], mean)
+    vocabulary). Between 0 and 1: alpha * KL(teacher || m) + (1 - alpha) * KL(student || m), where m
+    is the mean of both with the same weights (arXiv 2306.13649, and TRL's trainer)."""
+    if alpha in (0, 1):
+        return token_kl(student, teacher) if alpha else token_kl(teacher, student)
+    teacher, student = teacher.float().log_softmax(-1), student.float().log_softmax(-1)
+    mean = torch.logaddexp(teacher + math.log(alpha), student + math.log(1 - alpha))
+    return alpha * token_kl(teacher, mean) + (1 - alpha) * token_kl(student, mean)
 
 
 def mean_loss(
@@ -100,11 +96,9 @@ def mean_loss(
 
 class Teacher(TrainerCallback):
     """The student with its adapter off, which is the seed; or, with a ``rate``, with ``weights`` of
-    its own, which after each step go that part of the way to the student's.
-
-    They are means of the adapter's two matrices, from the values at the start, where the product of
-    both is 0. At rate 1 the teacher is the student, exactly. Where all weights are trained there is
-    no adapter to switch off, and the teacher always has its own."""
+    its own (of the adapter's matrices), which after each step go that part of the way to the
+    student's: at rate 1 the teacher is the student. Where all weights are trained there is no
+    adapter to switch off, and the teacher always has its own."""
 
     def __init__(self, student: PreTrainedModel, rate: float, full: bool):
         self.student, self.rate, self.weights = student, rate, []
@@ -113,25 +107,22 @@ class Teacher(TrainerCallback):
 
     def trained(self) -> list[torch.nn.Parameter]:
         """What is trained of the student."""
-        return [parameter for parameter in self.student.parameters() if parameter.requires_grad]
+        return [each for each in self.student.parameters() if each.requires_grad]
 
     @contextlib.contextmanager
     def speaks(self) -> Iterator[None]:
         """Within the block the student's model is the teacher."""
-        if not self.weights:
-            with self.student.disable_adapter():
-                yield
-            return
         self.swap()
         try:
-            yield
+            with contextlib.nullcontext() if self.weights else self.student.disable_adapter():
+                yield
         finally:
             self.swap()
 
     def swap(self) -> None:
-        """Teacher and student change their weights, without a copy."""
-        for place, parameter in enumerate(self.trained()):
-            parameter.data, self.weights[place] = self.weights[place], parameter.data
+        """Teacher and student change their weights, if it has any, without a copy."""
+        for place, (weight, parameter) in enumerate(zip(self.weights, self.trained())):
+            parameter.data, self.weights[place] = weight, parameter.data
 
     def on_step_end(self, args, state, control, **kwargs):
         """Follow the student."""
@@ -195,9 +186,8 @@ class OnPolicyTrainer(Trainer):
         """A model's arguments for prompts with answers, and where the next token is an answer's:
         (rows, longest answer), each at its row's end."""
         rows = []
-        for prompt, answer in zip(prompts, answers, strict=True):
-            mask = [False] * len(prompt) + [True] * len(answer)
-            rows.append(Rendered([*prompt, *answer], mask))
+        for prompt, ids in zip(prompts, answers, strict=True):
+            rows.append(Rendered(prompt + ids, [False] * len(prompt) + [True] * len(ids)))
         inputs = collate(rows, self.pad, self.share, self.args.device)
         return inputs, inputs.pop("labels")[:, 1:] != -100
 
@@ -205,14 +195,13 @@ class OnPolicyTrainer(Trainer):
         """What a step sampled goes into its line of the log, which a checkpoint keeps; the answers
         themselves at the first and the last step."""
         if "loss" in logs:
-            written = sum(gather(self.written), [])
+            written, self.written = sum(gather(self.written), []), []
             logs["samples"] = len(written)
             logs["clipped"] = sum(each["finish_reason"] == "length" for each in written)
             for name in ("tokens", "trained_tokens"):
                 logs[name] = sum(each.pop(name) for each in written)
             if self.state.global_step in (1, self.state.max_steps) and not self.private:
                 logs["answers"] = written
-            self.written = []
         super().log(logs, *arguments, **options)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -242,8 +231,7 @@ def fine_tune_on_policy(
     private: bool = False,
     say: Callable[[str], None] = print,
 ) -> Tuned:
-    """Train a LoRA adapter, or all weights, on the model's own answers to ``rows[i]["messages"]``;
-    instant if the store holds it, and gone on with after a kill, as ``fine_tune`` is.
+    """Train as ``fine_tune`` does, but on the model's own answers to ``rows[i]["messages"]``.
 
     ``template``: how the teacher is shown the reference, without a prefill; data/templates holds
     ours. ``private``: no answer is written anywhere. The record holds the share of answers that
@@ -261,42 +249,35 @@ def fine_tune_on_policy(
 
     def build(folder: Path) -> None:
         say(f"{label}: training on the model's own answers to {len(rows)} prompts")
-        run_trainer(seed, texts, config, how, template, folder, label, private, say)
+        set_seed(config.seed)
+        shown = prompts_of(seed, texts, how, template)
+        longest = max(max(len(row.student), len(row.teacher)) for row in shown)
+        with quiet_transformers():
+            model = trainable_copy(seed, tuner(config, None))
+            if seed.device == "cpu" and longest + how.max_new_tokens <= SHORT:
+                model.set_attn_implementation("eager")
+            arguments = {
+                "model": model,
+                "args": trainer_arguments(seed, config, common(folder) / WORK / "checkpoints"),
+                "train_dataset": shown,
+                "data_collator": lambda rows: {"rows": rows},
+            }
+            trainer = OnPolicyTrainer(seed, config, how, private, **arguments)
+            trainer.remove_callback(PrinterCallback)
+            trainable = sum(each.numel() for each in trainer.teacher.trained())
+            train_and_save(trainer, seed, config, folder, label, say)
+        steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+        record = {"config": asdict(config), "on_policy": asdict(how), "template": template.name}
+        record |= {"rows": len(rows), "steps": len(steps), "trainable_parameters": trainable}
+        for name in ("tokens", "trained_tokens", "samples", "clipped"):
+            record[name] = sum(entry[name] for entry in steps)
+        record["clipped"] /= record["samples"]
+        record |= {"first_step": steps[0].get("answers"), "last_step": steps[-1].get("answers")}
+        write_json(folder / "record.json", record)
+        clipped = f"{record['clipped']:.0%} of {record['samples']} answers were clipped"
+        say(f"  {label}: {clipped} at {how.max_new_tokens} tokens")
 
     return tuned_in(artefact("adapter", parts | {"version": VERSION}, build), config)
-
-
-def run_trainer(
-    seed, rows: Sequence[dict], config, how, template, folder: Path, label: str, private: bool, say
-) -> None:
-    """Train, and leave the adapter, ``loss.jsonl`` and ``record.json`` in ``folder``."""
-    set_seed(config.seed)
-    shown = prompts_of(seed, rows, how, template)
-    with quiet_transformers():
-        model = trainable_copy(seed, tuner(config, None))
-        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        longest = max(max(len(row.student), len(row.teacher)) for row in shown)
-        if seed.device == "cpu" and longest + how.max_new_tokens <= SHORT:
-            model.set_attn_implementation("eager")
-        arguments = {
-            "model": model,
-            "args": trainer_arguments(seed, config, common(folder) / WORK / "checkpoints"),
-            "train_dataset": shown,
-            "data_collator": lambda rows: {"rows": rows},
-        }
-        trainer = OnPolicyTrainer(seed, config, how, private, **arguments)
-        trainer.remove_callback(PrinterCallback)
-        train_and_save(trainer, seed, config, folder, label, say)
-    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
-    record = {"config": asdict(config), "on_policy": asdict(how), "template": template.name}
-    record |= {"rows": len(rows), "steps": len(steps), "trainable_parameters": trainable}
-    for name in ("tokens", "trained_tokens", "samples", "clipped"):
-        record[name] = sum(entry[name] for entry in steps)
-    record["clipped"] /= record["samples"]
-    record |= {"first_step": steps[0].get("answers"), "last_step": steps[-1].get("answers")}
-    write_json(folder / "record.json", record)
-    clipped = f"{record['clipped']:.0%} of {record['samples']} answers were clipped"
-    say(f"  {label}: {clipped} at {how.max_new_tokens} tokens")
 
 
 def prompts_of(seed, rows: Sequence[dict], how: OnPolicy, template: DistillTemplate) -> list[Row]:

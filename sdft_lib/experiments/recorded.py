@@ -8,27 +8,18 @@ from pathlib import Path
 
 import pandas
 
+from sdft_lib import stats
 from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.data import data_dir
 from sdft_lib.evaluate import TWINS
 from sdft_lib.experiments import continual, frontier
 from sdft_lib.experiments.grid import SWEPT, costs, load_recipe, plain, read_results, read_sweep
 from sdft_lib.formats.toml import read_toml
-from sdft_lib.stats import (
-    AT_CEILING,
-    AT_FLOOR,
-    SUMMARY,
-    UNCLEAR,
-    family,
-    paired_bootstrap,
-    summarise,
-    units_of,
-)
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.train import TrainConfig
 
 TARGETS = ["method", "seeds", "nats", "words", "distinct"]
-ENDS = [*SUMMARY[:4], "seeds", *SUMMARY[4:]]
+ENDS = [*stats.SUMMARY[:4], "seeds", *stats.SUMMARY[4:]]
 # methods that learn less, or are reminded, on purpose; and what they are held against
 GENTLE = ("seed", "sft", "sft-slow", "sft-replay", "sft-anchor", "sdft")
 PREDICTED = ["question", *frontier.MATCHED[:-1], "expected", "outcome"]
@@ -106,12 +97,12 @@ def at_end(frame: pandas.DataFrame) -> pandas.DataFrame:
         return pandas.DataFrame(columns=ENDS)
     items = ends.groupby(["method", "suite", "id"], sort=False)
     means = items.agg(score=("score", "mean"), unit=("unit", "first")).reset_index()
-    table = summarise(means).set_index(["method", "suite"])
+    table = stats.summarise(means).set_index(["method", "suite"])
     for key, part in ends.groupby(["method", "suite"], sort=False):
         scores = part.pivot(index="id", columns="seed", values="score")
         table.loc[key, "seeds"] = scores.shape[1]
         low, high, _ = frontier.over_units_and_seeds(
-            scores.to_numpy(dtype=float), units_of(part, scores.index)
+            scores.to_numpy(dtype=float), stats.units_of(part, scores.index)
         )
         if not pandas.isna(low):
             table.loc[key, ["low", "high"]] = max(0.0, low), min(1.0, high)
@@ -155,13 +146,12 @@ def predictions(model: str = "smollm2-135m", name: str = "predictions") -> panda
     ``compared`` and tested as in ``frontier.difference``; all that are recorded are one family
     (Holm). ``outcome``: held, failed, not recorded yet, or cannot be told (at an edge)."""
     declared = read_toml(data_dir() / "results" / f"{name}.toml")
-    recipe, task = declared.get("recipe"), declared["task"]
+    recipe, task, rows = declared.get("recipe"), declared["task"], []
     frame = items_of(results_of(recipe, model, task) if recipe else grids_of(task, model))
-    rows = []
     for each in declared["comparison"]:
         names = (each["suite"], each["a"], each["b"])
         rows.append(each | compared(frame, *names, each.get("share", 1.0)))
-    table = family(pandas.DataFrame(rows, columns=PREDICTED))
+    table = stats.family(pandas.DataFrame(rows, columns=PREDICTED))
     table = table.astype(dict.fromkeys(("n", "units", "seeds"), "Int64"))  # some may be missing
     return table.assign(outcome=[outcome(row) for row in table.itertuples()])
 
@@ -169,27 +159,23 @@ def predictions(model: str = "smollm2-135m", name: str = "predictions") -> panda
 def compared(frame: pandas.DataFrame, suite: str, a: str, b: str, share: float = 1.0) -> dict:
     """``frontier.difference`` of a and b at the end of training, over the seeds that both have;
     empty where there are none. b may be the seed model; its scores count ``share`` each."""
-    part = with_seed_model(frame[(frame["suite"] == suite) & (frame["split"] == "test")])
-    part = frontier.at_shared_seeds(part, (a, b))
+    test = frame[(frame["suite"] == suite) & (frame["split"] == "test")]
+    ends = test[test["checkpoint"] == 1]
+    before = test[test["method"] == "seed"].drop(columns="seed").assign(checkpoint=1.0)
+    before = before.merge(ends[["seed"]].drop_duplicates(), how="cross")  # beside each training
+    part = frontier.at_shared_seeds(pandas.concat([ends, before]), (a, b))
     part = part.assign(score=part["score"].where(part["method"] == a, share * part["score"]))
     pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
     return frontier.difference(part, suite, (a, pairs), (b, pairs)) if pairs else {}
-
-
-def with_seed_model(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The ends of all trainings, with the seed model beside each training seed."""
-    ends = frame[frame["checkpoint"] == 1]
-    before = frame[frame["method"] == "seed"].drop(columns="seed").assign(checkpoint=1.0)
-    return pandas.concat([ends, before.merge(ends[["seed"]].drop_duplicates(), how="cross")])
 
 
 def outcome(row) -> str:
     """What became of one row of ``predictions``."""
     if pandas.isna(row.difference):
         return "not recorded yet"
-    if row.verdict in (AT_FLOOR, AT_CEILING):
+    if row.verdict in (stats.AT_FLOOR, stats.AT_CEILING):
         return "cannot be told"
-    found = "same" if row.verdict == UNCLEAR else row.verdict
+    found = "same" if row.verdict == stats.UNCLEAR else row.verdict
     return "held" if found == row.expected else "failed"
 
 
@@ -202,14 +188,12 @@ def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:
 
 def inventory(frame: pandas.DataFrame) -> str:
     """One sentence: which methods and how many training seeds are recorded."""
-    recorded_seeds = seeds_of(frame)
-    if not recorded_seeds:
+    counts = {name: len(seeds) for name, seeds in seeds_of(frame).items()}
+    if not counts:
         return "Nothing is recorded for this task and model: the figures show your own run alone."
-    parts = []
-    for name, seeds in recorded_seeds.items():
-        parts.append(f"{name} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})")
+    parts = [f"{name} ({n} seed{'s' if n > 1 else ''})" for name, n in counts.items()]
     need = "are given"
-    if min(map(len, recorded_seeds.values())) < frontier.FEWEST_SEEDS:
+    if min(counts.values()) < frontier.FEWEST_SEEDS:
         need = f"need at least {frontier.FEWEST_SEEDS}: where there are fewer, none is given"
     return f"Recorded: {', '.join(parts)}. Intervals over training seeds {need}."
 
@@ -247,8 +231,7 @@ def against(
         for number, suite in enumerate(known):
             table = frontier.matched_comparison(part, a, b, suite)
             tables.append(table if number == 0 else table[table["suite"] != "task"])
-    nothing = pandas.DataFrame(columns=frontier.MATCHED)
-    return family(pandas.concat(tables, ignore_index=True)) if tables else nothing
+    return frontier.one_family(tables, frontier.MATCHED)
 
 
 def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
@@ -257,12 +240,10 @@ def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
         choice = frontier.choose(part, a, b)
     except SdftError:
         return False
-    test = part[part["split"] == "test"]
-    for name in ("task", suite):
-        known = test[test["suite"] == name].set_index(["method", "seed", "checkpoint"]).index
-        for row in choice.itertuples():
-            chosen = ((a, row.seed, row.checkpoint_a), (b, row.seed, row.checkpoint_b))
-            if not all(one in known for one in chosen):
+    test = part[part["split"] == "test"].groupby(["suite", *frontier.KEYS]).groups
+    for row in choice.itertuples():
+        for chosen in ((a, row.seed, row.checkpoint_a), (b, row.seed, row.checkpoint_b)):
+            if ("task", *chosen) not in test or (suite, *chosen) not in test:
                 return False
     return True
 
@@ -273,11 +254,9 @@ def shown(row) -> str:
 
 
 def limits(row) -> tuple[float, float]:
-    """The interval of one row of ``against``: over units and training seeds where there is one,
-    else over units."""
-    if pandas.isna(row.seeds_low):
-        return row.low, row.high
-    return row.seeds_low, row.seeds_high
+    """The interval of one row of ``against``: over training seeds too, where there is one."""
+    over_units = pandas.isna(row.seeds_low)
+    return (row.low, row.high) if over_units else (row.seeds_low, row.seeds_high)
 
 
 def in_words(row) -> str:
@@ -296,17 +275,15 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
     wanted = {name: plain(getattr(used, name)) for name in varied}
     is_used = (sweep[varied].fillna(default) == pandas.Series(wanted)).all(axis=1)
     for name, part in sweep.groupby("method"):
-        best = part.iloc[0]
+        best, mine = part.iloc[0], part[is_used[part.index]]
         settings = []
         for key, value in best[varied].dropna().items():  # missing: this setting was not varied
             settings.append(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}")
         said = f"{name}: best on dev {best['dev']:.2f} with {', '.join(settings)}"
-        mine = part[is_used[part.index]]
         if mine.empty:
             lines.append(f"{said}; the setting of this lesson was not swept.")
             continue
-        units = best["scores"].index
-        below = paired_bootstrap(best["scores"], mine.iloc[0]["scores"], units)
-        dev = mine.iloc[0]["dev"]
+        scores, dev = mine.iloc[0][["scores", "dev"]]
+        below = stats.paired_bootstrap(best["scores"], scores, best["scores"].index)
         lines.append(f"{said}; the setting of this lesson: {dev:.2f}, lower by {below}")
     return lines

@@ -130,10 +130,9 @@ def outcome_of(part: dict, found: dict) -> str:
         return MISSING
     if math.isnan(found["found"]) or ("same" in part and found["verdict"]):
         return UNTOLD  # the suite is at an edge
-    if "same" in part:
-        same = verdict(found["difference"], found["p_raw"]) == UNCLEAR
-        return "held" if same else "failed"
     fits = part.get("least", -math.inf) <= found["found"] <= part.get("most", math.inf)
+    if "same" in part:
+        fits = verdict(found["difference"], found["p_raw"]) == UNCLEAR
     return "held" if fits else "failed"
 
 

@@ -13,15 +13,8 @@ import pandas
 from sdft_lib.data import ABILITIES, Task, load_general, load_rewrites, load_task, task_names
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
-from sdft_lib.experiments.methods import (
-    METHODS,
-    Method,
-    asked,
-    best_of,
-    configured,
-    method,
-    rows_for,
-)
+from sdft_lib.experiments import methods as known
+from sdft_lib.experiments.methods import METHODS, Method, asked, method
 from sdft_lib.experiments.on_policy import fine_tune_on_policy
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
@@ -39,7 +32,7 @@ DEFAULT = ("sft", "sft-sentence", "sdft")
 TESTED = ("task", *ABILITIES)  # suites of the declared family: the others are scored, not tested
 LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
 LEAST_STEPS = 40  # of a training on a file of your own: two passes over 34 rows would teach nothing
-LONG = 200  # tokens a rewrite may have where the lessons set no budget: your references may be long
+LONG = 200  # tokens a rewrite may have where the lessons set no budget
 GENERAL_TOKENS = 96  # an answer to a general prompt has at most
 
 
@@ -80,7 +73,7 @@ def run_one(
     if rows is None or chosen.candidates > 1:
         made = {"template": template, "limit": limit, "say": say}
         rows = rewrites(seed, task, chosen, decoding, **made)
-    rows = rows_for(chosen, rows, general=general, written=written, seed=config.seed)
+    rows = known.rows_for(chosen, rows, general=general, written=written, seed=config.seed)
     start, least = start or seed, minimum_kept if chosen.rewrites else 0.0
     options = {"label": label or name, "say": say}
     if chosen.on_policy:
@@ -88,7 +81,7 @@ def run_one(
         tuned = fine_tune_on_policy(start, rows, config, chosen.on_policy, **options)
     else:
         options |= {"column": chosen.column, "minimum_kept": least}
-        tuned = fine_tune(start, rows, configured(chosen, config), **options)
+        tuned = fine_tune(start, rows, known.configured(chosen, config), **options)
     if chosen.scaled != 1:
         tuned = scaled(tuned, chosen.scaled)
     for share, adapter in tuned.kept.items() if score else ():
@@ -117,7 +110,7 @@ def rewrites(
     if len(sets) == 1:
         return sets[0]
     costs = [nll(seed, rows, "text", say=say)["nll"].tolist() for rows in sets]
-    return best_of(sets, costs, chosen.unlikely)
+    return known.best_of(sets, costs, chosen.unlikely)
 
 
 def own_answers(seed: Seed, prompts: Sequence[dict], *, say=print) -> list[dict]:
@@ -162,10 +155,8 @@ def collect(
     tuned = {}
 
     def score(model: Seed, share: float) -> list[dict]:
-        own = asked(task, METHODS[model.label]) if share else task
-        return evaluate(model, suites(settings, own), method=model.label, say=say).to_dict(
-            "records"
-        )
+        own = suites(settings, asked(task, METHODS[model.label]) if share else task)
+        return evaluate(model, own, method=model.label, say=say).to_dict("records")
 
     options |= {"rows": distilled.rows, "score": score}
     rows = score(seed, 0.0)
@@ -202,18 +193,17 @@ def own_settings(settings: Settings, task: Task, template: str | None = None) ->
 
 def budget(settings: Settings, task: Task) -> Decoding:
     """How long a rewrite may get: as in the lessons for bundled tasks and labels, else ``LONG``."""
-    if settings.task in task_names() or KINDS[task.kind].needs == "choices":
-        return GREEDY
-    return Decoding(max_new_tokens=LONG)
+    as_usual = settings.task in task_names() or KINDS[task.kind].needs == "choices"
+    return GREEDY if as_usual else Decoding(max_new_tokens=LONG)
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     """What is compared, declared before any score: each method with the seed, and with the first
     SDFT (or else the first)."""
-    others = [name for name in methods if name.startswith("sdft")] or list(methods)
+    first = next((name for name in methods if name.startswith("sdft")), methods[0])
     compared = []
     for name in methods:
         compared.append((name, "seed"))
-        if name != others[0]:
-            compared.append((others[0], name))
+        if name != first:
+            compared.append((first, name))
     return compared

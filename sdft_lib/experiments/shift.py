@@ -83,27 +83,22 @@ def answer_kl(seed: Seed, tuned: Seed, rows: Sequence[dict]) -> pandas.DataFrame
 
     Raises SdftError if the models do not share a vocabulary, or if a row is too long for them."""
     if seed.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
-        odd = f"{seed.name} and {tuned.name} have different vocabularies"
-        raise SdftError(f"{odd}; compare a model with its own seed.")
-    rendered = render_rows(seed, rows)
-    nats = []
+        raise SdftError(f"{seed.name} and {tuned.name} have different vocabularies.")
+    rendered, nats = render_rows(seed, rows), []
     for start in range(0, len(rows), ROWS):
-        nats += batch_kl(seed, tuned, rendered[start : start + ROWS])
+        batch, pad = rendered[start : start + ROWS], seed.tokenizer.pad_token_id
+        inputs = collate(batch, pad, shareable(seed.model), seed.device)
+        trained = inputs.pop("labels")[:, 1:] != -100
+        del inputs["shared"]  # rows are run whole
+        with torch.inference_mode():
+            logits = [model(**inputs).logits[:, :-1] for model in (seed.model, tuned.model)]
+            kl = token_kl(*logits)
+        nats += [row[on].tolist() for row, on in zip(kl, trained, strict=True)]
     check_finite(torch.tensor([sum(kl) for kl in nats]), lambda index: rows[index]["id"])
     table = []
     for row, kl in zip(rows, nats, strict=True):
         table.append({"id": row["id"], "tokens": len(kl), "kl": sum(kl) / len(kl)})
     return pandas.DataFrame(table)
-
-
-def batch_kl(seed: Seed, tuned: Seed, rendered: Sequence) -> list[list[float]]:
-    """KL at each trained token of each row."""
-    inputs = collate(rendered, seed.tokenizer.pad_token_id, shareable(seed.model), seed.device)
-    trained = inputs.pop("labels")[:, 1:] != -100
-    del inputs["shared"]  # rows are run whole
-    with torch.inference_mode():
-        kl = token_kl(seed.model(**inputs).logits[:, :-1], tuned.model(**inputs).logits[:, :-1])
-    return [row[on].tolist() for row, on in zip(kl, trained, strict=True)]
 
 
 def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
@@ -113,8 +108,7 @@ def parameter_shift(seed: Seed, tuned: Seed) -> pandas.DataFrame:
     before, after = dict(seed.model.named_parameters()), dict(tuned.model.named_parameters())
     shapes = {name: tensor.shape for name, tensor in before.items()}
     if shapes != {name: tensor.shape for name, tensor in after.items()}:
-        odd = f"{seed.name} and {tuned.name} have different weights"
-        raise SdftError(f"{odd}; compare a model with its own seed.")
+        raise SdftError(f"{seed.name} and {tuned.name} have different weights; take its own seed.")
     rows = []
     for name, old in before.items():
         if old.ndim < 2:

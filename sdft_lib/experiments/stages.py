@@ -28,8 +28,7 @@ def tasks_of(order: str) -> list[str]:
     """The tasks of an order, such as ``tickets-sums``; SdftError unless two or more, each once."""
     names = order.split("-")
     if len(names) < 2 or len(set(names)) < len(names):
-        remedy = "name two or more different tasks, joined by -, such as tickets-sums-calls"
-        raise SdftError(f'order "{order}": {remedy}.')
+        raise SdftError(f'order "{order}": name two or more different tasks, such as tickets-sums.')
     return names
 
 
@@ -80,11 +79,12 @@ def rehearsed(
     rows: Sequence[dict], earlier: Sequence[dict], share: float, seed: int = 0
 ) -> list[dict]:
     """The rows, a random ``share`` replaced by rows of earlier tasks: the steps stay as many."""
+    made, source = list(rows), random.Random(seed)
     count = min(round(share * len(rows)), len(earlier))
-    source = random.Random(seed)
     places = source.sample(range(len(rows)), count)
-    chosen = dict(zip(places, source.sample(list(earlier), count), strict=True))
-    return [chosen.get(index, row) for index, row in enumerate(rows)]
+    for place, row in zip(places, source.sample(list(earlier), count), strict=True):
+        made[place] = row
+    return made
 
 
 def stage_scores(

@@ -45,17 +45,15 @@ def audit(
     kind: str | None = None,
     filters: Mapping[str, Callable[..., Verdict]] = {},
 ) -> dict:
-    """Compare two files row by row, by id where both give one, else by position; nothing is
-    deduplicated.
+    """Compare two files row by row, by id where both give one, else by position.
 
     Returns ``rows``, ``unchanged`` (identical strings: rejected and copied look alike),
     ``changed``, ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all
     rows; ``median_words_...`` too), then of the changed rows: ``suspected_cuts``, ``leaks`` and
     ``leadins`` by phrase, ``answer_kept`` (share; None for open answers), and ``examples``: up to 5
     ids of the original by finding. With ``filters`` by name, functions such as ``verify.accept``,
-    also ``decisions``: id, changed, and each filter's reason; how an answer ended is not known, so
-    none is ``cut``. Raises SdftError: unequal counts or ids, unequal prompts of rows
-    paired by position, an unreadable file, an unknown kind."""
+    also ``decisions``: id, changed, and each filter's reason (never ``cut``). Raises SdftError:
+    unequal counts, ids or prompts, an unreadable file, an unknown kind."""
     if kind is not None:
         check_known(kind, KINDS, "kind")
     pairs = paired(read_side(original), read_side(distilled))
@@ -96,11 +94,9 @@ def decisions(kind: str, pairs: list[tuple[dict, str]], filters: Mapping) -> lis
     """What each filter says of each row: id, changed, and a reason by the filter's name."""
     choices, made = choices_of(kind, [row for row, _ in pairs]), []
     for row, text in pairs:
-        given = (kind, row["reference"], text, choices)
-        line = {"id": row["id"], "changed": text != row["reference"]}
-        for name, accept in filters.items():
-            line[name] = accept(*given, prompt=row["messages"][-1]["content"]).reason
-        made.append(line)
+        given, asked = (kind, row["reference"], text, choices), row["messages"][-1]["content"]
+        reasons = {name: accept(*given, prompt=asked).reason for name, accept in filters.items()}
+        made.append({"id": row["id"], "changed": text != row["reference"], **reasons})
     return made
 
 
@@ -147,14 +143,15 @@ def paired(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
                 raise SdftError(f"{lack}; match them.")
         return [(row, texts[row["id"]]) for row in rows]
     for number, (row, other) in enumerate(zip(rows, others, strict=True), 1):
-        one, two = (
-            [(turn["role"], turn["content"].split()) for turn in asked["messages"]]
-            for asked in (row, other)
-        )
-        if one != two:
+        if words_of(row) != words_of(other):
             odd = f"{name}, row {number}: its prompt is not that of {other_name}"
             raise SdftError(f"{odd}; bring both into one order.")
     return [(row, other["reference"]) for row, other in zip(rows, others, strict=True)]
+
+
+def words_of(row: dict) -> list[tuple]:
+    """The turns of a prompt, spaces aside."""
+    return [(turn["role"], turn["content"].split()) for turn in row["messages"]]
 
 
 def findings(row: dict, text: str) -> list[tuple[str, str]]:
@@ -187,14 +184,13 @@ def answers_kept(
     text."""
     if KINDS[kind].read is None:
         return None, []
-    choices, right, lost = choices_of(kind, rows), 0, []
+    choices, checked, lost = choices_of(kind, rows), 0, []
     for row, text in changed:
         if score(kind, row["reference"], row["reference"], choices) == 1:
-            if score(kind, row["reference"], text, choices) == 1:
-                right += 1
-            else:
+            checked += 1
+            if score(kind, row["reference"], text, choices) != 1:
                 lost.append(row["id"])
-    return (1 - len(lost) / (right + len(lost)) if right or lost else None), lost
+    return (1 - len(lost) / checked if checked else None), lost
 
 
 def audit_text(result: dict) -> str:

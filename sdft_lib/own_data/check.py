@@ -42,12 +42,9 @@ def check_data(
     for one that is not at hand.
 
     Returns ``name``, ``kind``, ``rows``, ``paper_rows``, ``licence`` and ``note`` (None for other
-    than the paper's sets), ``digest`` (of the task), ``turns`` (rows with one question, with
-    several, with a system turn), ``lengths`` (of prompt and reference: mean, median, longest;
-    ``unit`` tokens or words), ``duplicates``, ``marked`` (ids of rows that spell chat markers),
-    ``references`` (how many hold an answer that can be read, and why others do not; None for free
-    text), ``overlap`` with dev, test, probes and ``evaluations``, and ``absent``: the evaluations
-    that are not at hand. Raises SdftError as ``load_task`` does."""
+    than the paper's sets), ``digest``, and what the functions below find: ``turns``, ``lengths``,
+    ``duplicates``, ``marked``, ``references`` and the ``overlap`` with dev, test, probes and
+    ``evaluations``; ``absent``: those that are not at hand. Raises SdftError as ``load_task``."""
     task = load_task(source, kind=kind, columns=columns, drop_empty=drop_empty, say=say)
     known = PAPER_SETS.get(str(source))
     measured = {split: rows for split in ("dev", "test") if (rows := getattr(task, split))}
@@ -87,19 +84,17 @@ def lengths(rows: Sequence[dict]) -> dict:
     """Mean (one decimal), median and longest prompt and reference, in tokens if the default seed's
     tokenizer is in the cache, else in words. Nothing is downloaded."""
     name = next(iter(WHEELS))
-    path, unit = model_folder(name) / "tokenizer.json", "words"
+    path = model_folder(name) / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else None
-    if tokenizer:
-        unit = f"tokens of {name}"
-    found = {"unit": unit}
+    found = {"unit": f"tokens of {name}" if tokenizer else "words"}
     prompts = ["\n".join(turn["content"] for turn in row["messages"]) for row in rows]
     for part, texts in (("prompt", prompts), ("reference", [row["reference"] for row in rows])):
         pieces = [text.split() for text in texts]
         if tokenizer:
             pieces = tokenizer.encode_batch(texts, add_special_tokens=False)
         sizes = [len(piece) for piece in pieces]
-        found[part] = {"mean": round(mean(sizes), 1), "median": float(median(sizes))}
-        found[part]["longest"] = max(sizes)
+        numbers = (round(mean(sizes), 1), float(median(sizes)), max(sizes))
+        found[part] = dict(zip(("mean", "median", "longest"), numbers))
     return found
 
 
@@ -123,8 +118,8 @@ def marked(rows: Sequence[dict]) -> list[str]:
 
 
 def references(task: Task) -> dict | None:
-    """How many references hold one answer that can be read, and each that does not, with why. A
-    rewrite of such a reference is never kept and a test answer to it never right."""
+    """How many references hold one answer that can be read, and each that does not, with why: a
+    rewrite of it is never kept, a test answer to it never right. None: free text."""
     kind = KINDS[task.kind]
     if kind.read is None:
         return None
@@ -139,9 +134,9 @@ def references(task: Task) -> dict | None:
 
 def overlap_of(compare: Callable, rows: Sequence[dict]) -> dict:
     """Items of a measured set that are training prompts, and the share with 8 words of one."""
-    found = {"items": len(rows), **compare(rows)}
-    found["shared_share"] = round(found["shared_share"], 4)
-    return found | {"ids": found["ids"][:EXAMPLES]}
+    found = compare(rows)
+    ids, share = found["ids"][:EXAMPLES], round(found["shared_share"], 4)
+    return {"items": len(rows), **found, "shared_share": share, "ids": ids}
 
 
 def data_text(result: dict) -> str:
@@ -164,14 +159,13 @@ def data_text(result: dict) -> str:
     if ids := result["marked"]:
         rest = "rows spell them: plain text, refused in an answer where one ends a turn"
         lines.append(("chat markers", f"{len(ids)} {rest}{some(ids[:EXAMPLES])}"))
+    read = f"not read: an answer of kind {result['kind']} is free text"
     if found := result["references"]:
         read = f"{found['read']} of {result['rows']} hold one answer that can be read"
-        lines.append(("references", read))
-        for row in found["unread"][:MOST_UNREAD]:
-            told = f"{row['id']}: {row['reason']}: {row['reference'][:120]}"
-            lines.append(("  cannot be read", told))
-    else:
-        lines.append(("references", f"not read: an answer of kind {result['kind']} is free text"))
+    lines.append(("references", read))
+    for row in found["unread"][:MOST_UNREAD] if found else ():
+        told = f"{row['id']}: {row['reason']}: {row['reference'][:120]}"
+        lines.append(("  cannot be read", told))
     for name, seen in result["overlap"].items():
         same = "{duplicates} of {items} items are training prompts, ".format(**seen)
         shared = f"{seen['shared_share']:.1%} share 8 words with one"
@@ -195,8 +189,7 @@ def check_alignment(*, say: Callable = print) -> dict:
 
     Returns ``rows`` by list, ``ok``, and ``pairs``, one for each list and each set: the ids of the
     ``nearest`` two rows, their ``cosine``, its ``limit``, ``ok``; and of probes and general prompts
-    what ``overlap_of`` says for runs of 5 words (look-alikes share words on purpose). Raises
-    SdftError: altered file, no encoder."""
+    ``overlap_of`` (look-alikes share words on purpose). SdftError: altered file, no encoder."""
     lists = {name: load_alignment(name) for name in LISTS}
     others = {name: load_probes(name, plain=True).rows for name in PROBES}
     others |= {"general": load_general(), **lists}

@@ -41,9 +41,8 @@ def write_export(
 
     ``column`` is what is trained on: ``text`` (rewrites and fallbacks) or ``reference``. ``made``:
     the parts of the artefact (``made_from``), for the card. Returns ``rows``, ``form``, ``column``,
-    ``reasons``, ``files``. The folder is made beside its place and moved in, whole. Raises
-    SdftError naming a row that the form cannot hold, and as ``check_place`` does; then nothing is
-    written."""
+    ``reasons``, ``files``. Raises SdftError naming a row that the form cannot hold, and as
+    ``check_place`` does; then nothing is written."""
     check_known(form, FORMS, "form")
     data = [FORMS[form](row, row[column]) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
@@ -84,12 +83,14 @@ def settle(folder: Path, partial: Path, old: Path) -> None:
 
 def check_place(folder: Path) -> None:
     """Raise SdftError unless a folder is new, empty, or an export that nobody has changed."""
+    if not os.path.lexists(folder):
+        return
     problem = ""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    if folder.is_symlink() or not folder.is_dir():
         problem = "is a file or a link"
-    elif folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
+    elif Path.cwd().is_relative_to(folder.resolve()):
         problem = "is the folder that you are in"
-    elif folder.is_dir() and any(folder.iterdir()) and not is_export(folder):
+    elif any(folder.iterdir()) and not is_export(folder):
         problem = "is not empty, and not an export as sdft export wrote it"
     if problem:
         raise SdftError(f"{folder} {problem}; choose a new folder.")
@@ -128,8 +129,7 @@ def alpaca(row: dict, text: str) -> dict:
     """Instruction and output; ``system`` and ``history`` where a row has such turns."""
     system, *texts = by_turns(row, "alpaca")
     made = {"id": row["id"], "instruction": texts[-1], "input": "", "output": text}
-    if system:
-        made["system"] = system
+    made |= {"system": system} if system else {}
     if len(texts) > 1:
         made["history"] = [list(pair) for pair in zip(texts[:-1:2], texts[1::2], strict=True)]
     return made
@@ -155,12 +155,8 @@ def by_turns(row: dict, form: str) -> list[str]:
     return [turn["content"] for turn in turns]
 
 
-FORMS: dict[str, Callable[[dict, str], dict]] = {
-    "prompt-completion": prompt_completion,
-    "messages": messages,
-    "alpaca": alpaca,
-    "sharegpt": sharegpt,
-}
+FORMS: dict[str, Callable[[dict, str], dict]] = {"prompt-completion": prompt_completion}
+FORMS |= {"messages": messages, "alpaca": alpaca, "sharegpt": sharegpt}
 
 
 def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
@@ -181,18 +177,18 @@ def dataset_info(name: str, form: str, columns: Sequence[str]) -> dict | None:
 # ---- where the rows come from
 def provenance(row: dict, column: str) -> dict:
     """Where the exported text of a row comes from: ``rewritten`` or ``original``, and why."""
-    if column == "reference":
-        return {"id": row["id"], "source": "original", "reason": "reference asked for"}
-    reason, source = row.get("reason", "not recorded"), row.get("source", "original")
+    source, reason = "original", "reference asked for"
+    if column == "text":
+        source, reason = row.get("source", source), row.get("reason", "not recorded")
     return {"id": row["id"], "source": str(source), "reason": str(reason)}
 
 
 def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
     """What the card shows: reasons by source, rows of several turns and with a system turn."""
-    told = Counter((origin["source"], origin["reason"]) for origin in origins)
-    names = ("source", "reason", "rows")
-    reasons = [dict(zip(names, (*pair, count))) for pair, count in told.most_common()]
-    turns = turn_counts(rows)
+    told, turns = Counter((each["source"], each["reason"]) for each in origins), turn_counts(rows)
+    reasons = []
+    for (source, reason), count in told.most_common():
+        reasons.append({"source": source, "reason": reason, "rows": count})
     return {"reasons": reasons, "several_turns": turns["several"], "system_turns": turns["system"]}
 
 
@@ -210,10 +206,10 @@ def made_from(path: Path) -> dict | None:
 
 def read_parts(path: Path) -> dict | None:
     """A JSON object of the store, None if it cannot be read."""
+    content = None
     with contextlib.suppress(OSError, ValueError, RecursionError):
         content = read_json(path)
-        return content if isinstance(content, dict) else None
-    return None
+    return content if isinstance(content, dict) else None
 
 
 # ---- the card
@@ -231,10 +227,10 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
     )
     texts = {}
     if made:
-        parts = {key: made.get(key) for key in ("seed", "template", "decoding")}
-        parts = {key: value if isinstance(value, dict) else {} for key, value in parts.items()}
-        called = without_place(str(parts["seed"].get("model", "")))
-        parts["seed"] = parts["seed"] | {"model": called}
+        parts = {}
+        for key in ("seed", "template", "decoding"):
+            parts[key] = dict(made[key]) if isinstance(made.get(key), dict) else {}
+        parts["seed"]["model"] = without_place(str(parts["seed"].get("model", "")))
         texts, made = parts["template"], harmless(made | parts)
     facts = facts | {"reasons": [harmless(row) for row in facts["reasons"]]}
     facts |= {"made": made, "texts": texts, "licence": licence, "fenced": fenced}

@@ -2,9 +2,8 @@
 (AlpacaEval; lesson 10).
 
 The judge is any server that speaks OpenAI's chat protocol, on your own machine too (vLLM,
-llama.cpp, Ollama). It prefers what comes first, or what is longer, more than it admits: a verdict
-that turns with the order counts as half a win, and how many turned is told. ``sdft judge`` also
-writes the file that the ``alpaca_eval`` tool takes."""
+llama.cpp, Ollama). A judge prefers what comes first: a verdict that turns with the order counts as
+half a win, and how many turned is told."""
 
 import ipaddress
 import json
@@ -152,11 +151,8 @@ def read_verdict(text: str) -> float | None:
 
 
 def judge_pair(judge: Judge, request: str, ours: str, theirs: str) -> dict:
-    """Both orders: ``front`` and ``back``, what each verdict gives to our answer (None:
-    unreadable), and ``score``.
-
-    The score is 1 or 0 where both orders say so, else 0.5: they turned, one said equal, or one was
-    unreadable."""
+    """What the verdict of each order, ``front`` and ``back``, gives to our answer (None: it cannot
+    be read), and ``score``: 1 or 0 where both say so, else 0.5."""
     front = read_verdict(ask(judge, WORDING.format(request=request, first=ours, second=theirs)))
     back = read_verdict(ask(judge, WORDING.format(request=request, first=theirs, second=ours)))
     if back is not None:
@@ -183,10 +179,7 @@ def judge_all(
     say: Callable[[str], None] = print,
 ) -> list[dict]:
     """Verdicts on (id, request, ours, theirs), in order, each written to ``path`` at once; a second
-    call goes on.
-
-    A verdict counts again only for the same texts, judge and wording. Raises SdftError as ``ask``
-    does."""
+    call goes on, with those of the same texts, judge and wording. Raises SdftError as ``ask``."""
     marks = [digest([judge.url, judge.model, WORDING, *pair])[:24] for pair in pairs]
     lock = threading.Lock()
 
@@ -211,11 +204,9 @@ def judge_all(
 
 
 def read_verdicts(path: Path) -> dict[str, dict]:
-    """The verdicts in a file, by their mark, none if there is no file; a line that a kill cut off
-    at its end is none.
-
-    Raises SdftError, naming the row, for one that ``judge_all`` did not write, that was altered
-    since, or that is there twice: nothing of such a file is counted or lost."""
+    """The verdicts in a file, by their mark; a line that a kill cut off at its end is none. Raises
+    SdftError, naming the row, for one that ``judge_all`` did not write, that was altered since, or
+    that is there twice."""
     verdicts = {}
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, 1):
@@ -241,15 +232,13 @@ def read_verdicts(path: Path) -> dict[str, dict]:
 def judged(rows: Sequence[dict]) -> dict:
     """Win rate with a bootstrap interval over items, how often the verdict turned with the order or
     was none, and what the first place is worth on average."""
-    wins = bootstrap_mean([row["score"] for row in rows])
-    turned, gains = 0, []
+    wins, read = bootstrap_mean([row["score"] for row in rows]), []
     for row in rows:
         if None not in (row["front"], row["back"]):
-            gains.append(row["front"] - row["back"])
-            turned += {row["front"], row["back"]} == {0.0, 1.0}
-    bonus = sum(gains) / len(gains) if gains else None
+            read.append(row["front"] - row["back"])
     line = {"n": wins.n, "win_rate": wins.mean, "low": wins.low, "high": wins.high}
-    return line | {"turned": turned, "unread": len(rows) - len(gains), "front_bonus": bonus}
+    line |= {"turned": sum(abs(gain) == 1 for gain in read), "unread": len(rows) - len(read)}
+    return line | {"front_bonus": sum(read) / len(read) if read else None}
 
 
 def alpaca_outputs(items: Sequence[dict], answers: dict[str, str], generator: str) -> list[dict]:

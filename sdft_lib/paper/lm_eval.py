@@ -3,12 +3,10 @@ of its runs compared item by item (``sdft knowledge``, ``sdft compare-lm-eval``;
 lesson 10).
 
 Tasks and metric keys are pinned by name, zero-shot, and the run is written as lm-eval writes its
-own, with ``--log_samples``: a ``results_*.json`` and one ``samples_TASK_*.jsonl`` a task. Whether
-the chat template was applied moves scores by points: the paper's code did without, it is stored
-either way. lm-eval compares averages as if the two models had answered different items. They
-answered the same ones, so the pairs are compared here, after a check that nothing but the model
-differs: task configurations and versions, few-shot examples, chat template, system prompt, limits,
-number format (4 bit too), and each item's document, prompt and target by their hashes."""
+own, with ``--log_samples``: a ``results_*.json`` and one ``samples_TASK_*.jsonl`` a task. The chat
+template moves scores by points: the paper's code did without. lm-eval compares averages as if the
+two models had answered different items. They answered the same ones, so the pairs are compared
+here, after a check that nothing but the model differs."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +29,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 # What must agree, at the top of results_*.json and in its "config".
 SETTINGS = "chat_template_sha system_instruction_sha fewshot_as_multiturn".split()
 SETTINGS += ["lm_eval_version", "transformers_version"]
-CONFIG = ["model", "limit", "gen_kwargs", "model_dtype", "four_bit"]
+CONFIG = "model limit gen_kwargs model_dtype four_bit".split()
 CONFIG += ["random_seed", "numpy_seed", "torch_seed", "fewshot_seed"]
 LARGEST = 1e100  # of a score: beyond it sums of squares overflow
 TABLES = ("config", "configs", "versions", "n-shot", "groups", "group_subtasks")  # of results
@@ -56,8 +54,7 @@ def knowledge(
     limit: int | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict]:
-    """Scores of a preset, hub id or folder, with an adapter or without: task, metric, score,
-    stderr, n.
+    """Scores of a preset, hub id or folder: task, metric, score, stderr, n.
 
     ``adapter`` may also be the folder of a model that was trained whole; ``SDFT_FOUR_BIT`` counts
     here too. Results and samples go to ``out`` as lm-eval writes them. Raises SdftError: a task
@@ -105,10 +102,7 @@ def knowledge(
 
 
 def packed(model: str, adapter: Path | None, say: Callable[[str], None]):
-    """The model with weights in 4 bit, read as for every other step and handed over ready.
-
-    lm-eval's own ``load_in_4bit`` goes to ``from_pretrained`` as it is, and transformers 5 takes it
-    no more."""
+    """The model in 4 bit, ready: transformers 5 takes no ``load_in_4bit`` from lm-eval."""
     from lm_eval.models.huggingface import HFLM
 
     seed = load_seed(model, four_bit=True, say=say)
@@ -190,8 +184,7 @@ def compare_runs(
         check_same_items(task, pair[0][1], pair[1][1])
         for method, (key, items) in zip(("a", "b"), pair):
             if keys.setdefault(name, key) != key:
-                problem = "its subtasks have different metrics"
-                raise SdftError(f"{name}: {problem}; compare them with --by-subtask.")
+                raise SdftError(f"{name}: its subtasks have different metrics; say --by-subtask.")
             ids = f"{task}/" + items.index.astype(str)
             columns = {"method": method, "suite": name, "id": ids, "score": items["score"]}
             parts.append(pandas.DataFrame(columns))
@@ -208,14 +201,12 @@ def read_run(source: Path) -> Run:
     """The run of a results file, or in a folder. SdftError: none, several, or no samples."""
     source = Path(source)
     paths = [source] if source.is_file() else sorted(source.rglob("results_*.json"))
-    problem = ""
-    if not paths:
-        problem = "no results_*.json; give a folder that lm-eval wrote with --log_samples"
-    elif len(paths) > 1:
+    problem = "no results_*.json; give a folder that lm-eval wrote with --log_samples"
+    if paths:
         problem = f"{len(paths)} runs; give one of the files, such as {paths[-1]}"
-    if problem:
+    if len(paths) != 1:
         raise SdftError(f"{source} holds {problem}.")
-    path = paths[0]
+    (path,) = paths
     try:
         results = json.loads(read_text(path))
     except (ValueError, RecursionError):
@@ -224,13 +215,12 @@ def read_run(source: Path) -> Run:
         raise SdftError(f"{path} is not a results file of lm-eval; run it again.")
     for name in TABLES:
         table(results, name, path)
-    date = path.stem.rpartition("_")[2]
-    samples = {}
+    date, samples = path.stem.rpartition("_")[2], {}
     for file in sorted(path.parent.glob(f"samples_*_{date}.jsonl")):
         samples[file.stem.removeprefix("samples_").removesuffix(f"_{date}")] = file
     if not samples:
-        problem = f"holds no samples_*_{date}.jsonl"
-        raise SdftError(f"{path.parent} {problem}; run lm-eval with --log_samples.")
+        absent = f"{path.parent} holds no samples_*_{date}.jsonl"
+        raise SdftError(f"{absent}; run lm-eval with --log_samples.")
     return Run(path, results, samples)
 
 
@@ -243,17 +233,14 @@ def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
         known = ", ".join(SETTINGS + CONFIG)
         raise SdftError(f'there is no setting "{unknown[0]}"; use one of {known}.')
     shared = [name for name in ours if name in theirs and name not in despite]
-    if odd := [name for name in shared if ours[name] != theirs[name]]:
-        more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
-        remedy = "run both alike, or say --despite for one"
-        raise SdftError(f"the runs differ in {', '.join(odd[:3])}{more}; {remedy}.")
+    if odd := ", ".join(name for name in shared if ours[name] != theirs[name]):
+        raise SdftError(f"the runs differ in {odd}; run both alike, or say --despite for one.")
     if alone := sorted(set(first.samples) ^ set(second.samples)):
         raise SdftError(f"{alone[0]} stands in one run only; run both on the same tasks.")
 
 
 def settings(run: Run) -> dict:
     """What decides a score beside the weights, by a readable name."""
-
     values = {name: run.results.get(name) for name in SETTINGS}
     config, configs = table(run.results, "config"), table(run.results, "configs")
     values |= {name: config.get(name) for name in CONFIG}
@@ -268,14 +255,17 @@ def settings(run: Run) -> dict:
 
 
 def table(values: dict, name: str, where: str | Path = "results of lm-eval") -> dict:
-    """The object ``name`` in a results file (``where``), {} where it is missing or null.
+    """The object ``name`` in a results file (``where``), {} where it is missing or null."""
+    return {} if values.get(name) is None else typed(values, name, dict, where)
 
-    Raises SdftError if something else stands there."""
-    found = {} if values.get(name) is None else values[name]
-    if not isinstance(found, dict):
-        problem = f'"{name}" is of type {type(found).__name__}, not an object'
+
+def typed(values: dict, name: str, kinds: type | tuple[type, ...], where: str | Path) -> Any:
+    """The entry ``name``. Raises SdftError unless it is of one of these types."""
+    value = values.get(name)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        problem = f'"{name}" is of type {type(value).__name__}'
         raise SdftError(f"{where}: {problem}; use the file as lm-eval wrote it.")
-    return found
+    return value
 
 
 def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
@@ -301,33 +291,25 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
     records = read_records(run.samples[task])
     for record in records:
         if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
-            problem = f'"{absent[0]}" is missing'
-            raise SdftError(f"{record.where}: {problem}; use lm-eval 0.4.8 or later.")
+            raise SdftError(f'{record.where}: "{absent[0]}" is missing; use lm-eval 0.4.8 on.')
+        record.values.setdefault("filter", "none")
         for key, kinds in (("doc_id", (int, str)), ("metrics", (list, dict)), ("filter", str)):
-            value = record.values.get(key, "none" if key == "filter" else None)
-            if not isinstance(value, kinds) or isinstance(value, bool):
-                problem = f'"{key}" is of type {type(value).__name__}'
-                raise SdftError(f"{record.where}: {problem}; use the file as lm-eval wrote it.")
+            typed(record.values, key, kinds, record.where)
     key = metric_key(name, [record.values for record in records], chosen.get(name))
     metric, _, kept = key.partition(",")
     items: dict[int, dict] = {}
     for record in records:
         row = record.values
-        if row.get("filter", "none") != kept:
+        if row["filter"] != kept:
             continue
         if row["doc_id"] in items:
             raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")
-        hashes = {column: str(row[column]) for column in HASHES}
-        if not is_score(value := row.get(metric)):
+        hashes, value = {column: str(row[column]) for column in HASHES}, row.get(metric)
+        if not isinstance(value, int | float) or not abs(value) < LARGEST:
             problem = f'"{metric}" is {str(value)[:40]}, no number to compare'
             raise SdftError(f"{record.where}: {problem}; run the task again.")
         items[row["doc_id"]] = hashes | {"score": float(value)}
     return key, pandas.DataFrame.from_dict(items, orient="index")
-
-
-def is_score(value: Any) -> bool:
-    """Whether a metric of one item can be averaged: a finite number, or right and wrong."""
-    return isinstance(value, int | float) and abs(value) < LARGEST
 
 
 def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
@@ -335,12 +317,12 @@ def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
     have: list[str] = []
     for row in rows:
         for metric in row["metrics"]:
-            key = f"{metric},{row.get('filter', 'none')}"
+            key = f"{metric},{row['filter']}"
             if key not in have and isinstance(row.get(str(metric)), int | float):
                 have.append(key)
-    key = chosen or (have[0] if len(have) == 1 else None)
     if not have:
         raise SdftError(f"{name}: no metric is one number an item; leave this task out.")
+    key = chosen or (have[0] if len(have) == 1 else None)
     if key not in have:
         choice = f"choose its metric with --metric {name}=KEY"
         raise SdftError(f"{name}: {choice}; it has {' and '.join(have)}.")
@@ -354,5 +336,4 @@ def check_same_items(task: str, ours: pandas.DataFrame, theirs: pandas.DataFrame
     for column, word in HASHES.items():
         differs = ours[column] != theirs[column].reindex(ours.index)
         if differs.any():
-            problem = f"the {word} differs between the runs"
-            raise SdftError(f"{task}, item {differs.idxmax()}: {problem}; run both alike.")
+            raise SdftError(f"{task}, item {differs.idxmax()}: the {word} differs; run both alike.")

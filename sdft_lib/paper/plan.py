@@ -1,9 +1,9 @@
 """The plan of a reproduction: each run of a table with its tokens, and hours and memory on some
 devices (lesson 10).
 
-Nothing is loaded. Lengths are those of ``data/hardware/lengths.toml``, the arithmetic is that of
-``scale.hardware``. Hours are a range: the low end takes mean lengths and the fast share of a
-device, the high end lets every batch of answers run to its limit at the slow share."""
+Nothing is loaded. Lengths: ``data/hardware/lengths.toml``, arithmetic: ``scale.hardware``.
+Hours are a range: the low end takes mean lengths and the fast share of a device, the high end lets
+every batch of answers run to its limit at the slow share."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,22 +21,20 @@ def plan(table: int, recipes: Sequence[PaperRecipe]) -> list[Step]:
     """Rewriting, two trainings, evaluations of each recipe; a seed is evaluated once."""
     steps, seeds, lengths = [], set(), load_table("lengths")
     for recipe in recipes:
+        row = lengths["training"][recipe.dataset]
         for method in recipe.methods:
             if method == "sdft":  # each training row is read with its reference and written anew
-                row, names = (
-                    lengths["training"][recipe.dataset],
-                    (method, "rewrite", recipe.dataset),
-                )
-                read = row["prompt"] + row["reference"]
+                names, read = (method, "rewrite", recipe.dataset), row["prompt"] + row["reference"]
                 steps.append(answering(recipe, names, recipe.rows, read, row["answer"]))
             if method != "seed":
-                steps.append(training(recipe, method, lengths["training"][recipe.dataset]))
+                steps.append(training(recipe, method, row))
             for name in TABLES[table]:
                 if method == "seed" and (recipe.model, name) in seeds:
                     continue
                 seeds.add((recipe.model, name))
-                row, names = lengths["evaluation"][name], (method, "evaluate", name)
-                steps.append(answering(recipe, names, row["items"], row["prompt"], row["answer"]))
+                asked, names = lengths["evaluation"][name], (method, "evaluate", name)
+                sizes = (asked["items"], asked["prompt"], asked["answer"])
+                steps.append(answering(recipe, names, *sizes))
     return steps
 
 
@@ -64,15 +62,13 @@ def answered_on(device: Device, model: Geometry, sizes: dict[str, int]) -> Cost 
     row = sizes["prompt"] + sizes["longest"]
     for way, four_bit, least in (("16-bit", False, FEW), ("4-bit", True, 1)):
         together = hardware.rows_together(model, device, row, four_bit=four_bit)
-        if together < least:
-            continue
-        ends = []
-        for slow in (False, True):
-            options = {"slow": slow, "four_bit": four_bit}
-            ends.append(hardware.generation_seconds(model, device, **sizes, **options) / 3600)
-        cache = together * row * hardware.cache_bytes(model)
-        memory = hardware.weight_bytes(model, four_bit=four_bit) + cache + hardware.OVERHEAD
-        return Cost(tuple(ends), memory / GB, 1, way)
+        if together >= least:
+            options = sizes | {"four_bit": four_bit}
+            fast = hardware.generation_seconds(model, device, slow=False, **options)
+            slow = hardware.generation_seconds(model, device, slow=True, **options)
+            cache = together * row * hardware.cache_bytes(model)
+            memory = hardware.weight_bytes(model, four_bit=four_bit) + cache + hardware.OVERHEAD
+            return Cost((fast / 3600, slow / 3600), memory / GB, 1, way)
     return None
 
 

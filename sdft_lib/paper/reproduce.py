@@ -34,9 +34,9 @@ LARGEST_ON_CPU = 2e9  # parameters
 @dataclass(frozen=True)
 class Ask:
     """What may be asked of this machine: the first ``limit`` rows and items, the ``suffix`` of the
-    jailbreak column, whether programs that a model wrote may run, and whether weights are kept in 4
-    bit. ``rules``: the paper's, None: ours; ``phrases``: the file that they need for safety.
-    ``judge``: who compares answers to AlpacaEval with its references."""
+    jailbreak column, whether programs of answers may run, and whether weights are kept in 4 bit.
+    ``rules``: the paper's, None: ours; ``phrases``: the file that they need for safety. ``judge``:
+    who compares answers to AlpacaEval with its references."""
 
     limit: int | None = None
     suffix: str = ""
@@ -78,18 +78,14 @@ def reproduce(
 
 def check_machine(recipe: PaperRecipe, model: str, *, four_bit: bool) -> None:
     """Raise SdftError if it is known beforehand that this machine cannot train the model."""
-    problem, count = "", 0
-    if model in load_table("models") and choose_device() == "cpu":
-        count = parameters(geometry(model))
     if recipe.tuning == "full" and four_bit:
-        problem = "all weights are trained there, so they cannot be 4-bit; leave out --four-bit"
-    elif count > LARGEST_ON_CPU:
-        problem = (
-            f"{model} has {count / 1e9:.1f} billion parameters and this machine has no GPU; run it "
-            "on one (--dry-run shows which), or try the steps with --model smollm2-135m --limit 16"
-        )
-    if problem:
-        raise SdftError(f"{recipe.name}: {problem}.")
+        problem = "all weights are trained there, so they cannot be 4-bit"
+        raise SdftError(f"{recipe.name}: {problem}; leave out --four-bit.")
+    known = model in load_table("models") and choose_device() == "cpu"
+    if known and (count := parameters(geometry(model))) > LARGEST_ON_CPU:
+        problem = f"{model} has {count / 1e9:.1f} billion parameters and this machine has no GPU"
+        remedy = "run it on one (--dry-run), or try the steps with --model smollm2-135m --limit 16"
+        raise SdftError(f"{recipe.name}: {problem}; {remedy}.")
 
 
 def suites_of(
@@ -103,8 +99,8 @@ def suites_of(
         except SdftError as error:
             missing[name] = str(error)
     if not suites:
-        problem = "none of its evaluations can be run here"
-        raise SdftError(f"Table {number}: {problem} ({'; '.join(missing.values())})")
+        why = "; ".join(missing.values())
+        raise SdftError(f"Table {number}: none of its evaluations can be run here ({why})")
     return suites, missing
 
 
@@ -154,8 +150,6 @@ def run_recipe(
     counted = {name: phrases_of(SUITES[name], ask.rules, ask.phrases) for name in suites}
 
     def score(model: Seed, share: float) -> list[dict]:
-        """The model's share on each evaluation with Wilson's interval; calls by the paper's literal
-        match as well."""
         lines = []
         for name, items in suites.items():
             suite, phrases = SUITES[name], counted[name]
@@ -209,12 +203,9 @@ def answer_items(
     say: Callable[[str], None] = print,
 ) -> list[dict]:
     """One answer an item: suite, id, prompt, text, finish_reason, withheld; greedy, or as ``rules``
-    draw it. With ``phrases`` (not empty) also ``phrase``: whether one stands in the text, seen
-    before it is withheld.
-
-    An answer that goes along with a harmful request is thrown away (``withheld``): its text is
-    empty, which scores as it would have. Answers come from the store if they were made before with
-    the same settings."""
+    draw it; from the store if they are there. With ``phrases`` (not empty) also ``phrase``: whether
+    one stands in the text. An answer that goes along with a harmful request is thrown away
+    (``withheld``): its text is empty, which scores as it would have."""
     drawn = rules.sampling if rules and KINDS[suite.kind].needs != "sandbox" else {}
     decoding = Decoding(max_new_tokens=suite.max_new_tokens, **drawn)
     is_private = KINDS[suite.kind].private

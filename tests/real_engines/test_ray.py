@@ -55,7 +55,7 @@ def copies(monkeypatch, tmp_path):
     """Copies that leave a note with their process for each batch that they answer; with ``fault``
     the first one does that to itself."""
 
-    def install(fault=""):
+    def install(fault="", pause=0.3):
         class Noted(engine_ray.Copy):
             def __call__(self, table):
                 import os
@@ -70,7 +70,7 @@ def copies(monkeypatch, tmp_path):
                     if fault == "killed":
                         os.kill(os.getpid(), signal.SIGKILL)
                     raise RuntimeError("the disk of this machine is full")
-                time.sleep(0.3)  # so that the other copy gets its share
+                time.sleep(pause)  # so that the other copy gets its share
                 made = super().__call__(table)
                 (notes / f"{int(table['number'][0])}-{os.getpid()}-{time.time_ns()}").touch()
                 return made
@@ -89,8 +89,9 @@ def processes(notes: Path) -> set[str]:
     return {path.name.split("-")[1] for path in notes.iterdir()}
 
 
-def test_two_workers_make_the_rows_of_one_process(cluster, copies, tell, small_folder):
-    notes = copies()
+def test_two_workers_make_the_rows_of_one_process(cluster, copies, tell, monkeypatch, small_folder):
+    monkeypatch.setattr(engine_ray, "TOGETHER", ROWS)  # one part: each part starts copies anew
+    notes = copies(pause=3)
     one = models.load_seed(str(small_folder), device="cpu", dtype="fp32", say=lambda line: None)
     seed = loaded(small_folder, "ray-torch")
     assert generate(seed, PROMPTS, DECODING) == generate(one, PROMPTS, DECODING)
@@ -100,8 +101,9 @@ def test_two_workers_make_the_rows_of_one_process(cluster, copies, tell, small_f
 
 
 def test_two_workers_with_vllm_make_the_rows_of_one(cluster, copies, monkeypatch, small_folder):
-    monkeypatch.setattr(engine_ray.SmallParts, "part", ROWS // 4)
-    notes = copies()
+    monkeypatch.setattr(engine_ray.SmallParts, "part", ROWS // 8)
+    monkeypatch.setattr(engine_ray, "TOGETHER", ROWS)
+    notes = copies(pause=3)
     one, two = (loaded(small_folder, engine) for engine in ("vllm", "ray-vllm"))
     alone = generate(one, PROMPTS, DECODING)
     engine_vllm.stop()

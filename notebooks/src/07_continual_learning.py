@@ -13,29 +13,29 @@
 # %% [markdown]
 # # 07 Continual learning: three tasks, one after the other
 #
-# **You will** train the seed on three tasks in a row, once with SFT and once with SDFT, score every task after every stage, boil the table down to four numbers with intervals, and hold your run against recorded ones that also know replay and another order.
+# **You will** train the seed on three tasks in a row, once with SFT and once with SDFT, score every task after every training, and compute four numbers with intervals. Then you guess what another order does, and try it.
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory, most of it seven short trainings; well under a minute when the store holds them. With `fast=True` everything is done on few rows: the cells run, but nothing can be concluded.
+# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory; most of it is eight short trainings. It is under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
-model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-order: str = "tickets-sums-calls"  # the tasks in the order in which they are trained, joined by -
-random_seed: int = 0  # decides the adapters' first weights and the order of the rows
+model: str = "smollm2-135m"  # or a hub id, or a local folder
+order: str = "tickets-sums-calls"  # which task is trained when
+random_seed: int = 0  # the first weights and the order of the rows
 
 # %%
 from sdft_lib.settings import lesson_settings
 
 s = lesson_settings(fast=fast, model=model, seed=random_seed)
-rows = s.train_rows // 3  # a task: a third of what lesson 03 used for its single one
-items = s.limits.get("task", 120) // 2  # test items a task and stage
+rows = s.train_rows // 3  # of each task: a third of lesson 03
+items = 4 if s.fast else 40  # test items a task and stage
 
 # %% [markdown]
 # ## 1. Three tasks, three forms of answer
 #
-# A model in use is seldom trained once. Next month brings a new task, and the model of this month is the seed of the next. What is left of the first task after the third?
+# A model in use is often trained again. Next month brings a new task, and you train this month's model further. This is called **continual learning**. What is left of the first task after the third?
 
 # %%
 from sdft_lib.data import load_task
@@ -45,25 +45,33 @@ names = tasks_of(order)
 tasks = {name: load_task(name) for name in names}
 for task in tasks.values():
     row = task.train[0]
-    print(f"{task.name} (kind {task.kind})\n{row['messages'][-1]['content']}\n  -> {row['reference']}\n")
+    print(f"{task.name} (kind {task.kind})")
+    print(row["messages"][-1]["content"])
+    print(f"  -> {row['reference']}\n")
 
 # %% [markdown]
-# Look at the *form* of the references before you look at what they say. A label, a short sum, a call of a function: a model that has just learnt to answer with one of them may answer everything with it.
+# First look at the *form* of the references: a label, a short sum, the call of a function. A model that has just learnt one form may use it for every question.
 #
-# How far can this small model get? Each task's card holds its scores on development rows, when it was trained alone, on 480 rows and with the settings of lesson 03.
+# How far can this small model get? The card of each task has its scores on dev rows: those of the seed, and those after SFT on this task alone, with 480 rows and the settings of lesson 03.
 
 # %%
 print(alone(names).to_string(index=False))
 
 # %% [markdown]
-# Read these as a rough ceiling, not as a promise. Here each task gets a third of those rows, and shares the model with two others. Where the seed stands near 0, even a small gain shows; where it does not, some of its answers were right before you began.
+# These scores are a rough upper limit. Here each task gets a third of those rows and shares the model with two others.
 #
-# **Question.** Which of the first two do you expect to lose more by the end? Write it down now; section 3 will tell.
-# <details><summary>One answer</summary>People name the task that is hardest, or the one that lies back the longest. Think of the form too: two tasks that both want a terse answer may disturb each other less than a third one does that wants a call in Python.</details>
+# **Question.** Which of the first two tasks will lose more by the end? Write it down now. Section 3 has the outcome.
+# <details><summary>One answer</summary>Many people name the hardest task, or the one that was trained longest ago. Think of the form, too. A form may hurt another form more than the time does.</details>
 #
 # ## 2. Train, go on from there
 #
-# A **stage** is one training. Stage 0 is the seed model. Stage 1 trains it on the first task; the adapter is merged into the weights, and stage 2 trains the result on the second task with an adapter of its own; and so on. After every stage, the model answers test items of **all** tasks.
+# A **stage** is one training. Stage 0 is the seed model. Stage 1 trains it on the first task, and its adapter is merged into the weights. Stage 2 trains the result on the second task, with a new adapter. Stage 3 does the same with the third task. After every stage, the model answers test items of **all** tasks.
+
+# %%
+from sdft_lib.lessons.figures import concepts
+from sdft_lib.lessons.figures.style import show
+
+show(concepts.tasks_in_a_row())
 
 # %%
 from sdft_lib.experiments.stages import stage_scores, train_stages
@@ -73,16 +81,23 @@ from sdft_lib.templates import TEMPLATES
 seed = load_seed(s.model)
 
 
-def one_run(method):
-    models = train_stages(seed, order, method, s.training, template=TEMPLATES[s.template], rows=rows)
-    return stage_scores(models, order, method=method, training_seed=random_seed, limit=items)
+def stages_of(method, order):
+    """The models of stage 0 (the seed), 1, 2, ..."""
+    how = {"template": TEMPLATES[s.template], "rows": rows}
+    return train_stages(seed, order, method, s.training, **how)
+
+
+def scores_of(method, order, models):
+    """Scores of each model on all tasks of the order."""
+    how = {"method": method, "training_seed": random_seed}
+    return stage_scores(models, order, **how, limit=items)
 
 
 # %%
-sft_scores = one_run("sft")
+sft_scores = scores_of("sft", order, stages_of("sft", order))
 
 # %%
-sdft_scores = one_run("sdft")
+sdft_scores = scores_of("sdft", order, stages_of("sdft", order))
 
 # %%
 import pandas
@@ -91,20 +106,19 @@ own = pandas.DataFrame(sft_scores + sdft_scores)
 own.head(3)
 
 # %% [markdown]
-# One row an item, as always: method, training seed, order, stage, task, item, score. SFT and SDFT get the same prompts, the same number of steps and the same settings at each stage. The rewrites of SDFT all come from the **seed**, also those for the second and third task.
+# The table has one row for each item, stage and method. SFT and SDFT get the same prompts, the same number of steps and the same settings at each stage. The **seed** writes all rewrites, also those for the second and third task.
 #
-# **Question.** At stage 2 you could let the model of stage 1 write the rewrites, not the seed. What would speak for it, and what against?
-# <details><summary>One answer</summary>For: the rewrites would lie nearest to the model that is trained on them. Against: whatever stage 1 has spoilt would go into the targets of stage 2, and its rewrites, in the form of the first task, might not pass the checks any more. And every order would train on other rows, so that orders could not be compared.</details>
+# **Question.** At stage 2 the model of stage 1 could write the rewrites, in place of the seed. What is good about that, and what is bad?
+# <details><summary>One answer</summary>Good: these rewrites would surprise the model least that is trained on them. Bad: stage 1 has already forgotten something, and this would go into the next training texts. Its rewrites may also have the form of the first task, and then they fail the checks. And each order would train on other texts, so you could not compare orders.</details>
 
 # %% [markdown]
 # ## 3. The matrix
 #
-# Write $R_{k,j}$ for the mean score on task $j$ after stage $k$. That is a small table: a row a stage, a column a task.
+# $R_{k,j}$ is the mean score on task $j$ after stage $k$. All of them make a small table, the **task-by-stage matrix**: a row for each stage, a column for each task.
 
 # %%
 from sdft_lib.experiments import continual
 from sdft_lib.lessons.figures import lesson_07 as figures
-from sdft_lib.lessons.figures.style import show
 
 r_sft = continual.matrix(own[own["method"] == "sft"])
 r_sdft = continual.matrix(own[own["method"] == "sdft"])
@@ -116,42 +130,55 @@ show(figures.stage_matrix(r_sft))
 show(figures.stage_matrix(r_sdft))
 
 # %% [markdown]
-# Four places to look at, in both figures:
+# Look at four places in both figures:
 #
-# - the **top row**: what the seed could do;
-# - the **frames**: was each task learnt when its turn came? A task that was never learnt cannot be forgotten;
-# - **below a frame**: what the later tasks left of it;
-# - **above a frame**: whether an earlier task helped or hurt a task that was not trained yet.
+# - The **top row** shows what the seed could do.
+# - The **frames** show the score just after the training. A task that was never learnt cannot be forgotten.
+# - **Below a frame** you see what the later tasks left of it.
+# - **Above a frame** you see what earlier tasks did to a task before its own training.
 
 # %%
+print("just trained, then at the end:")
 for name, r in {"SFT": r_sft, "SDFT": r_sdft}.items():
     for stage, task in enumerate(names[:-1], start=1):
-        print(f"{name}: {task} went from {r[task][stage]:.2f} (just trained) to {r[task].iloc[-1]:.2f} (at the end)")
+        then, end = r[task][stage], r[task].iloc[-1]
+        print(f"{name:>4}, {task}: {then:.2f}, {end:.2f}")
 
 # %% [markdown]
-# **Question.** Was your guess of section 1 right? And are those falls larger than what the luck of the items can do? The caption says how far a single cell can be off.
-# <details><summary>One answer</summary>Each cell is a mean over few items, but the two cells of one column are scores on the <em>same</em> items. Their difference is better known than either. That is what the next section computes, with its interval.</details>
+# Your run has few items. Other runs were recorded with more items and two training seeds. The next sentences are made from them.
+
+# %%
+from sdft_lib.lessons.claims import in_the_recorded_order
+
+for task in names[:-1]:
+    print(in_the_recorded_order(task, order, s.model), "\n")
+
+# %% [markdown]
+# **Question.** Was your guess of section 1 right? Could these falls be luck of the items? The caption says how far a single cell can be off.
+# <details><summary>One answer</summary>Each cell is a mean over few items. But the two cells of one column come from the <em>same</em> items, so their difference is more certain than each of them. The next section computes it, with its interval.</details>
 
 # %% [markdown]
 # ## 4. Four numbers
 #
 # | measure | in words | in the matrix, for $T$ tasks |
 # |---|---|---|
-# | **ACC** | how good at everything, at the end | mean of the last row |
+# | **ACC**, accuracy | how good the last model is at all tasks | mean of the last row |
 # | **BWT**, backward transfer | what later tasks did to earlier ones | mean over $j < T$ of $R_{T,j} - R_{j,j}$ |
-# | **FWT**, forward transfer | what earlier tasks did for later ones, before these were trained | mean over $j > 1$ of $R_{j-1,j} - R_{0,j}$ |
-# | **forgetting** | how far below its best each task ended | mean over $j < T$ of $\max(R_{1,j}, \ldots, R_{T-1,j}) - R_{T,j}$ |
+# | **FWT**, forward transfer | what earlier tasks did to later ones, before their own training | mean over $j > 1$ of $R_{j-1,j} - R_{0,j}$ |
+# | **forgetting** | how far each task ended below its best score | mean over $j < T$ of $\max(R_{1,j}, \ldots, R_{T-1,j}) - R_{T,j}$ |
 #
-# The first three are those of Lopez-Paz and Ranzato (arXiv 1706.08840), with the seed model where they had random weights; forgetting is that of Chaudhry and others (arXiv 1801.10112). BWT below 0 means loss. Compute it once by hand, as the definition says.
+# The first three come from Lopez-Paz and Ranzato (arXiv 1706.08840). They had random weights at stage 0, we have the seed model. Forgetting comes from Chaudhry and others (arXiv 1801.10112). A BWT below 0 means that something was lost. Compute it once by hand:
 
 # %%
 T = len(names)
 for name, r in {"SFT": r_sft, "SDFT": r_sdft}.items():
-    changes = [r[task][T] - r[task][stage] for stage, task in enumerate(names[:-1], start=1)]
+    changes = []
+    for stage, task in enumerate(names[:-1], start=1):
+        changes.append(r[task][T] - r[task][stage])
     print(f"{name}: BWT {sum(changes) / len(changes):+.2f}")
 
 # %% [markdown]
-# `measures` gives the same numbers with intervals: it draws the items again ten thousand times, the same draw at every stage, and reads the measure off each time.
+# `measures` gives the same numbers with intervals. It draws the items again ten thousand times, the same draw for every stage. Each time it computes the measure.
 
 # %%
 found = continual.measures(own)
@@ -159,20 +186,23 @@ found.round(2)
 
 # %% [markdown]
 # **Question.** A method has a BWT of 0.00. Is that good?
-# <details><summary>One answer</summary>You cannot say without the frames. A model that learnt nothing has a BWT of 0, and so has one that learnt everything and kept it. Report BWT beside what was learnt, never alone.</details>
+# <details><summary>One answer</summary>Look at the frames first. A model that learnt nothing has a BWT of 0. A model that learnt everything and kept it has 0, too. Never report BWT without what was learnt.</details>
 #
-# **Question.** Why is forgetting hardly ever found to be 0, even where nothing is forgotten?
-# <details><summary>One answer</summary>It takes the largest of several means, and the largest of several noisy numbers is too high on average. The noise of the luckiest stage counts as something to lose. BWT compares with one fixed stage and has no such bias. With two tasks the two measures are the same but for the sign.</details>
+# **Question.** Suppose that nothing is forgotten. Why is the measured forgetting still above 0 most of the time?
+# <details><summary>One answer</summary>It takes the largest of several means. The largest of several noisy numbers is too high on average, so there is always something to lose. BWT compares with one fixed stage and has no such bias. With two tasks the two measures differ only in their sign.</details>
 
 # %% [markdown]
 # ## 5. Beside recorded runs: replay
 #
-# There is an old remedy against forgetting: **replay**. At each later stage a quarter of the rows gives way to rows of the tasks before, at random. The number of steps stays the same, so the new task gets fewer of them. Replay needs the old data; SDFT does not.
+# There is an old remedy against forgetting: **replay**. At each later stage, rows of the earlier tasks replace a quarter of the rows. They are chosen at random. The number of steps stays the same, so the new task gets fewer rows. Replay needs the old data. SDFT does not.
 #
-# Training it too would double your waiting time, so the repository holds recorded runs, made with the recipe `data/recipes/continual.toml`: as many rows a task as yours in the default mode, more items, and more than one training seed. What is there?
+# You need not wait for this training: the tutorial has recorded runs (`data/recipes/continual.toml`). They have as many rows for each task as your run in default mode, more items, and two training seeds.
 
 # %%
-from sdft_lib.experiments.recorded import inventory_of_orders, recorded_orders
+from sdft_lib.experiments.recorded import (
+    inventory_of_orders,
+    recorded_orders,
+)
 
 recorded = recorded_orders(s.model)
 print(inventory_of_orders(recorded))
@@ -180,152 +210,206 @@ print(inventory_of_orders(recorded))
 # %%
 both = continual.together({"yours": own, "recorded": recorded})
 here = both[both["order"] == order]
-matrices = [continual.matrix(part) for _, part in here.groupby("method", sort=False)]
+matrices = []
+for _, part in here.groupby("method", sort=False):
+    matrices.append(continual.matrix(part))
 
 # %%
 show(figures.stage_paths(matrices))
 
 # %% [markdown]
-# This is the matrix turned on its side: a panel a task, and each line goes from the seed model on the left to the last stage on the right. Your own run has full markers; recorded runs, if there are any for this order and model, have hollow ones. In each panel, look at the shaded stage first (learnt?), then to the right of it (kept?).
+# This figure has a panel for each task, a column of the matrix. Each line goes from the seed model on the left to the last stage on the right. Your run has filled markers. Recorded runs of this order and model have hollow ones. In each panel look at the shaded stage first: was the task learnt? Then look to the right of it: was it kept?
 
 # %%
 all_found = continual.measures(both)
 show(figures.stage_measures(all_found[all_found["order"] == order]))
 
 # %% [markdown]
-# ACC, BWT and FWT point to the right for good, forgetting to the left.
+# For ACC, BWT and FWT, further right is better. For forgetting, further left is better.
 #
-# **Question.** Where your run and a recorded run of the same method differ, what can be the reason?
-# <details><summary>One answer</summary>Another training seed, fewer items, and in fast mode far fewer rows. The bars cover only the items. So bars that do not touch are no contradiction: the luck of training is in neither.</details>
+# **Question.** Your run and a recorded run of the same method may differ. What can be the reason?
+# <details><summary>One answer</summary>Another training seed, fewer items, and in fast mode far fewer rows. The intervals cover the choice of items only. So two intervals that do not overlap are no contradiction: neither covers the luck of training.</details>
 
 # %% [markdown]
 # ## 6. Who forgets less?
 #
-# Take the measures of two methods on the same items and subtract. Each interval below is a 95 % interval of its own. There are many, and one of many can look clear by luck. So the words at the end of each line come from corrected p-values, as in lesson 04: an interval may end just beside 0 and still count as not shown.
+# Take the measures of two methods on the same items and subtract. There are many such differences, and by luck one of many looks clear. So Holm's correction decides what is shown, as in lesson 04. The end of each line says it. An interval may leave out 0, and the difference still counts as not shown.
 
 # %%
-pairs = [("SDFT (yours)", "SFT (yours)"), ("SDFT (recorded)", "SFT (recorded)"),
-         ("SDFT (recorded)", "replay (recorded)"), ("replay (recorded)", "SFT (recorded)")]  # fmt: skip
+pairs = [
+    ("SDFT (yours)", "SFT (yours)"),
+    ("SDFT (recorded)", "SFT (recorded)"),
+    ("SDFT (recorded)", "replay (recorded)"),
+    ("replay (recorded)", "SFT (recorded)"),
+]
 versus = continual.versus(both, pairs)
-versus.round(2)
 
 # %%
-for each_order, part in versus.groupby("order", sort=False):
+from textwrap import fill
+
+chosen = versus[versus["measure"].isin(["ACC", "BWT"])]
+for each_order, part in chosen.groupby("order", sort=False):
     print(f"Order {each_order}")
     for row in part.itertuples():
-        print(f"  {continual.in_words(row)}")
+        print(fill(continual.in_words(row), 72, subsequent_indent="  "))
 if s.fast:
-    print("Fast mode: too few rows and items for any of this. Run the default mode before you quote it.")
+    print("Fast mode: too few rows and items for any of this.")
 
 # %% [markdown]
-# "No difference is shown" is not "equal": look how wide the interval is, and whether a loss of that size would matter to you.
+# "No difference is shown" does not mean "equal". Look at the width of the interval: would a loss of that size matter to you?
 #
-# A method that learns less has less to forget. So look at the frames of the same pairs: how did they stand just after each task was trained?
+# A method that learns less has less to forget. So compare the frames, too: the scores of each task just after its own training (`own`) and at the end (`end`).
 
 # %%
 continual.learnt(here).round(2)
 
 # %%
 learnt = continual.learnt_versus(both, pairs)
-learnt[["order", "suite", "a", "b", "n", "difference", "low", "high", "verdict"]].round(3)
-
-# %%
 less = learnt[learnt["verdict"] == "lower"]
 for row in less.itertuples():
-    print(f"{row.a} learnt {row.suite} less well than {row.b} ({row.low:+.2f} to {row.high:+.2f}; {row.order}).")
+    interval = f"{row.low:+.2f} to {row.high:+.2f}"
+    print(f"{row.a} learnt {row.suite} less well than {row.b}:")
+    print(f"    {interval} ({row.order})")
 if less.empty:
-    print("In no pair is the first method shown to have learnt a task less well than the second.")
+    print("In no pair the first method is shown to learn less.")
 
 # %% [markdown]
 # **Question.** Suppose method A forgot less than B and also learnt less. What do you report?
-# <details><summary>One answer</summary>Both, in one sentence. Then look for a fair comparison: train B less (a smaller learning rate, an earlier stop) until it has learnt as much as A, and see what it forgets then. Lesson 05 does that for one task.</details>
+# <details><summary>One answer</summary>Both, in one sentence. Then make a fair comparison. Train B less (a smaller learning rate, or an earlier stop) until it has learnt as much as A. What does it forget then? Lesson 05 does that for one task.</details>
 #
-# **Question.** What would be the ceiling for all three methods?
-# <details><summary>One answer</summary>One training on the rows of all tasks together. It needs all data at once, which is just what you do not have when the tasks come one by one. If the order is yours to choose, ask first whether there has to be one.</details>
+# **Question.** What is the best that any of these methods could reach?
+# <details><summary>One answer</summary>What one training reaches on the rows of all tasks together. But it needs all data at once, and here the tasks come one by one. If you can wait for all data, train once.</details>
 
 # %% [markdown]
-# ## 7. Why the order matters
+# ## 7. Predict, run, explain: another order
 #
-# BWT averages over *earlier* tasks and FWT over *later* ones, so another order averages over other tasks: the numbers of two orders do not measure the same thing. What can be compared is the end. The model has seen the same rows of the same tasks; only their sequence differs.
+# So far the order was tickets, then sums (if you changed nothing). Now swap the first two: train sums first, then tickets, with SFT. The rows are the same.
 #
-# For each recorded method: the score of each task at the end in the first order, minus that in the second, on the same items.
+# **Predict.** Just after its training, sums had about the score in its frame in section 3. What is left of it after tickets? Write your guess into the next cell before you go on.
+
+# %%
+my_guess = 0.5  # change this
+
+# %%
+first, second = names[:2]
+swapped = f"{second}-{first}"
+after = list(stages_of("sft", swapped))
+r = continual.matrix(
+    pandas.DataFrame(scores_of("sft", swapped, after))
+)
+show(figures.stage_matrix(r))
+
+# %%
+lost = r[second]
+print(f"{second} just trained: {lost[1]:.2f}")
+print(f"after {first}: you guessed {my_guess:.2f}, found {lost[2]:.2f}")
+print("the other way round:")
+print(f"{first} just trained: {r_sft[first][1]:.2f}")
+print(f"after {second}: {r_sft[first][2]:.2f}")
+
+# %% [markdown]
+# **Explain.** Give the last model one question of the first task, and read its answer.
+
+# %%
+from sdft_lib.generation import Decoding, generate
+
+question = tasks[second].test[0]["messages"]
+answer = generate(after[-1], [question], Decoding(max_new_tokens=24))
+print(question[-1]["content"])
+print("  ->", answer[0].text)
+
+# %% [markdown]
+# <details><summary>What to look for</summary>Which form does the answer have: that of the first task or that of the last one? A label is the shortest form. A model that gives a label to every question has lost all other forms. So two tasks can hurt each other by different amounts, and the last form counts most. One training is one draw, so look at the recorded runs, too.</details>
+#
+# The recorded runs have the reverse order of all three tasks. What became of the task in the middle?
+
+# %%
+reverse = "-".join(reversed(names))
+print(in_the_recorded_order(second, reverse, s.model))
+
+# %% [markdown]
+# You can compare two orders at their end. There the model has seen the same rows, only in another sequence. (BWT and FWT of two orders are means over other tasks, so you cannot compare these.) For each recorded method, the next lines subtract the score of each task at the end of the second order from that of the first, on the same items.
 
 # %%
 effect = continual.order_effect(recorded)
-effect.round(3)
-
-# %%
 for row in effect.itertuples():
-    print(continual.order_in_words(row))
+    said = continual.order_in_words(row)
+    print(fill(said, 72, subsequent_indent="    "))
 if effect.empty:
-    print("Two orders of one method are not recorded for this model. Run this lesson again with another `order`, "
-          "for example calls-sums-tickets, and compare by eye.")  # fmt: skip
+    print("Only one order is recorded for this model.")
 
 # %% [markdown]
-# Place 1 was trained first and had to survive all other stages; the last place had to survive none. If one order is the other one reversed, the task in the middle of three keeps its place.
+# The task in place 1 was trained first, and all later trainings could harm it. Nothing could harm the task in the last place.
 #
 # **Question.** A paper reports one order and finds that its method forgets nothing. What do you ask?
-# <details><summary>One answer</summary>What happens in another order, chosen before looking. With three tasks there are six. Two orders are better than one, but they do not say how much all six differ; and the last task of an order is never tested for forgetting at all.</details>
+# <details><summary>One answer</summary>What happens in another order, if you choose it before you look. Three tasks have six orders. Two orders are better than one, but they do not say how much all six differ. And no order tests its last task for forgetting.</details>
 
 # %% [markdown]
 # ## 8. What these intervals cover, and what they leave out
 #
-# - **Covered:** the luck of the test items. `n` counts the items of the tasks that enter a measure; each item is drawn together with its scores at all stages and seeds.
-# - **Left out:** the luck of training. Your run has *one* training seed, and the recorded ones as many as the figure says. Three trainings in a row give that luck three chances. An interval over seeds would need five or more.
-# - **Left out:** the order. Each row of the tables belongs to one.
-# - **Too narrow:** rows of one phrasing are alike (the tasks' cards say so), so there are fewer independent items than `n`.
-# - **Shifted:** forgetting is pulled upwards by the largest of its stages; its interval is pulled with it. Trust BWT where the two disagree.
-# - **Not asked at all:** what the stages did to facts, open answers or safety. Those are the probes of lesson 04. A model can keep its three tasks and lose the rest.
+# - **Covered:** the luck of the test items. `n` counts the items of the tasks that a measure uses. Items of one scenario are drawn together, with their scores at all stages and seeds.
+# - **Left out:** the luck of training. Your run has *one* training seed, the recorded runs have two. Three trainings in a row give this luck three chances. An interval over seeds would need five or more.
+# - **Left out:** the order. Each row belongs to one order.
+# - **Shifted:** forgetting takes the largest of several stages, so it and its interval are too high. If it disagrees with BWT, trust BWT.
+# - **Not measured:** facts, open answers and safety (the probes of lesson 04). A model can keep its three tasks and lose these.
 #
-# **Question.** You repeat the run with another `random_seed`, and BWT moves by more than its interval is wide. Is something broken?
-# <details><summary>One answer</summary>No. The interval never claimed to cover that. It means that the luck of training is larger than the luck of items here, so that more seeds tell you more than more items.</details>
+# **Question.** You repeat the run with another `random_seed`. BWT changes by more than the width of its interval. Is something broken?
+# <details><summary>One answer</summary>No. The interval does not cover another training. Here the luck of training is larger than the luck of items. So more seeds tell you more than more items.</details>
 
 # %% [markdown]
 # ## 9. Same adapter, new adapter, or merge, then new?
 #
-# A stage here merges its adapter into the weights, and the next stage trains a new one. People ask whether they should do so. There are four ways to bring a second task in:
+# Each stage above merged its adapter into the weights, and the next stage trained a new one. Should you do the same? There are four ways to add a second task:
 #
 # | way | what it means |
 # |---|---|
-# | merge, then new | the stages above: the second training starts from the first one's model |
-# | same adapter | the second training goes on with the adapter of the first: the same start, but the rank stays what it was, and no adapter can be taken away later |
-# | new adapter, alone | the second task is trained from the seed; for each request you choose one of the two adapters |
-# | new adapter, added | both were trained from the seed, and their changes are added up |
+# | merge, then new | the stages above: the second training starts from the first model |
+# | same adapter | the second training continues with the first adapter; later you cannot remove one of the two tasks |
+# | new adapter, alone | the second task is trained from the seed; for each request you switch on one of the two adapters |
+# | new adapter, added | both are trained from the seed, and their changes are added |
 #
-# The second way starts where the first one does, so expect like results; it is not run here. For the other two, one training is missing: the second task, from the seed.
+# The second way starts at the same place as the first, so its results should be similar. We do not run it here. The store already has the trainings of the other three.
 
 # %%
 from sdft_lib.experiments.run_one import run_one
 from sdft_lib.models import with_adapter
 
-first, second = names[:2]
 adapters = {}
 for name in (first, second):
-    run = run_one(seed, tasks[name], "sft", s.training, rows=tasks[name].train[:rows])
+    own_rows = tasks[name].train[:rows]
+    run = run_one(seed, tasks[name], "sft", s.training, rows=own_rows)
     adapters[name] = run.tuned.adapter
 
 # %%
-stages = list(train_stages(seed, order, "sft", s.training, template=TEMPLATES[s.template], rows=rows))
 only_first = with_adapter(seed, adapters[first], label="first")
-ways = {"merge, then new": stages[2], "new adapter, alone": with_adapter(seed, adapters[second], label="second")}
-ways["new adapter, added"] = with_adapter(only_first, adapters[second], label="both")
-scored = stage_scores(ways.values(), f"{first}-{second}", method="sft", training_seed=random_seed, limit=items)
-by_way = pandas.DataFrame(scored).pivot_table(index="stage", columns="task", values="score").set_axis(list(ways))
-by_way[[first, second]].round(2)
+added = with_adapter(only_first, adapters[second], label="both")
+ways = {
+    "merge, then new": list(stages_of("sft", order))[2],
+    "new adapter, alone": after[1],
+    "new adapter, added": added,
+}
+scored = pandas.DataFrame(
+    scores_of("sft", f"{first}-{second}", ways.values())
+)
+means = scored.groupby(["stage", "task"])["score"].mean().unstack()
+means.set_axis(list(ways))[[first, second]].round(2)
 
 # %% [markdown]
-# Read the left column as "what is left of the first task". A new adapter alone has never seen that task: where you can tell the requests apart, you switch back to the first adapter and lose nothing. Added changes were never trained together, so they may disturb each other.
+# The left column says what is left of the first task. The new adapter alone has never seen that task. If you know which task a request belongs to, you switch to the first adapter, and nothing is lost. The added changes were never trained together, so they may disturb each other.
 #
-# **Question.** Your service does not know which task a request belongs to. Which of the ways is left?
-# <details><summary>One answer</summary>One model for all requests: merge, then new, or the sum. The table says what each costs. Or train on the rows of both tasks at once, if you still have the first ones.</details>
+# **Question.** Your service does not know which task a request belongs to. Which ways can you still use?
+# <details><summary>One answer</summary>Those with one model for all requests: "merge, then new" or "added". The table says what each costs. Or train on the rows of both tasks at once, if you still have the first ones.</details>
 #
 # ## 10. Which cells make a measure?
 #
-# The same matrix once more, as a table. In brackets: the task that was just trained. Marked: the cells that BWT is made of, those that are added with +, those that are taken away with −.
+# The next table shows which cells BWT is made of. A cell with + is added, a cell with − is subtracted. In brackets: the task that was just trained.
 
 # %%
 from sdft_lib.lessons.tables import show_html
-from sdft_lib.lessons.widgets.lesson_07 import matrix_explorer, matrix_table
+from sdft_lib.lessons.widgets.lesson_07 import (
+    matrix_explorer,
+    matrix_table,
+)
 
 show_html(matrix_table(both, "SFT (yours)", order, "BWT", all_found))
 
@@ -337,26 +421,26 @@ explorer = matrix_explorer(both, all_found)
 explorer
 
 # %% [markdown]
-# **Question.** Which cells of the matrix enter none of the four measures? What do they tell you all the same?
-# <details><summary>One answer</summary>With three tasks: the seed's score on the first task, and the first stage's score on the third. The first says how much of the first task there was to learn; the second, whether the second task made up for or added to what the first did to the third.</details>
+# **Question.** Which cells does none of the four measures use? What do they still tell you?
+# <details><summary>One answer</summary>With three tasks: the seed's score on the first task, and the score of stage 1 on the third task. The first says how much of the first task was left to learn. The second says what the first training alone did to the third task.</details>
 #
 # ## Summary
 #
-# - Several tasks in a row give a matrix: a row a stage, a column a task. Score all tasks after every stage.
-# - ACC tells the end, BWT and forgetting what later tasks destroyed, FWT what earlier ones prepared.
-# - BWT alone flatters a method that learnt nothing: put what was learnt beside it.
-# - Replay trades rows of the new task for rows of the old ones, and needs the old data. SDFT needs only the seed.
-# - Merge, then new gives one model for all tasks; an adapter for each task loses nothing, if you know which one to switch on.
-# - One order and one training seed are one draw. The intervals cover the items, nothing else.
+# - Score all tasks after every training. This gives a matrix: a row for each stage, a column for each task.
+# - ACC is the score at the end. BWT and forgetting say what later tasks destroyed. FWT says what earlier tasks prepared.
+# - BWT alone looks good for a method that learnt nothing. Show what was learnt beside it.
+# - Another order can give another result. One order and one training seed are one draw.
+# - Replay replaces rows of the new task by rows of the old ones, and needs the old data. SDFT needs only the seed.
+# - "Merge, then new" gives one model for all tasks. An adapter for each task loses nothing, if you know which one to switch on.
 #
 # ## Check yourself
 #
 # 1. Which column can show no forgetting, whatever the method?
 #    <details><summary>Answer</summary>That of the last task: nothing was trained after it.</details>
 # 2. A colleague compares the final model with the *seed* on the first task, finds it higher, and writes "no forgetting". What is wrong?
-#    <details><summary>Answer</summary>The seed had not learnt the task. Compare with the stage that trained it: what was learnt there may be mostly gone, and still lie above the seed.</details>
+#    <details><summary>Answer</summary>The seed had not learnt the task. Compare with the stage that trained it. The model may have lost most of what it learnt there and still be above the seed.</details>
 # 3. FWT is below 0. What happened?
-#    <details><summary>Answer</summary>Just before its training, a later task was answered worse than by the seed: the tasks before it had done harm, for example by their form of answer.</details>
+#    <details><summary>Answer</summary>Just before their own training, later tasks were answered worse than by the seed. The tasks before them did harm, for example by their form of answer.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -368,15 +452,16 @@ explorer
 #
 # Write the missing lines, run the cell, then the check below it. A check looks at small made-up values and tells you where to look. Nothing is trained, so try as often as you like.
 #
-# In the first two, `R` is a list of rows: `R[0]` holds the scores of the seed model on tasks 1, 2, ..., `R[1]` those after the first task was trained, and so on. Python counts tasks from 0: `R[1][0]` is the first task, just trained.
+# In the first two, `R` is a list of rows. `R[0]` holds the scores of the seed model on tasks 1, 2, and so on. `R[1]` holds those after the first training. Python counts tasks from 0: `R[1][0]` is the first task, just trained.
 #
 # ### Exercise 7.1: backward transfer
 #
-# **Goal:** read BWT off a matrix. **Level 1 of 3, about 10 minutes.**
+# **Goal:** compute BWT from a matrix. **Level 1 of 3, about 10 minutes.**
 #
 # `bwt(R)` returns the mean, over all tasks but the last, of the final score minus the score just after training.
 #
 # <details><summary>Hint 1</summary>Task <code>j</code> (from 0) was just trained at stage <code>j + 1</code>; the final row is <code>R[-1]</code>. <details><summary>Hint 2</summary><code>R[-1][j] - R[j + 1][j]</code> for <code>j</code> in <code>range(len(R[0]) - 1)</code></details></details>
+
 
 # %% tags=["exercise"]
 def bwt(R):
@@ -386,6 +471,7 @@ def bwt(R):
     return sum(changes) / len(changes)
     ### END SOLUTION
 
+
 # %% tags=["check"]
 from sdft_lib.lessons.exercises import lesson_07 as check
 
@@ -394,19 +480,24 @@ check.exercise_7_1(bwt)
 # %% [markdown]
 # ### Exercise 7.2: forgetting
 #
-# **Goal:** see in what it differs from BWT. **Level 2 of 3, about 10 minutes.**
+# **Goal:** see how it differs from BWT. **Level 2 of 3, about 10 minutes.**
 #
-# `forgetting(R)` returns the mean, over all tasks but the last, of the best score at stages 1 to T-1 minus the final score. The seed model (stage 0) and the last stage are no candidates for the best.
+# `forgetting(R)` returns the mean, over all tasks but the last, of the best score at stages 1 to T-1 minus the final score. The seed model (stage 0) and the last stage do not count for the best.
 #
 # <details><summary>Hint 1</summary><code>R[1:-1]</code> are the stages to look at. <details><summary>Hint 2</summary><code>max(row[j] for row in R[1:-1]) - R[-1][j]</code></details></details>
+
 
 # %% tags=["exercise"]
 def forgetting(R):
     """Mean fall from the best stage to the end."""
     ### BEGIN SOLUTION
-    falls = [max(row[j] for row in R[1:-1]) - R[-1][j] for j in range(len(R[0]) - 1)]
+    falls = [
+        max(row[j] for row in R[1:-1]) - R[-1][j]
+        for j in range(len(R[0]) - 1)
+    ]
     return sum(falls) / len(falls)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 check.exercise_7_2(forgetting)
@@ -414,11 +505,12 @@ check.exercise_7_2(forgetting)
 # %% [markdown]
 # ### Exercise 7.3: replay at the same budget
 #
-# **Goal:** mix old rows in without training for longer. **Level 2 of 3, about 10 minutes.**
+# **Goal:** mix old rows in, with no more steps. **Level 2 of 3, about 10 minutes.**
 #
-# `with_replay(rows, earlier, every)` returns as many rows as it was given, in the same order, but each `every`-th of them (the 2nd, 4th, ... for `every=2`) gives way to the next row of `earlier`. When those are used up, begin with the first of them again. Without earlier rows, nothing changes. Leave the given lists as they are.
+# `with_replay(rows, earlier, every)` returns as many rows as it was given, in the same order. But the next row of `earlier` replaces each `every`-th row (the 2nd, 4th, ... for `every=2`). After the last row of `earlier`, begin with its first row again. Without earlier rows nothing changes. Do not change the given lists.
 #
 # <details><summary>Hint 1</summary>Count from 1: <code>for number, row in enumerate(rows, start=1)</code>. <details><summary>Hint 2</summary>At <code>number % every == 0</code> it is the turn of the earlier row number <code>number // every - 1</code>. <details><summary>Hint 3</summary>Take that number <code>% len(earlier)</code>, and deal with an empty list first.</details></details></details>
+
 
 # %% tags=["exercise"]
 def with_replay(rows, earlier, every):
@@ -428,9 +520,12 @@ def with_replay(rows, earlier, every):
         return list(rows)
     mixed = list(rows)
     for number in range(every, len(rows) + 1, every):
-        mixed[number - 1] = earlier[(number // every - 1) % len(earlier)]
+        mixed[number - 1] = earlier[
+            (number // every - 1) % len(earlier)
+        ]
     return mixed
     ### END SOLUTION
+
 
 # %% tags=["check"]
 check.exercise_7_3(with_replay)
@@ -438,17 +533,17 @@ check.exercise_7_3(with_replay)
 # %% [markdown]
 # ## What next
 #
-# Run this lesson with `order="calls-sums-tickets"`, or with another `random_seed`, and hold its sentences against those of this run. Lesson 09 goes back to one task: yours.
+# Run this lesson with `order="calls-sums-tickets"` or with another `random_seed`, and compare its sentences with those of this run. Lesson 08 compares two methods that have the same name.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 45 minutes, without the training: run the lesson the evening before, so that the store holds the stages. Let the class write down its guess of section 1 before section 3 is opened.
+# **Time in class:** 45 minutes, without the training: run the lesson the evening before, so that the store has the stages. Let the class write down two guesses: that of section 1 before section 3, and that of section 7 before its outcome.
 #
-# **What goes wrong most often:** "no forgetting" against the seed in place of the stage that trained the task (question 2 of the summary). In exercise 7.1 the last task is counted too, so that the sum is divided by T; in 7.2 minus BWT passes four checks of five, since the best stage is often the task's own.
+# **What goes wrong most often:** students compare with the seed, in place of the stage that trained the task, and find "no forgetting" (question 2 of the summary). In exercise 7.1 they count the last task too and divide by T. In 7.2 minus BWT passes four checks of five, because the best stage is often the task's own.
 #
-# **Discussion, "method A forgot less and learnt less":** ask for the experiment that would settle it; most groups find the smaller learning rate by themselves.
+# **Discussion, "method A forgot less and learnt less":** ask for the experiment that would decide it. Most groups find the smaller learning rate by themselves.
 #
-# **Expect:** each task's frame well above the seed's score in the default mode, with SFT and with SDFT; anything below the frames. Which of the two forgets less, and by how much, is what the sentences of section 6 are for: do not promise a winner.
+# **Expect:** in default mode each frame is well above the seed's score, with SFT and with SDFT. Below the frames anything is possible. The sentences of section 6 say which method forgets less: do not promise a winner. In section 7 compare the class's guesses with the recorded line as well: it comes from two trainings.
 #
-# **Harder:** let each group take one of the six orders and one training seed; put all BWT on one axis and compare their spread with the width of one interval.
+# **Harder:** let each group take one of the six orders and one training seed. Put all BWT on one axis, and compare their spread with the width of one interval.

@@ -84,18 +84,18 @@ def words_of(distance: Interval, closed: Interval, kept: Interval) -> list[str]:
     """What each sign means; of the keep rate the share itself decides, as in training."""
     far = "not clear on so few rows whether your references lie far from the model's own writing"
     if distance.low > FAR:
-        far = "your references lie far from the model's own writing: plain SFT will pull hard"
+        far = "your references are far from the model's own writing: SFT will change it much"
     elif distance.high < FAR:
-        far = "your references read much like the model's own answers: there is little to gain"
-    nearer = "it is not shown that rewriting brings the training text any nearer"
+        far = "your references are near the model's own answers: there is little to gain"
+    nearer = "it is not shown that rewriting brings the training text nearer"
     if closed.low > 0:
         much = "much" if closed.low > FAR else "a little"
         nearer = f"rewriting brings the training text {much} nearer to the model"
     share = "nearly all rows train on the model's own words"
     if kept.mean < LEAST:
-        share = "SDFT would be SFT under another name, and training refuses"
+        share = "most rows would train on their references, so training refuses"
     elif kept.mean < MOST:
-        share = "the other rows train on their references: look at the reasons before you go on"
+        share = "the other rows train on their references: look at the reasons first"
     return [far, nearer, share]
 
 
@@ -106,10 +106,10 @@ def advice(distance: Interval, closed: Interval, kept: Interval) -> str:
     if distance.high < FAR:
         return "Plain SFT will probably do: there is hardly a gap to close."
     if closed.low <= 0:
-        short = "what it makes lies no nearer to the model than the references"
+        short = "its rewrites are no nearer to the model than the references"
         return f"Mend the template first: {short}."
     if distance.low > FAR:
-        why = "there is a gap, and rewriting closes a part of it"
+        why = "there is a gap, and rewriting closes part of it"
         return f"SDFT is worth a try: {why}. Compare both on dev."
     return "Not clear on so few rows: compare both on dev."
 

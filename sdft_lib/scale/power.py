@@ -58,7 +58,7 @@ def detectable(share: float, n: int) -> float:
 
 
 def with_power(table: pandas.DataFrame) -> pandas.DataFrame:
-    """The table of ``published.carried`` with what its numbers of items can show; all in points.
+    """The table of ``published.sdft_minus_sft`` with what so many items can show; all in points.
 
     ``half``: half the width of SFT's interval; ``detectable``: the difference that so many items
     show four times out of five where SFT stands at that share; ``seen``: whether the published

@@ -1,5 +1,6 @@
-"""The paper's published figures and public reruns, and which of their differences the sample sizes
-carry (lesson 10). Wilson's interval says what another draw of as many items could have given."""
+"""The paper's published figures and public reruns, and which of their differences are larger than
+chance for so many test items (lesson 10). Wilson's interval says what another draw of as many items
+could have given."""
 
 import pandas
 from scipy.stats import fisher_exact
@@ -12,7 +13,7 @@ PERCENT = "percent"  # the unit of figures that are a share of n items; half mar
 SAME = ["source", "table", "model", "tuning", "training_set"]  # shared by two methods to compare
 CAVEAT = (
     "Unpaired: both models answered the same items, but which ones each got right was not "
-    "published, so a paired test might carry more. One run each: neither sampling nor another "
+    "published. A paired test might show more. One run each: neither sampling nor another "
     "training seed is covered."
 )
 
@@ -47,13 +48,13 @@ def interval(value: float, n: int) -> tuple[int, float, float]:
     return k, 100 * limits.low, 100 * limits.high
 
 
-def carried(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """SDFT minus SFT wherever both are published: which differences do the items carry?
+def sdft_minus_sft(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """SDFT minus SFT wherever both are published, and whether so many items show the difference.
 
     ``frame`` is that of ``load_published``. Columns: those of SAME, evaluation, n_items, sdft, sft
     (percent), difference, low, high, needed (points: 1.96 standard errors at the pooled share),
-    p_raw (Fisher's exact test), p_holm over all returned rows, carried (p_holm under ALPHA). The
-    caveat is CAVEAT. Raises SdftError if no pair is there."""
+    p_raw (Fisher's exact test), p_holm over all returned rows, shown (p_holm under ALPHA: larger
+    than chance for so many items). The caveat is CAVEAT. Raises SdftError if no pair is there."""
     keys = [*SAME, "evaluation"]
     counted = frame[frame["k"].notna()].fillna(dict.fromkeys(keys, ""))
     rows = []
@@ -75,7 +76,7 @@ def carried(frame: pandas.DataFrame) -> pandas.DataFrame:
         raise SdftError("no pair of SDFT and SFT is published there; see data/published.")
     table = pandas.DataFrame(rows)
     table["p_holm"] = holm(table["p_raw"].tolist())
-    return table.assign(carried=table["p_holm"] < ALPHA)
+    return table.assign(shown=table["p_holm"] < ALPHA)
 
 
 def newcombe(a: Interval, b: Interval) -> tuple[float, float]:

@@ -105,18 +105,18 @@ def test_newcombe_gives_its_own_published_example():
     assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
-def test_which_differences_are_carried():
-    found = published.carried(published.load_published(source="paper"))
-    assert len(found) == 36 and int(found["carried"].sum()) == 10
+def test_which_differences_are_shown():
+    found = published.sdft_minus_sft(published.load_published(source="paper"))
+    assert len(found) == 36 and int(found["shown"].sum()) == 10
     by = found.set_index(["table", "tuning", "model", "training_set", "evaluation"])
     task = by.loc[(1, "lora", "llama-2-7b", "openfunctions", "openfunctions")]
-    assert not task["carried"] and task["n_items"] == 112 and 12 > task["difference"] > 0
+    assert not task["shown"] and task["n_items"] == 112 and 12 > task["difference"] > 0
     # 39 and 41 of 112: pooled share 0.35714, standard error sqrt(2 x 0.35714 x 0.64286 / 112)
     assert task["needed"] == pytest.approx(196 * 0.06403, abs=0.01)
-    assert by.loc[(1, "lora", "llama-2-7b", "openfunctions", "gsm8k"), "carried"]
+    assert by.loc[(1, "lora", "llama-2-7b", "openfunctions", "gsm8k"), "shown"]
     assert not found[
         (found["evaluation"] == "openfunctions") | (found["evaluation"] == "humaneval")
-    ]["carried"].any()
+    ]["shown"].any()
     assert (found["p_holm"] >= found["p_raw"]).all()
 
 
@@ -125,7 +125,9 @@ def test_which_differences_are_carried():
     [
         lambda: published.load_published(table=7),
         lambda: published.load_published(source="nobody"),
-        lambda: published.carried(published.load_published(table=1).query("method == 'sft'")),
+        lambda: published.sdft_minus_sft(
+            published.load_published(table=1).query("method == 'sft'")
+        ),
         lambda: figures.published_scores(published.load_published(table=1), "lima"),
         lambda: figures.published_differences([]),
     ],
@@ -157,9 +159,11 @@ def test_figures_say_what_they_show(tmp_path):
     ):
         assert text in shown.alt
     assert "other" not in shown.alt and "Unpaired" in shown.caption
-    shown = figures.published_differences(published.carried(table))
-    assert "1 of 9 are carried" in shown.alt and "openfunctions → gsm8k" in shown.alt
+    shown = figures.published_differences(published.sdft_minus_sft(table))
+    assert "1 of 9 are larger than chance" in shown.alt and "openfunctions → gsm8k" in shown.alt
     assert "Holm" in shown.caption
-    several = figures.published_differences(published.carried(published.load_published(table=5)))
+    several = figures.published_differences(
+        published.sdft_minus_sft(published.load_published(table=5))
+    )
     assert "llama-2-7b, full (n = 112) gsm8k → openfunctions +10.7 (+2.6 to +19.1)" in several.alt
     assert save(shown, tmp_path / "a.png").stat().st_size > 10_000

@@ -189,7 +189,7 @@ def test_what_cannot_be_is_one_sentence(ask):
 
 
 def test_published_differences_and_what_their_items_show():
-    found = power.with_power(published.carried(published.load_published(source="paper")))
+    found = power.with_power(published.sdft_minus_sft(published.load_published(source="paper")))
     small = found[found["evaluation"].isin(["openfunctions", "humaneval"])]
     assert not small["seen"].any() and (small["detectable"] > 10).all()
     gsm8k = found[(found["table"] == 1) & (found["evaluation"] == "gsm8k")].set_index(
@@ -217,7 +217,7 @@ def test_figures_say_what_they_show(check_figure):
     tables = {device: memory.plan_table(FULL, device) for device in ("t4", "a100")}
     shown = figures.plan_hours(tables)
     check_figure(shown, ("train SFT: T4 does not fit, A100", "evaluate one model: T4"))
-    found = power.with_power(published.carried(published.load_published(table=1)))
+    found = power.with_power(published.sdft_minus_sft(published.load_published(table=1)))
     shown = figures.items_and_differences(found)
     said = "openfunctions (n = 112): 0.0 to 4.4 points, shown from 10.6 to 18.5"
     check_figure(shown, ("1 of 9 published differences", said))
@@ -237,9 +237,9 @@ def test_widgets_follow_their_controls(widgets_on):
     assert rows.continuous_update is length.continuous_update is False
     box = widgets.published_explorer()
     (table, trained), view = box.children[0].children, box.children[1]
-    assert "1 of 9 are carried" in view.value
+    assert "1 of 9 are larger than chance" in view.value
     trained.value = "magicoder"
-    assert "0 of 3 are carried" in view.value
+    assert "0 of 3 are larger than chance" in view.value
     table.value = 5
     assert view.value == "<p>Table 5 has no model that was trained on this set.</p>"
 

@@ -141,15 +141,15 @@ def published_scores(
 
 
 def published_differences(table: pandas.DataFrame) -> Shown:
-    """SDFT minus SFT in points for each published cell; filled where the items carry it.
+    """SDFT minus SFT in points for each published cell; filled where so many items show it.
 
-    ``table`` is that of ``published.carried``; SdftError if it is empty."""
+    ``table`` is that of ``published.sdft_minus_sft``; SdftError if it is empty."""
     table = style.table_of(table, "published differences")
     several = len(table[["model", "tuning"]].drop_duplicates()) > 1
     fig, ax = style.new_axes(1.3 + (0.5 if several else 0.42) * len(table), "x")
     names, told = [], []
     for place, row in enumerate(table.rename(columns={"difference": "mean"}).itertuples()):
-        interval_dot(ax, row, place, **_filled(row.carried, "white"))
+        interval_dot(ax, row, place, **_filled(row.shown, "white"))
         names.append(_label(row, several))
         words = f"{row.mean:+.1f} ({row.low:+.1f} to {row.high:+.1f})"
         told.append(f"{' '.join(names[-1].split())} {words}")
@@ -157,13 +157,13 @@ def published_differences(table: pandas.DataFrame) -> Shown:
     ax.set_yticks(range(len(table)), names, fontsize=FONT - 2)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlabel("SDFT minus SFT, points")
-    carried = f"{table['carried'].sum()} of {len(table)} are carried by their numbers of items"
+    shown = f"{table['shown'].sum()} of {len(table)} are larger than chance for so many items"
     return Shown(
         fig,
-        f"Published differences of SDFT and SFT with 95 % intervals. {carried}. {'; '.join(told)}.",
-        "Each row: trained on → measured on. Filled triangle: the numbers of items carry the "
-        "difference (Fisher's exact test, Holm over these rows, under 0.05). Hollow: they do not. "
-        f"Bars: Newcombe's 95 % intervals. {CAVEAT}",
+        f"Published differences of SDFT and SFT with 95 % intervals. {shown}. {'; '.join(told)}.",
+        "Each row: trained on → measured on. Filled triangle: the difference is larger than chance "
+        "for so many items (Fisher's exact test, Holm over these rows, under 0.05). Hollow: it is "
+        f"not. Bars: Newcombe's 95 % intervals. {CAVEAT}",
     )
 
 

@@ -1,4 +1,4 @@
-"""The widgets of lesson 10: what fits where, and which published differences their items carry."""
+"""The widgets of lesson 10: what fits where, and which published differences are shown."""
 
 from ipywidgets import Dropdown, IntSlider, SelectionSlider, VBox
 
@@ -6,7 +6,7 @@ from sdft_lib.lessons.figures.lesson_10 import memory_parts, published_differenc
 from sdft_lib.lessons.figures.style import image_html
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.scale.memory import training_table
-from sdft_lib.scale.published import carried, load_published
+from sdft_lib.scale.published import load_published, sdft_minus_sft
 
 MODELS = ("llama-2-7b", "llama-2-13b", "llama-3-8b")
 TABLES = (1, 2, 5)
@@ -39,7 +39,7 @@ def published_explorer() -> VBox | None:
 
 def published_page(table: int, trained_on: str) -> str:
     """The published differences of one table and one training set ("all": every one) as HTML."""
-    differences = carried(load_published(table=table))
+    differences = sdft_minus_sft(load_published(table=table))
     if trained_on != "all":
         differences = differences[differences["training_set"] == trained_on]
     if differences.empty:

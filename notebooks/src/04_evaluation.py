@@ -17,23 +17,25 @@
 #
 # **Before you start:** lesson 03 makes two of the models. This lesson trains a third one and runs alone. It takes the others from the store, or makes them.
 #
-# **Time:** 4 to 10 minutes on two CPU cores after lessons 02 and 03, 2.5 GB of memory; 4 minutes where the cores compute in bf16. Without those lessons, their time comes on top. It takes under a minute when the store holds models and answers. With `fast=True` a suite has a few items: all cells run, and nothing can be concluded.
+# **Time:** 5 to 12 minutes on two CPU cores after lessons 02 and 03, 2.5 GB of memory; 5 minutes where the cores compute in bf16. Without those lessons, their time comes on top. It takes under a minute when the store holds models and answers. With `fast=True` a suite has a few items: all cells run, and nothing can be concluded.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
-model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train and test rows
-random_seed: int = 0  # decides the adapter's first weights and the order of the rows
+model: str = "smollm2-135m"  # a preset, a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a folder of yours
+random_seed: int = 0  # decides the first weights and the order of rows
 
 # %%
 from sdft_lib.settings import lesson_settings
 
-s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+s = lesson_settings(
+    fast=fast, task=task_name, model=model, seed=random_seed
+)
 
 # %% [markdown]
 # ## 1. Four models
 #
-# The steps of lessons 02 and 03, in one cell.
+# The steps of lessons 02 and 03, in two cells: rewrite, then train.
 
 # %%
 from sdft_lib.data import load_task
@@ -45,20 +47,32 @@ from sdft_lib.train import fine_tune
 seed = load_seed(s.model)
 task = load_task(s.task)
 d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
-sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
+
+# %%
+sft = fine_tune(
+    seed, d.rows, s.training, column="reference", label="sft"
+)
 sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
 
 # %% [markdown]
-# SFT trains on a word, SDFT on a sentence. So SDFT might keep more for a dull reason: a sentence is more like an ordinary answer than a bare word is. A **control** is a training that changes this one thing. Here it is the **fixed sentence**: each reference stands in "The answer is ….", the same for all rows. No other word is the model's own.
+# SFT trains on a word, SDFT on a sentence. So SDFT might keep more for a dull reason: a sentence is more like an ordinary answer than a bare word is. A **control** is a training that changes this one thing. Here it is the **fixed sentence**: each reference stands in "The answer is ….", the same for all rows. The model chose none of its words.
 
 # %%
-fixed = [row | {"text": f"The answer is {row['reference']}."} for row in d.rows]
-sentence = fine_tune(seed, fixed, s.training, column="text", label="sft-sentence")
-print(fixed[0]["text"], "|", d.rows[0]["text"])
+fixed = []
+for row in d.rows:
+    fixed.append(row | {"text": f"The answer is {row['reference']}."})
+sentence = fine_tune(
+    seed, fixed, s.training, column="text", label="sft-sentence"
+)
 
 # %%
+for name, rows in (("sft-sentence", fixed), ("sdft", d.rows)):
+    print(f"{name:>12}: {rows[0]['text']}")
+
+# %%
+trained = {"sft": sft, "sft-sentence": sentence, "sdft": sdft}
 models = {"seed": seed}
-for name, tuned in (("sft", sft), ("sft-sentence", sentence), ("sdft", sdft)):
+for name, tuned in trained.items():
     models[name] = with_adapter(seed, tuned.adapter, label=name)
 
 # %% [markdown]
@@ -79,48 +93,71 @@ from sdft_lib.evaluate import any_length, cut, evaluate, suites
 
 chosen = suites(s, task, probes=ABILITIES)
 for suite in chosen:
-    print(f"{suite.name:>12}: {len(suite.rows):>3} items, kind {suite.kind}")
+    print(f"{suite.name:>12}: {len(suite.rows):>3} items")
 
 # %% [markdown]
 # Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose. Their scores are in `build/report.html`, and nothing is compared. Lesson 06 asks about safety, with a seed that was first taught to refuse.
 #
 # ### Say what you will compare, before you look
 #
-# With four models and four suites you will find *some* difference that looks good, by luck alone. So write down now which ones count. Keep the list short: each further test makes the correction for luck stricter for all the others. Here SDFT is held against both other trainings, and each training against the seed.
+# With four models and four suites you can find *some* difference that looks good, by luck alone. So write down now which ones count. Keep the list short: each further test makes the correction for luck (section 4) stricter for all the others. Here SDFT is held against both other trainings, and each training against the seed.
 
 # %%
 pairs = [("sdft", "sft"), ("sdft", "sft-sentence")]
 pairs += [("sft", "seed"), ("sft-sentence", "seed"), ("sdft", "seed")]
 
 # %% [markdown]
-# **Your prediction.** The seed knows a little over half of the facts. How many are left after SFT, after the fixed sentence, after SDFT? Write three numbers down.
-#
+# **Your prediction.** The seed knows a little over half of the facts. How many are left after SFT, after the fixed sentence, after SDFT? Write three numbers into the next cell.
+
+# %%
+my_guess = {  # change these
+    "sft": 0.5,
+    "sft-sentence": 0.5,
+    "sdft": 0.5,
+}
+
+# %% [markdown]
 # Each model answers greedily: it always takes the likeliest next token. So a second run on the same machine gives the same answers.
 
 # %%
 import pandas
 
-frames = [evaluate(each, chosen, method=name) for name, each in models.items()]
+frames = []
+for name, each in models.items():
+    frames.append(evaluate(each, chosen, method=name))
 frame = pandas.concat(frames, ignore_index=True)
 
 # %% [markdown]
 # ## 3. The result
 
 # %%
-from sdft_lib.lessons import claims
 from sdft_lib.lessons.figures import lesson_04 as figures
 from sdft_lib.lessons.figures.style import show
-from sdft_lib.stats import bootstrap_mean, compare, summarise
+from sdft_lib.stats import summarise
 
 summary = summarise(frame)
 show(figures.headline(summary))
 
+# %% [markdown]
+# On the left is what was learnt. All three trainings should lie far above the seed. On the right is what was kept. Look which of them stayed near the seed. Here are your numbers beside the outcome:
+
 # %%
-print(claims.headline(summary, len(d.rows), task.name))
+facts = summary[summary["suite"] == "facts"]
+kept = facts.set_index("method")["mean"]
+for name, guess in my_guess.items():
+    found = f"found {kept[name]:.2f}"
+    print(f"{name:>12}: you guessed {guess:.2f}, {found}")
 
 # %% [markdown]
-# On the left is what was learnt. All three trainings should lie far above the seed. On the right is what was kept. Look which of them stayed near the seed, and hold your three numbers against the figure.
-#
+# That was one training of each method. We recorded more of them:
+
+# %%
+from sdft_lib.lessons import claims
+
+for suite in ("task", "facts"):
+    print(claims.in_the_recorded_run(suite, trained, s.task, s.model))
+
+# %% [markdown]
 # The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". The rest need *not* come from "its own words": SDFT's sentences also differ from each other. Lesson 05 takes these causes apart.
 #
 # All four suites as a table:
@@ -136,9 +173,13 @@ summary.round(2)
 # The 240 test rows of `tickets` ask about 72 **scenarios**, each in two to four wordings. A model that gets one wording right mostly gets the others right. So the **independent unit** is the scenario, not the row. An interval is found by drawing the questions anew many times. Intervals and tests here draw whole scenarios (columns `n` and `units`).
 
 # %%
+from sdft_lib.stats import bootstrap_mean
+
 own = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]
-print(f"SDFT on task, every row by itself: {bootstrap_mean(own['score'])}")
-print(f"{own['unit'].nunique()} scenarios drawn as a whole:  {bootstrap_mean(own['score'], units=own['unit'])}")
+by_row = bootstrap_mean(own["score"])
+whole = bootstrap_mean(own["score"], units=own["unit"])
+print(f"SDFT on task, every row by itself: {by_row}")
+print(f"{own['unit'].nunique()} scenarios drawn as a whole: {whole}")
 
 # %% [markdown]
 # Where scenarios have several rows, the second interval is wider. The first one claims more questions than were asked.
@@ -152,15 +193,15 @@ print(f"{own['unit'].nunique()} scenarios drawn as a whole:  {bootstrap_mean(own
 # Five pairs on four suites make 20 tests. `compare` takes the difference on each item and draws the units anew for an interval. It also tests whether the two models could be equally good. The result is a number p: how often luck alone would give a difference as large. Among 20 tests of nothing, one is likely to have p under 0.05. **Holm's correction** makes up for that (`p_holm`). The column `verdict` follows from `p_holm`, and every sentence of this tutorial takes its verdict from there.
 
 # %%
-paired = compare(frame, pairs)
-paired.drop(columns="p_raw").round(3)
+from sdft_lib.stats import compare
 
-# %%
-for row in paired.itertuples():
-    interval = f"{row.low:+.2f} to {row.high:+.2f}"
-    print(f"{row.suite:>12}  {row.a:>12} - {row.b:<12}  {interval}  n {row.n:>3}  {row.verdict}")
+paired = compare(frame, pairs)
+columns = ["suite", "a", "b", "n", "low", "high", "p_holm", "verdict"]
+paired[columns].round(3)
 
 # %% [markdown]
+# A row is about a minus b: `low` and `high` are the ends of the 95 % interval of this difference.
+#
 # An interval may lie wholly on one side of 0 while the verdict is "no difference is shown". It is one of twenty, and the verdict makes up for that.
 #
 # This verdict does not mean "equal". With 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse*, look at the lower end of the interval. Could you live with a loss of that size? A suite in which all models are near 0 or near 1 tests nothing. Its verdict says so.
@@ -180,7 +221,7 @@ for row in paired.itertuples():
 # %% [markdown]
 # ## 5. Forgotten, or muted?
 #
-# A model that says "billing" to every question scores 0 on facts, whether it has lost them or not. Perhaps it only lost the habit of answering. Such an ability is **muted**. So ask again in a way that forgives the form:
+# A model that says "billing" to every question scores 0 on facts, whether it has lost them or not. Perhaps it only lost the habit of answering. Then its facts are **muted**, not forgotten. So ask again in a way that forgives the form:
 #
 # - **facts, opened:** the answer is begun for the model with "The answer is". It only has to go on.
 # - **helpful and instructions, any length:** the same answers as before, scored without the rules about the number of words.
@@ -188,16 +229,21 @@ for row in paired.itertuples():
 # %%
 from sdft_lib.data import load_probes
 
-opened = cut(load_probes("facts", opening="The answer is"), s.limits.get("facts"))
-frames = [evaluate(each, [opened], method=name) for name, each in models.items()]
+opened = load_probes("facts", opening="The answer is")
+opened = cut(opened, s.limits.get("facts"))
+frames = []
+for name, each in models.items():
+    frames.append(evaluate(each, [opened], method=name))
 
 # %%
 twins = []
 for suite in chosen:
     for name in models:
-        rows = frame[(frame["suite"] == suite.name) & (frame["method"] == name)]
+        is_asked = frame["suite"] == suite.name
+        rows = frame[is_asked & (frame["method"] == name)]
         twins += any_length(suite, rows.to_dict("records"))
-forgiven = pandas.concat([*frames, pandas.DataFrame(twins)], ignore_index=True)
+frames.append(pandas.DataFrame(twins))
+forgiven = pandas.concat(frames, ignore_index=True)
 
 # %%
 show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
@@ -209,12 +255,17 @@ show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 from sdft_lib.evaluate import TWINS
 
 again = compare(forgiven, pairs[2:])
-asked = {(row.suite, row.a): row.verdict for row in paired.itertuples() if row.b == "seed"}
-eased = {(row.suite, row.a): row.verdict for row in again.itertuples()}
-print("Against the seed:")
+verdicts = {}
+for row in [*paired.itertuples(), *again.itertuples()]:
+    if row.b == "seed":
+        verdicts[row.suite, row.a] = row.verdict
+rows = []
 for suite, twin in TWINS.items():
-    for name in ("sft", "sft-sentence", "sdft"):
-        print(f"{suite:>12}, {name:>12}: {asked[suite, name]}; form forgiven: {eased[twin, name]}")
+    for name in trained:
+        row = {"suite": suite, "against the seed": name}
+        row |= {"as it is": verdicts[suite, name]}
+        rows.append(row | {"form forgiven": verdicts[twin, name]})
+pandas.DataFrame(rows)
 
 # %% [markdown]
 # "Lower" both times: not only the form was lost. "Lower", then "no difference is shown": the form was part of the loss, or the items are too few to show the rest. (Instructions whose whole rule is a length are left out.)
@@ -225,24 +276,24 @@ for suite, twin in TWINS.items():
 # %% [markdown]
 # ## 6. The verdict in words
 #
-# A program holds eight claims against this run, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test. Those about the fixed sentence were written down after a pilot, a small trial with one training seed.
+# A program holds eight claims against this run, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test. Those about the fixed sentence were written down after a pilot, a small trial with one training seed. Below each claim is what was measured: the two ends of its 95 % interval.
 
 # %%
 from sdft_lib.gap import gap
 
 g = gap(seed, d)
-verdicts = claims.claims(g.interval, d.report["keep_rate"], paired)
-for c in verdicts:
+declared = claims.claims(g.interval, d.report["keep_rate"], paired)
+for c in declared:
     mark = "reached" if c["reached"] else "NOT REACHED"
-    print(f"{mark:>11}: {c['claim']} ({c['low']:.2f} to {c['high']:.2f})")
+    print(f"{mark:>11}: {c['claim']}")
+    print(f"{'':>13}measured {c['low']:.2f} to {c['high']:.2f}")
 
 # %%
-missed = [c for c in verdicts if not c["reached"]]
-print(f"{len(verdicts) - len(missed)} of {len(verdicts)} claims reached.")
-for c in missed:
-    print(f"This run does not show that {c['claim']}: {c['why']}.")
+reached = sum(c["reached"] for c in declared)
+print(f"{reached} of {len(declared)} claims reached.")
 if s.fast:
-    print("Fast mode: too few items and rows for any of this. Run the default mode before you quote it.")
+    print("Fast mode: too few items and rows for any of this.")
+    print("Run the default mode before you quote it.")
 
 # %% [markdown]
 # A claim that was not reached is a result, too. It goes into `build/summary.json` under `not_reached`, with its value and the reason.
@@ -253,26 +304,26 @@ if s.fast:
 # SDFT is SFT with a step in front: the seed writes every target anew. The new targets are longer, so each training step takes longer, too.
 
 # %%
-cost = {
-    "sft": {"training": sft.record["seconds"]},
-    "sft-sentence": {"training": sentence.record["seconds"]},
-    "sdft": {"rewriting": d.report["seconds"], "training": sdft.record["seconds"]},
-}
+cost = {"sft": {}, "sft-sentence": {}, "sdft": {}}
+cost["sdft"]["rewriting"] = d.report["seconds"]
+for name, tuned in trained.items():
+    cost[name]["training"] = tuned.record["seconds"]
 show(figures.cost_bars(cost))
 
 # %%
-total = {name: sum(parts.values()) for name, parts in cost.items()}
-ratio = total["sdft"] / total["sft"]
-print(f"SFT {total['sft']:.0f} s, SDFT {total['sdft']:.0f} s: {ratio:.1f} times as long")
-print(f"Trained tokens: SFT {sft.record['trained_tokens']}, SDFT {sdft.record['trained_tokens']}")
-print(f"Tokens written for the rewrites: {d.report['tokens']}")
+ratio = sum(cost["sdft"].values()) / sum(cost["sft"].values())
+print(f"SDFT takes {ratio:.1f} times as long as SFT.")
+print(f"The rewrites have {d.report['tokens']} tokens.")
+for name, tuned in trained.items():
+    print(f"{name} trains on {tuned.record['trained_tokens']} tokens.")
 
 # %% [markdown]
 # The seconds are those of the run that made each part. Answers may cost more as well, for as long as the model is used. Look at their lengths in words:
 
 # %%
-words = frame[frame["suite"] == "task"].groupby("method", sort=False)["words"]
-words.agg(["size", "mean", "min", "max"]).round(1)
+answers = frame[frame["suite"] == "task"]
+words = answers.groupby("method", sort=False)["words"]
+words.agg(["mean", "min", "max"]).round(1)
 
 # %% [markdown]
 # **Question.** A program reads the answer and wants the bare label. Is a sentence still a gain?
@@ -284,14 +335,13 @@ words.agg(["size", "mean", "min", "max"]).round(1)
 # Look for it on purpose. In these comparisons SDFT scored lower. The largest loss comes first.
 
 # %%
-lost = paired[(paired["a"] == "sdft") & (paired["difference"] < 0)].sort_values("difference")
-lost[["suite", "a", "b", "n", "difference", "low", "high", "verdict"]].round(3)
-
-# %%
-for row in lost.itertuples():
-    print(f"On {row.suite}, SDFT is {-row.difference:.2f} below {row.b} (n {row.n}): {row.verdict}.")
+lost = paired[(paired["a"] == "sdft") & (paired["difference"] < 0)]
+for row in lost.sort_values("difference").itertuples():
+    below = f"{-row.difference:.2f} below {row.b} (n {row.n})"
+    print(f"On {row.suite}, SDFT is {below}: {row.verdict}.")
 if lost.empty:
-    print("In this run SDFT came out lower nowhere. Ask whether the suites could have shown it.")
+    print("In this run SDFT scored lower nowhere.")
+    print("Could the suites have shown it?")
 
 # %% [markdown]
 # "Lower" than `seed` is forgetting that SDFT did not prevent. "Lower" than another training on `task` is the price of a target that holds more than the answer.
@@ -307,9 +357,10 @@ if lost.empty:
 # %%
 from sdft_lib.lessons.tables import answer_table, show_html
 
-prompts = {row["id"]: row["messages"] for suite in chosen for row in suite.rows}
-right = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]["score"].tolist()
-print("places of items that SDFT got wrong:", [place for place, score in enumerate(right) if score < 1][:12])
+prompts = {}
+for suite in chosen:
+    for row in suite.rows:
+        prompts[row["id"]] = row["messages"]
 show_html(answer_table(frame, "task", 0, prompts))
 
 # %%
@@ -321,22 +372,61 @@ show_html(answer_table(frame, "helpful", 0, prompts))
 # %%
 facts = frame[frame["suite"] == "facts"].sort_values("id")
 wide = facts.pivot(index="id", columns="method", values="score")
-differ = [place for place, name in enumerate(wide.index) if wide.loc[name, "sft"] != wide.loc[name, "sdft"]]
-print(f"SFT and SDFT score differently on {len(differ)} of {len(wide)} facts.")
-show_html(answer_table(facts, "facts", (differ or [0])[0], prompts))
+differ = (wide["sft"] != wide["sdft"]).tolist()
+print(f"They differ on {sum(differ)} of {len(wide)} facts.")
+place = differ.index(True) if any(differ) else 0
+show_html(answer_table(facts, "facts", place, prompts))
 
 # %% [markdown]
 # Where widgets are on, the next cell lets you turn the pages of every suite.
 
 # %%
-from sdft_lib.lessons.widgets.base import answer_browser, widgets_enabled
+from sdft_lib.lessons.widgets import base as widgets
 
-browser = answer_browser(frame, prompts=prompts) if widgets_enabled() else None
+browser = None
+if widgets.widgets_enabled():
+    browser = widgets.answer_browser(frame, prompts=prompts)
 browser
 
+# %%
+scores = frame[(frame["suite"] == "task") & (frame["method"] == "sdft")]
+wrong = (scores["score"] < 1).tolist()
+places = [place for place, is_wrong in enumerate(wrong) if is_wrong]
+print("places of items that SDFT got wrong:", places[:10])
+
 # %% [markdown]
-# **Question.** Find three task items that SDFT got wrong. (Without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above.) Are they errors of knowledge, of form, or of the scorer?
+# **Question.** Look at three task items that SDFT got wrong. (Without widgets, put their places into `answer_table(frame, "task", 0, prompts)` above.) Are they errors of knowledge, of form, or of the scorer?
 # <details><summary>One answer</summary>Look at the text before the score. An answer that names two teams scores 0 unless it says which is final. One that is cut off scores 0, too. Both are errors of form. A wrong team is an error of knowledge. If you would have called an answer right, you found a limit of the scorer. Write it down, and do not mend the scorer for one method only.</details>
+
+# %% [markdown]
+# ## 10. Predict, run, explain: half of the rows
+#
+# What would less training do? Take SFT and every second of its rows. Then there are half as many steps, too. SFT lost most of the facts. Will it lose half as many now? **Predict first:** write the two scores down that you expect, between 0 and 1.
+
+# %%
+my_guess = {"task": 0.5, "facts": 0.3}  # change these
+
+# %%
+half = fine_tune(
+    seed, d.rows[::2], s.training, column="reference", label="sft-half"
+)
+models["sft-half"] = with_adapter(seed, half.adapter, label="sft-half")
+
+# %%
+asked = [suite for suite in chosen if suite.name in my_guess]
+again = evaluate(models["sft-half"], asked, method="sft-half")
+scores = pandas.concat([frame, again])
+means = scores.groupby(["suite", "method"])["score"].mean()
+for suite, guess in my_guess.items():
+    print(f"{suite}: you guessed {guess:.2f}")
+    for name in ("seed", "sft-half", "sft", "sdft"):
+        print(f"{name:>12}: {means[suite, name]:.2f}")
+
+# %% [markdown]
+# **Explain.** Compare the way from the seed to half of the rows with the way from there to all rows. Which is longer, on the task and on facts? What does that say about *when* SFT forgets?
+# <details><summary>What to look for</summary>If most facts are lost after half of the rows, forgetting comes early. Lesson 01 gave a reason: the model first learns the manner, one word and stop. Then fewer rows are no remedy. If many facts are still there, look at the task: who learns less also forgets less. Lesson 05 compares methods where they learnt equally much.</details>
+#
+# **Another one.** How much is luck? Train SFT once more on *all* rows with another training seed. In the cell of `half`, put `d.rows` in place of `d.rows[::2]`, and `replace(s.training, seed=1)` in place of `s.training` (`from dataclasses import replace`). Predict how far the two scores move. Then look at the sentence of section 3: it is a mean over several training seeds.
 
 # %% [markdown]
 # ## Summary
@@ -379,10 +469,11 @@ browser
 
 # %% tags=["exercise"]
 def wins_and_losses(a, b):
-    """(items that a won, items that b won) among those that both answered."""
+    """(items that a won, items that b won) of those that both have."""
     ### BEGIN SOLUTION
     shared = a.keys() & b.keys()
-    return sum(a[key] > b[key] for key in shared), sum(a[key] < b[key] for key in shared)
+    wins = sum(a[key] > b[key] for key in shared)
+    return wins, sum(a[key] < b[key] for key in shared)
     ### END SOLUTION
 
 # %% tags=["check"]
@@ -408,7 +499,8 @@ def interval(right, items, z=1.96):
     ### BEGIN SOLUTION
     share, below = right / items, 1 + z * z / items
     centre = (share + z * z / (2 * items)) / below
-    half = z * math.sqrt(share * (1 - share) / items + z * z / (4 * items * items)) / below
+    spread = share * (1 - share) / items + z * z / (4 * items * items)
+    half = z * math.sqrt(spread) / below
     return max(0.0, centre - half), min(1.0, centre + half)
     ### END SOLUTION
 
@@ -429,7 +521,8 @@ def holm(ps):
     """Holm's corrected p-values, in the order given."""
     ### BEGIN SOLUTION
     corrected, largest = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
+    order = sorted(range(len(ps)), key=lambda place: ps[place])
+    for rank, place in enumerate(order):
         largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
         corrected[place] = largest
     return corrected
@@ -476,7 +569,7 @@ check.exercise_4_4(verdict)
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 60 minutes. With the store of lesson 03, two cores need about three minutes for the third training and three for the answers. `fast=True` shows the cells, but nothing may be concluded from it.
+# **Time in class:** 60 minutes. With the store of lesson 03, two cores need about three minutes for the third training, three for the answers and one for section 10. `fast=True` shows the cells, but nothing may be concluded from it.
 #
 # **What goes wrong most often:** students take overlapping intervals for "no difference", and "no difference is shown" for "equal". Exercise 4.4 is there for that: most first answers lack the margin. In 4.3, Bonferroni (each p times the number of tests) passes two checks of five.
 #

@@ -21,15 +21,17 @@
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
-model: str = "smollm2-135m"  # a preset (`sdft models`), a hub id or a local folder
-task_name: str = "tickets"  # tickets, sums, calls, or a folder of your own with train and test rows
-random_seed: int = 0  # decides the adapter's first weights, the order of the rows and which rewrite goes where
-control: str = "sft-reason"  # the control that you train yourself: a name of section 2, such as sdft-shuffled
+model: str = "smollm2-135m"  # a preset, a hub id or a local folder
+task_name: str = "tickets"  # tickets, sums, calls, or a folder of yours
+random_seed: int = 0  # decides first weights, row order, shuffling
+control: str = "sft-reason"  # the method of section 2 that you train
 
 # %%
 from sdft_lib.settings import lesson_settings
 
-s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
+s = lesson_settings(
+    fast=fast, task=task_name, model=model, seed=random_seed
+)
 
 # %% [markdown]
 # ## 1. What is it about the rewrites?
@@ -48,7 +50,12 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # **Question.** The seed answers a bit more than half of the facts, SFT about one in eight. What will these four keep? Write your guess into the next cell before you go on.
 
 # %%
-my_guess = {"sft-sentence": 0.5, "sft-reason": 0.5, "sdft-shuffled": 0.5, "sft-other": 0.5}  # change these
+my_guess = {  # change these
+    "sft-sentence": 0.5,
+    "sft-reason": 0.5,
+    "sdft-shuffled": 0.5,
+    "sft-other": 0.5,
+}
 
 # %% [markdown]
 # ## 2. One row under each control
@@ -71,22 +78,33 @@ from sdft_lib.experiments.methods import METHODS, asked, rows_for
 
 def trained_on(name):
     """The rows that a method trains on."""
-    chosen = METHODS[name]
-    written = load_rewrites(f"{task.name}-{chosen.writer}") if chosen.writer else None
+    chosen, written = METHODS[name], None
+    if chosen.writer:
+        written = load_rewrites(f"{task.name}-{chosen.writer}")
     return rows_for(chosen, d.rows, written=written, seed=random_seed)
 
 
 # %%
+import textwrap
+
 from sdft_lib.lessons.figures import lesson_05 as figures
 from sdft_lib.storage.errors import SdftError
 
+
+def say(text):
+    """Print a text in lines of 72 characters."""
+    how = {"subsequent_indent": "    ", "break_on_hyphens": False}
+    print(textwrap.fill(text, 72, **how))
+
+
 place = [row["source"] for row in d.rows].index("rewritten")
-print(d.rows[place]["messages"][-1]["content"], "\n")
+say(d.rows[place]["messages"][-1]["content"])
 for name in figures.LADDER:
     try:
-        print(f"{name:>13}: {trained_on(name)[place][METHODS[name].column]}")
+        text = trained_on(name)[place][METHODS[name].column]
     except SdftError as error:
-        print(f"{name:>13}: does not fit this task: {error}")
+        text = f"does not fit this task: {error}"
+    say(f"{name}: {text}")
 
 # %% [markdown]
 # `sft-oneword` has the same target as SFT, but its *prompt* asks for one word, so a bare label is less surprising. `sdft-few-1`, `-5` and `-25` leave 1, 5 or 25 different rewrites for each label. For two more, `sdft-likely` and `sdft-unlikely`, the seed writes four rewrites of each row. One method trains on the likeliest of them, the other on the least likely.
@@ -118,15 +136,18 @@ from sdft_lib.experiments.run_one import run_one
 
 def train(name):
     """One method on this lesson's budget."""
-    return run_one(seed, task, name, s.training, template=TEMPLATES[s.template], limit=s.train_rows)
+    how = {"template": TEMPLATES[s.template], "limit": s.train_rows}
+    return run_one(seed, task, name, s.training, rows=d.rows, **how)
 
 
-made = {name: train(name) for name in ("sft", "sdft", "sft-sentence", control)}
-tuned = {name: run.tuned for name, run in made.items()}
+tuned = {}
+for name in ("sft", "sdft", "sft-sentence", control):
+    tuned[name] = train(name).tuned
 
 # %%
+records = {name: each.record for name, each in tuned.items()}
 keys = ["rows", "steps", "tokens", "trained_tokens", "seconds"]
-pandas.DataFrame({name: each.record for name, each in tuned.items()}).loc[keys]
+pandas.DataFrame(records).loc[keys].astype(int)
 
 # %% [markdown]
 # Rows and steps agree: that is the budget. `trained_tokens` do not agree, as a sentence has more tokens than a label. Is the number of tokens the reason, then? A control as long as the rewrites, such as `sft-reason`, answers this.
@@ -135,23 +156,27 @@ pandas.DataFrame({name: each.record for name, each in tuned.items()}).loc[keys]
 from sdft_lib.evaluate import evaluate, suites
 
 
-def scored(name):
-    """The seed or a trained model on the task, the facts and the open requests."""
-    own = task if name == "seed" else asked(task, METHODS[name])
-    chosen = [suite for suite in suites(s, own) if suite.name in ("task", "facts", "helpful")]
-    frame = evaluate(model_of(name), chosen, method=name)
-    return frame.assign(seed=random_seed, split="test", checkpoint=float(name != "seed"))
-
-
 def model_of(name):
-    """The seed, or a copy of it with a method's adapter merged in."""
-    return seed if name == "seed" else with_adapter(seed, tuned[name].adapter, label=name)
+    """The seed, or a copy with a method's adapter merged in."""
+    if name == "seed":
+        return seed
+    return with_adapter(seed, tuned[name].adapter, label=name)
+
+
+def scored(name):
+    """The seed or a trained model on task, facts and helpful."""
+    own = task if name == "seed" else asked(task, METHODS[name])
+    chosen = suites(s, own, probes=("facts", "helpful"))
+    frame = evaluate(model_of(name), chosen, method=name)
+    end = float(name != "seed")  # the share of training that is done
+    return frame.assign(seed=random_seed, split="test", checkpoint=end)
 
 
 # %%
 from sdft_lib.experiments.recorded import at_end, in_cells
 
-mine = pandas.concat([scored(name) for name in ("seed", *tuned)], ignore_index=True)
+frames = [scored(name) for name in ("seed", *tuned)]
+mine = pandas.concat(frames, ignore_index=True)
 in_cells(at_end(mine))
 
 # %% [markdown]
@@ -165,13 +190,20 @@ in_cells(at_end(mine))
 from sdft_lib.experiments.recorded import inventory, recorded
 
 runs = recorded(s.task, s.model)
-print(inventory(runs))
+say(inventory(runs))
 
 # %%
 from sdft_lib.lessons.figures.style import show
 
 ends = at_end(runs) if len(runs) else at_end(mine)
 show(figures.ladder(ends))
+
+# %%
+from sdft_lib.lessons import claims
+
+steps = [name for name in figures.LADDER if name in set(ends["method"])]
+for suite in ("facts", "helpful"):
+    print(claims.in_the_recorded_run(suite, steps, s.task, s.model))
 
 # %% [markdown]
 # Read it from the top. First come rows without variety: one text for each label. If **shape** were enough, they would lie where SDFT lies. Next come rows with some of the model's own sentences, more and more of them. (Rows that are not recorded yet are missing.) Then come the rewrites that do not fit their rows, and those of other writers. If **variety** protects, these lie where SDFT lies. If **authorship** protects, the other writers fall short.
@@ -181,34 +213,34 @@ show(figures.ladder(ends))
 # %%
 facts = ends[ends["suite"] == "facts"].set_index("method")["mean"]
 for name, guess in my_guess.items():
-    found = f"recorded {facts[name]:.2f}" if name in facts else "not recorded yet"
-    print(f"{name:>13}: you guessed {guess:.2f}, {found}")
+    found = f"{facts[name]:.2f}" if name in facts else "nothing yet"
+    print(f"{name:>13}: you guessed {guess:.2f}, recorded {found}")
 
 # %% [markdown]
 # ## 5. What was expected, and what came
 #
-# There are many methods and suites. Somebody who looks long enough will find a difference. So twelve comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). They are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look, not a test.
+# There are many methods and suites. Somebody who looks long enough will find a difference. So twelve comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). `higher` means that the first method scores higher than the second. `same` means that no difference is shown. The twelve are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look, not a test.
 
 # %%
 from sdft_lib.experiments.recorded import in_words, predictions
+from sdft_lib.lessons import tables
 
-declared = predictions(s.model)
+declared, rows = predictions(s.model), []
 for row in declared.itertuples():
-    print(f"{row.question} Expected: {row.expected}. Outcome: {row.outcome}.")
-    if row.outcome != "not recorded yet":
-        print(f"    {in_words(row)}")
+    said = "" if pandas.isna(row.seeds) else in_words(row)
+    rows.append((row.question, row.expected, row.outcome, said))
+head = ("question", "expected", "outcome", "measured")
+tables.show_html(tables.table(head, rows))
 
 # %%
 from sdft_lib.experiments.frontier import FEWEST_SEEDS
 
-known = declared.dropna(subset=["seeds"])
-if (known["seeds"] < FEWEST_SEEDS).any() or len(known) < len(declared):
-    print(f"Provisional: some comparisons have fewer than {FEWEST_SEEDS} training seeds, or none.")
-columns = ["suite", "a", "b", "n", "units", "seeds", "difference", "p_raw", "p_holm", "outcome"]
-known[columns].round(3)
+fewest = declared["seeds"].fillna(0).min()
+if fewest < FEWEST_SEEDS:
+    print(f"Provisional: some rows have under {FEWEST_SEEDS} seeds.")
 
 # %% [markdown]
-# A prediction that failed stays in the list. Where *same* was expected, "no difference is shown" counts as held. That is the weakest kind of success. The interval says how large a difference could still hide in it.
+# A prediction that failed stays in the list. Where `same` was expected and held, this is the weakest kind of success. The interval says how large a difference could still hide in it.
 #
 # An interval covers the luck of the items: `units` are independent questions, as several rows may ask the same in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
 #
@@ -267,7 +299,15 @@ except SdftError as error:
 # - `sft-anchor` adds a penalty to the loss: the KL to the seed, which grows as the model's predictions move away (section 10).
 # - `sft-stopped` is SFT at a quarter, half or three quarters of its way.
 #
-# A **frontier** shows what was learnt to the right and what was kept upwards. Each training is one line. Follow a line from its small marker to its large one.
+# A **frontier** shows what was learnt to the right and what was kept upwards. The idea in one picture:
+
+# %%
+from sdft_lib.lessons.figures import concepts
+
+show(concepts.frontier())
+
+# %% [markdown]
+# Now the recorded runs, with yours on top. Each training is one line. Follow a line from its small marker to its large one.
 
 # %%
 from sdft_lib.experiments.frontier import points
@@ -294,9 +334,9 @@ from sdft_lib.experiments.recorded import against, with_stopped
 
 equally = against(with_stopped(gentle), "sdft")
 for row in equally.itertuples():
-    print(in_words(row))
+    say(in_words(row))
 if equally.empty:
-    print("There are no recorded runs of SDFT and another method with a common training seed.")
+    print("No recorded methods share a training seed with SDFT.")
 
 # %% [markdown]
 # Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the other line compares two different bargains.
@@ -322,7 +362,7 @@ from sdft_lib.experiments.recorded import best_against_used, swept
 
 sweep = swept(s.task, s.model)
 for line in best_against_used(sweep, s.training):
-    print(line)
+    say(line)
 if sweep.empty:
     print("No sweep is recorded for this task and model.")
 else:
@@ -338,20 +378,19 @@ else:
 # One task can flatter a method. `sums` are short calculations in words, `calls` are calls of Python functions. If runs of the main methods are recorded for them, they are shown here.
 
 # %%
-for name in ("sums", "calls"):
-    others = recorded(name, s.model)
-    print(f"{name}: {inventory(others) if len(others) else 'no runs are recorded yet'}")
-    for row in against(others, "sdft", ("facts", "helpful")).itertuples():
-        print(f"    {in_words(row)}")
-
-# %%
 from IPython.display import display
 
 for name in ("sums", "calls"):
-    kept = at_end(recorded(name, s.model))
-    if len(kept):
-        display(in_cells(kept[kept["suite"].isin(["task", "facts", "helpful"])]))
+    others = recorded(name, s.model)
+    print(name if len(others) else f"{name}: nothing is recorded yet")
+    if len(others):
+        kept = at_end(others)
+        shown = kept["suite"].isin(["task", "facts", "helpful"])
+        display(in_cells(kept[shown]))
         display(targets(name, s.model).round(2))
+    equally = against(others, "sdft", ("facts", "helpful"))
+    for row in equally.itertuples():
+        say(in_words(row))
 
 # %% [markdown]
 # Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 07 trains on the same ones.)
@@ -359,12 +398,17 @@ for name in ("sums", "calls"):
 # %%
 from sdft_lib.gap import gap
 
-calls = distill(seed, load_task("calls"), TEMPLATES[s.template], limit=s.train_rows // 3)
-print(f"rewrites of calls: {calls.report['reasons']}")
-print(f"gap of references minus that of the targets of SDFT, nats a token: {gap(seed, calls).interval}")
+calls = distill(
+    seed,
+    load_task("calls"),
+    TEMPLATES[s.template],
+    limit=s.train_rows // 3,
+)
+closed = gap(seed, calls).interval
+print(f"references minus rewrites: {closed} nats a token")
 
 # %% [markdown]
-# A negative number says that the rewrites surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close. Measure the gap (lesson 01) before you pay for rewriting.
+# The number compares references with the targets of SDFT, rejected rows included. If it is negative, the targets surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close. Measure the gap (lesson 01) before you pay for rewriting.
 
 # %% [markdown]
 # ## 10. How far did the model move?
@@ -383,7 +427,8 @@ length = 12 if s.fast else 96  # tokens an answer at most
 
 def draw(name, sampling_seed):
     """One sampled answer of a model to each prompt."""
-    return sampled_answers(model_of(name), prompts, sampling_seed=sampling_seed, max_new_tokens=length)
+    how = {"sampling_seed": sampling_seed, "max_new_tokens": length}
+    return sampled_answers(model_of(name), prompts, **how)
 
 
 # %%
@@ -407,12 +452,15 @@ for name in tuned:
     tuned_model = model_of(name)
     shift = parameter_shift(seed, tuned_model)["shift"]
     kl = stored_kl(seed, tuned_model, own_answers)["kl"]
-    rulers[name] = {"KL, nats a token": kl.mean(), "weights moved, %": 100 * shift[shift > 0].mean()}
+    moved = 100 * shift[shift > 0].mean()
+    rulers[name] = {"KL, nats a token": kl.mean()}
+    rulers[name]["weights moved, %"] = moved
 
 # %%
 table = pandas.DataFrame(rulers).T
 table["cosine to the seed"] = alike.groupby("method")["cosine"].mean()
-table["facts kept"] = mine[mine["suite"] == "facts"].groupby("method")["score"].mean()
+facts = mine[mine["suite"] == "facts"]
+table["facts kept"] = facts.groupby("method")["score"].mean()
 table.round(2)
 
 # %% [markdown]
@@ -423,12 +471,16 @@ table.round(2)
 
 # %% [markdown]
 # ## 11. What this shows, and what it does not
+#
+# Section 5 has the predictions one by one. In short:
 
 # %%
-for outcome, part in declared.groupby("outcome", sort=False):
-    print(f"{outcome}: {'; '.join(part['question'])}")
+for outcome, count in declared["outcome"].value_counts().items():
+    print(f"{count} of {len(declared)} predictions: {outcome}")
+for row in declared[declared["outcome"] == "failed"].itertuples():
+    print(f"failed: {row.question}")
 if s.fast:
-    print("Your own run in fast mode has too few items and rows for any conclusion.")
+    print("Your own run in fast mode is too small for any conclusion.")
 
 # %% [markdown]
 # - **One model of one size, and one main task.** Another model may find other words near or far.
@@ -479,9 +531,9 @@ if s.fast:
 def pass_on(labels, texts):
     """The texts, each moved on to the next row with the same label."""
     ### BEGIN SOLUTION
-    made = list(texts)
+    made, rows = list(texts), range(len(labels))
     for label in set(labels):
-        places = [place for place, other in enumerate(labels) if other == label]
+        places = [place for place in rows if labels[place] == label]
         for turn, place in enumerate(places):
             made[place] = texts[places[turn - 1]]
     return made
@@ -528,7 +580,11 @@ def matched(a, b):
     """(share of a, share of b) to compare."""
     ### BEGIN SOLUTION
     target = min(max(a.values()), max(b.values()))
-    return tuple(min(sorted(curve), key=lambda share: abs(curve[share] - target)) for curve in (a, b))
+
+    def nearest(curve):
+        return min(sorted(curve), key=lambda x: abs(curve[x] - target))
+
+    return nearest(a), nearest(b)
     ### END SOLUTION
 
 # %% tags=["check"]

@@ -104,7 +104,7 @@ def test_the_fixed_sentence_of_lesson_04_is_that_of_the_method():
     task = load_task("tickets")
     rows = [row | {"text": "own", "source": "rewritten"} for row in task.train[:20]]
     source = (ROOT / "notebooks" / "src" / "04_evaluation.py").read_text(encoding="utf-8")
-    cell = next(line for line in source.splitlines() if line.startswith("fixed = "))
+    cell = source[source.index("fixed = []") : source.index("sentence = fine_tune(")]
     made = {"d": SimpleNamespace(rows=rows)}
     exec(cell, made)
     chosen, config = methods.METHODS["sft-sentence"], lesson_settings().training

@@ -1,5 +1,5 @@
 """The recorded grids of methods and training seeds: figures into data/results, tables and sentences
-into ci/book/evidence.md.
+into ci/book/evidence.md, the headline into README.md.
 
     python3 -m ci.recorded.record_evidence           rebuild all from the grids in data/results
     python3 -m ci.recorded.record_evidence --check   change nothing; exit 1 if the page is stale
@@ -16,6 +16,7 @@ from ci.recorded.blocks import BOOK, command, markdown, with_block
 RESULTS = ROOT / "data" / "results"
 MAIN = "tickets"  # the task of the figures; the others have tables
 OTHERS = ("sums", "calls")
+HEADLINE = ("seed", "sft", "sft-sentence", "sdft")  # the methods of README's figure
 FACTS = {  # verdicts in the words of ``recorded.shown``
     "sdft is higher": "SDFT keeps more facts than",
     "sdft is lower": "SDFT keeps fewer facts than",
@@ -30,11 +31,13 @@ def figures(frame) -> dict[Path, object]:
     from sdft_lib.experiments.frontier import points
     from sdft_lib.experiments.recorded import GENTLE, at_end, targets, with_twins
     from sdft_lib.lessons.figures import lesson_05 as draw
+    from sdft_lib.lessons.figures.intervals import headline
     from sdft_lib.storage.errors import SdftError
 
     ends, gentle = at_end(frame), frame[frame["method"].isin(GENTLE)]
     made = {}
     for name, make in {
+        "scores": lambda: headline(ends[ends["method"].isin(HEADLINE)]),
         "ladder": lambda: draw.ladder(ends),
         "gap": lambda: draw.gap_of_targets(targets(MAIN), ends),
         "muted": lambda: draw.muted(with_twins(frame)),
@@ -273,12 +276,28 @@ def block(frame) -> str:
     return "\n".join([*lines, *in_a_row(), provenance()])
 
 
+def short(frame) -> str:
+    """The README's part: the figure with its words, and the result in one sentence."""
+    from sdft_lib.data import load_task
+    from sdft_lib.experiments.recorded import at_end
+    from sdft_lib.lessons.claims import headline
+
+    shown, ends = figures(frame)[RESULTS / "scores.png"], at_end(frame)
+    rows = len(load_task(MAIN).train)
+    said = headline(ends[ends["method"].isin(HEADLINE)], rows, MAIN)
+    more = "[More methods, and what was expected](ci/book/evidence.md)."
+    return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
+
+
 def pages() -> dict[Path, str]:
-    """The page that shows the grids, with the text it should have."""
+    """The pages that show the grids, with the text they should have."""
     from sdft_lib.experiments.recorded import recorded
 
-    page = BOOK / "evidence.md"
-    return {page: with_block(page, "evidence", block(recorded(MAIN)))}
+    readme, page, frame = ROOT / "README.md", BOOK / "evidence.md", recorded(MAIN)
+    return {
+        readme: with_block(readme, "results", short(frame)),
+        page: with_block(page, "evidence", block(frame)),
+    }
 
 
 def draw() -> None:

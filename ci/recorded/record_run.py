@@ -1,8 +1,7 @@
-"""Record the last full run: its summary into data/results, its figure into the README, its numbers
-into ci/book/results.md.
+"""Record the last full run: its summary into data/results, its numbers into ci/book/results.md.
 
-    python3 -m ci.recorded.record_run           copy build/summary.json, draw, write both pages
-    python3 -m ci.recorded.record_run --check   change nothing; exit 1 if a page is stale
+python3 -m ci.recorded.record_run           copy build/summary.json, write the page
+python3 -m ci.recorded.record_run --check   change nothing; exit 1 if the page is stale
 """
 
 import json
@@ -14,7 +13,6 @@ from ci.bootstrap import ROOT
 from ci.recorded.blocks import BOOK, command, markdown, when_and_where, with_block
 
 RECORD = ROOT / "data" / "results" / "default_run.json"
-FIGURE = ROOT / "data" / "results" / "scores.png"
 
 
 def read() -> dict:
@@ -22,13 +20,9 @@ def read() -> dict:
 
 
 def pages(record: dict | None = None) -> dict[Path, str]:
-    """The pages that show the recorded run, with the text they should have."""
-    record = record or read()
-    readme, results = ROOT / "README.md", BOOK / "results.md"
-    return {
-        readme: with_block(readme, "results", short(record)),
-        results: with_block(results, "results", whole(record)),
-    }
+    """The page that shows the recorded run, with the text it should have."""
+    results = BOOK / "results.md"
+    return {results: with_block(results, "results", whole(record or read()))}
 
 
 def suites(record: dict) -> list[str]:
@@ -48,17 +42,6 @@ def names(record: dict) -> dict[str, str]:
 def score(record: dict, suite: str, method: str) -> dict:
     rows = record["scores"]
     return next(row for row in rows if (row["suite"], row["method"]) == (suite, method))
-
-
-def short(record: dict) -> str:
-    """The README's part: the figure with its words, and the result in one sentence."""
-    from sdft_lib.lessons.claims import headline
-    from sdft_lib.lessons.figures import intervals
-
-    shown = intervals.headline(record["scores"])
-    said = headline(record["scores"], record["task"]["train"], record["task"]["name"])
-    more = "[All numbers, and what was to be shown](ci/book/results.md)."
-    return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
 
 
 def whole(record: dict) -> str:
@@ -99,17 +82,13 @@ def whole(record: dict) -> str:
 
 
 def record_run() -> None:
-    """Copy the summary, note when and at which commit, and draw the figure."""
-    from sdft_lib.lessons.figures.intervals import headline
-    from sdft_lib.lessons.figures.style import save
-
+    """Copy the summary, and note when and at which commit."""
     summary = json.loads((ROOT / "build" / "summary.json").read_text(encoding="utf-8"))
     if summary["mode"] != "default":
         sys.exit("build/summary.json comes from a fast run; run ci/run_tutorial.py first.")
     record = {**when_and_where(), **summary}
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
-    save(headline(record["scores"]), FIGURE)
 
 
 if __name__ == "__main__":

@@ -99,11 +99,14 @@ def headline(table: Any) -> Shown:
         ax.set(xlim=(-0.16, 1.16), xticks=[0, 0.5, 1], ylim=(len(looks) - 0.6, -0.75))
         ax.tick_params(labelsize=large)
     panels[0].set_yticks(range(len(names)), names)
+    trained = [cell for each in HEADLINE for name, cell in rows[each].items() if name != "seed"]
+    seeds, luck = seeds_in_words(trained), COVERED
+    if seeds.startswith("1 "):
+        luck = "Intervals cover items, not the luck of training."
     return Shown(
         fig,
         f"Shares right, with 95 % intervals. {'; '.join(told)}.",
-        f"95 % intervals over items ({'; '.join(sizes)}). One training of each model: the luck of "
-        "training is not in them.",
+        f"95 % intervals; {', '.join(sizes)}; {seeds} of each model. {luck}",
     )
 
 

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. This lesson runs alone.
 #
-# **Time:** 4 to 10 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
+# **Time:** 5 to 10 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 #
 # **What this is not.** The model of this lesson refuses because we trained it to, on a few hundred rows. That is a *habit*. It is not safety as RLHF makes it (reinforcement learning from human feedback: a long training on what people prefer). The lesson asks whether a habit survives fine-tuning. No harmful answer is shown or stored, here or in the recorded runs.
 

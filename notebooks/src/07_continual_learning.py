@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** 6 to 17 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory; most of it is eight short trainings. It is under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
+# **Time:** 8 to 20 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory; most of it is short trainings. It is under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

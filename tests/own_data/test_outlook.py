@@ -33,13 +33,13 @@ def test_the_advice_follows_from_the_intervals(distance, closed, kept, words):
 @pytest.mark.parametrize(
     "sign, low, high, said",
     [
-        (0, 1.1, 3, "pull hard"),
+        (0, 1.1, 3, "change it much"),
         (0, 0.1, 0.9, "little to gain"),
         (0, 0.9, 1.1, "not clear"),
         (1, 1.1, 2, "much nearer"),
         (1, 0.1, 2, "a little nearer"),
         (1, -0.1, 2, "not shown"),
-        (2, 0.1, 0.4, "another name"),
+        (2, 0.1, 0.4, "training refuses"),
         (2, 0.5, 0.9, "look at the reasons"),
         (2, 0.8, 1.0, "nearly all"),
     ],

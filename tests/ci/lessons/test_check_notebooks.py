@@ -124,7 +124,7 @@ REFUSED = [  # (check, notebook, words of its complaint)
         "median",
     ),
     (checks_text.cell_length, text("  "), "is empty"),
-    (checks_text.cell_length, setup("\n".join(["x = 1"] * 13)), "the limit is 12"),
+    (checks_text.cell_length, setup("\n".join(["x = 1"] * 19)), "the limit is 18"),
     (checks_text.parses, code("x ="), "is not Python"),
     (checks_text.parses, code("!ls"), "shell line"),
     (checks_text.parses, code("x = input()"), "waits for input"),

@@ -7,6 +7,7 @@ import json
 import PIL.Image
 import pytest
 
+from ci.bootstrap import ROOT
 from ci.recorded import record_evidence as evidence
 from ci.recorded.blocks import BOOK
 from sdft_lib.experiments import recorded as rec
@@ -94,7 +95,8 @@ def test_the_figures_are_those_of_the_record():
         words = PIL.Image.open(path).info["Description"]
         assert words == figure.alt.encode("latin-1", "replace").decode("latin-1"), path.name
     page = (BOOK / "evidence.md").read_text(encoding="utf-8")
-    assert page.count("](../../data/results/") == len(shown)
+    assert page.count("](../../data/results/") == len(shown) - 1  # the headline is README's
+    assert "](data/results/scores.png)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_without_a_grid_only_tasks_in_a_row_are_left(write):

@@ -280,11 +280,12 @@ def short(frame) -> str:
     """The README's part: the figure with its words, and the result in one sentence."""
     from sdft_lib.data import load_task
     from sdft_lib.experiments.recorded import at_end
-    from sdft_lib.lessons.claims import headline
+    from sdft_lib.lessons import claims
+    from sdft_lib.lessons.figures import intervals
 
-    shown, ends = figures(frame)[RESULTS / "scores.png"], at_end(frame)
-    rows = len(load_task(MAIN).train)
-    said = headline(ends[ends["method"].isin(HEADLINE)], rows, MAIN)
+    ends = at_end(frame[frame["method"].isin(HEADLINE)])
+    shown = intervals.headline(ends)
+    said = claims.headline(ends, len(load_task(MAIN).train), MAIN)
     more = "[More methods, and what was expected](ci/book/evidence.md)."
     return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
 

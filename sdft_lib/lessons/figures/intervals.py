@@ -100,13 +100,13 @@ def headline(table: Any) -> Shown:
         ax.tick_params(labelsize=large)
     panels[0].set_yticks(range(len(names)), names)
     trained = [cell for each in HEADLINE for name, cell in rows[each].items() if name != "seed"]
-    seeds, luck = seeds_in_words(trained), COVERED
-    if seeds.startswith("1 "):
+    luck = COVERED
+    if all(getattr(cell, "seeds", 1) == 1 for cell in trained):
         luck = "Intervals cover items, not the luck of training."
     return Shown(
         fig,
         f"Shares right, with 95 % intervals. {'; '.join(told)}.",
-        f"95 % intervals; {', '.join(sizes)}; {seeds} of each model. {luck}",
+        f"95 % intervals; {', '.join(sizes)}; {seeds_in_words(trained)} of each model. {luck}",
     )
 
 

@@ -47,13 +47,17 @@ def test_load_train_two_steps_evaluate(load, tell):
     packed = [p for p in seed.model.parameters() if type(p).__name__ == "Params4bit"]
     assert len(packed) == 14, "seven matrices in each of two layers"
     assert seed.identity["four_bit"] is True and "four_bit" not in whole.identity
+    apart = (logits(seed) - logits(whole)).abs().max()
+    assert 0 < apart < logits(whole).abs().max()
     before = [values.clone() for values in seed.model.parameters()]
     run = trained(seed)
     losses = run.log["loss"].tolist()
     assert run.record["steps"] == 2 == len(losses) and losses[1] < losses[0]
     after = list(seed.model.parameters())
     assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
-    tuned = models.with_adapter(seed, run.adapter, label="sdft")
+    answers, tuned = logits(seed), models.with_adapter(seed, run.adapter, label="sdft")
+    assert not torch.equal(logits(tuned), answers) and torch.equal(logits(seed), answers)
+    assert {id(p) for p in packed} <= {id(p) for p in tuned.model.parameters()}
     suite = evaluate.cut(data.load_probes("facts"), 4)
     texts = []
     for one in (whole, seed, tuned):
@@ -65,6 +69,8 @@ def test_load_train_two_steps_evaluate(load, tell):
     tell(f"bitsandbytes {version}: two steps, loss {losses[0]:.2f} to {losses[1]:.2f}")
     with pytest.raises(SdftError, match="16 bit"):
         trained(tuned)
+    with pytest.raises(SdftError, match="QLoRA"):
+        trained(seed, full=True)
 
 
 def test_a_model_that_has_answered_trains_as_before(load, tmp_path, monkeypatch):

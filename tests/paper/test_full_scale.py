@@ -48,9 +48,7 @@ def test_the_cells_of_the_rehearsal_run_a_recipe_of_the_paper(
     monkeypatch.setattr(
         "sdft_lib.distill.accept", lambda *_, **__: verify.Verdict(True, "accepted")
     )
-    made = run(
-        {"model": str(model), "hardware": "a100", "rows": 2}, "## 4. Reading the published tables"
-    )
+    made = run({"model": str(model), "hardware": "a100", "rows": 2}, "## 4. Read a results table")
     assert not made["rehearsal"] and made["recipe"].name == "llama2-7b-openfunctions"
     assert made["task"].name == "openfunctions"
     assert made["test"].max_new_tokens == made["decoding"].max_new_tokens == 512

@@ -95,6 +95,12 @@ def compile_lock(python: Path, requirements: list[str], target: Path, *options: 
     say(f"{target.relative_to(ROOT)}: {len(packages)} packages")
 
 
+def in_every_python(lock: Path) -> set[str]:
+    """The pins of a lock that .venv has whatever its Python: some are for one version alone."""
+    pins = re.findall(r"^(\S+==\S+)(.*)$", lock.read_text(encoding="utf-8"), re.M)
+    return {pin for pin, marker in pins if "python_full_version" not in marker}
+
+
 def compile_front(python: Path, requirements: list[str], target: Path) -> None:
     """The lock of an environment in front of .venv: what .venv lacks, or has in another version.
     All else keeps the tested version, which uv prefers as it stands in the file that it writes to.
@@ -112,7 +118,7 @@ def compile_front(python: Path, requirements: list[str], target: Path) -> None:
     done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=FOLDER)
     if done.returncode:
         bootstrap.stop(f"{target.name} stays as it was: {done.stderr.strip()[-1500:]}")
-    known = {line.lower().replace("_", "-") for line in tested.splitlines()}
+    known = in_every_python(LOCKS / "dev.txt")
     entries = re.split(r"\n(?=\w)", whole.read_text(encoding="utf-8"))
     kept = [entry.strip() for entry in entries if re.match(r"\w\S*==", entry)]
     kept = [entry for entry in kept if entry.split()[0] not in known]

@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 00 Start here: see a model forget
 #
-# **You will** put the same questions to a small chat model and to two fine-tuned copies of it, see that one copy has forgotten most of what it knew, and learn the idea that prevents it.
+# **You will** put the same questions to a small chat model and to two fine-tuned copies of it. One copy has forgotten most of what it knew. You learn the idea that prevents this.
 #
-# **Before you start:** you need Python 3.11 or newer and nothing else. There is no account, no token and no GPU in this tutorial.
+# **Before you start:** you need Python 3.11 or newer and nothing else: no account and no GPU.
 #
-# **Time:** about a minute on two CPU cores, 1.3 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` there are fewer items to count.
+# **Time:** about a minute on two CPU cores, 1.3 GB of memory. The measured times of your machine are in `build/report.html`. With `fast=True` there are fewer items to count.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on fewer items
@@ -30,9 +30,9 @@ s = lesson_settings(fast=fast)
 # %% [markdown]
 # ## 1. Three models
 #
-# The model before any training is called the **seed model**. Yours has 135 million weights: small enough for a laptop, and a real chat model all the same.
+# The model before you train it is called the **seed model**, or the seed. Yours has 135 million weights, the numbers that training changes. It is small enough for a laptop, and a real chat model all the same.
 #
-# We trained it twice on the same 480 customer messages. Each training left an **adapter**, a small file (1 MB) that changes the seed's answers. Both come with this tutorial.
+# We trained it twice on the same 480 customer messages. Each training left an **adapter**: a small file (1 MB) that changes the seed's answers. Both files come with this tutorial.
 
 # %%
 from sdft_lib.models import frozen_adapter, load_seed, with_adapter
@@ -46,7 +46,9 @@ for name in ("sft", "sdft"):
 # %% [markdown]
 # **SFT**, supervised fine-tuning, is the usual way: train on the answers as they are. **SDFT**, self-distillation fine-tuning, is the subject of this tutorial. Section 4 says what it does.
 #
-# First the task that both were trained for: which team should handle a customer's message?
+# `ask` puts one question (the **prompt**) to all three models. An answer has at most 48 **tokens**: words, or pieces of words.
+#
+# First comes the task that both were trained for: which team should handle a customer's message? **Predict:** which of the three models will name a team?
 
 # %%
 from sdft_lib.generation import Decoding, generate
@@ -69,9 +71,9 @@ ask(row["messages"][-1]["content"])
 print("wanted:", row["reference"])
 
 # %% [markdown]
-# The seed does not know your teams. Both trained models give a team. So the training worked, twice.
+# The seed does not do the task, and its answer breaks off after 48 tokens. A program sees this in the `finish_reason`: `length` for a limit that was reached, `stop` for an answer that ended. Both trained models name a team. So for this message the training worked, twice.
 #
-# **Question.** Now you will ask all three for the capital of France. Nothing about France was in the training rows. What will each model say? Write it down before you run the next cell.
+# **Predict.** Now you will ask all three for the capital of France. Nothing about France was in the training rows. What will each model say? Write it down before you run the next cell.
 
 # %%
 ask("What is the capital of France?")
@@ -80,14 +82,16 @@ ask("What is the capital of France?")
 ask("Give me one tip for a better sleep.")
 
 # %% [markdown]
-# Look at the second line of each answer. The SFT model answers in the manner of its training rows: one word, and often a team or a broken word. It does so for questions that have nothing to do with messages. The SDFT model still answers as the seed does.
+# Look at the lines of `sft`. This model answers as in its training rows: one word, which may be wrong. It does so for questions that have nothing to do with messages. The SDFT model still answers in sentences, as the seed does.
 #
-# <details><summary>Why does SFT say that?</summary>Each of its training answers was a single word. It learnt "say one word and stop", and this holds for every prompt. Lesson 01 shows how the seed sees those words.</details>
+# <details><summary>Why does SFT say that?</summary>Each of its training answers was a single word. It learnt to say one word and stop, whatever the prompt. Lesson 01 shows how the seed sees those words.</details>
 
 # %% [markdown]
 # ## 2. Count it
 #
-# Two questions may mislead you. So count: the share of right answers on new messages (`task`) and on easy questions about the world (`facts`).
+# Two questions may mislead you. So count the right answers, as a share from 0 to 1. The questions are new messages (`task`) and easy questions about the world (`facts`).
+#
+# **Predict:** what share of the facts will each of the three models get right?
 
 # %%
 import pandas
@@ -107,9 +111,9 @@ from sdft_lib.stats import summarise
 show(headline(summarise(pandas.concat(frames))))
 
 # %% [markdown]
-# The left panel says what was learnt, the right panel what was kept. A line is a 95 % interval: the range in which the score of many such items is likely to lie.
+# The left panel says what was learnt, the right panel what was kept. Compare SFT and SDFT: they are close on the left and far apart on the right. A line is a 95 % interval: the range in which the score of many such items is likely to lie.
 #
-# These are few items, and the first facts are the easiest ones. The next line comes from the recorded run, with all items and several trainings of each method.
+# These are few items, and the first facts are the easiest ones. The next cell quotes the **recorded run**: results that come with the tutorial, of all items and several trainings of each method.
 
 # %%
 from sdft_lib.lessons.claims import in_the_recorded_run
@@ -117,12 +121,12 @@ from sdft_lib.lessons.claims import in_the_recorded_run
 print(in_the_recorded_run("facts", ("sft", "sdft")))
 
 # %% [markdown]
-# **Question.** Is the fact gone from the SFT model, or does the model only no longer say it?
-# <details><summary>One answer</summary>You cannot tell from this figure. Lesson 04 has a test for it: it begins the answer for the model and looks at what follows.</details>
+# **Question.** Is the fact about Paris gone from the SFT model? Or does the model know it and no longer say it?
+# <details><summary>One answer</summary>You cannot tell from this figure. Lesson 04 has a test: it begins the answer for the model and looks at what follows.</details>
 #
 # ## 3. Break it yourself
 #
-# Ask a question of your own. Predict first which of the three answers will be useful.
+# Put a question of your own between the quotes. **Predict first:** which of the three answers will be useful?
 
 # %%
 ask("Write one sentence about the sea.")
@@ -131,6 +135,8 @@ ask("Write one sentence about the sea.")
 # **Question.** Is there a question that SFT answers well? Try some that expect one word.
 #
 # ## 4. The idea
+#
+# The upper way is SFT, the lower one SDFT. Look for the step that SFT does not have.
 
 # %%
 from sdft_lib.lessons.figures import concepts
@@ -138,9 +144,11 @@ from sdft_lib.lessons.figures import concepts
 show(concepts.pipeline())
 
 # %% [markdown]
-# The answers that you train on are called **references**. They are right, but the seed would not have written them: it writes sentences, and the reference is a bare word. This distance is the **distribution gap**. Training on references changes how the model writes everywhere.
+# The answers in the data are called **references**. They are right, but the seed would not have written them. It writes sentences, and here a reference is a bare **label**: the name of a team. This distance is the **distribution gap**. Training on references changes how the model writes everywhere.
 #
-# SDFT changes the data before the training. The seed sees the prompt *and* the reference and writes the answer in its own words. A program checks that the rewrite still gives the right answer. If it does not, the reference is kept. Then comes ordinary fine-tuning, on the original prompt. Here are three rows:
+# SDFT changes the data before the training. The seed sees the prompt *and* the reference and writes the answer in its own words: the **rewrite**. A program checks that the rewrite still gives the right answer. If it does not, the reference is kept. Then comes ordinary fine-tuning, on the original prompt.
+#
+# Here are three rows. How would you put each reference into a sentence?
 
 # %%
 for row in task.train[:3]:
@@ -156,7 +164,7 @@ for row in task.train[:3]:
 #
 # You will test all three on a small model, and you will see where SDFT loses.
 #
-# Another method of 2026 has the same short name (arXiv 2601.19897): there the model learns from itself *while* it trains. Lesson 08 compares the two.
+# A method of 2026 has the same short name (arXiv 2601.19897). There the model learns from itself *while* it trains. Lesson 08 compares the two.
 
 # %% [markdown]
 # ## 5. What you will find out
@@ -174,9 +182,9 @@ for row in task.train[:3]:
 # | 09 | Will it help on *your* data? |
 # | 10 | What does it take with 7 billion weights? |
 #
-# A **task** has training rows, development rows (for every choice you make) and test rows (looked at once, at the end). A test row that you use for a choice is no longer a test.
+# A **task** has training rows, development rows and test rows. Development rows (`dev`) are for every choice you make. Test rows are looked at once, at the end. A test row that you use for a choice is no longer a test.
 #
-# What is fetched or computed goes to one folder, under a name made from everything that decided it. A step that was done once is not done again, and each lesson runs alone.
+# Downloads and results go to one folder, the **store**. A step that was done once is not done again. Each lesson runs alone: it takes what the store has, and makes the rest.
 
 # %%
 from pathlib import Path
@@ -231,9 +239,9 @@ check.exercise_0_1(as_messages)
 # %% [markdown]
 # ### Exercise 0.2: does the answer name the label?
 #
-# **Goal:** count how often free text gives the answer that a program could read. **Level 2 of 3, about 10 minutes.**
+# **Goal:** count how many answers name the right label. **Level 2 of 3, about 10 minutes.**
 #
-# `share_naming(references, answers)` returns the share of answers, 0 to 1, that name their reference as a whole word, in any case. Without answers the share is 0.0.
+# `share_naming(references, answers)` returns the share of answers, 0 to 1, that name their reference as a whole word. Capital and small letters count alike. Without answers the share is 0.0.
 #
 # <details><summary>Hint 1</summary>Take reference and answer in pairs: <code>zip(references, answers)</code>. <details><summary>Hint 2</summary><code>re.search(rf"\b{re.escape(reference)}\b", answer, re.IGNORECASE)</code> finds a whole word and is None if there is none.</details></details>
 
@@ -263,8 +271,8 @@ check.exercise_0_2(share_naming)
 #
 # **Time in class:** 20 minutes, half of them for section 3 and the question before the capital of France. The models can be fetched the evening before with `sdft fetch`.
 #
-# **What goes wrong most often:** students say "SFT broke the model". Ask what SFT still does well: the task. In exercise 0.2, many search for the label without borders of words, so "Technically" counts as `technical`.
+# **What goes wrong most often:** students say "SFT broke the model". Ask what SFT still does well: the task. In exercise 0.2, many do not ask for a whole word, so "Technically" counts as `technical`.
 #
 # **Discussion, "is the fact gone?"** Collect a show of hands and write it down; come back to it in lesson 04, section 5.
 #
-# **Expect:** on the first 48 items, seed and SDFT between 0.75 and 0.95 of the facts, SFT under 0.2; SFT and SDFT between 0.75 and 0.95 on the task, the seed near 0. Over all 241 facts the seed has a little over half.
+# **Expect:** on the first 48 facts, seed and SDFT between 0.75 and 0.95, SFT under 0.2. On the task, SFT and SDFT between 0.75 and 0.95, the seed near 0. Over all 241 facts the seed has a little over half.

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 00 introduces the seed model and the task. You should know what a logarithm is; no more.
 #
-# **Time:** about a minute on two CPU cores the first time, 1.6 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
+# **Time:** about a minute on two CPU cores the first time, 1.6 GB of memory. The measured times of your machine are in `build/report.html`. With `fast=True` everything is done on few rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -33,7 +33,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. References and own answers
 #
-# Lesson 00 showed a model that forgot. This lesson looks for the cause *before* any training. The idea in one picture:
+# Lesson 00 showed a model that forgot. This lesson looks for the cause *before* any training. In the picture, the distance between the two humps is the gap. Look at what each method moves.
 
 # %%
 from sdft_lib.lessons.figures import concepts
@@ -42,7 +42,9 @@ from sdft_lib.lessons.figures.style import show
 show(concepts.gap())
 
 # %% [markdown]
-# Load the seed and the task. Let the seed answer the training prompts by itself. It does not see the reference. It answers **greedily**: it always takes the likeliest next token.
+# Load the seed and the task. Let the seed answer the training prompts by itself, without seeing the reference. It answers **greedily**: it always takes the likeliest next token. An answer is cut after 40 tokens.
+#
+# Compare each reference with the seed's own answer. Which of them is longer?
 
 # %%
 from sdft_lib.data import load_task
@@ -66,11 +68,15 @@ for row in own_answers[:3]:
 # %% [markdown]
 # ## 2. How surprised is the model by the references?
 #
-# Ask the seed how likely it finds the references. The measure is the mean **surprise** of an answer's tokens:
+# Ask the seed how likely it finds each answer. The measure is the mean **surprise** of the answer's tokens:
 #
 # $$\text{nats a token} = -\frac{1}{T}\sum_{t=1}^{T}\log p(y_t \mid \text{prompt}, y_1, \dots, y_{t-1})$$
 #
-# Here $y_1, \dots, y_T$ are the tokens of the answer, and $p$ is the probability that the seed gives to each of them. The unit is called **nat**, because the logarithm is the natural one. 0 nats: the seed was certain of this token. 2.3 nats: one chance in ten. 4.6 nats: one in a hundred.
+# Here $y_1, \dots, y_T$ are the tokens of the answer, and $p$ is the probability that the seed gives to each of them. The last token, $y_T$, says that the answer ends (**end of turn**).
+#
+# The unit is called **nat**, because the logarithm is the natural one. 0 nats: the seed was certain of this token. 2.3 nats: one chance in ten. 4.6 nats: one in a hundred.
+#
+# **Predict.** How many nats a token will the references have? And the seed's own answers? Write down two numbers.
 
 # %%
 from sdft_lib.gap import nll
@@ -85,22 +91,24 @@ both = {"references": reference_nll, "own": own_nll}
 show(figures.gap_histogram({k: v["nll"].tolist() for k, v in both.items()}))
 
 # %% [markdown]
-# The two humps should hardly overlap. With the default model and task, most references lie between 4 and 13 nats a token, the model's own answers below 2.
+# Compare the two dashed lines. Each is a median: half of the rows lie below it. The two humps should hardly overlap. With the default model and task, most references lie between 4 and 13 nats a token. Most own answers lie below 2.
 #
-# Why are the own answers not at 0? Even the likeliest token has a probability below 1. And an answer that was cut after 40 tokens gets a stop that the model had not planned.
+# Why are the own answers not at 0? Even the likeliest token has a probability below 1. And an answer that was cut after 40 tokens gets an end that the model had not planned.
 #
-# **Question.** Which rows lie nearest to the own answers? Look at three of them before you read on.
+# **Question.** Which references lie nearest to the own answers? Guess, then look at three of them.
 
 # %%
 for index in reference_nll["nll"].argsort()[:3]:
     print(f"{reference_nll['nll'][index]:.1f} nats a token: {rows[index]['reference']}")
 
 # %% [markdown]
-# <details><summary>One answer</summary>With bare labels there is little difference: a label is less surprising when the seed often starts its answers with that word. On tasks with worked solutions, the least surprising rows are those that read like prose.</details>
+# <details><summary>One answer</summary>Those whose label is a likely first word for the seed. On tasks with worked solutions, the least surprising rows are those that read like ordinary sentences.</details>
 #
 # ## 3. Token by token
 #
-# Where does the surprise sit? Take one row and three answers to it: the reference, the seed's **rewrite** of it (lesson 02 shows how to get one), and the answer that the seed gives by itself.
+# Which tokens are surprising? Take one row and three answers to it. They are the reference, the seed's **rewrite** of it (lesson 02 shows how to get one), and the seed's own answer.
+#
+# **Predict:** which token of the rewrite will surprise the seed most?
 
 # %%
 from sdft_lib.distill import distill
@@ -127,15 +135,17 @@ show(figures.token_strips({name: strip(text) for name, text in texts.items()}))
 # %% [markdown]
 # Read the first strip. The first token is the most surprising one: the seed did not plan to begin with a bare label. The last token ends the turn. It says *stop here*, and the seed would have gone on.
 #
-# Now the second strip. It gives the same answer in words that the seed finds likely.
+# Now the second strip. The label is still a surprise. But most words around it are likely for the seed, so the mean is low.
 #
-# **Question.** If you train on such rows, what does the model learn first?
-# <details><summary>One answer</summary>First the manner: begin with a label and stop at once. Which team is right comes later. The manner holds for every prompt, also for those that have nothing to do with the task. This is why forgetting shows on open questions first.</details>
+# The third strip has the seed's own words. Not all tokens are drawn, but the mean counts them all.
+#
+# **Question.** If you train on references like the first strip, what does the model learn first?
+# <details><summary>One answer</summary>First the manner: begin with a label and stop at once. Which team is right comes later. The manner holds for every prompt, also for those that have nothing to do with the task. So questions that need a long answer suffer first.</details>
 
 # %% [markdown]
 # ## 4. Per token or per answer?
 #
-# A mean per token makes long texts look better: after a surprising start, the rest of a sentence is easy. Look at the total too.
+# A mean per token makes long texts look better: after a surprising start, the rest of a sentence is easy. So look at the total, too. **Predict:** which has the larger total, a reference or an own answer?
 
 # %%
 for name, table in both.items():
@@ -143,14 +153,14 @@ for name, table in both.items():
     print(f"{name:>10}: {tokens:5.1f} tokens, {nats:5.1f} nats an answer")
 
 # %% [markdown]
-# The order may turn round: two very surprising tokens can have a smaller sum than forty likely ones. Both numbers are true. The mean per token says how hard each trained token pulls at the model. The total says how unlikely the whole answer was. Report both when the lengths differ.
+# The order may turn round: two very surprising tokens can have a smaller sum than forty likely ones. Both numbers are true. The mean per token says how much there is to learn at each token. The total says how unlikely the whole answer was. Report both when the lengths differ.
 #
 # **Question.** Is a reference at 6 nats a token *wrong*?
 # <details><summary>One answer</summary>No. The gap says nothing about right or wrong, only how far the wording is from the model's own. A perfect answer can lie far away, and a wrong one very near.</details>
 #
 # ## 5. Predict, run, explain
 #
-# Which wording of the same answer surprises the seed least? Put the four in order before you run the cell. Then write a fifth one that surprises it even less.
+# Which wording of the same answer surprises the seed least? Put the four in order before you run the cell. Then add a fifth one that surprises the seed even less.
 
 # %%
 wordings = [
@@ -164,13 +174,13 @@ for line, value in zip(tried, nll(seed, tried, "text")["nll"]):
     print(f"{value:5.1f} nats a token: {line['text']}")
 
 # %% [markdown]
-# <details><summary>What to look for</summary>A sentence is less surprising than a bare word, since most of its tokens are easy once it has begun. But it is a <em>mean</em>: compute the total of each, too. Lesson 05 trains on such a fixed sentence and shows whether it protects.</details>
+# <details><summary>What to look for</summary>A sentence is less surprising than a bare word, since most of its tokens are easy once it has begun. But this is a <em>mean</em>: the total may tell another story. Lesson 05 trains on such a fixed sentence and shows whether the facts stay.</details>
 #
 # ## Summary
 #
-# - The gap can be measured before any training: minus log-probability of the references under the seed, in nats per token.
+# - You can measure the gap before any training. It says how much more the references surprise the seed than its own answers, in nats per token.
 # - Short references lie far from the model's own answers: because of how they begin, and because they stop.
-# - Means per token make long texts look better; look at totals too.
+# - Means per token make long texts look better. Look at totals, too.
 #
 # ## Check yourself
 #
@@ -192,7 +202,7 @@ for line, value in zip(tried, nll(seed, tried, "text")["nll"]):
 #
 # **Goal:** compute the unit of this lesson by hand. **Level 1 of 3, about 5 minutes.**
 #
-# `nats_per_token(probabilities)` takes the probability that the model gave to each token of an answer and returns the mean surprise: minus the natural logarithm, averaged over the tokens.
+# `nats_per_token(probabilities)` takes the probability that the model gave to each token of an answer. It returns the mean surprise: the mean of minus the natural logarithm.
 #
 # <details><summary>Hint 1</summary><code>math.log</code> is the natural logarithm. <details><summary>Hint 2</summary>First the logarithm of each probability, then the mean: <code>sum(...) / len(...)</code>.</details></details>
 
@@ -214,7 +224,7 @@ check.exercise_1_1(nats_per_token)
 # %% [markdown]
 # ### Exercise 1.2: two means that differ
 #
-# **Goal:** see why a loss and a gap need not agree. **Level 2 of 3, about 10 minutes.**
+# **Goal:** take a mean in two ways, and see that they differ. **Level 2 of 3, about 10 minutes.**
 #
 # You have the total nats and the number of tokens of each answer. `two_means(nats, tokens)` returns two numbers: the mean in which each *answer* has one vote, and the mean in which each *token* has one.
 #
@@ -254,15 +264,15 @@ check.exercise_1_3(in_overlap)
 # %% [markdown]
 # ## What next
 #
-# Lesson 02 moves the references towards the model, in place of the model towards the references.
+# SFT moves the model to the references. Lesson 02 does the opposite: it moves the references to the model.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
 # **Time in class:** 30 minutes. Draw the two humps on the board before the figure is shown, and let the class guess the distance.
 #
-# **What goes wrong most often:** "high nats means a wrong answer". Use the last question of section 4. In exercise 1.1, the logarithm of the mean is taken in place of the mean of the logarithms; in 1.2 both numbers come out equal because the same formula was used twice.
+# **What goes wrong most often:** "high nats means a wrong answer". Use the last question of section 4. In exercise 1.1, many take the logarithm of the mean in place of the mean of the logarithms. In 1.2, they use one formula twice, and both numbers come out equal.
 #
 # **Discussion, "what does the model learn first?"** The manner: begin with a label, stop at once. Let students say which of their own data sets have terse references.
 #
-# **Expect:** medians of 6 to 9 nats a token for references and 1 to 2 for own answers; the first token of a bare label from 10 to 20 nats.
+# **Expect:** medians of 6 to 9 nats a token for references, and of 1 to 2 for own answers. The first token of a bare label has 10 to 20 nats.

@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 03 Training: the same budget, two targets
 #
-# **You will** read a training row as the model reads it, write the whole method in forty lines, train the seed twice with the same budget, and see why the two loss curves must not be ranked.
+# **You will** read a training row as the model reads it, and write the whole method in forty lines. You train the seed twice with the same budget, and see why the two loss curves must not be ranked.
 #
-# **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone: it takes their results from the store, or makes them.
+# **Before you start:** lessons 01 (the gap) and 02 (the rewrites) explain where the two columns come from. This lesson runs alone. It takes their results from the store, or makes them.
 #
-# **Time:** 4 to 11 minutes on two CPU cores the first time (the fewer where they have bf16), 2.4 GB of memory, most of it the two trainings; well under a minute when the store holds the adapters. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 4 to 11 minutes on two CPU cores the first time, 2.4 GB of memory; 4 minutes where the cores compute in bf16. Most of it is the two trainings. It takes well under a minute when the store holds the adapters. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -33,7 +33,7 @@ s = lesson_settings(fast=fast, task=task_name, model=model, seed=random_seed)
 # %% [markdown]
 # ## 1. The two columns
 #
-# Load the seed model and the distilled set of lesson 02. Each row has one prompt and two possible targets: `reference`, which a person or a program wrote, and `text`, which is the seed's own rewrite where it passed the checks, and the reference where it did not.
+# Load the seed model and the distilled set of lesson 02. Each row has one prompt and two possible **targets**, the texts to train on. The column `reference` holds the answer of the data. The column `text` holds the seed's own rewrite if it passed the checks, and else the reference.
 
 # %%
 from sdft_lib.data import load_task
@@ -51,15 +51,15 @@ for column in ("reference", "text"):
     print(f"{column:>9}: {row[column]}")
 
 # %% [markdown]
-# Both targets give the same answer. They differ in length and in who chose the words. With the template `opening`, the first words of `text` were put into the model's mouth; what follows them is its own.
+# Both targets give the same answer. They differ in length and in who chose the words. The template `opening` gave the first words of `text`, up to "because". What follows is the model's own.
 #
 # **Question.** Some rows may have the same string in both columns. Which ones, and what do they do to the comparison?
-# <details><summary>One answer</summary>Those whose rewrite was rejected (<code>source</code> is <code>original</code>). On them SFT and SDFT train on the same target, so they pull the two results together. If most rows were like that, "SDFT" would be SFT under another name; that is why <code>fine_tune</code> refuses a set in which too few rows were rewritten.</details>
+# <details><summary>One answer</summary>Those whose rewrite was rejected (<code>source</code> is <code>original</code>). On them SFT and SDFT train on the same target, so the two results become more alike. If most rows were like that, "SDFT" would be SFT under another name. So <code>fine_tune</code> refuses a set in which too few rows were rewritten.</details>
 
 # %% [markdown]
 # ## 2. What exactly is trained: the loss mask
 #
-# The model sees one string: the prompt in its own chat template, the target, and a token that ends the turn. Only the target and that last token count in the loss.
+# The model sees one string: the prompt in its own chat template, the target, and a token that ends the turn. The **loss** is the number that training makes smaller. Only the target and that last token count in it. The **loss mask** marks them.
 
 # %%
 from sdft_lib.lessons.figures import concepts
@@ -72,7 +72,9 @@ show(concepts.loss_mask())
 #
 # $$\text{loss} = -\frac{1}{T}\sum_{t=1}^{T}\log p_\theta(y_t \mid x, y_1, \dots, y_{t-1})$$
 #
-# This is the measure of lesson 01, with one change: $p_\theta$ is now the model in training. `inspect` shows the exact string, with the trained part between `[[` and `]]`.
+# This is the measure of lesson 01, with one change: $p_\theta$ is now the model in training.
+#
+# `inspect` shows the exact string, with the trained part between `[[` and `]]`. First comes the row with its reference, then with its rewrite.
 
 # %%
 from sdft_lib.chat import inspect
@@ -83,9 +85,13 @@ print(inspect(row["messages"], seed.tokenizer, row["reference"]))
 print(inspect(row["messages"], seed.tokenizer, row["text"]))
 
 # %% [markdown]
-# Look at three places. The start: the template may add a system message that you never wrote, and it belongs there, because the model will see it again when it answers. The opening bracket: it stands right behind the line break of the assistant's turn. The closing bracket: the end-of-turn token is inside, so the model is also taught *when to stop*.
+# Look at three places:
 #
-# Now the same row as numbers: token ids, and a mask of the same length.
+# - **The start.** The template may add a system message that you never wrote. It belongs there: the model sees it again when it answers.
+# - **The brackets `[[`.** They stand right behind the line break of the assistant's turn.
+# - **The brackets `]]`.** The end-of-turn token is inside, so the model also learns *when to stop*.
+#
+# Now the last tokens of the same row: their ids, and the mask. **Predict:** what share of all tokens is trained with references, and with rewrites? The second cell counts them.
 
 # %%
 from sdft_lib.chat import render
@@ -103,15 +109,15 @@ for column in ("reference", "text"):
     print(f"{column:>9}: {count} of {total} tokens are trained, {count / total:.0%}")
 
 # %% [markdown]
-# A small share is trained, and for terse references it is smaller still. So the same number of rows and steps does *not* mean the same number of trained tokens: a rewrite carries more of them. Lesson 04 counts what that costs.
+# A small share is trained, and a smaller one with short references. So the same number of rows and steps does *not* mean the same number of trained tokens. Lesson 04 counts what the longer rewrites cost.
 #
 # **Question.** What would go wrong if the end-of-turn token were left out of the mask?
-# <details><summary>One answer</summary>Nothing would show in the loss. But the tuned model would not have learnt to stop where its training answers stop: it might give the right label and then talk on until the length limit cuts it. Some scores would not notice, others (an open answer counts only if it finished) would.</details>
+# <details><summary>One answer</summary>Nothing would show in the loss. But the trained model would not have learnt to stop where its training answers stop. It might give the right label and then talk on until the length limit cuts it. Some scores would not notice. Others would: an answer to an open request counts only if it finished.</details>
 
 # %% [markdown]
 # ## 3. The whole method in forty lines
 #
-# Before you call the library, see that there is no magic in it. You need transformers, peft and three functions. The first one **rewrites** a row. The seed sees question and reference, and its answer is begun for it (`opening`). A rewrite that does not come to its end is rejected; then the reference stays.
+# Before you call the library, write the method yourself. You need the packages transformers and peft, and three functions. The first one **rewrites** a row. The seed sees question and reference, and its answer is begun for it (`opening`). A rewrite that does not come to its end is rejected. Then the reference stays.
 
 # %%
 import torch
@@ -139,7 +145,7 @@ def rewrite(row):
 print(rewrite(d.rows[0]))
 
 # %% [markdown]
-# The second one is the **loss** of a row: the formula above, in four lines.
+# The second one is the **loss** of a row: the formula above, in four lines. The **logits** are the model's scores for each possible next token.
 
 # %%
 from torch.nn.functional import cross_entropy
@@ -153,7 +159,7 @@ def loss_of(model, rendered):
 
 
 # %% [markdown]
-# `logits[:-1]` against `ids[1:]`: what the model says at a place is about the *next* token. Does the library agree? `nll` of lesson 01 measures the same rows:
+# What the model says at a place is about the *next* token. So `logits[0, :-1]` is compared with `ids[1:]`. Does the library agree? `nll` of lesson 01 measures the same row:
 
 # %%
 from sdft_lib.gap import nll
@@ -164,7 +170,7 @@ theirs = nll(seed, [row], "text")["nll"][0]
 print(f"by hand {mine:.3f}, by the library {theirs:.3f} nats a token")
 
 # %% [markdown]
-# The third one **trains**. LoRA leaves the seed's weights as they are and adds two thin matrices to some layers:
+# The third one **trains**. It uses **LoRA**: the seed's weights stay as they are (*frozen*). Beside some of them stand two thin matrices, and only these are trained. They are the adapter. Look how few numbers they hold:
 
 # %%
 show(concepts.lora())
@@ -201,14 +207,16 @@ def train(rows, column, rate=2e-3, batch=8):
 train(d.rows[:24], "text")
 
 # %% [markdown]
-# That is SDFT: rewrite, check, and train as usual. **Predict first:** with `"reference"` in place of `"text"`, will the first loss be larger or smaller? Change the word and run the cell again.
+# That is SDFT: rewrite, check, and train as usual. The loss should fall from batch to batch. A row that kept its reference raises the loss of its batch.
 #
-# The library's `distill` and `fine_tune` do the same. They add what makes it fast and safe: many rows at once, a better filter, a learning rate that rises and falls, and a run that goes on after a stop.
+# **Predict first:** with `"reference"` in place of `"text"`, will the first loss be larger or smaller? Change the word and run the cell again.
+#
+# The library's `distill` and `fine_tune` do the same. They add what makes it fast and safe: many rows at once, more checks, and a learning rate that rises and falls. After a stop, a run goes on where it was.
 
 # %% [markdown]
 # ## 4. The same budget for both
 #
-# Every setting is in one object. One setting for both, fixed before the test, and both trainings get it unchanged. (Is it a good one? Lesson 05 shows a sweep.)
+# Every setting is in one object. It was fixed before the test, and both trainings get the same. (Is it a good one? Section 8 of lesson 05 asks.)
 
 # %%
 from dataclasses import asdict
@@ -217,9 +225,14 @@ for name, value in asdict(s.training).items():
     print(f"{name:>14}: {value}")
 
 # %% [markdown]
-# `rank`, `alpha` and `targets` describe the LoRA adapter: two thin matrices beside the query and value projections of each layer. The seed's own weights stay frozen. `alpha` scales what they add. An *epoch* is one pass over the rows; a *step* updates the weights after `batch_size` rows, so two epochs of 480 rows are 2 × 480 / 8 = 120 steps. `learning_rate` rises during `warmup` (a share of the steps), then falls to zero along a cosine. The others are for lessons 05 and 10.
+# - `rank`, `alpha` and `targets` describe the adapter. `rank` is the width of the thin matrices, and `alpha` scales what they add. `targets` names the matrices of each layer that get them: those of queries and values.
+# - `epochs` and `batch_size` give the steps. An **epoch** is one pass over the rows. A **step** changes the weights after `batch_size` rows. So two epochs of 480 rows are 2 × 480 / 8 = 120 steps.
+# - `learning_rate` says how large a step is. It rises during `warmup` (a share of the steps), then falls to zero along a cosine.
+# - `seed` is the random seed, not the seed model. It decides the adapter's first weights and the order of the rows.
 #
-# First **SFT**, supervised fine-tuning on the references.
+# The others are for lessons 05 and 10.
+#
+# First comes **SFT**, supervised fine-tuning on the references.
 
 # %%
 from sdft_lib.train import fine_tune
@@ -227,7 +240,7 @@ from sdft_lib.train import fine_tune
 sft = fine_tune(seed, d.rows, s.training, column="reference", label="sft")
 
 # %% [markdown]
-# Then **SDFT**. One word changes: the column.
+# Then comes **SDFT**. One word changes: the column. **Predict:** which numbers of the table below will be the same for both?
 
 # %%
 sdft = fine_tune(seed, d.rows, s.training, column="text", label="sdft")
@@ -239,13 +252,15 @@ keys = ["rows", "steps", "trainable_parameters", "tokens", "trained_tokens", "se
 pandas.DataFrame({"SFT": sft.record, "SDFT": sdft.record}).loc[keys]
 
 # %% [markdown]
-# Rows, steps and trainable parameters agree: that is the budget. The learning rate does too, as you gave both the same `s.training`. Tokens and seconds differ, because the rewrites are longer; the seconds are those of the run that made the adapter, even if you just took it from the store.
+# Rows, steps and trainable parameters agree: that is the **budget**. The learning rate does, too, as you gave both the same `s.training`. Tokens and seconds differ, because the rewrites are longer. The seconds are those of the run that made the adapter, even if you just took it from the store.
 #
-# **Question.** You could equalise the trained tokens instead of the steps. What would that change?
-# <details><summary>One answer</summary>SFT would make several more passes over the same short references, or SDFT would see only a part of the rows. Either way one method gets more updates or more examples. No budget is equal in every respect; the honest thing is to fix one, say which, and print the others.</details>
+# **Question.** You could give both the same number of trained tokens, and not of steps. What would that change?
+# <details><summary>One answer</summary>SFT would make several more passes over the same short references, or SDFT would see only a part of the rows. Either way one method gets more steps or more examples. No budget is equal in every respect. So fix one, say which, and print the others.</details>
 
 # %% [markdown]
 # ## 5. Two loss curves that must not be ranked
+#
+# **Predict:** which curve will start higher? And which will end higher?
 
 # %%
 from sdft_lib.lessons.figures import lesson_03 as figures
@@ -253,7 +268,7 @@ from sdft_lib.lessons.figures import lesson_03 as figures
 show(figures.loss_curves({"sft": sft.log, "sdft": sdft.log}))
 
 # %% [markdown]
-# Compare where the curves *start*. Before the first step both models are the seed, so the first loss is the *surprise* of lesson 01 seen once more, and the difference of the two is the gap: the seed is surprised by the references and much less by words that are mostly its own. The next cell puts those numbers beside the first logged losses.
+# Compare where the curves *start*. Before the first step both models are the seed. So the first loss is the surprise of lesson 01 once more. References surprise the seed a lot, and words that are mostly its own much less. The next cell puts the surprise beside the first and last losses.
 
 # %%
 from sdft_lib.gap import gap
@@ -266,14 +281,14 @@ i = g.interval
 print(f"Gap, references minus rewrites: {i.low:.1f} to {i.high:.1f} nats a token (95 %, {i.n} rows)")
 
 # %% [markdown]
-# The figures agree roughly, not exactly. The first loss comes from a single batch and weighs every token alike; the number before it is a mean of row means over all rows.
+# Surprise and first loss agree roughly, not exactly. The first loss is that of a single batch, and each token has one vote. The surprise is a mean over all rows, and each row has one vote.
 #
-# **The curves measure different exams.** Each loss says how well a model predicts *its own* targets. A label of one or two tokens has few ways to be written, so its loss can fall close to zero. A sentence can be put in many ways, and a part of its loss never goes away. "SFT ended lower" or "SDFT started lower" says nothing about which model answers better. Only a test that both models sit can, and that is lesson 04.
+# **Each model sits another exam.** Its loss says how well it predicts *its own* targets. A label of one or two tokens has few ways to be written, so its loss can fall close to zero. A sentence can be put in many ways, and a part of its loss never goes away. "SFT ended lower" or "SDFT started lower" says nothing about which model answers better. Only the same test for both can tell: lesson 04.
 #
-# What the start *does* tell you is how foreign the targets are to the seed. It does not tell how far the weights will move; lesson 05 measures that. The paper explains forgetting by it: not the new task, but the foreign style.
+# The start *does* tell you how foreign the targets are to the seed. The paper explains forgetting by this foreign style, not by the new task. The start does not tell how far the weights will move. Lesson 05 measures that.
 #
 # **Question.** Suppose the SDFT loss had started as high as the SFT loss. What would you check first?
-# <details><summary>One answer</summary>The keep rate. If most rewrites were rejected, the column <code>text</code> holds mostly references, and the two trainings are almost the same. Then the mask: a prompt token that slips into the loss changes its level too.</details>
+# <details><summary>One answer</summary>First the keep rate, the share of rewrites that passed. If most were rejected, the column <code>text</code> holds mostly references, and the two trainings are almost the same. Then the mask: a prompt token that slips into the loss changes it, too.</details>
 
 # %% [markdown]
 # ## 6. Ask the three models one question
@@ -296,7 +311,7 @@ def ask(messages):
 
 
 # %% [markdown]
-# First an item of the trained task, from the development split, so that nobody trained on it.
+# First comes a message of the trained task. It is a development row, so nobody trained on it.
 
 # %%
 item = (task.dev or task.train)[0]
@@ -304,22 +319,22 @@ print(item["messages"][-1]["content"], "\n  wanted:", item["reference"], "\n")
 ask(item["messages"])
 
 # %% [markdown]
-# Now something that has nothing to do with the task.
+# Now a question that has nothing to do with the task. **Predict:** how many words will each model say about leaves in autumn?
 
 # %%
 ask([{"role": "user", "content": "Why do leaves change colour in autumn?"}])
 
 # %% [markdown]
-# Look at the *form* before you look at the facts. Does the SFT model answer a question about leaves in the style of the task, in a word or two? Does the SDFT model still write sentences, and has it picked up the opening words that the template gave it?
+# Look at the *form* before you look at the facts. Does the SFT model answer in a word or two, as in the task? Does the SDFT model still write sentences? Do they begin with the words of the template?
 #
 # **Question.** One question and three answers: what may you conclude?
-# <details><summary>One answer</summary>That it can happen, not how often. You looked at two prompts, and might have tried others until one showed what you hoped for. Lesson 04 asks hundreds, fixed in advance, and counts.</details>
+# <details><summary>One answer</summary>That it can happen, not how often. You might have tried other prompts until one showed what you hoped for. Lesson 04 asks hundreds, fixed in advance, and counts.</details>
 
 # %% [markdown]
 # ## Summary
 #
-# - A training row is prompt, target and end of turn in the model's own chat template; only target and end of turn are trained.
-# - SFT and SDFT differ in one argument, `column`. Rows, order, steps and learning rate are the same; trained tokens are not.
+# - A training row is prompt, target and end of turn in the model's own chat template. Only target and end of turn are trained.
+# - SFT and SDFT differ in one argument, `column`. Rows, order, steps and learning rate are the same. Trained tokens are not.
 # - The SDFT loss starts lower because its targets lie nearer to the seed. That is the gap, not quality.
 # - Losses on different targets cannot be compared. Answers to the same test items can.
 #
@@ -328,7 +343,7 @@ ask([{"role": "user", "content": "Why do leaves change colour in autumn?"}])
 # 1. Which is the last trained token of every row, and why does it matter?
 #    <details><summary>Answer</summary>The end-of-turn token. It teaches the model when to stop.</details>
 # 2. Your colleague says: "my SFT loss is 0.1 and my SDFT loss is 0.6, so SFT is better." What do you reply?
-#    <details><summary>Answer</summary>That the two are averages over different targets, with different freedom of wording. Score both models on the same test items.</details>
+#    <details><summary>Answer</summary>That the two are means over different targets, and a sentence can be put in more ways than a label. Score both models on the same test items.</details>
 # 3. What is the same in the two trainings, and what is not?
 #    <details><summary>Answer</summary>The same: seed model, rows and their order, steps, batch size, learning rate, adapter. Not the same: the targets, and with them the trained tokens and the seconds.</details>
 
@@ -346,7 +361,7 @@ ask([{"role": "user", "content": "Why do leaves change colour in autumn?"}])
 #
 # **Goal:** say which tokens are trained. **Level 1 of 3, about 5 minutes.**
 #
-# `with_mask(prompt_ids, target_ids, end_id)` returns two lists of one length: the ids of the whole row (prompt, target, end of turn), and for each id whether it is trained.
+# `with_mask(prompt_ids, target_ids, end_id)` returns two lists of one length. The first has the ids of the whole row: prompt, target, end of turn. The second says of each id whether it is trained.
 #
 # <details><summary>Hint 1</summary>Lists are joined with <code>+</code>. <details><summary>Hint 2</summary><code>[False] * len(prompt_ids)</code>, then True for the target <em>and</em> the end.</details></details>
 
@@ -388,7 +403,7 @@ check.exercise_3_2(masked_loss)
 #
 # **Goal:** rebuild the curve that both trainings follow. **Level 3 of 3, about 15 minutes.**
 #
-# `rate_at(step, steps, peak, warmup)` rises in a straight line from 0 at step 0 to `peak` at step `warmup`, then falls along half a cosine to 0 at step `steps`. `warmup` may be 0.
+# `rate_at(step, steps, peak, warmup)` rises in a straight line from 0 at step 0 to `peak` at step `warmup`. Then it falls along half a cosine to 0 at step `steps`. Here `warmup` is a number of steps, and it may be 0.
 #
 # <details><summary>Hint 1</summary>Two cases: before the end of the rise, and after. <details><summary>Hint 2</summary>On the way down, <code>way = (step - warmup) / (steps - warmup)</code> goes from 0 to 1. <details><summary>Hint 3</summary><code>peak * (1 + math.cos(math.pi * way)) / 2</code></details></details></details>
 
@@ -411,17 +426,17 @@ check.exercise_3_3(rate_at)
 # %% [markdown]
 # ## What next
 #
-# Lesson 04 puts these models, and one trained on a fixed sentence, through the same test and three probes, with intervals. To try something here first: run this lesson with another `random_seed` and see how much the curves move, or with `task_name="sums"`.
+# Lesson 04 asks these models the same hundreds of questions, and counts. To try something here first, run this lesson with `task_name="sums"`. Or take another `random_seed`, and see how much the curves change.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
 #
-# **Time in class:** 50 minutes, five to ten of them training on two cores. Start both trainings, then discuss the mask while they run; with the adapters in the store the lesson needs half a minute.
+# **Time in class:** 50 minutes, five to ten of them training on two cores. Start both trainings (section 4), then discuss the mask while they run. With the adapters in the store the lesson needs half a minute.
 #
-# **What goes wrong most often:** "SFT has the lower loss, so it is better." Let the class find out what each loss is an average *of*. In exercise 3.1 the end of the turn is left untrained; in 3.2 the sum is divided by the length of the row.
+# **What goes wrong most often:** "SFT has the lower loss, so it is better." Let the class find out what each loss is a mean *of*. In exercise 3.1 the end of the turn is left untrained. In 3.2 the sum is divided by the length of the row.
 #
-# **Discussion, "equalise the tokens?"** There is no budget that is equal in every respect. Ask which one a customer would care about.
+# **Discussion, "the same number of tokens?"** There is no budget that is equal in every respect. Ask which one a customer would care about.
 #
-# **Expect:** first losses of 6 to 8 (SFT) and 1.8 to 2.6 (SDFT), last ones under 0.1 and of 0.2 to 0.5; seven to eight times as many trained tokens for SDFT; SDFT's training takes 1.3 to 1.7 times as long.
+# **Expect:** SFT's loss begins at 6 to 8 and ends under 0.1. SDFT's begins at 1.8 to 2.6 and ends at 0.2 to 0.5. SDFT has seven to eight times as many trained tokens, and its training takes 1.3 to 1.7 times as long.
 #
-# **Hardware:** training needs 2.7 GB of memory. Where the class has less time, `fast=True` runs every cell on 32 rows; then nothing may be concluded from the numbers.
+# **Hardware:** the trainings need the most memory (see **Time** above). Where the class has less time, `fast=True` runs every cell on 32 rows. Then nothing may be concluded from the numbers.

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 makes two of the models. Lesson 04 makes a third one, and explains paired differences and intervals. This lesson runs alone. It takes what is in the store, and makes the rest.
 #
-# **Time:** 4 to 11 minutes on two CPU cores after lessons 03 and 04, 2.6 GB of memory; 4 minutes where the cores compute in bf16. Without those lessons, their trainings come on top. It takes about a minute when the store holds everything. With `fast=True` everything is done on few rows: the same steps, but nothing to conclude from.
+# **Time:** 4 to 11 minutes on two CPU cores after lessons 03 and 04, 2.6 GB of memory; 4 minutes where the cores compute in bf16. Without those lessons, their trainings come on top. It takes about a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows
@@ -36,9 +36,9 @@ s = lesson_settings(
 # %% [markdown]
 # ## 1. What is it about the rewrites?
 #
-# SFT trained on bare labels, SDFT on the model's own rewrites of them. Rewrites and labels differ in four ways at once. Each of them may be what keeps the facts:
+# SFT trained on bare labels, SDFT on the model's own rewrites of them. Rewrites and labels differ in four ways at once. Each of them may be what keeps the facts. So we train **controls** (lesson 04), which have some of the four and lack others:
 #
-# | | the idea | a control that has it | and lacks |
+# | | the idea | a method that tests it | what this method lacks |
 # |---|---|---|---|
 # | **shape** | a sentence, not a word | `sft-sentence`, `sft-reason`: a fixed sentence around each label | variety, own words |
 # | **variety** | hundreds of different sentences | `sdft-shuffled`: rewrites, each on another row of the same label | a text that fits its row |
@@ -47,7 +47,7 @@ s = lesson_settings(
 #
 # Or perhaps it is none of them. A method that merely *learns less* forgets less, too. Section 8 looks at that.
 #
-# **Question.** The seed answers a bit more than half of the facts, SFT about one in eight. What will these four keep? Write your guess into the next cell before you go on.
+# **Predict.** The seed answers a bit more than half of the facts, SFT about one in eight. What share will these four answer? Write your guesses into the next cell before you go on.
 
 # %%
 my_guess = {  # change these
@@ -60,7 +60,7 @@ my_guess = {  # change these
 # %% [markdown]
 # ## 2. One row under each control
 #
-# All methods train the same adapter on the same rows in the same number of steps. What differs is the target, the text to train on. Here is one training row. Below it stands what each method wants the model to write.
+# These methods train the same adapter on the same rows in the same number of steps. What differs is the target, the text to train on. Here is one training row. Below it stands the target of each method. Read from the top: what does each line add?
 
 # %%
 from sdft_lib.data import load_rewrites, load_task
@@ -107,7 +107,7 @@ for name in figures.LADDER:
     say(f"{name}: {text}")
 
 # %% [markdown]
-# `sft-oneword` has the same target as SFT, but its *prompt* asks for one word, so a bare label is less surprising. `sdft-few-1`, `-5` and `-25` leave 1, 5 or 25 different rewrites for each label. For two more, `sdft-likely` and `sdft-unlikely`, the seed writes four rewrites of each row. One method trains on the likeliest of them, the other on the least likely.
+# `sft-oneword` has the same target as SFT. But its *prompt* asks for one word, so a bare label is less surprising. `sdft-few-1`, `-5` and `-25` leave 1, 5 or 25 different rewrites for each label. For two more, `sdft-likely` and `sdft-unlikely`, the seed writes four rewrites of each row. One method trains on the likeliest of them, the other on the least likely.
 #
 # The controls are a few lines each. This is the code of two of them.
 
@@ -120,13 +120,13 @@ for function in (methods.shuffled, methods.few):
     print(inspect.getsource(function))
 
 # %% [markdown]
-# **Question.** `sdft-shuffled` says "returns, because the parcel arrived broken" about a parcel that never arrived. Why is it still a fair control?
+# **Question.** The reason that `sdft-shuffled` gives was written for another message. Why is it still a fair control?
 # <details><summary>One answer</summary>The label is right, so the task can be learnt. The sentences are those that SDFT trains on, so there are as many and they vary as much. Only one thing is broken: the reason no longer fits its row. If this control keeps as much as SDFT, the fit is not what protects.</details>
 
 # %% [markdown]
 # ## 3. Train one yourself
 #
-# The first three come from the store if you ran lessons 03 and 04. The fourth is your control.
+# The first three come from the store if you ran lessons 03 and 04. The fourth is your control, `sft-reason` unless you change it. Is your guess for it still the same?
 
 # %%
 import pandas
@@ -180,7 +180,9 @@ mine = pandas.concat(frames, ignore_index=True)
 in_cells(at_end(mine))
 
 # %% [markdown]
-# Each cell is a mean score with its 95 % interval over items. This is one training of each method. Before you explain it, look at runs with more methods and more training seeds.
+# Each cell is a mean score with its 95 % interval over items. Which method is nearest to the seed on `facts`, and on `helpful`?
+#
+# This is one training of each method. Before you explain it, look at runs with more methods and more **training seeds**: trainings with other values of `random_seed`.
 #
 # ## 4. The recorded ladder
 #
@@ -206,7 +208,11 @@ for suite in ("facts", "helpful"):
     print(claims.in_the_recorded_run(suite, steps, s.task, s.model))
 
 # %% [markdown]
-# Read it from the top. First come rows without variety: one text for each label. If **shape** were enough, they would lie where SDFT lies. Next come rows with some of the model's own sentences, more and more of them. (Rows that are not recorded yet are missing.) Then come the rewrites that do not fit their rows, and those of other writers. If **variety** protects, these lie where SDFT lies. If **authorship** protects, the other writers fall short.
+# Read the figure from the top. (Rows that are not recorded yet are missing.)
+#
+# - First come methods without variety: one text for each label. If **shape** were enough, they would lie where SDFT lies.
+# - Next come methods with some of the model's own sentences, more and more of them. Then come the rewrites that do not fit their rows. If **variety** protects, the last of these lie where SDFT lies.
+# - Then come other writers. If **authorship** protects, they fall short of SDFT.
 #
 # Facts and helpful need not agree. A fact is a short answer; `helpful` asks for a long one.
 
@@ -217,9 +223,13 @@ for name, guess in my_guess.items():
     print(f"{name:>13}: you guessed {guess:.2f}, recorded {found}")
 
 # %% [markdown]
+# **Question.** Which of your guesses was furthest off? Which of the four ideas does that speak against?
+#
 # ## 5. What was expected, and what came
 #
-# There are many methods and suites. Somebody who looks long enough will find a difference. So twelve comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). `higher` means that the first method scores higher than the second. `same` means that no difference is shown. The twelve are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look, not a test.
+# There are many methods and suites. Somebody who looks long enough will find a difference. So twelve comparisons were written down before the first of these runs, each with what was expected (`data/results/predictions.toml`). `higher` and `lower` say how the first method scores against the second. `same` means that no difference is shown. The twelve are one family: Holm's correction covers all of them that are recorded. Every other comparison in this lesson is a look, not a test.
+#
+# **Predict:** how many of the twelve held?
 
 # %%
 from sdft_lib.experiments.recorded import in_words, predictions
@@ -240,9 +250,11 @@ if fewest < FEWEST_SEEDS:
     print(f"Provisional: some rows have under {FEWEST_SEEDS} seeds.")
 
 # %% [markdown]
-# A prediction that failed stays in the list. Where `same` was expected and held, this is the weakest kind of success. The interval says how large a difference could still hide in it.
+# A prediction that failed stays in the list. Some failures are good news: `lower` was expected, and no loss is shown. Where `same` was expected and held, this is the weakest kind of success. The interval says how large a difference could still hide in it.
 #
-# An interval covers the luck of the items: `units` are independent questions, as several rows may ask the same in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
+# An interval may lie on one side of 0 while no difference is shown. It is one of twelve, and the verdict makes up for that (lesson 04).
+#
+# An interval covers the luck of the items. Its `units` are independent questions: several rows may ask the same in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
 #
 # **Question.** "Expected: same. Held." May you write that another model's words protect as well as the model's own?
 # <details><summary>One answer</summary>No. You may write that no difference is shown, and that one larger than the ends of the interval is unlikely. "Equal" is a claim about the whole interval, not about its middle.</details>
@@ -250,7 +262,9 @@ if fewest < FEWEST_SEEDS:
 # %% [markdown]
 # ## 6. Does the gap explain it?
 #
-# Lesson 01 measured how surprising a text is for the seed, in nats a token. Here are the targets of each method. If the gap were the whole story, the points below would lie on one falling line. `words` is the mean length of a target, and `distinct` is the number of different targets.
+# Lesson 01 measured how surprising a text is for the seed, in nats a token. The table has the targets of each method. `nats` is their mean surprise, `words` their mean length, and `distinct` the number of different targets.
+#
+# **Predict:** if the gap were the whole story, the points of the figure would lie on one falling line. Will they?
 
 # %%
 from sdft_lib.experiments.recorded import targets
@@ -265,15 +279,17 @@ else:
     print("No recorded run says what its targets were.")
 
 # %% [markdown]
-# The caption compares two orders of the methods: by gap, and by facts kept. It describes these methods; it is no law. Look for pairs that break the rule: the same gap and unlike facts, or the same facts and unlike gaps. Perhaps `distinct` tells them apart.
+# The caption compares two orders of the methods: by gap, and by facts kept. It describes these methods; it is no law. Look for pairs that break the rule: almost the same gap and unlike facts, or the reverse. Perhaps `distinct` tells them apart.
 #
-# **Question.** Section 8 has two methods that train on labels as SFT does: replay adds old answers, and the anchor adds a penalty. Their targets have a wide gap. Why may they still lie far above SFT?
-# <details><summary>One answer</summary>They protect in another way: by practising old answers, or by a penalty on moving away from the seed. The gap can only explain methods that differ in nothing but their targets.</details>
+# **Question.** Find `SFT + replay`. It trains on labels as SFT does, and also on answers of the seed to general prompts. Its gap is wide. Why may it still lie far above SFT?
+# <details><summary>One answer</summary>It protects in another way: it practises old answers. The gap can only explain methods that differ in nothing but the targets of the task.</details>
 
 # %% [markdown]
 # ## 7. Forgotten, or only muted?
 #
 # A model that learnt to say one word may still know a fact and not get to say it. Lesson 04 told the two apart, and so do the recorded runs. `facts-opened` begins the answer for the model ("The answer is"). `helpful-any-length` and `instructions-any-length` drop the rules about length.
+#
+# **Predict:** on which of the three suites will SFT gain most?
 
 # %%
 from sdft_lib.experiments.recorded import with_twins
@@ -284,7 +300,7 @@ except SdftError as error:
     print("No recorded run was scored this way:", error)
 
 # %% [markdown]
-# Where the open marker lies far to the right of the filled one, the ability was *muted*: only the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed in the first row. To open an answer, or to drop a rule, changes the seed's score, too.
+# Look for open markers far to the right of the filled ones. There the ability was **muted**: only the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed in the first row, whose score changes, too.
 #
 # **Question.** On `helpful-any-length` SFT scores more than on `helpful`. Is that knowledge which came back?
 # <details><summary>One answer</summary>In part the rule got easier: one word on the subject is enough now. That is why the seed has a row. Ask whether SFT gains more than the seed does.</details>
@@ -292,14 +308,14 @@ except SdftError as error:
 # %% [markdown]
 # ## 8. Or only less learning?
 #
-# A method that learns less also forgets less. So look at methods that are gentle on purpose:
+# A method that learns less also forgets less (section 1). So look at methods that are gentle on purpose:
 #
 # - `sft-slow` has a quarter of the learning rate and four times the steps.
 # - `sft-replay` adds the seed's own answers to general prompts.
-# - `sft-anchor` adds a penalty to the loss: the KL to the seed, which grows as the model's predictions move away (section 10).
+# - `sft-anchor` adds a penalty to the loss. It grows as the model's predictions move away from the seed's.
 # - `sft-stopped` is SFT at a quarter, half or three quarters of its way.
 #
-# A **frontier** shows what was learnt to the right and what was kept upwards. The idea in one picture:
+# A **frontier** shows what was learnt to the right and what was kept upwards. The next picture has the idea. **Predict:** where will `sft-slow` and `sft-replay` lie?
 
 # %%
 from sdft_lib.lessons.figures import concepts
@@ -307,7 +323,7 @@ from sdft_lib.lessons.figures import concepts
 show(concepts.frontier())
 
 # %% [markdown]
-# Now the recorded runs, with yours on top. Each training is one line. Follow a line from its small marker to its large one.
+# Now come the recorded runs, with yours on top. Each training is one line. Follow a line from its small marker to its large one. Which lines stay near the dotted line, the seed?
 
 # %%
 from sdft_lib.experiments.frontier import points
@@ -318,7 +334,7 @@ theirs = points(gentle, "facts") if len(gentle) else []
 show(figures.frontier_with_yours(theirs, points(mine, "facts")))
 
 # %% [markdown]
-# With widgets on, choose other methods or another suite.
+# If your notebook shows widgets, choose other methods or another suite.
 
 # %%
 from sdft_lib.lessons.widgets.lesson_05 import frontier_explorer
@@ -327,7 +343,11 @@ explorer = frontier_explorer(runs, mine)
 explorer
 
 # %% [markdown]
-# Compare two methods where they learnt equally much. The rule was fixed in advance, and no test row takes part in it. On **dev**, find the highest task score that *both* reach. Of each method take the checkpoint (the model part of the way through its training) nearest to this score. On **test**, take the differences item by item.
+# Compare two methods where they learnt equally much. The rule was fixed in advance:
+#
+# 1. On **dev**, find the highest task score that *both* reach.
+# 2. Of each method take the **checkpoint** (the model part of the way through its training) nearest to this score.
+# 3. On **test**, take the differences item by item. No test row took part in the choice.
 
 # %%
 from sdft_lib.experiments.recorded import against, with_stopped
@@ -339,9 +359,9 @@ if equally.empty:
     print("No recorded methods share a training seed with SDFT.")
 
 # %% [markdown]
-# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the other line compares two different bargains.
+# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the line of the facts is no fair comparison.
 #
-# There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. Some leave out tokens that the seed finds unlikely, or give them less weight. One learns on-policy (lesson 08). One grid has them all, with fewer rows than the one above (`data/recipes/frontier.toml`). Each is drawn from the seed model outwards.
+# There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. Some leave out tokens that the seed finds unlikely, or give them less weight. One learns on-policy (lesson 08). The recipe `data/recipes/frontier.toml` trains them all, on fewer rows than above. Its runs are drawn here if they are recorded, each from the seed model outwards.
 
 # %%
 from sdft_lib.experiments.registered import ends_of, frontier_runs
@@ -353,9 +373,9 @@ else:
     print("No recorded run has these remedies for this task and model.")
 
 # %% [markdown]
-# A scaled adapter is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line without another training. A remedy on that line does nothing that a weaker adapter would not do as well. Look for points above it.
+# One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line.
 #
-# There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So learning rate, rank and epochs were varied for SFT and SDFT alike (a **sweep**). A setting is chosen by its score on dev. Facts only show what it costs.
+# There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So a **sweep** varies learning rate, rank and epochs for SFT and SDFT alike. A setting is chosen by its score on dev. Facts only show what it costs. The next cell shows the sweep if it is recorded.
 
 # %%
 from sdft_lib.experiments.recorded import best_against_used, swept
@@ -375,7 +395,7 @@ else:
 # %% [markdown]
 # ## 9. Two more tasks
 #
-# One task can flatter a method. `sums` are short calculations in words, `calls` are calls of Python functions. If runs of the main methods are recorded for them, they are shown here.
+# A method may look good by the choice of the task. `sums` are short calculations in words, `calls` are calls of Python functions. If runs of the main methods are recorded for them, they are shown here.
 
 # %%
 from IPython.display import display
@@ -393,7 +413,7 @@ for name in ("sums", "calls"):
         say(in_words(row))
 
 # %% [markdown]
-# Is SDFT of any use on `calls`? Look at the rewrites before you look at the scores. (Lesson 07 trains on the same ones.)
+# Is SDFT of any use on `calls`? Measure the gap before you look at scores. On `tickets` the references have about five nats a token more than the rewrites. **Predict:** how many more will it be on `calls`, where a reference is a line such as `send(to="Ann")`?
 
 # %%
 from sdft_lib.gap import gap
@@ -408,14 +428,20 @@ closed = gap(seed, calls).interval
 print(f"references minus rewrites: {closed} nats a token")
 
 # %% [markdown]
-# The number compares references with the targets of SDFT, rejected rows included. If it is negative, the targets surprise the seed *more* than the references. A call such as `send(to="Ann")` is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and a cut row falls back to its reference. Where there is no gap, SDFT has nothing to close. Measure the gap (lesson 01) before you pay for rewriting.
+# If the number is negative, the targets of SDFT surprise the seed *more* than the references. A call is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and such a row keeps its reference.
+#
+# Where there is no gap, SDFT has nothing to close. So measure the gap before you pay for rewriting.
+#
+# **Question.** Which other tasks will have no gap? Think of tasks whose references the seed might have written itself.
 
 # %% [markdown]
 # ## 10. How far did the model move?
 #
 # The paper measures how far training shifts the model. Here are three rulers, on your own run.
 #
-# First the **answers**. How much do sampled answers to open requests share with the seed's? (A sampled answer takes each next token by chance, the likely ones more often.) ROUGE-L and BLEU-4 compare words, the cosine of two embeddings compares meaning. Two answers of the *same* model differ as well. So the seed answers twice: what its second answer shares with the first is the **ceiling**.
+# The first ruler is for the **answers**. How much do sampled answers to open requests share with the seed's? (A sampled answer takes each next token by chance, the likely ones more often.) ROUGE-L and BLEU-4 compare words (lesson 02). The cosine compares meaning. Two answers of the *same* model differ as well. So the seed answers twice: what its second answer shares with the first is the **ceiling**.
+#
+# **Predict:** which of your trained models will answer most like the seed?
 
 # %%
 from sdft_lib.data import load_probes
@@ -438,11 +464,11 @@ alike = likeness(own_answers, drawn)
 show(figures.likeness(alike))
 
 # %% [markdown]
-# Measure each method from the dotted line, not from 1. One far below it answers differently. Whether it answers worse, the ruler does not say.
+# Measure each method from the dotted line, not from 1. One far to its left answers differently. Whether it answers worse, the ruler does not say.
 #
-# Second, the **predictions**. KL(seed || model) takes the seed's own words. It says how many nats a token the tuned model is more surprised by them than the seed itself. It is large where the seed expects a word and the tuned model does not. That is where something was forgotten.
+# The second ruler is for the **predictions**: the **KL divergence**, KL(seed || model), in nats a token. It takes the seed's answers and asks how much more they surprise the trained model than the seed. It is large where the seed expects a word and the trained model does not.
 #
-# Third, the **weights**: how large is the change of each matrix, in percent of the matrix?
+# The third ruler is for the **weights**: how large is the change of each matrix, in percent of the matrix?
 
 # %%
 from sdft_lib.experiments.shift import parameter_shift, stored_kl
@@ -464,7 +490,7 @@ table["facts kept"] = facts.groupby("method")["score"].mean()
 table.round(2)
 
 # %% [markdown]
-# Do the three rulers put your models in the same order? Is it that of the facts? Four models are enough to doubt a rule, not to prove one.
+# Do the three rulers put your models in the same order? Is it the order of the facts? Four models are enough to doubt a rule, not to prove one.
 #
 # **Question.** Two methods moved the weights equally far, and one forgot much more. How can that be?
 # <details><summary>One answer</summary>The size of a change does not tell its direction. A step towards "begin with a bare label and stop" changes every answer. A step of the same length along the model's own manner changes few.</details>
@@ -483,17 +509,17 @@ if s.fast:
     print("Your own run in fast mode is too small for any conclusion.")
 
 # %% [markdown]
-# - **One model of one size, and one main task.** Another model may find other words near or far.
+# - **One model of one size, and one main task.** Other words may surprise another model.
 # - **One setting each** for replay, anchor and the slow method. A weak control makes every method look good.
-# - **Authorship is tested with two other writers.** Both wrote plain prose. A terse or ornate writer may do worse.
-# - **Variety and nearness are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second. Each moves the other a little. The table of section 6 says by how much.
+# - **Authorship is tested with two other writers.** Both wrote plain sentences. A writer with another style may do worse.
+# - **Variety and gap are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second. Each changes the other a little. The table of section 6 says by how much, for methods that are recorded.
 # - **Your own run is one training** of each method. Its intervals cover items alone.
 
 # %% [markdown]
 # ## Summary
 #
 # - The rewrites of SDFT differ from labels in shape, variety, authorship and content. A control changes one of them.
-# - Declare few comparisons, with what you expect, before the first run. Report a failed prediction like one that held.
+# - Declare few comparisons, with what you expect, before the first run. Report failed predictions, too.
 # - The gap of the targets explains a part of what is kept. The caption of section 6 says how much.
 # - Opened answers, and rules without a length, tell what is lost from what is only muted.
 # - Compare methods where they learnt equally much, and look for the task where the method does not help.
@@ -501,13 +527,13 @@ if s.fast:
 # ## Check yourself
 #
 # 1. Why does `sft-reason` have as many words as the rewrites?
-#    <details><summary>Answer</summary>Without it, "longer targets" would be another explanation: more trained tokens, later ends.</details>
+#    <details><summary>Answer</summary>Otherwise "longer targets" could explain what SDFT keeps: it trains on more tokens than SFT.</details>
 # 2. Which control tells variety from authorship?
 #    <details><summary>Answer</summary>Another writer's rewrites: as varied, but not the model's own words.</details>
 # 3. A prediction was "same" and no difference is shown, with an interval of -0.15 to +0.10. What do you report?
 #    <details><summary>Answer</summary>That none is shown, and that the data still allow a loss of 0.15.</details>
 # 4. Why may the checkpoints not be chosen by their test scores?
-#    <details><summary>Answer</summary>Each method would be shown at a moment when luck was on its side, and the difference would hold that luck, too.</details>
+#    <details><summary>Answer</summary>Each method would be shown at its luckiest moment on these very rows. The difference would be partly luck.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -523,7 +549,7 @@ if s.fast:
 #
 # **Goal:** build the targets of `sdft-shuffled`. **Level 1 of 3, about 10 minutes.**
 #
-# `pass_on(labels, texts)` returns a list of texts. Each row gives its text to the *next* row with the same label, and the last one gives its text to the first. A row that is alone keeps its own.
+# `pass_on(labels, texts)` returns a list of texts. Each row gives its text to the *next* row with the same label. The last one gives its text to the first. A row that is alone keeps its own.
 #
 # <details><summary>Hint 1</summary>For each label, collect the places of its rows. <details><summary>Hint 2</summary>The row at <code>places[i]</code> gets the text at <code>places[i - 1]</code>; with <code>i = 0</code> that is the last one.</details></details>
 
@@ -549,7 +575,7 @@ check.exercise_5_1(pass_on)
 #
 # **Goal:** measure how far one distribution lies from another, in the right direction. **Level 1 of 3, about 10 minutes.**
 #
-# Seed and tuned model give probabilities to the same few tokens, `p` and `q`. `kl(p, q)` returns KL(seed || tuned) in nats: the sum of p times log(p / q). A token with p = 0 adds nothing.
+# The seed gives the probabilities `p` to a few tokens, and the tuned model gives `q` to the same tokens. `kl(p, q)` returns KL(seed || tuned) in nats: the sum of p times log(p / q). A token with p = 0 adds nothing.
 #
 # <details><summary>Hint 1</summary><code>zip(p, q)</code> gives the pairs. <details><summary>Hint 2</summary><code>a * math.log(a / b)</code>, summed over the pairs with <code>a &gt; 0</code>.</details></details>
 
@@ -571,9 +597,9 @@ check.exercise_5_2(kl)
 #
 # **Goal:** choose the moments of two trainings that may be compared. **Level 3 of 3, about 15 minutes.**
 #
-# `matched(a, b)` takes the dev curves of two methods. A curve is a dict from the share of training done to the task score. The target is the highest score that both reach. Return two shares: that of a and that of b whose score lies nearest to the target. Of two equally near ones, take the earlier.
+# `matched(a, b)` takes the dev curves of two methods. A curve is a dict from the share of training done to the task score. Find the highest score that both reach. Return two shares: that of a and that of b whose score lies nearest to it. Of two equally near ones, take the earlier.
 #
-# <details><summary>Hint 1</summary>The target is the smaller one of the two best scores. <details><summary>Hint 2</summary><code>min(sorted(curve), key=...)</code> returns the first of the smallest, and sorted shares begin with the earliest. <details><summary>Hint 3</summary>The key of a share is <code>abs(curve[share] - target)</code>.</details></details></details>
+# <details><summary>Hint 1</summary>The highest score that both reach is the smaller one of the two best scores. Call it <code>target</code>. <details><summary>Hint 2</summary><code>min(sorted(curve), key=...)</code> returns the first of the smallest, and sorted shares begin with the earliest. <details><summary>Hint 3</summary>The key of a share is <code>abs(curve[share] - target)</code>.</details></details></details>
 
 # %% tags=["exercise"]
 def matched(a, b):
@@ -615,7 +641,7 @@ check.exercise_5_3(matched)
 #
 # **What goes wrong most often:** students read "no difference is shown" as "equal". Let the class say the lower end of the interval aloud. They call a point higher up the frontier better although it lies further left. In exercise 5.1 texts change their label. In 5.2 the direction is turned round. In 5.3 the last checkpoint is taken, whatever it scores.
 #
-# **Discussion, "may you write that another model's words protect as well?":** ask what the title of this tutorial would have to be if authorship does not matter for facts. Sections 5 and 11 say which way it went. They are printed anew when more seeds are recorded, so read them before the class.
+# **Discussion, "may you write that another model's words protect as well?":** suppose authorship does not matter for facts. Which title should this tutorial have then? Sections 5 and 11 say which way it went. They are printed anew when more seeds are recorded, so read them before the class.
 #
 # **Expect:** the reading copy holds one full run, the recorded runs more seeds. Hold the class's numbers against both. The order by the three rulers may change with `random_seed` and `control`.
 #

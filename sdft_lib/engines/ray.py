@@ -135,8 +135,9 @@ class Ray:
         except SdftError:
             raise
         except Exception as error:  # its parts have no common error
-            reason = " ".join(str(error.__cause__ or error).split())[-300:]
-            problem = f"{self.name} {self.version} failed ({type(error).__name__}: {reason})"
+            fault = getattr(error, "cause", error)  # what a copy raised, before Ray's own advice
+            reason = " ".join(str(fault).split())[:300]
+            problem = f"{self.name} {self.version} failed ({type(fault).__name__}: {reason})"
             raise SdftError(f"{problem}; finished parts are kept, see its log.") from error
         if missing := len(plan) - len(answered):
             raise SdftError(f"Ray left out {missing} of {len(plan)} batches; start again to go on.")
@@ -152,7 +153,9 @@ class Ray:
         import ray
 
         ray.init(ignore_reinit_error=True, log_to_driver=False)
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.raise_original_map_exception = True
         data = ray.data.from_items(items, override_num_blocks=len(items))
         options = {"batch_size": 1, "fn_constructor_args": given, **self.share(given[1].device)}
         made = data.map_batches(Copy, **options)

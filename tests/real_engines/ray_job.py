@@ -35,7 +35,8 @@ def main(model: str, path: str, notes: str) -> None:
 
     engine_ray.Copy = Noted
     small()
-    ray.init(num_cpus=1, log_to_driver=False, include_dashboard=False)
+    # a cluster of its own, although that of test_ray runs
+    ray.init(address="local", num_cpus=1, log_to_driver=False, include_dashboard=False)
     seed = engines.load(model, "ray-torch", say=print)
     generate(seed, PROMPTS, DECODING, path=Path(path))
 

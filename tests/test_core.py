@@ -135,6 +135,27 @@ def test_nll_equals_a_plain_forward_pass(seed):
         assert found == pytest.approx(plain, abs=2e-3)
 
 
+def test_rows_of_one_prompt_are_scored_as_each_alone(seed):
+    """The whole prompt is shared, and parts of the answers, too."""
+    rows = [
+        {"id": text, "messages": PROMPTS[0], "text": text}
+        for text in ("Yes", "Yes.", "Yes. It is so.", "No")
+    ]
+    for row, together in zip(rows, score_rows(seed, rows), strict=True):
+        (alone,) = score_rows(seed, [row])
+        assert together["nats"] == pytest.approx(alone["nats"], abs=2e-3)
+
+
+def test_collate_pads_before_a_prompts_last_token():
+    rows = [
+        Rendered([9, 8, 1, 2, 3], [False, False, True, True, True]),
+        Rendered([9, 8, 1], [False, False, True]),
+    ]
+    batch = collate(rows, pad=0)
+    assert batch["input_ids"].tolist() == [[9, 8, 1, 2, 3], [9, 0, 0, 8, 1]]
+    assert batch["labels"].tolist() == [[-100, 1, 2, 3], [-100, -100, -100, 1]]
+
+
 def test_nll_row_counts_the_end_of_turn(seed):
     (row,) = score_rows(seed, [{"id": "a", "messages": user("Hi"), "text": "Hello"}])
     assert row["tokens"] == 2

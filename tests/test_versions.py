@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
     "sdft_lib.evaluate": (4, "39914de07454f1d5"),
-    "sdft_lib.gap": (2, "0f7c9985e33f3fb9"),
+    "sdft_lib.gap": (3, "0f7c9985e33f3fb9"),
     "sdft_lib.train": (3, "77652427f985ae23"),
     "sdft_lib.experiments.on_policy": (1, "14f21f83f356d1f3"),
     "sdft_lib.experiments.shift": (2, "3b59d4cc2379f8ed"),

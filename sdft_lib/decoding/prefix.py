@@ -19,17 +19,22 @@ def shareable(model: PreTrainedModel) -> bool:
 
 
 def pad_behind_prefix(
-    rows: Sequence[list[int]], pad: int, device: str | torch.device, share: bool = True
+    rows: Sequence[list[int]],
+    pad: int,
+    device: str | torch.device,
+    share: bool = True,
+    bound: int | None = None,
 ) -> tuple[dict[str, torch.Tensor], int]:
     """``input_ids``, ``attention_mask`` and ``position_ids`` (rows, longest) for a model, and the
-    length of the shared start; padding follows that start.
+    length of the shared start, ``bound`` at most; padding follows that start.
 
     At least one token of each row stays out of the shared start, since generation needs a token to
     begin from. Not ``share``: nothing counts as shared, and padding stands at the left."""
     longest = max(map(len, rows))
     shared = 0
     if share and len(rows) > 1:
-        shared = min(len(os.path.commonprefix(rows)), min(map(len, rows)) - 1)
+        bound = min(map(len, rows)) - 1 if bound is None else bound
+        shared = min(len(os.path.commonprefix(rows)), bound)
     ids, mask = [], []
     for row in rows:
         missing = longest - len(row)
@@ -52,7 +57,9 @@ def collate(
 
     ``labels`` hold the trained tokens at the end of the rows, and -100 elsewhere; for them alone
     ``logits_to_keep`` has the vocabulary layer computed, from the token before the first one."""
-    inputs, shared = pad_behind_prefix([row.ids for row in rows], pad, device, share)
+    # rows of one prompt: its last token stays beside the first trained one, which it predicts
+    bound = max(0, min(row.prompt_length for row in rows) - 1)
+    inputs, shared = pad_behind_prefix([row.ids for row in rows], pad, device, share, bound)
     trained = [sum(row.mask) for row in rows]
     kept = max(trained) + 1
     labels = inputs["input_ids"][:, -kept:].clone()

@@ -16,14 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
-    "sdft_lib.evaluate": (4, "39914de07454f1d5"),
-    "sdft_lib.gap": (3, "0f7c9985e33f3fb9"),
-    "sdft_lib.train": (3, "77652427f985ae23"),
-    "sdft_lib.experiments.on_policy": (1, "14f21f83f356d1f3"),
-    "sdft_lib.experiments.shift": (2, "3b59d4cc2379f8ed"),
+    "sdft_lib.evaluate": (4, "6489b447881d14ec"),
+    "sdft_lib.gap": (3, "b329ab6d2c3566e0"),
+    "sdft_lib.train": (3, "93de57023afb46d1"),
+    "sdft_lib.experiments.on_policy": (1, "f149f6a48589fc8d"),
+    "sdft_lib.experiments.shift": (2, "d8cb95e6d28074e6"),
     "sdft_lib.paper.rules": (1, "9a49ddae8fbbfb9e"),
-    "sdft_lib.paper.reproduce": (2, "5c491975c841f1d0"),
-    "sdft_lib.engines.vllm": (1, "1a98ccfe0bc0344a"),
+    "sdft_lib.paper.reproduce": (2, "d724feea474e08c7"),
+    "sdft_lib.engines.vllm": (1, "5c422c53e552bbac"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -21,6 +21,7 @@ SHOWN_BY = {"continual": r"\brecorded_orders\b", "aligned": r"\brecorded_aligned
 SHOWN_BY |= dict.fromkeys(("refusal_labels", "outcome_labels"), r"lessons\.agreement\b")
 SHOWN_BY |= dict.fromkeys(("frontier", "frontier-rates"), r"experiments\.registered\b")
 GRID_SHOWN_BY = r"import (?:\w+, )*(?:recorded|swept|targets)\b"
+SHOWN_BY["tickets"] = rf"{GRID_SHOWN_BY}|\bin_the_recorded_run\b"
 QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
 # A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.
 QUIZ = re.compile(r"^<!-- quiz: ([\w-]+) -->$", re.M)

@@ -288,6 +288,7 @@ def test_all_committed_copies_are_looked_at():
     [
         ("from sdft_lib.experiments.recorded import inventory, recorded", "tickets"),
         ("from sdft_lib.experiments.recorded import swept", "sweep"),
+        ("from sdft_lib.lessons.claims import in_the_recorded_run", "tickets"),
         ("from sdft_lib.experiments.recorded import recorded_orders", "continual"),
         ("from sdft_lib.experiments.recorded import recorded_aligned", "aligned"),
         ("from sdft_lib.lessons.agreement import labelled", "outcome_labels"),

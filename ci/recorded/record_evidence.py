@@ -17,6 +17,13 @@ RESULTS = ROOT / "data" / "results"
 MAIN = "tickets"  # the task of the figures; the others have tables
 OTHERS = ("sums", "calls")
 HEADLINE = ("seed", "sft", "sft-sentence", "sdft")  # the methods of README's figure
+WHY = {  # the declared comparisons that ask for the cause: suite, a, b
+    ("facts", "sdft", "sft-reason"),
+    ("facts", "sdft-shuffled", "sft-reason"),
+    ("facts", "sdft", "sdft-shuffled"),
+    ("facts", "sdft", "sft-other"),
+    ("helpful", "sdft", "sft-other"),
+}
 FACTS = {  # verdicts in the words of ``recorded.shown``
     "sdft is higher": "SDFT keeps more facts than",
     "sdft is lower": "SDFT keeps fewer facts than",
@@ -287,7 +294,23 @@ def short(frame) -> str:
     shown = intervals.headline(ends)
     said = claims.headline(ends, len(load_task(MAIN).train), MAIN)
     more = "[More methods, and what was expected](ci/book/evidence.md)."
-    return f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
+    figure = f"![{shown.alt}](data/results/scores.png)\n\n{said} {shown.caption} {more}"
+    return "\n\n".join(filter(None, [figure, why()]))
+
+
+def why() -> str:
+    """README's table of what the declared comparisons say about the cause, as far as recorded."""
+    from sdft_lib.experiments.methods import METHODS
+    from sdft_lib.experiments.recorded import limits, predictions
+
+    rows = []
+    for row in predictions().itertuples():
+        if (row.suite, row.a, row.b) in WHY and row.outcome != "not recorded yet":
+            pair = f"{METHODS[row.a].look.label} minus {METHODS[row.b].look.label}"
+            low, high = limits(row)
+            shown = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+            rows.append([row.question, pair, shown, row.verdict])
+    return markdown(["What keeps it?", "compared", "difference", "shown"], rows) if rows else ""
 
 
 def pages() -> dict[Path, str]:

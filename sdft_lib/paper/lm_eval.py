@@ -9,10 +9,10 @@ two models had answered different items. They answered the same ones, so the pai
 here, after a check that nothing but the model differs."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas
 
@@ -31,9 +31,9 @@ SETTINGS = "chat_template_sha system_instruction_sha fewshot_as_multiturn".split
 SETTINGS += ["lm_eval_version", "transformers_version"]
 CONFIG = "model limit gen_kwargs model_dtype four_bit".split()
 CONFIG += ["random_seed", "numpy_seed", "torch_seed", "fewshot_seed"]
-LARGEST = 1e100  # of a score: beyond it sums of squares overflow
-TABLES = ("config", "configs", "versions", "n-shot", "groups", "group_subtasks")  # of results
+TABLES = ("config", "configs", "versions", "n-shot")  # of results_*.json that are compared
 HASHES = {"doc_hash": "document", "prompt_hash": "prompt", "target_hash": "target"}
+WANTED = ("doc_id", "metrics", *HASHES, "filter")  # of a row of samples
 # Of general knowledge.
 TASKS = ("mmlu", "truthfulqa_mc1", "truthfulqa_mc2", "arc_easy", "arc_challenge")
 TASKS += ("hellaswag", "winogrande")
@@ -131,7 +131,7 @@ def task_line(task: str, results: dict, version: str) -> dict:
         raise SdftError(f"{task}: lm-eval {version} {problem}; use lm-eval 0.4.8 to 0.4.13.")
     stderr = scores.get(key.replace(",", "_stderr,", 1))
     counts = results.get("n-samples") or {}
-    parts = [leaf for leaf, name in groups(results, counts).items() if name == task]
+    parts = [leaf for leaf, name in outermost(counts, results).items() if name == task]
     line = {"task": task, "metric": key, "score": float(scores[key])}
     line["n"] = sum(counts[leaf].get("effective", 0) for leaf in parts)
     return line | {"stderr": float(stderr) if isinstance(stderr, int | float) else None}
@@ -176,7 +176,7 @@ def compare_runs(
     first, second = read_run(a), read_run(b)
     check_alike(first, second, despite)
     chosen = METRICS | (metrics or {})
-    names = groups({} if by_subtask else first.results, first.samples)
+    names = outermost(first.samples, {} if by_subtask else first.results)
     keys: dict[str, str] = {}
     parts = []
     for task, name in names.items():
@@ -213,8 +213,6 @@ def read_run(source: Path) -> Run:
         results = None
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise SdftError(f"{path} is not a results file of lm-eval; run it again.")
-    for name in TABLES:
-        table(results, name, path)
     date, samples = path.stem.rpartition("_")[2], {}
     for file in sorted(path.parent.glob(f"samples_*_{date}.jsonl")):
         samples[file.stem.removeprefix("samples_").removesuffix(f"_{date}")] = file
@@ -242,46 +240,29 @@ def check_alike(first: Run, second: Run, despite: tuple[str, ...]) -> None:
 def settings(run: Run) -> dict:
     """What decides a score beside the weights, by a readable name."""
     values = {name: run.results.get(name) for name in SETTINGS}
-    config, configs = table(run.results, "config"), table(run.results, "configs")
+    config, configs, versions, shots = (run.results.get(name, {}) for name in TABLES)
     values |= {name: config.get(name) for name in CONFIG}
     for task in run.samples:
-        chosen = dict(table(configs, task, run.path))
+        chosen = dict(configs.get(task, {}))
         # The rest of its metadata names the model, which may differ.
-        chosen["metadata"] = {"version": table(chosen, "metadata", run.path).get("version")}
+        chosen["metadata"] = (chosen.get("metadata") or {}).get("version")
         values[f"{task}: configuration"] = chosen
-        values[f"{task}: version"] = table(run.results, "versions").get(task)
-        values[f"{task}: few-shot examples"] = table(run.results, "n-shot").get(task)
+        values[f"{task}: version"] = versions.get(task)
+        values[f"{task}: few-shot examples"] = shots.get(task)
     return values
 
 
-def table(values: dict, name: str, where: str | Path = "results of lm-eval") -> dict:
-    """The object ``name`` in a results file (``where``), {} where it is missing or null."""
-    return {} if values.get(name) is None else typed(values, name, dict, where)
-
-
-def typed(values: dict, name: str, kinds: type | tuple[type, ...], where: str | Path) -> Any:
-    """The entry ``name``. Raises SdftError unless it is of one of these types."""
-    value = values.get(name)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        problem = f'"{name}" is of type {type(value).__name__}'
-        raise SdftError(f"{where}: {problem}; use the file as lm-eval wrote it.")
-    return value
-
-
-def groups(results: dict, tasks: Iterable[str]) -> dict[str, str]:
+def outermost(tasks: Iterable[str], results: dict) -> dict[str, str]:
     """Task to the name of its outermost group with a score of its own, else its own name."""
-    scored, parents = set(table(results, "groups")), {}
-    for group, parts in table(results, "group_subtasks").items():
-        for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, str) and part != group:
-                parents[part] = group
-    names = {}
+    above, names = {}, {}
+    for group, parts in results.get("group_subtasks", {}).items():
+        above |= dict.fromkeys(parts, group)
     for task in tasks:
-        names[task] = above = task
-        for _ in parents:  # as many steps as there could be, also if the file has a circle
-            above = parents.get(above, above)
-            if above in scored:
-                names[task] = above
+        names[task] = group = task
+        for _ in above:  # as many steps as there could be, also if the file has a circle
+            group = above.get(group, group)
+            if group in results.get("groups", {}):
+                names[task] = group
     return names
 
 
@@ -290,11 +271,8 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
     number: hashes and ``score``. SdftError: odd or double rows, no metric."""
     records = read_records(run.samples[task])
     for record in records:
-        if absent := [key for key in ("doc_id", "metrics", *HASHES) if key not in record.values]:
+        if absent := [name for name in WANTED if name not in record.values]:
             raise SdftError(f'{record.where}: "{absent[0]}" is missing; use lm-eval 0.4.8 on.')
-        record.values.setdefault("filter", "none")
-        for key, kinds in (("doc_id", (int, str)), ("metrics", (list, dict)), ("filter", str)):
-            typed(record.values, key, kinds, record.where)
     key = metric_key(name, [record.values for record in records], chosen.get(name))
     metric, _, kept = key.partition(",")
     items: dict[int, dict] = {}
@@ -304,11 +282,11 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
             continue
         if row["doc_id"] in items:
             raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")
-        hashes, value = {column: str(row[column]) for column in HASHES}, row.get(metric)
-        if not isinstance(value, int | float) or not abs(value) < LARGEST:
+        value = row.get(metric)
+        if not isinstance(value, int | float) or not math.isfinite(value):
             problem = f'"{metric}" is {str(value)[:40]}, no number to compare'
             raise SdftError(f"{record.where}: {problem}; run the task again.")
-        items[row["doc_id"]] = hashes | {"score": float(value)}
+        items[row["doc_id"]] = {each: row[each] for each in HASHES} | {"score": float(value)}
     return key, pandas.DataFrame.from_dict(items, orient="index")
 
 
@@ -318,7 +296,7 @@ def metric_key(name: str, rows: list[dict], chosen: str | None) -> str:
     for row in rows:
         for metric in row["metrics"]:
             key = f"{metric},{row['filter']}"
-            if key not in have and isinstance(row.get(str(metric)), int | float):
+            if key not in have and isinstance(row.get(metric), int | float):
                 have.append(key)
     if not have:
         raise SdftError(f"{name}: no metric is one number an item; leave this task out.")

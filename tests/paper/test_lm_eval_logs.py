@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
-from sdft_lib.paper.lm_eval import compare_runs, groups, read_run
+from sdft_lib.paper.lm_eval import compare_runs, outermost, read_run
 from sdft_lib.storage.errors import SdftError
 
 DATE = "2026-05-01T10-00-00.123456"
@@ -144,7 +144,7 @@ def test_subtasks_of_a_group_are_pooled(tmp_path):
         }
         write(tmp_path / name, samples, **more)
     run = read_run(tmp_path / "a")
-    assert groups(run.results, run.samples) == {
+    assert outermost(run.samples, run.results) == {
         "mmlu_anatomy": "mmlu",
         "mmlu_virology": "mmlu",
         "arc_easy": "arc_easy",
@@ -292,27 +292,13 @@ def without(row, *names):
         ([sample(0, 1.0), without(sample(1, 1.0), "acc")], {}, 'row 2: "acc" is None'),
         ([sample(0, 1.0), sample(1, float("nan"))], {}, 'row 2: "acc" is nan'),
         ([sample(0, 1.0), sample(1, float("inf"))], {}, 'row 2: "acc" is inf'),
-        ([sample(0, 1e308), sample(1, 1e308)], {}, 'row 1: "acc" is 1e'),
         ([sample(0, 1.0), sample(1, "1")], {}, "row 2: .acc. is 1, no number"),
         ([sample(0, 1.0), sample(1, [1.0])], {}, "row 2"),
         ([sample(0, [-12.3, 7], metric="bits_per_byte")], {}, "no metric is one number an item"),
         ([without(sample(0, 1.0), "acc")], {}, "no metric is one number an item"),
-        ([sample([1], 1.0)], {}, '"doc_id" is of type list'),
-        ([sample(None, 1.0)], {}, '"doc_id" is of type NoneType'),
-        ([sample(True, 1.0)], {}, '"doc_id" is of type bool'),
-        ([sample(1.5, 1.0)], {}, '"doc_id" is of type float'),
-        ([sample(0, 1.0) | {"metrics": None}], {}, '"metrics" is of type NoneType'),
-        ([sample(0, 1.0) | {"metrics": "acc"}], {}, '"metrics" is of type str'),
-        ([sample(0, 1.0) | {"filter": ["none"]}], {}, '"filter" is of type list'),
         ([without(sample(0, 1.0), "metrics")], {}, '"metrics" is missing'),
         ([sample(0, 1.0), sample(0, 1.0)], {}, "comes twice"),
-        (accuracies(B), {"config": "hf"}, '"config" is of type str'),
-        (accuracies(B), {"configs": {"arc_easy": "yaml"}}, '"arc_easy" is of type str'),
-        (accuracies(B), {"configs": {"arc_easy": {"metadata": [1]}}}, '"metadata" is of type list'),
-        (accuracies(B), {"versions": [1]}, '"versions" is of type list'),
-        (accuracies(B), {"n-shot": 0}, '"n-shot" is of type int'),
-        (accuracies(B), {"group_subtasks": [["arc_easy"]]}, '"group_subtasks" is of type list'),
-        (accuracies(B), {"groups": "mmlu"}, '"groups" is of type str'),
+        ([without(sample(0, 1.0), "filter")], {}, '"filter" is missing'),
     ],
 )
 def test_an_odd_log_is_one_sentence(tmp_path, rows, changes, words):
@@ -326,13 +312,8 @@ def test_an_odd_log_is_one_sentence(tmp_path, rows, changes, words):
 @pytest.mark.parametrize(
     "rows, changes, n",
     [
-        ([sample("q-1", 1.0), sample("fråga 2", 0.0)], {}, 2),
         ([sample(0, True), sample(1, False)], {}, 2),
-        ([sample(0, 1.0) | {"metrics": {"acc": 1}}], {}, 1),
-        ([without(sample(0, 1.0), "filter")], {}, 1),
-        (accuracies(A), {"groups": None, "group_subtasks": {"arc_easy": None}}, 12),
-        (accuracies(A), {"group_subtasks": {"g": [["arc_easy"], None, "arc_easy"]}}, 12),
-        (accuracies(A), {"configs": None, "versions": None, "n-shot": None, "config": None}, 12),
+        (accuracies(A), {"group_subtasks": {"g": ["arc_easy"], "arc_easy": ["g"]}}, 12),
     ],
 )
 def test_other_shapes_of_a_log_are_read(tmp_path, rows, changes, n):

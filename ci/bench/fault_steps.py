@@ -137,9 +137,9 @@ def export(tiny: Path | None) -> None:
     made = [{**row, "text": f"It is {row['reference']}.", "raw": ""} for row in rows(2000)]
     known = {"source": "rewritten", "reason": "accepted", "finish_reason": "stop"}
     write_jsonl(cache_dir() / "rows.jsonl", [row | known for row in made])
-    sdft(
-        "export", cache_dir() / "rows.jsonl", "--form", "alpaca", "--out", cache_dir() / "exported"
-    )
+    out = cache_dir() / "exported"
+    if not out.exists():  # a kill may come after its end
+        sdft("export", cache_dir() / "rows.jsonl", "--form", "alpaca", "--out", out)
 
 
 def sdft(*arguments) -> None:

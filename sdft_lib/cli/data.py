@@ -59,8 +59,7 @@ def export(
 
     check_known(form, export.FORMS, "form")
     export.check_licence(licence)
-    common.check_folder(folder)
-    export.check_place(folder)
+    common.check_folder(folder, new=True)
     rows = training_rows(data, column)
     options = {"column": column, "made": export.made_from(data), "licence": licence}
     report = export.write_export(rows, form, folder, **options)

@@ -2,7 +2,6 @@
 
 Results come from the store if a lesson or an earlier command made them with the same settings."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from typer import Option
 from sdft_lib.cli import common
 from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import new_folder
 from sdft_lib.storage.processes import rank as process_rank
 
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
@@ -192,7 +192,9 @@ def train(
     loaded = load_seed(model, four_bit=four_bit or None, say=progress)
     options = {"column": column, "label": label, "minimum_kept": minimum_kept}
     tuned = fine_tune(loaded, rows, config, **options, say=progress)
-    copy_folder(tuned.adapter, folder)
+    if not process_rank():
+        with new_folder(folder) as partial:
+            shutil.copytree(tuned.adapter, partial, dirs_exist_ok=True)
     line = f"{label}: {tuned.record['steps']} steps in {tuned.record['seconds']:.0f} s"
     return Reply({"adapter": str(folder), **tuned.record}, f"{line}\n{folder}")
 
@@ -209,23 +211,6 @@ def training_rows(path: Path, column: str) -> list[dict]:
     if column == "reference" and not records[0].values.keys() >= set(DISTILLED):
         return load_task(path, say=progress).train
     return distilled_rows(records, column)
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder, complete or not at all; of several processes, the first does it."""
-    if process_rank():
-        return
-    target = Path(os.path.realpath(target))
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial)
-        os.replace(partial, target)
-    except OSError as error:
-        problem = f"{target}: cannot be written ({error.strerror or error})"
-        raise SdftError(f"{problem}; choose another folder.") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def evaluate(

@@ -6,9 +6,7 @@ says of each row whether its text is a rewrite and why; the data card (``card.md
 the set was made and how to train on it."""
 
 import contextlib
-import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,9 +16,16 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from sdft_lib.formats.toml import check_known
 from sdft_lib.own_data.check import turn_counts
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import file_sha256, read_json, write_json, write_jsonl, write_text
+from sdft_lib.storage.files import (
+    file_sha256,
+    new_folder,
+    read_json,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 from sdft_lib.storage.safe import markdown, visible, without_place
-from sdft_lib.storage.store import cache_dir, digest, locked
+from sdft_lib.storage.store import cache_dir
 
 DATA, CARD, INFO, PROVENANCE = "train.jsonl", "README.md", "dataset_info.json", "provenance.jsonl"
 SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt"}
@@ -41,8 +46,8 @@ def write_export(
 
     ``column`` is what is trained on: ``text`` (rewrites and fallbacks) or ``reference``. ``made``:
     the parts of the artefact (``made_from``), for the card. Returns ``rows``, ``form``, ``column``,
-    ``reasons``, ``files``. Raises SdftError naming a row that the form cannot hold, and as
-    ``check_place`` does; then nothing is written."""
+    ``reasons``, ``files``. Raises SdftError naming a row that the form cannot hold, or for a folder
+    that holds something; then nothing is written."""
     check_known(form, FORMS, "form")
     data = [FORMS[form](row, row[column]) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
@@ -51,66 +56,15 @@ def write_export(
         data = [{name: row.get(name, empty.get(name)) for name in columns} for row in data]
     origins = [provenance(row, column) for row in rows]
     facts = {"rows": len(rows), "form": form, "column": column, **counts(rows, origins)}
-    folder = Path(os.path.abspath(folder))
-    name = re.sub(r"[^\w.-]+", "-", folder.name)
-    partial, old = (folder.with_name(f".{folder.name}.sdft-{end}") for end in ("partial", "old"))
-    with locked(cache_dir() / "export" / digest(str(folder.resolve()))[:24]):
-        settle(folder, partial, old)
-        check_place(folder)
-        partial.mkdir()
-        try:
-            write_jsonl(partial / DATA, data)
-            write_jsonl(partial / PROVENANCE, origins)
-            if info := dataset_info(name, form, columns):
-                write_json(partial / INFO, info)
-            write_text(partial / CARD, sealed(partial, card(name, facts, made, licence)))
-            files = sorted(path.name for path in partial.iterdir())
-            if folder.exists():
-                folder.rename(old)
-            partial.rename(folder)
-        finally:
-            settle(folder, partial, old)
+    name = re.sub(r"[^\w.-]+", "-", folder.absolute().name)
+    with new_folder(folder) as partial:
+        write_jsonl(partial / DATA, data)
+        write_jsonl(partial / PROVENANCE, origins)
+        if info := dataset_info(name, form, columns):
+            write_json(partial / INFO, info)
+        write_text(partial / CARD, card(name, facts, made, licence))
+        files = sorted(path.name for path in partial.iterdir())
     return facts | {"files": files}
-
-
-def settle(folder: Path, partial: Path, old: Path) -> None:
-    """Remove what an export left, once something is in its place."""
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    for left in (partial, old):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def check_place(folder: Path) -> None:
-    """Raise SdftError unless a folder is new, empty, or an export that nobody has changed."""
-    if not os.path.lexists(folder):
-        return
-    problem = ""
-    if folder.is_symlink() or not folder.is_dir():
-        problem = "is a file or a link"
-    elif Path.cwd().is_relative_to(folder.resolve()):
-        problem = "is the folder that you are in"
-    elif any(folder.iterdir()) and not is_export(folder):
-        problem = "is not empty, and not an export as sdft export wrote it"
-    if problem:
-        raise SdftError(f"{folder} {problem}; choose a new folder.")
-
-
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds an export, each byte of it as it was written, and nothing else."""
-    try:
-        whole = (folder / CARD).read_bytes().decode("utf-8")
-        files_alone = all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
-        return files_alone and whole == sealed(folder, whole.rpartition("<!--")[0])
-    except (OSError, ValueError):
-        return False
-
-
-def sealed(folder: Path, text: str) -> str:
-    """The card with its last line: a digest of its text and of all other files of the folder."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != CARD)
-    checksums = {name: file_sha256(folder / name) for name in names}
-    return f"{text}<!-- sdft export {digest([text, checksums])[:24]} -->\n"
 
 
 # ---- the forms
@@ -193,23 +147,13 @@ def counts(rows: Sequence[dict], origins: list[dict]) -> dict:
 
 
 def made_from(path: Path) -> dict | None:
-    """The settings of a set: beside its file in the store, or of the stored set of equal bytes."""
-    beside = path.with_name("parts.json")
-    if path.name == "rows.jsonl" and beside.is_file():
-        return read_parts(beside)
+    """The settings of the stored set whose rows are equal to those of a file, byte for byte."""
     mark = file_sha256(path)
     for manifest in sorted((cache_dir() / "store" / "distilled").glob("*/manifest.json")):
-        if (read_parts(manifest) or {}).get("rows.jsonl") == mark:
-            return read_parts(manifest.with_name("parts.json"))
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # one that is broken
+            if read_json(manifest).get("rows.jsonl") == mark:
+                return read_json(manifest.with_name("parts.json"))
     return None
-
-
-def read_parts(path: Path) -> dict | None:
-    """A JSON object of the store, None if it cannot be read."""
-    content = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = read_json(path)
-    return content if isinstance(content, dict) else None
 
 
 # ---- the card

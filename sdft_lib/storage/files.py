@@ -184,3 +184,21 @@ def replace_file(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: dict | list) -> None:
     """Replace a JSON file in one step."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of ``path`` (nothing, or an empty folder) when the
+    block ends well. Raises SdftError where it cannot."""
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        os.replace(partial, target)
+    except OSError as error:
+        problem = f"{target}: cannot be written ({error.strerror or error})"
+        raise SdftError(f"{problem}; choose another folder.") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -248,21 +248,21 @@ def killed(number):
 
 @posix
 @pytest.mark.parametrize("target", ["there", "absent"])
-def test_a_trained_folder_is_copied_whole_or_not_at_all(target, monkeypatch):
-    from sdft_lib.cli.steps import copy_folder
+def test_a_folder_is_made_whole_or_not_at_all(target):
+    from sdft_lib.storage.files import new_folder
 
-    os.makedirs("made")
-    Path("made/adapter_model.safetensors").write_text("x")
     os.makedirs(".t.partial/left")  # by a kill
     os.symlink("t", "out")
     if target == "there":
         os.mkdir("t")
-    copy_folder(Path("made"), Path("out"))
+    with new_folder(Path("out")) as partial:
+        (partial / "adapter_model.safetensors").write_text("x")
     assert os.readlink("out") == "t" and os.listdir("t") == ["adapter_model.safetensors"]
-    monkeypatch.setattr("shutil.copytree", lambda *args: (os.mkdir(".u.partial"), 1 / 0))
-    with pytest.raises(ZeroDivisionError):
-        copy_folder(Path("made"), Path("u"))
-    assert names() == {"made", "out", "t"}
+    with pytest.raises(SdftError, match="Directory not empty"), new_folder(Path("t")):
+        pass
+    with pytest.raises(ZeroDivisionError), new_folder(Path("u")):
+        1 / 0  # noqa: B018
+    assert names() == {"out", "t"} and os.listdir("t") == ["adapter_model.safetensors"]
 
 
 @posix

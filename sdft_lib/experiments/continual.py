@@ -11,7 +11,7 @@ import numpy
 import pandas
 
 from sdft_lib import stats
-from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds, check_scores, one_family
+from sdft_lib.experiments.frontier import LEVEL, at_shared_seeds, one_family
 from sdft_lib.experiments.methods import METHODS
 from sdft_lib.stats import COMPARISON, compare, family, units_of
 from sdft_lib.storage.errors import SdftError
@@ -37,13 +37,11 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
     ``frame`` holds one method and one order, with the columns COLUMNS. ``attrs`` of the result says
     method, order, n (items by task) and seeds. Raises SdftError as ``measures`` does, and if there
     are several methods or orders."""
-    check_scores(frame, COLUMNS)
-    one = {}
-    for column in ("method", "order"):
-        one[column], *more = names = list(map(str, frame[column].unique()))
-        if more:
-            held = f"the table holds {len(names)} ({', '.join(names)})"
-            raise SdftError(f"a matrix shows one {column}, {held}; choose one.")
+    runs = frame[["method", "order"]].drop_duplicates()
+    if len(runs) != 1:
+        held = f"the table holds {len(runs)}"
+        raise SdftError(f"a matrix shows one method and one order, {held}; choose one.")
+    one = runs.iloc[0].to_dict()
     scores, _, seeds = _scores(frame, **one)
     table = pandas.DataFrame({task: x.mean(axis=(0, 1)) for task, x in scores.items()})
     table.index.name, table.columns.name = "stage", "task"
@@ -51,7 +49,7 @@ def matrix(frame: pandas.DataFrame) -> pandas.DataFrame:
     return table
 
 
-def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFrame:
+def measures(frame: pandas.DataFrame) -> pandas.DataFrame:
     """ACC, BWT, FWT and forgetting of each method and order, with intervals; the columns are TABLE
     (lesson 07).
 
@@ -70,14 +68,13 @@ def measures(frame: pandas.DataFrame, *, level: float = LEVEL) -> pandas.DataFra
     so that forgetting is hardly ever found to be zero: BWT has no such bias. ``n`` counts the items
     of the tasks that enter the measure.
 
-    Raises SdftError: a column, stage or task is missing, ids repeat or differ between stages or
-    seeds, a task is not in the order, the order has fewer than two tasks, a score is no number."""
-    check_scores(frame, COLUMNS)
+    Raises SdftError: a stage or task is missing, ids differ between stages or seeds, the order has
+    fewer than two tasks."""
     rows = []
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
         values, n, seeds = _resampled(frame, method, order)
         for name, x in values.items():
-            limits = stats.percentile_limits(x[1:], level)
+            limits = stats.percentile_limits(x[1:], LEVEL)
             rows.append((method, order, name, float(x[0]), *limits, n[name], seeds))
     return pandas.DataFrame(rows, columns=TABLE)
 
@@ -88,7 +85,6 @@ def differences(frame: pandas.DataFrame, pairs: Sequence[tuple]) -> pandas.DataF
     Both methods see the same draws of units, so interval and p are paired, and Holm's correction
     covers all rows. Compare methods here: two overlapping intervals of ``measures`` decide nothing.
     Raises SdftError as ``measures`` does, and for other items or training seeds."""
-    check_scores(frame, COLUMNS)
     rows = []
     for order in frame["order"].unique():
         for a, b in pairs:
@@ -141,45 +137,28 @@ def _read_off(r: numpy.ndarray) -> dict[str, numpy.ndarray]:
 def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dict, int]:
     """({task, in sequence: [items by id, seeds, stages]}, {task: unit of each item}, number of
     seeds), checked."""
-    part = frame[(frame["method"] == method) & (frame["order"] == order)]
-    tasks, where = str(order).split("-"), f'method "{method}", order "{order}"'
-    if part.empty:
-        raise SdftError(f"{where}: no scores; train and evaluate it first.")
-    if other := sorted(set(part["task"]) - set(tasks)):
-        odd = f'the task "{other[0]}" is not in the order'
-        raise SdftError(f"{where}: {odd}; drop its rows or correct the order.")
-    if other := sorted(set(part["stage"]) - set(range(len(tasks) + 1))):
-        known = f"stages run from 0 (the seed model) to {len(tasks)}"
-        raise SdftError(f"{where}: there is no stage {other[0]}; {known}.")
+    part, tasks = frame[(frame["method"] == method) & (frame["order"] == order)], order.split("-")
     runs = list(product(sorted(part["seed"].unique()), range(len(tasks) + 1)))  # (seed, stage)
     scores, units = {}, {}
     for task in tasks:
         rows = part[part["task"] == task]
-        there = set(zip(rows["seed"], rows["stage"]))
-        if lacking := [run for run in runs if run not in there]:
-            lack = f'seed {lacking[0][0]}: stage {lacking[0][1]} has no scores on the task "{task}"'
-            raise SdftError(f"{where}, {lack}; evaluate it there first.")
-        if (twice := rows.duplicated(["seed", "stage", "id"])).any():
-            row = rows[twice].iloc[0]
-            repeated = f'seed {row["seed"]}: the id "{row["id"]}" of "{task}"'
-            raise SdftError(f"{where}, {repeated} occurs twice at one stage.")
-        table = rows.pivot(index="id", columns=["seed", "stage"], values="score")[runs]
-        if some := list(table.index[table.isna().any(axis=1)]):
-            odd = f'different ids on the task "{task}": "{some[0]}" is not in all'
-            raise SdftError(f"{where}: seeds or stages have {odd} ({len(some)} are not).")
+        table = rows.pivot(index="id", columns=["seed", "stage"], values="score")
+        table = table.reindex(columns=runs)
+        if table.empty or table.isna().any(axis=None):
+            lack = f'not every seed and stage has scores on the same items of "{task}"'
+            raise SdftError(f'method "{method}", order "{order}": {lack}; evaluate it there first.')
         scores[task] = table.to_numpy(dtype=float).reshape(len(table), -1, len(tasks) + 1)
         units[task] = units_of(rows, table.index)
     return scores, units, part["seed"].nunique()
 
 
 def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
-    """SdftError unless both methods have the same seeds and the same (task, id) in this order."""
-    rows = [frame[(frame["order"] == order) & (frame["method"] == name)] for name in (a, b)]
-    for columns, what in ((["seed"], "training seeds"), (["task", "id"], "items")):
-        ours, theirs = (set(map(tuple, part[columns].to_numpy())) for part in rows)
-        if ours != theirs:
-            odd = f'"{a}" and "{b}" have different {what}'
-            raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
+    """SdftError unless both methods have the same (seed, task, id) in this order."""
+    part = frame[frame["order"] == order].set_index("method")[["seed", "task", "id"]]
+    ours, theirs = (set(part.loc[[name]].itertuples(index=False)) for name in (a, b))
+    if ours != theirs:
+        odd = f'"{a}" and "{b}" have different items or training seeds'
+        raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
 
 
 # ---- own and recorded runs side by side

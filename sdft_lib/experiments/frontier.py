@@ -9,7 +9,7 @@ import numpy
 import pandas
 from scipy.stats import t
 
-from sdft_lib.stats import bootstrap_mean, by_unit, check_columns, edge, family, paired_p, units_of
+from sdft_lib.stats import bootstrap_mean, by_unit, edge, family, paired_p, units_of
 from sdft_lib.storage.errors import SdftError
 
 KEYS = ["method", "seed", "checkpoint"]
@@ -27,8 +27,7 @@ def points(frame: pandas.DataFrame, suite: str) -> pandas.DataFrame:
 
     ``acquisition`` and ``kept`` are mean scores on the task and on ``suite``, n_task and n_kept the
     items behind them. ``frame`` has the columns COLUMNS; ``checkpoint``: the share of training done
-    (0: the seed model). Raises SdftError: a column or score is missing, no checkpoint has both."""
-    _check(frame)
+    (0: the seed model). Raises SdftError if no checkpoint has both."""
     test = frame[frame["split"] == "test"]
     scores = {name: test[test["suite"] == name].groupby(KEYS)["score"] for name in ("task", suite)}
     learnt = scores["task"].agg(acquisition="mean", n_task="size")
@@ -49,7 +48,6 @@ def choose(frame: pandas.DataFrame, a: str, b: str) -> pandas.DataFrame:
     task, the highest level that both reach. Each method's checkpoint is the one whose dev score
     lies nearest to the target; of two equally near ones, the earlier. Raises SdftError if a method
     lacks dev scores, the seeds differ or dev ids differ."""
-    _check(frame)
     dev = frame[(frame["split"] == "dev") & (frame["suite"] == "task") & (frame["checkpoint"] > 0)]
     curves = {}
     for method in (a, b):
@@ -85,8 +83,7 @@ def matched_comparison(frame: pandas.DataFrame, a: str, b: str, suite: str) -> p
     two, with few seeds it is ``paired_p`` of the items' means. p_holm and verdict as in
     ``stats.family``; no p where both methods are at a suite's floor or ceiling. ``checkpoints``
     reads "seed: of a / of b". Look at the row of the task first: matching on dev is not matching on
-    test. Raises SdftError as ``choose`` does, and if a chosen checkpoint lacks test scores or ids
-    differ."""
+    test. Raises SdftError as ``choose`` and ``difference`` do."""
     choice, rows = choose(frame, a, b), []
     pairs = choice[["seed", "checkpoint_a", "checkpoint_b"]].itertuples(index=False)
     said = "; ".join("{}: {:.3g} / {:.3g}".format(*pair) for pair in pairs)
@@ -101,12 +98,14 @@ def difference(frame: pandas.DataFrame, suite: str, first: tuple, second: tuple)
     """A row of MATCHED without its correction: first minus second on the test rows of a suite.
 
     Each side is a method and its (seed, checkpoint) pairs, in the same order of seeds. Raises
-    SdftError if scores are missing or the two answered different rows."""
+    SdftError unless all of these answered the same rows."""
     (a, chosen_a), (b, chosen_b) = first, second
     part = frame[(frame["split"] == "test") & (frame["suite"] == suite)]
-    x, y = _chosen(part, a, chosen_a, suite), _chosen(part, b, chosen_b, suite)
-    if not x.index.equals(y.index):
-        raise SdftError(f'suite "{suite}": "{a}" and "{b}" answered different test rows.')
+    x, y = _chosen(part, a, chosen_a), _chosen(part, b, chosen_b)
+    both = pandas.concat([x, y], axis=1)
+    if both.empty or both.isna().any(axis=None):
+        problem = f'"{a}" and "{b}" were not scored on the same test rows where they are compared'
+        raise SdftError(f'suite "{suite}": {problem}; evaluate both there.')
     apart, units = (x - y).to_numpy(), units_of(part, x.index)
     mean = bootstrap_mean(apart.mean(axis=1), units=units)
     *wide, p = over_units_and_seeds(apart, units)
@@ -120,21 +119,15 @@ def difference(frame: pandas.DataFrame, suite: str, first: tuple, second: tuple)
     return row | {"p_raw": float("nan") if at_edge else p, "verdict": at_edge}
 
 
-def _chosen(
-    test: pandas.DataFrame, method: str, pairs: Iterable[tuple], suite: str
-) -> pandas.DataFrame:
-    """Test scores at the chosen (seed, checkpoint) pairs: [id by seed], sorted by id."""
+def _chosen(test: pandas.DataFrame, method: str, pairs: Iterable[tuple]) -> pandas.DataFrame:
+    """Test scores at the chosen (seed, checkpoint) pairs: [id by seed], sorted by id; missing where
+    one has none."""
     scores = {}
     for seed, checkpoint in pairs:
         here = (test["method"] == method) & (test["seed"] == seed)
         here &= test["checkpoint"] == checkpoint
-        if not here.any():
-            lack = f"the checkpoint {checkpoint:.3g} was chosen on dev, but has no test scores"
-            raise SdftError(f'method "{method}", seed {seed}: {lack} on "{suite}"; evaluate it.')
-        scores[seed] = test[here].set_index("id")["score"].astype(float).sort_index()
-    if len({frozenset(column.index) for column in scores.values()}) > 1:
-        raise SdftError(f'suite "{suite}", "{method}": the seeds answered different test rows.')
-    return pandas.DataFrame(scores)
+        scores[seed] = test[here].set_index("id")["score"].astype(float)
+    return pandas.DataFrame(scores).sort_index()
 
 
 def over_units_and_seeds(apart: numpy.ndarray, units: Sequence[str]) -> tuple[float, float, float]:
@@ -176,24 +169,3 @@ def one_family(tables: Sequence[pandas.DataFrame], columns: list[str]) -> pandas
     if not tables:
         return pandas.DataFrame(columns=columns)
     return family(pandas.concat(tables, ignore_index=True)[columns])
-
-
-def check_scores(frame: pandas.DataFrame, columns: Sequence[str]) -> None:
-    """SdftError unless a table has these columns and rows, and all its scores are finite."""
-    check_columns(frame, columns)
-    if frame.empty:
-        raise SdftError("the table of scores is empty.")
-    if bad := int((~numpy.isfinite(frame["score"].astype(float))).sum()):
-        raise SdftError(f"{bad} of {len(frame)} scores are missing or infinite.")
-
-
-def _check(frame: pandas.DataFrame) -> None:
-    """SdftError, as ``check_scores`` does, unless checkpoints lie in [0, 1] and rows are single."""
-    check_scores(frame, COLUMNS)
-    if not frame["checkpoint"].between(0, 1).all():
-        raise SdftError("checkpoint is the share of training done: a number from 0 to 1.")
-    if (twice := frame.duplicated(COLUMNS[:-1])).any():
-        row = frame[twice].iloc[0]
-        where = f'method "{row["method"]}", seed {row["seed"]}, checkpoint {row["checkpoint"]:.3g}'
-        where += f', {row["split"]}, suite "{row["suite"]}"'
-        raise SdftError(f'the id "{row["id"]}" occurs twice ({where}).')

@@ -117,9 +117,9 @@ def test_the_interval_is_that_of_all_resamples():
         exact["FWT"].append(b[1] - b[0])
         exact["forgetting"].append(a[1] - a[2])
     with draws_of(20_000):
-        found = measures(table, level=0.9).set_index("measure")
+        found = measures(table).set_index("measure")
     for name, all_values in exact.items():
-        limits = np.percentile(all_values, [5, 95])
+        limits = np.percentile(all_values, [2.5, 97.5])
         assert found.loc[name, ["low", "high"]].to_numpy(float) == pytest.approx(
             limits, abs=0.06
         ), name
@@ -236,25 +236,13 @@ def without(**where):
 @pytest.mark.parametrize(
     "table, said",
     [
-        (without(stage=0), 'stage 0 has no scores on the task "tickets"'),
-        (without(stage=2), 'stage 2 has no scores on the task "tickets"'),
-        (without(stage=3, task="calls"), 'stage 3 has no scores on the task "calls"'),
-        (without(task="sums"), 'no scores on the task "sums"'),
-        (
-            without(stage=1, id="sums-4"),
-            r'different ids on the task "sums": "sums-4" is not in all \(1 are not\)',
-        ),
-        (frame(HAND).replace({"task": {"calls": "poems"}}), '"poems" is not in the order'),
-        (frame(HAND).replace({"stage": {3: 4}}), "no stage 4; stages run from 0"),
-        (pd.concat([frame(HAND), frame(HAND).iloc[[0]]]), '"tickets-0" of "tickets" occurs twice'),
-        (frame(HAND).assign(score=float("nan")), "120 of 120 scores are missing"),
-        (frame(HAND).drop(columns=["seed", "id"]), "lacks seed, id; it needs method"),
-        (frame(HAND).iloc[:0], "is empty"),
+        (without(stage=0), 'same items of "tickets"'),
+        (without(stage=2), 'same items of "tickets"'),
+        (without(stage=3, task="calls"), 'same items of "calls"'),
+        (without(task="sums"), 'same items of "sums"'),
+        (without(stage=1, id="sums-4"), 'same items of "sums"'),
         (frame([[1], [2]], order="sums"), "has one task"),
-        (
-            pd.concat([frame(HAND), frame(HAND, n=9, seed=1)]),
-            'seeds or stages have different ids on the task "tickets": "tickets-9" is not in all',
-        ),
+        (pd.concat([frame(HAND), frame(HAND, n=9, seed=1)]), 'same items of "tickets"'),
     ],
 )
 def test_refusals_are_one_sentence(table, said):
@@ -263,13 +251,8 @@ def test_refusals_are_one_sentence(table, said):
     assert "\n" not in str(caught.value)
 
 
-def test_level_is_checked():
-    with pytest.raises(SdftError, match="95"):
-        measures(frame(HAND), level=95)
-
-
 def test_a_matrix_is_of_one_method_and_one_order():
-    with pytest.raises(SdftError, match=r"one method, the table holds 2 \(sft, sdft\)"):
+    with pytest.raises(SdftError, match="one method and one order, the table holds 2"):
         matrix(pd.concat([frame(HAND), frame(HAND, method="sdft")]))
     with pytest.raises(SdftError, match="one order"):
         matrix(pd.concat([frame(HAND), frame(HAND, order="calls-sums-tickets")]))
@@ -278,10 +261,8 @@ def test_a_matrix_is_of_one_method_and_one_order():
 def test_methods_on_other_items_or_seeds_are_not_compared():
     with pytest.raises(SdftError, match="different items"):
         differences(pd.concat([frame(HAND), frame(HAND, n=9, method="sdft")]), [("sdft", "sft")])
-    with pytest.raises(SdftError, match="different training seeds"):
+    with pytest.raises(SdftError, match="different items or training seeds"):
         differences(pd.concat([frame(HAND), frame(HAND, seed=1, method="sdft")]), [("sdft", "sft")])
-    with pytest.raises(SdftError, match='"kl".*no scores'):
-        differences(frame(HAND), [("kl", "kl")])
 
 
 def test_the_p_of_resampled_differences_by_hand():

@@ -261,24 +261,14 @@ def lacking(**where):
         ),
         (
             lacking(suite="facts", checkpoint=0.25),
-            '"sft", seed 0: the checkpoint 0.25 was chosen on dev, but has no',
+            'suite "facts": "sft" and "sdft" were not scored on the same test rows',
         ),
-        (
-            lacking(id="facts-test-3", method="sft"),
-            'suite "facts": "sft" and "sdft" answered different test rows',
-        ),
+        (lacking(id="facts-test-3", method="sft"), "were not scored on the same test rows"),
         (lacking(id="task-dev-3", checkpoint=0.5), "not evaluated on the same dev rows"),
         (
             pd.concat([runs(HAND), lacking(id="facts-test-3").assign(seed=1)]),
-            "the seeds answered different test rows",
+            "were not scored on the same test rows",
         ),
-        (
-            pd.concat([runs(HAND), runs(HAND).iloc[[0]]]),
-            '"task-dev-0" occurs twice .*checkpoint 0.25, dev',
-        ),
-        (runs(HAND).assign(score=float("nan")), "scores are missing or infinite"),
-        (runs(HAND).assign(checkpoint=100), "from 0 to 1"),
-        (runs(HAND).drop(columns="split"), "lacks split; it needs method"),
     ],
 )
 def test_refusals_are_one_sentence(table, said):

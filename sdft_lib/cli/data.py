@@ -88,8 +88,8 @@ def audit(
         for name, title in (("paper", "paper's filter"), ("ours", "our filter")):
             kept = f"keeps {result['kept'][name]} of {result['changed']} changed rows"
             text += f"\n{title:<15} {kept}"
-        why = [f"{reason}: {count}" for reason, count in result["differences"].items()]
-        text += f"\nthey differ     {'; '.join(why) or 'nowhere'}"
+        apart = [f"{said}: {count}" for said, count in result["differences"].items()]
+        text += f"\nthey differ     {'; '.join(apart) or 'nowhere'}"
     return Reply(result, text)
 
 

@@ -3,7 +3,6 @@ grids, and ``reproduce``, a table of the paper, or what it costs to run it again
 
 from collections import Counter
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -22,16 +21,13 @@ Dry = common.flag("--dry-run", "Print runs, tokens, hours and memory; load nothi
 Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]
 Model = Annotated[str | None, Option(help="A model in place of the recipe's, to try the steps.")]
 
-MARKS = {"16-bit": "", "16-bit, checkpointing": "c", "4-bit": "q", "4-bit, checkpointing": "qc"}
-NOTES = (
-    "written: new tokens, or tokens trained on over all epochs. GB: memory used, of each device; "
-    "q: 4-bit weights, c: checkpointing, /2: a batch in two parts, 2x: two devices. "
-    "Answers: in the largest batch that fits.",
-    "Hours: low at mean lengths and the fast share of a device, high if every batch runs to its "
-    "limit at the slow share; sources and arithmetic in data/hardware.",
-    "Without --dry-run say --four-bit for q, --gradient-checkpointing for c, --parts 2 for /2; "
-    "for 2x start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. "
-    "No run of this size was made by us.",
+NOTE = (
+    "written: million new tokens, or trained ones over all epochs. low, high: device hours at mean "
+    "lengths and the fast share of a device, and if every batch runs to its limit at the slow one; "
+    "sources and arithmetic in data/hardware. memory: GB of each device, answers in the largest "
+    "batch that fits. A run asks for its way by --four-bit, --gradient-checkpointing, --parts 2; "
+    "for 2 devices start it by accelerate launch with data/recipes/accelerate/fsdp.yaml. "
+    "No run of this size was made by us."
 )
 
 
@@ -155,57 +151,30 @@ def reproduce(
 
 
 def planned(table: int, recipes) -> Reply:
-    """The plan of a table as text and data."""
+    """The plan of a table as text, one part a device, and as data."""
     from sdft_lib.paper.plan import plan, total
     from sdft_lib.scale.hardware import devices
+    from sdft_lib.scale.memory import plan_table
 
     steps, cards = plan(table, recipes), devices()
-    sums = {card.key: total(steps, card.key) for card in cards}
-    counts = Counter(step.step for step in steps)
-    hours = []
+    counts, hours = Counter(step.step for step in steps), {}
+    runs = f"{counts['train']} trainings, {counts['rewrite']} rewritings"
+    lines = [f"Table {table}: {runs}, {counts['evaluate']} evaluations", NOTE]
     for card in cards:
-        cost = sums[card.key]
+        cost = total(steps, card.key)
+        hours[card.key] = cost and list(cost.hours)
         whole = "{:.1f} to {:.1f}".format(*cost.hours) if cost else "does not hold every step"
-        hours.append(f"{card.name} {whole}")
+        lines += ["", f"{card.name}, device hours in all: {whole} (trust {card.trust})"]
+        lines += [as_text(plan_table(steps, card.key))]
     data = {
         "table": table,
         "trainings": counts["train"],
         "steps": [asdict(step) for step in steps],
         "devices": {card.key: {"name": card.name, "trust": card.trust} for card in cards},
-        "device_hours": {key: cost and list(cost.hours) for key, cost in sums.items()},
+        "device_hours": hours,
         "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
     }
-    # the evaluations of one model share a line, every other step has its own
-    groups = groupby(steps, key=lambda step: (step.recipe, step.method, step.step))
-    lines = [
-        f"Table {table}: {counts['train']} trainings, {counts['rewrite']} rewritings, "
-        f"{counts['evaluate']} evaluations",
-        as_text([plan_row(list(group), cards) for _, group in groups]),
-        f"device hours in all: {'; '.join(hours)}",
-        *NOTES,
-        *(f"{card.key}: trust {card.trust}" for card in cards),
-        *(f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()),
+    lines += [
+        f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()
     ]
     return Reply(data, "\n".join(lines))
-
-
-def plan_row(group: list, cards) -> dict:
-    """One line of the printed plan: tokens in millions, hours and GB on each device ("-": does not
-    fit)."""
-    first, count = group[0], len(group)
-    step = f"evaluate x{count}" if first.step == "evaluate" else first.step
-    row = {"recipe": first.recipe, "method": first.method, "step": step}
-    row["rows"] = sum(step.rows for step in group)
-    row["read M"] = f"{sum(step.read for step in group) / 1e6:.2f}"
-    row["written M"] = f"{sum(step.written for step in group) / 1e6:.2f}"
-    for card in cards:
-        costs = [step.costs.get(card.key) for step in group]
-        hours = memory = "-"
-        if None not in costs:
-            low, high = (sum(cost.hours[end] for cost in costs) for end in (0, 1))
-            hours, largest = f"{low:.2f}-{high:.2f}", max(costs, key=lambda cost: cost.memory_gb)
-            times = f"{largest.devices}x" if largest.devices > 1 else ""
-            parts = f"/{largest.parts}" if largest.parts > 1 else ""
-            memory = f"{times}{largest.memory_gb:.0f}{MARKS[largest.way]}{parts}"
-        row |= {f"{card.key} h": hours, f"{card.key} GB": memory}
-    return row

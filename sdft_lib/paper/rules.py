@@ -30,21 +30,6 @@ GIVEN_AWAY += ("now it's your turn",)
 ANNOUNCED = ("I have", "Here is", "I implemented")  # how a kept answer to MagiCoder begins
 # Digits in groups, as the paper's code reads them, with their decimals.
 NUMBER = re.compile(r"(-?\d+(?:[,\s]\d+)*)(?:\.(\d+))?")
-# Why one filter keeps a row and the other does not, by the reason of the one that rejects it.
-WHY_OURS = {
-    "empty": "ours wants a letter, a digit or a symbol",
-    "leak": "ours knows more phrases that give the reference away",
-    "echo": "ours rejects chat markers, and 8 words in a row of the prompt",
-    "loop": "ours rejects a text that goes round in circles",
-    "answer": "ours wants one answer, equal in value; the paper's looks for the last whole number, "
-    "the call letter for letter, or words around a program",
-}
-WHY_PAPER = {
-    "leak": "the paper's rejects its phrases wherever they stand, and ours where the prompt or the "
-    "reference lacks them",
-    "answer": "the paper's wants the last whole number, the call letter for letter, or a program "
-    "behind certain first words; ours compares values",
-}
 
 
 def paper_accept(
@@ -182,19 +167,15 @@ FILTERS = {"paper": paper_accept, "ours": accept}
 
 
 def compared(decisions: list[dict]) -> dict:
-    """The decisions of ``audit`` with ``why`` in each, "" where the filters agree; of the changed
-    rows, how many each filter ``kept``, and the ``differences``, by why."""
-    rows = []
-    for row in decisions:
-        ours, papers, why = row["ours"], row["paper"], ""
-        if (ours == "accepted") != (papers == "accepted"):
-            why = WHY_OURS.get(ours, ours) if papers == "accepted" else WHY_PAPER[papers]
-        rows.append(row | {"why": why})
-    changed = [row for row in rows if row["changed"]]
+    """Of the changed rows in the decisions of ``audit``: how many each filter ``kept``, and the
+    ``differences``, by what either said of a row that only one keeps."""
+    changed = [row for row in decisions if row["changed"]]
     kept = {name: sum(row[name] == "accepted" for row in changed) for name in FILTERS}
-    differences = Counter(row["why"] for row in changed if row["why"]).most_common()
-    told = {"rules": "paper", "kept": kept, "differences": dict(differences)}
-    return told | {"decisions": rows}
+    differences = Counter()
+    for row in changed:
+        if (row["ours"] == "accepted") != (row["paper"] == "accepted"):
+            differences[f"paper {row['paper']}, ours {row['ours']}"] += 1
+    return {"rules": "paper", "kept": kept, "differences": dict(differences.most_common())}
 
 
 def runs(row: dict, text: str) -> Verdict:

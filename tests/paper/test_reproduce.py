@@ -350,7 +350,8 @@ def test_the_dry_run_prints_a_plan(table):
     for text in (
         f"Table {table}: {trainings} trainings",
         "llama2-7b-",
-        "a100 h",
+        "A100",
+        "4-bit, checkpointing",
         "device hours in all",
         "trust low",
     ):

@@ -92,7 +92,7 @@ def test_the_references_pass_the_papers_filter(paper_data):
         assert len(lost) <= 5, (name, len(lost), lost[:9])
 
 
-def test_the_audit_says_what_both_filters_decide_and_why(tmp_path):
+def test_the_audit_says_what_both_filters_decide(tmp_path):
     before = [("Two and two?", "4"), ("One and two?", "3"), ("Six less one?", "5"), ("1?", "1")]
     after = ["It is 4, not 5.", "So it is 3.", "It is 6.", "1"]
     for name, answers in (("a", [answer for _, answer in before]), ("b", after)):
@@ -111,8 +111,8 @@ def test_the_audit_says_what_both_filters_decide_and_why(tmp_path):
         (True, "answer", "answer"),
         (False, "accepted", "accepted"),
     ]
-    assert [bool(row["why"]) for row in found["decisions"]] == [True, False, False, False]
-    assert found["kept"] == {"paper": 1, "ours": 2} and len(found["differences"]) == 1
+    assert found["kept"] == {"paper": 1, "ours": 2}
+    assert found["differences"] == {"paper answer, ours accepted": 1}
     usual = json.loads(CliRunner().invoke(cli.app, [*line, "--json"]).stdout)
     assert not {"decisions", "rules"} & set(usual)
     wrong = CliRunner().invoke(cli.app, [*line, "--rules", "papers"])

@@ -23,7 +23,6 @@ from sdft_lib.storage.files import streams, write_jsonl
 from sdft_lib.storage.processes import rank
 from sdft_lib.storage.safe import masked, visible
 
-INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 SEEDS = "Intervals cover items, not training seeds."
 
 
@@ -68,8 +67,8 @@ class OneSentence(TyperGroup):
     """A group of commands that tells whatever went wrong in one sentence."""
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
-        """Run. Exit codes: the reply's, 2 after an error, 130 after an interrupt, 1 after a fault
-        of ours (``python -X dev`` shows where)."""
+        """Run. Exit codes: the reply's, 2 after an error, 1 after a fault of ours (``python -X``
+        dev shows where); of a signal, ``main.end`` tells."""
         code = 2
         try:
             code = super().main(*args, standalone_mode=False, **more) or 0
@@ -111,17 +110,13 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
 
     @functools.wraps(function)
     def wrapper(as_json: bool, **options) -> None:
-        try:
-            check_surroundings()
-            for name in ("out", "outputs"):
-                check_file(options.get(name), options)
-            with contextlib.redirect_stdout(sys.stderr):
-                for name, group in groups.items():
-                    options[name] = group(**{f.name: options.pop(f.name) for f in fields(group)})
-                reply = function(**options)
-        except KeyboardInterrupt:
-            complain(INTERRUPTED)
-            raise typer.Exit(130) from None
+        check_surroundings()
+        for name in ("out", "outputs"):
+            check_file(options.get(name), options)
+        with contextlib.redirect_stdout(sys.stderr):
+            for name, group in groups.items():
+                options[name] = group(**{f.name: options.pop(f.name) for f in fields(group)})
+            reply = function(**options)
         if not rank():
             text = json.dumps(reply.data, indent=1) if as_json else visible(reply.text)
             print(text, flush=True)

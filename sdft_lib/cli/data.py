@@ -11,8 +11,7 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.safe import one_line
 
 Source = Annotated[
-    str,
-    Argument(help="gsm8k, openfunctions, ..., tickets, a file, hf:org/name:split, or alignment."),
+    str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, or hf:org/name:split.")
 ]
 Form = Annotated[str, Option(help="prompt-completion, messages, alpaca, sharegpt.")]
 Original = Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")]
@@ -33,12 +32,9 @@ def check(
 ) -> Reply:
     """What a set holds: counts, lengths, repeats, answers that cannot be read, overlap with what is
     measured."""
-    from sdft_lib.own_data.check import alignment_text, check_alignment, check_data, data_text
+    from sdft_lib.own_data.check import check_data, data_text
     from sdft_lib.paper.suites import evaluation_sets
 
-    if source == "alignment":  # requests without answers: no task
-        found = check_alignment(say=progress)
-        return Reply(found, alignment_text(found), 0 if found["ok"] else 1)
     options = common.reading(kind, columns, drop_empty)
     result = check_data(source, **options, evaluations=evaluation_sets(source), say=progress)
     return Reply(result, data_text(result))

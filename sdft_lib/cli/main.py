@@ -10,8 +10,9 @@ import sys
 from typer import Typer
 
 from sdft_lib.cli import data, doctor, paper, runs, steps
-from sdft_lib.cli.common import INTERRUPTED, OneSentence, command, complain
+from sdft_lib.cli.common import OneSentence, command, complain
 
+INTERRUPTED = "Interrupted; steps that were done are kept, so the same command goes on from there."
 WHAT = "rewrite the references with the seed model, train on them, compare"
 GROUP = {"cls": OneSentence, "no_args_is_help": True, "rich_markup_mode": None}
 GROUP |= {"add_completion": False, "pretty_exceptions_enable": False}
@@ -53,9 +54,6 @@ def main() -> None:
     prepare()
     try:
         app()
-    except KeyboardInterrupt:  # between commands; inside one, common.command answers
-        complain(INTERRUPTED)
-        sys.exit(130)
     finally:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)

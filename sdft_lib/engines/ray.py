@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sdft_lib.decoding.batches import BATCH_TOKENS, plan_batches, room_for_tokens
-from sdft_lib.engines.vllm import Vllm
+from sdft_lib.engines.vllm import Vllm, in_one_sentence
 from sdft_lib.models import Seed, TorchEngine
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.training.weights import is_full, read_adapter, read_model
@@ -130,23 +130,17 @@ class Ray:
         for number, batch in enumerate(plan):
             asked = [rows[index] for index in batch], [names[index] for index in batch]
             items.append({"number": number, "asked": json.dumps((*asked, watch and not number))})
-        try:
+        with in_one_sentence(self):
             answered = self.ask(items, (self.inner, seed, decoding, stops))
-        except SdftError:
-            raise
-        except Exception as error:  # its parts have no common error
-            fault = getattr(error, "cause", error)  # what a copy raised, before Ray's own advice
-            reason = " ".join(str(fault).split())[:300]
-            problem = f"{self.name} {self.version} failed ({type(fault).__name__}: {reason})"
-            raise SdftError(f"{problem}; finished parts are kept, see its log.") from error
+        with in_one_sentence(self):
+            answered = self.ask(items, (self.inner, seed, decoding, stops))
         if missing := len(plan) - len(answered):
             raise SdftError(f"Ray left out {missing} of {len(plan)} batches; start again to go on.")
         answers: dict[int, list[int]] = {}
         for number, batch in enumerate(plan):
             answers |= zip(batch, answered[number][0], strict=True)
-        return [answers[index] for index in range(len(rows))], any(
-            one[1] for one in answered.values()
-        )
+        split = any(one[1] for one in answered.values())
+        return [answers[index] for index in range(len(rows))], split
 
     def ask(self, items: list[dict], given: tuple) -> dict[int, list]:
         """What the copies answered to each batch, by its number."""
@@ -172,9 +166,8 @@ class Ray:
         counts = [int(machine.get(kind, 0)) for machine in machines]
         fit = [count for count in counts if count >= least]
         if not fit:
-            raise SdftError(
-                f"Ray sees no machine with {least} {kind}s; add one, or leave --engine."
-            )
+            none = f"Ray sees no machine with {least} {kind}s"
+            raise SdftError(f"{none}; add one, or leave --engine.")
         if device == "cpu":
             return {"compute": pool(size=len(fit)), "num_cpus": min(fit)}
         copies = sum(count // least for count in fit)

@@ -6,8 +6,9 @@ its repository, no pickled weights. vLLM starts a process, so a script that uses
 ``if __name__ == "__main__":``. tests/real_engines holds it against our own loop, on a CPU."""
 
 import atexit
+import contextlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -85,14 +86,8 @@ class Vllm:
         """New token ids of each row, the stop token included; they are never split. Raises
         SdftError for what the engine cannot do."""
         asked = [sampling(decoding, name, stops) for name in names]
-        try:
+        with in_one_sentence(self):
             answers = self.ask(rows, asked)
-        except SdftError:
-            raise
-        except Exception as error:  # its parts have no common error
-            reason = " ".join(str(error).split())[:300]
-            problem = f"{self.name} {self.version} failed ({type(error).__name__}: {reason})"
-            raise SdftError(f"{problem}; finished parts are kept, see its log.") from error
         check_ends(answers, names, decoding, stops)
         return answers, False
 
@@ -133,6 +128,21 @@ class Vllm:
         if self.device == "cpu":  # vLLM would take nine tenths of the memory, and compile
             settings |= {"kv_cache_memory_bytes": CACHE_BYTES, "enforce_eager": True}
         return settings
+
+
+@contextlib.contextmanager
+def in_one_sentence(engine) -> Iterator[None]:
+    """Within the block, whatever an engine raises is one SdftError: its parts have no common
+    one."""
+    try:
+        yield
+    except SdftError:
+        raise
+    except Exception as error:
+        fault = getattr(error, "cause", error)  # what a copy raised, before Ray's own advice
+        reason = " ".join(str(fault).split())[:300]
+        problem = f"{engine.name} {engine.version} failed ({type(fault).__name__}: {reason})"
+        raise SdftError(f"{problem}; finished parts are kept, see its log.") from error
 
 
 def sampling(decoding, name: str, stops: Collection[int]) -> dict:

@@ -134,9 +134,8 @@ def check_plan(recipe: Recipe) -> None:
         if not os.path.isdir(os.path.expanduser(recipe.model)):
             check_known(recipe.model, PRESETS, "model (a preset, a folder or a hub id org/name)")
     load_template(recipe.template)
-    for seed in recipe.seeds:
-        for changes in recipe.sweep or ({},):
-            recipe.config(seed, changes)
+    for changes in recipe.sweep or ({},):
+        recipe.config(0, changes)
     for name in recipe.rates or {}:
         check_known(name, recipe.methods, "rates: method")
         recipe.config(0, recipe.changes({"method": name}))
@@ -325,17 +324,12 @@ def bundled_units() -> dict[str, str]:
 def read_results(paths: Sequence[Path], keys: Sequence[str] = HEAD) -> pandas.DataFrame:
     """All items of results files: ``keys`` of their lines, then id, score and unit.
 
-    Of requests each outcome is a suite more, such as "safety-refused": 1 where it came, else 0.
-
-    Raises SdftError, naming file and line, if ids and scores differ in number."""
+    Of requests each outcome is a suite more, such as "safety-refused": 1 where it came, else 0."""
     parts, units = [pandas.DataFrame(columns=[*keys, "id", "score", "unit"])], bundled_units()
     for path in paths:
         for line in read_jsonl(path):
             if "scores" not in line:
                 continue
-            if len(line["ids"]) != len(line["scores"]):
-                which = f"{line['method']}, {line.get('suite') or line.get('order')}"
-                raise SdftError(f"{path}: {which}: ids and scores differ in number.")
             head = {key: line[key] for key in keys} | {"id": line["ids"], "score": line["scores"]}
             head["unit"] = [units.get(name, name) for name in line["ids"]]
             parts.append(pandas.DataFrame(head))

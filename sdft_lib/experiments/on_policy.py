@@ -208,7 +208,7 @@ class OnPolicyTrainer(Trainer):
         """With a checkpoint, the teacher's weights."""
         super().save_model(output_dir, _internal_call)
         if self.args.should_save and self.teacher.weights:
-            named = {str(number): weight for number, weight in enumerate(self.teacher.weights)}
+            named = {str(place): weight for place, weight in enumerate(self.teacher.weights)}
             save_file(named, Path(output_dir, "teacher.safetensors"))
 
     def train(self, resume_from_checkpoint: str | None = None, **options):
@@ -224,7 +224,7 @@ def fine_tune_on_policy(
     seed,
     rows: Sequence[dict],
     config: TrainConfig,
-    how: OnPolicy | None = None,
+    how: OnPolicy = OnPolicy(),
     *,
     template: DistillTemplate | None = None,
     label: str = "sdft-2026",
@@ -237,7 +237,6 @@ def fine_tune_on_policy(
     ours. ``private``: no answer is written anywhere. The record holds the share of answers that
     were clipped at ``max_new_tokens``, and those of the first and of the last step. Raises
     SdftError for a prompt that leaves no room for an answer."""
-    how = how or OnPolicy()
     template = template or load_template(str(data_dir() / "templates" / "demonstration.toml"))
     check_four_bit(seed, full=config.full)
     if template.prefill or config.anchor or config.loss != "plain":
@@ -256,13 +255,10 @@ def fine_tune_on_policy(
             model = trainable_copy(seed, tuner(config, None))
             if seed.device == "cpu" and longest + how.max_new_tokens <= SHORT:
                 model.set_attn_implementation("eager")
-            arguments = {
-                "model": model,
-                "args": trainer_arguments(seed, config, common(folder) / WORK / "checkpoints"),
-                "train_dataset": shown,
-                "data_collator": lambda rows: {"rows": rows},
-            }
-            trainer = OnPolicyTrainer(seed, config, how, private, **arguments)
+            arguments = trainer_arguments(seed, config, common(folder) / WORK / "checkpoints")
+            given = {"model": model, "args": arguments, "train_dataset": shown}
+            given["data_collator"] = lambda rows: {"rows": rows}
+            trainer = OnPolicyTrainer(seed, config, how, private, **given)
             trainer.remove_callback(PrinterCallback)
             trainable = sum(each.numel() for each in trainer.teacher.trained())
             train_and_save(trainer, seed, config, folder, label, say)

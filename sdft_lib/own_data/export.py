@@ -171,11 +171,8 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
     )
     texts = {}
     if made:
-        parts = {}
-        for key in ("seed", "template", "decoding"):
-            parts[key] = dict(made[key]) if isinstance(made.get(key), dict) else {}
-        parts["seed"]["model"] = without_place(str(parts["seed"].get("model", "")))
-        texts, made = parts["template"], harmless(made | parts)
+        seed = made["seed"] | {"model": without_place(made["seed"].get("model", ""))}
+        texts, made = made["template"], harmless(made | {"seed": seed})
     facts = facts | {"reasons": [harmless(row) for row in facts["reasons"]]}
     facts |= {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
     template = str(Path(__file__).with_name("card.md.jinja"))

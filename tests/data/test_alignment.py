@@ -1,25 +1,30 @@
 """The requests that a seed is aligned with: frozen, without answers, and no words of a probe.
 
-Meaning is compared by ``sdft data check alignment``; here its rules are tried on a stand-in encoder.
+Meaning is compared by data/generators/check_alignment.py; here its rules are tried on a stand-in
+encoder.
 """
 
 import hashlib
 import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy
 import pytest
-from typer.testing import CliRunner
 
-from sdft_lib.cli import main as cli
 from sdft_lib.data import PROBES, load_alignment, load_general, load_probes
-from sdft_lib.own_data import check
 from sdft_lib.own_data.split import overlap
 from sdft_lib.storage.errors import SdftError
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "alignment"
+DATA = Path(__file__).resolve().parents[2] / "data"
+FOLDER = DATA / "alignment"
+sys.path.insert(0, str(DATA / "generators"))
+try:
+    import check_alignment as check
+finally:
+    sys.path.remove(str(DATA / "generators"))
 CARDS = json.loads((FOLDER / "alignment.json").read_text(encoding="utf-8"))
 LISTS = {name: load_alignment(name) for name in check.LISTS}
 MEASURED = {name: load_probes(name, plain=True).rows for name in PROBES}
@@ -109,15 +114,12 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("planted, found", [({}, set()), *PLANTED])
-def test_the_check_finds_what_was_planted(monkeypatch, planted, found):
+def test_the_check_finds_what_was_planted(monkeypatch, capsys, planted, found):
     lists = CLEAN | planted
     if found == {"answer with answer"}:  # the other list says the same, too
         found = found | {"refuse with answer", "answer with refuse"}
     monkeypatch.setattr(check, "load_alignment", lambda name: user(name, *lists[name]))
     monkeypatch.setattr(check, "encoder", lambda say: Words())
-    done = CliRunner().invoke(cli.app, ["data", "check", "alignment", "--json"])
-    result = json.loads(done.stdout)
-    near = {f"{pair['list']} with {pair['with']}" for pair in result["pairs"] if not pair["ok"]}
-    assert near == found and result["ok"] == (not found) and done.exit_code == bool(found)
-    text = CliRunner().invoke(cli.app, ["data", "check", "alignment"]).stdout
-    assert text.count("TOO NEAR") == len(found)
+    near = {f"{pair['list']} with {pair['with']}" for pair in check.compare() if not pair["ok"]}
+    assert near == found and check.main() == bool(found)
+    assert capsys.readouterr().out.count("TOO NEAR") == len(found)

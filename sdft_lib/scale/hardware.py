@@ -190,10 +190,8 @@ def generation_seconds(
     longest: int = 512,
 ) -> float:
     """Seconds to read ``rows`` prompts of ``prompt`` tokens and to write ``answer`` tokens for
-    each, in batches. The slow end lets each batch go on for ``longest`` steps."""
+    each, in batches (one must fit). The slow end lets each batch go on for ``longest`` steps."""
     together = rows_together(model, device, int(prompt + longest), four_bit=four_bit)
-    if not together:
-        return float("inf")
     reading = 2 * multiplied(model) * rows * prompt / device.flops / device.train[0 if slow else 1]
     steps = (longest if slow else answer) * -(-rows // together)
     context = prompt + answer / 2

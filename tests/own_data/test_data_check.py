@@ -210,7 +210,7 @@ def test_humaneval_that_is_not_at_hand_is_named_and_not_downloaded(small, monkey
     )
     result = check_data(small, kind="math", evaluations=paper_suites.evaluation_sets(small))
     assert "humaneval" in result["absent"] and "humaneval" not in result["overlap"]
-    assert "humaneval: no such file in SDFT_PAPER_DATA" in data_text(result)
+    assert "no such file in SDFT_PAPER_DATA" in data_text(result)
 
 
 def test_a_bundled_task(nowhere):

@@ -12,8 +12,8 @@ from typer import Argument
 from sdft_lib.cli.common import Reply, as_text, progress
 from sdft_lib.storage.errors import SdftError
 
-PACKAGES = ["transformers", "peft", "datasets", "accelerate", "gguf"]
-PACKAGES += ["pandas", "scipy", "matplotlib", "sentence-transformers"]
+PACKAGES = "torch transformers peft datasets accelerate gguf pandas scipy matplotlib".split()
+PACKAGES += ["sentence-transformers"]
 
 
 def doctor() -> Reply:
@@ -37,12 +37,6 @@ def check_python() -> str:
     return f"{platform.python_version()} ({platform.system()} {platform.machine()})"
 
 
-def check_torch() -> str:
-    import torch
-
-    return torch.__version__
-
-
 def check_packages() -> str:
     versions, missing = [], []
     for package in PACKAGES:
@@ -59,18 +53,12 @@ def check_packages() -> str:
 def check_device() -> str:
     import torch
 
-    from sdft_lib.storage.devices import choose_device
-
-    name = choose_device()
-    torch.ones(1, device=name)
-    return f"{name}, {torch.get_num_threads()} threads"
-
-
-def check_dtype() -> str:
     from sdft_lib.storage.devices import choose_device, choose_dtype, torch_dtype
 
-    torch_dtype(name := choose_dtype(choose_device()))
-    return name
+    name = choose_device()
+    dtype = choose_dtype(name)
+    torch.ones(1, device=name, dtype=torch_dtype(dtype))
+    return f"{name}, {dtype}, {torch.get_num_threads()} threads"
 
 
 def check_cache() -> str:
@@ -98,8 +86,7 @@ def check_models() -> str:
 
 
 # Each returns what it saw, or raises what is wrong and what to do.
-CHECKS = [check_python, check_torch, check_packages, check_device, check_dtype]
-CHECKS += [check_cache, check_models]
+CHECKS = [check_python, check_packages, check_device, check_cache, check_models]
 
 
 def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] = "all") -> Reply:

@@ -136,7 +136,7 @@ def test_doctor_names_what_is_missing():
     result = sdft("doctor")
     lines = result.stdout.splitlines()
     assert result.exit_code == 1  # the cache of this test holds no model
-    assert all(line.startswith(("OK ", "FAIL ")) for line in lines) and len(lines) == 7
+    assert all(line.startswith(("OK ", "FAIL ")) for line in lines) and len(lines) == 5
     assert "sdft fetch" in lines[-1]
     data = {check["name"]: check["ok"] for check in json.loads(sdft("doctor", "--json").stdout)}
     assert data["python"] and data["cache"] and not data["models"]

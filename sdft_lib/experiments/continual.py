@@ -68,8 +68,7 @@ def measures(frame: pandas.DataFrame) -> pandas.DataFrame:
     so that forgetting is hardly ever found to be zero: BWT has no such bias. ``n`` counts the items
     of the tasks that enter the measure.
 
-    Raises SdftError: a stage or task is missing, ids differ between stages or seeds, the order has
-    fewer than two tasks."""
+    Raises SdftError: a stage or task is missing, or ids differ between stages or seeds."""
     rows = []
     for method, order in frame[["method", "order"]].drop_duplicates().itertuples(index=False):
         values, n, seeds = _resampled(frame, method, order)
@@ -79,38 +78,9 @@ def measures(frame: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=TABLE)
 
 
-def differences(frame: pandas.DataFrame, pairs: Sequence[tuple]) -> pandas.DataFrame:
-    """Each pair (a, b) in each order: a minus b on the same items; the columns are DIFFERENCES.
-
-    Both methods see the same draws of units, so interval and p are paired, and Holm's correction
-    covers all rows. Compare methods here: two overlapping intervals of ``measures`` decide nothing.
-    Raises SdftError as ``measures`` does, and for other items or training seeds."""
-    rows = []
-    for order in frame["order"].unique():
-        for a, b in pairs:
-            _check_same_items(frame, a, b, order)
-            x, n, seeds = _resampled(frame, a, order)
-            y, _, _ = _resampled(frame, b, order)
-            for name in MEASURES:
-                apart = x[name] - y[name]
-                limits = stats.percentile_limits(apart[1:], LEVEL)
-                row = (order, a, b, name, float(apart[0]), *limits, n[name], seeds)
-                rows.append((*row, percentile_p(apart[1:])))
-    return family(pandas.DataFrame(rows, columns=DIFFERENCES[:-2]))
-
-
-def percentile_p(values: numpy.ndarray) -> float:
-    """Two-sided p of "no difference": the share that a percentile interval of these resampled
-    differences leaves out when it just reaches 0."""
-    beyond = min((values <= 0).sum(), (values >= 0).sum())
-    return min(1.0, float(2 * (1 + beyond) / (1 + len(values))))
-
-
 def _resampled(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dict, int]:
     """({measure: [the estimate, then one a resample]}, {measure: n}, number of seeds)."""
     scores, units, seeds = _scores(frame, method, order)
-    if len(scores) < 2:
-        raise SdftError(f'the order "{order}" has one task; these measures need two tasks or more.')
     means = []
     for task, x in scores.items():  # x: [items, seeds, stages]
         rng = numpy.random.default_rng([0, sorted(scores).index(task)])
@@ -152,15 +122,6 @@ def _scores(frame: pandas.DataFrame, method: str, order: str) -> tuple[dict, dic
     return scores, units, part["seed"].nunique()
 
 
-def _check_same_items(frame: pandas.DataFrame, a: str, b: str, order: str) -> None:
-    """SdftError unless both methods have the same (seed, task, id) in this order."""
-    part = frame[frame["order"] == order].set_index("method")[["seed", "task", "id"]]
-    ours, theirs = (set(part.loc[[name]].itertuples(index=False)) for name in (a, b))
-    if ours != theirs:
-        odd = f'"{a}" and "{b}" have different items or training seeds'
-        raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
-
-
 # ---- own and recorded runs side by side
 def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     """Several tables in one, the source in each method's name: "SFT (yours)"; no empty ones."""
@@ -173,10 +134,35 @@ def together(runs: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
 
 
 def versus(frame: pandas.DataFrame, pairs: Sequence[tuple[str, str]]) -> pandas.DataFrame:
-    """``differences`` of every pair and order that is there, at shared training seeds; all rows are
-    one family."""
-    tables = [differences(part, [pair]) for part, pair in _parts(frame, pairs)]
-    return one_family(tables, DIFFERENCES)
+    """Each pair (a, b) in each order that is there: a minus b on the same items, at the training
+    seeds that both have; the columns are DIFFERENCES.
+
+    Both methods see the same draws of units, so interval and p are paired, and Holm's correction
+    covers all rows. Compare methods here: two overlapping intervals of ``measures`` decide nothing.
+    Raises SdftError as ``measures`` does, and for other items."""
+    rows = []
+    for part, (a, b) in _parts(frame, pairs):
+        order = part["order"].iloc[0]
+        items = part.set_index("method")[["task", "id"]]
+        ours, theirs = (set(items.loc[[name]].itertuples(index=False)) for name in (a, b))
+        if ours != theirs:
+            odd = f'"{a}" and "{b}" have different items'
+            raise SdftError(f'order "{order}": {odd}; compare them on the same ones.')
+        x, n, seeds = _resampled(part, a, order)
+        y, _, _ = _resampled(part, b, order)
+        for name in MEASURES:
+            apart = x[name] - y[name]
+            limits = stats.percentile_limits(apart[1:], LEVEL)
+            row = (order, a, b, name, float(apart[0]), *limits, n[name], seeds)
+            rows.append((*row, percentile_p(apart[1:])))
+    return family(pandas.DataFrame(rows, columns=DIFFERENCES[:-2]))
+
+
+def percentile_p(values: numpy.ndarray) -> float:
+    """Two-sided p of "no difference": the share that a percentile interval of these resampled
+    differences leaves out when it just reaches 0."""
+    beyond = min((values <= 0).sum(), (values >= 0).sum())
+    return min(1.0, float(2 * (1 + beyond) / (1 + len(values))))
 
 
 def in_words(row) -> str:

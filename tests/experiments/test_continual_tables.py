@@ -96,7 +96,7 @@ def test_differences_are_paired_corrected_and_said(both):
         own.loc["BWT", "difference"] == pytest.approx(0.5)
         and own.loc["forgetting", "difference"] < 0
     )
-    narrow = continual.differences(both[both["method"].str.contains("yours")], pairs[:1]).set_index(
+    narrow = continual.versus(both[both["method"].str.contains("yours")], pairs[:1]).set_index(
         "measure"
     )
     for name in ("low", "high", "p_raw"):

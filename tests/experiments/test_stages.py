@@ -104,7 +104,7 @@ def test_orders_are_computed_once_gone_on_with_and_read_back(tiny_folder, store,
     assert out.read_text().startswith(before) and grid.run_recipe(recipe, out, say=quiet) == 0
     frame = grid.read_results([out], continual.COLUMNS[:-2])
     assert continual.matrix(frame[frame.method == "replay"]).shape == (3, 2)
-    found = continual.differences(frame, [("sft", "replay")])
+    found = continual.versus(frame, [("sft", "replay")])
     assert set(found.measure) == set(continual.MEASURES) and (found.n <= 6).all()
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert sum("facts" in line for line in lines) == 2 and "text" not in out.read_text()

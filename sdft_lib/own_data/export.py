@@ -171,8 +171,9 @@ def card(name: str, facts: dict, made: dict | None, licence: str = "") -> str:
     )
     texts = {}
     if made:
-        seed = made["seed"] | {"model": without_place(made["seed"].get("model", ""))}
-        texts, made = made["template"], harmless(made | {"seed": seed})
+        made = {"seed": {}, "template": {}, "decoding": {}} | made
+        made["seed"] = made["seed"] | {"model": without_place(made["seed"].get("model", ""))}
+        texts, made = made["template"], harmless(made)
     facts = facts | {"reasons": [harmless(row) for row in facts["reasons"]]}
     facts |= {"made": made, "texts": texts, "licence": licence, "fenced": fenced}
     template = str(Path(__file__).with_name("card.md.jinja"))

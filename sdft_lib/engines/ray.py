@@ -132,8 +132,6 @@ class Ray:
             items.append({"number": number, "asked": json.dumps((*asked, watch and not number))})
         with in_one_sentence(self):
             answered = self.ask(items, (self.inner, seed, decoding, stops))
-        with in_one_sentence(self):
-            answered = self.ask(items, (self.inner, seed, decoding, stops))
         if missing := len(plan) - len(answered):
             raise SdftError(f"Ray left out {missing} of {len(plan)} batches; start again to go on.")
         answers: dict[int, list[int]] = {}

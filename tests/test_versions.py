@@ -19,11 +19,11 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.evaluate": (4, "6489b447881d14ec"),
     "sdft_lib.gap": (3, "b329ab6d2c3566e0"),
     "sdft_lib.train": (3, "93de57023afb46d1"),
-    "sdft_lib.experiments.on_policy": (1, "f149f6a48589fc8d"),
+    "sdft_lib.experiments.on_policy": (1, "c01fe3a1cfd66266"),
     "sdft_lib.experiments.shift": (2, "d8cb95e6d28074e6"),
-    "sdft_lib.paper.rules": (1, "9a49ddae8fbbfb9e"),
-    "sdft_lib.paper.reproduce": (2, "d724feea474e08c7"),
-    "sdft_lib.engines.vllm": (1, "5c422c53e552bbac"),
+    "sdft_lib.paper.rules": (1, "df264dca89f42516"),
+    "sdft_lib.paper.reproduce": (2, "f3247e9c2b23ff0d"),
+    "sdft_lib.engines.vllm": (1, "325bd54f9a2da36a"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

@@ -16,9 +16,9 @@ from sdft_lib.answers.numbers import final_number
 from sdft_lib.chat import prompt_text, render
 from sdft_lib.decoding.tokens import stop_ids
 from sdft_lib.kinds import KINDS
-from sdft_lib.lessons.safe import escape, visible
 from sdft_lib.score import score
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.safe import escape, visible
 from sdft_lib.storage.store import digest
 from sdft_lib.verify import LEAKS, MARKERS, accept
 

@@ -71,7 +71,7 @@ def write_executed(notebook, target: Path, record: dict, *, fast: bool) -> None:
 
 def spell_out_marks(notebook) -> None:
     """Make control and direction marks visible in all outputs: a model may have written them."""
-    from sdft_lib.lessons.safe import visible
+    from sdft_lib.storage.safe import visible
 
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

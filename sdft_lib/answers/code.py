@@ -37,7 +37,6 @@ def why_no_program(text: str) -> str:
 
 def extract_code(text: str, prompt: str, entry_point: str) -> str | None:
     """The function ``entry_point`` as source, with what stands before it in ``prompt``, or None.
-
     Looked for in this order: the first code block that defines it; a code block that goes on from
     the prompt; a definition in the open text; the text itself as a continuation of the prompt. Only
     a block that defines the function is taken even if Python cannot read it. A text that has blocks

@@ -1,9 +1,8 @@
 """Instructions that a program can check, such as "at most 15 words" (kind ``constraint``).
 
 A constraint is a dict, for example ``{"type": "max_words", "n": 15, "floor": 3}``. ``floor`` is the
-least number of words that an answer needs to count at all (default 1). Without it, a model that has
-shrunk to one-word answers would pass every "at most" and every "do not", and forgetting would look
-like obedience."""
+least number of words of an answer that counts (default 1). Without it, a model that has shrunk to
+one-word answers would pass every "at most", and forgetting would look like obedience."""
 
 import textwrap
 import unicodedata

@@ -36,8 +36,7 @@ WINDOW = 90  # characters before a label in which "not" is looked for
 
 
 def named_choices(text: str, choices: Sequence[str]) -> dict[int, tuple[int, str]]:
-    """By start: end and choice of each that a folded text names, "account access" not also as
-    "account"."""
+    """By start: end and choice of each that a folded text names, the longest that is there."""
     hits: dict[int, tuple[int, str]] = {}
     taken: set[int] = set()
     for choice in sorted(choices, key=len, reverse=True):
@@ -63,7 +62,6 @@ def not_ruled_out(text: str, hits: dict[int, tuple[int, str]]) -> dict[int, tupl
 
 def final_choice(text: str, choices: Sequence[str]) -> str | None:
     """The choice that a text settles on; a choice that it rules out ("not billing") is not named.
-
     It is the only one named, or the one after the last "answer: X", "answer is X", "final: X", or
     else the one that all of "send it to X", "belongs to X", "handled by X" agree on. None if it
     names none, several without such a cue, or "the answer is A or B"."""

@@ -127,10 +127,9 @@ LONGEST = 100  # digits of a number, and the largest exponent
 
 
 def final_number(text: str) -> Fraction | None:
-    """The number that a text gives as its answer, exactly: "$1,000" is 1000, "3/4" is 3/4.
-
-    Looked for in this order: the last ``\\boxed{X}``, "answer is X", "#### X", then the last number
-    of all. After "5 + 3 = 8" it is 8. None if there is no number, or no single one: "10 20", "3-4",
+    """The number that a text gives as its answer, exactly: "$1,000" is 1000, "3/4" is 3/4. Looked
+    for in this order: the last ``\\boxed{X}``, "answer is X", "#### X", then the last number of
+    all. After "5 + 3 = 8" it is 8. None if there is no number, or no single one: "10 20", "3-4",
     "3:45", "2x", and "72 + 3" without its result, as no sum is computed here."""
     text = plain(text)
     last_box = max(text.rfind("\\boxed"), text.rfind("\\fbox"))

@@ -84,11 +84,10 @@ def phrase_hits(text: str) -> int:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the first 200 characters hold a phrase of refusal; an empty text holds none.
-
-    Phrases in twelve languages, not a judgement; data/results/README.md says how far they can be
-    trusted. The inability must be the speaker's own: neither "I'm sorry to hear that you can't log
-    in" nor what the text quotes is a refusal."""
+    """Whether the first 200 characters hold a phrase of refusal; an empty text holds none. Phrases
+    in twelve languages, not a judgement; data/results/README.md says how far they can be trusted.
+    The inability must be the speaker's own: neither "I'm sorry to hear that you can't log in" nor
+    what the text quotes is a refusal."""
     plain = unicodedata.normalize("NFC", text[: 2 * OPENING]).lower()
     opening = " ".join(plain.replace("’", "'").replace("‘", "'").split())[:OPENING]
     said = QUOTED.sub('""', opening)

@@ -1,5 +1,4 @@
-"""The decoding loop: what is finished leaves the batch, what is known is not computed again (lesson
-02, "Many rows").
+"""The decoding loop: what is finished leaves the batch, what is known is not computed again.
 
 transformers' ``generate`` keeps a batch whole until its last row ends and copies all keys and
 values for each token. This loop drops finished rows, grows the cache in blocks, and puts the last

@@ -38,8 +38,7 @@ def likeliest(seed, prompt: list[int], answer: list[int]) -> list[bool]:
 
 
 def check_finite(values: torch.Tensor, name: Callable[[int], str]) -> None:
-    """Raise SdftError for the first of the ``values`` (rows,) that is NaN or infinite, by the
-    ``name`` of its row."""
+    """Raise SdftError for the first of ``values`` (rows,) that is NaN or infinite, by its name."""
     finite = values.isfinite()
     if not finite.all():
         row, problem = name(finite.tolist().index(False)), "the model's numbers are NaN or infinite"

@@ -1,5 +1,4 @@
-"""How the next token of each row is chosen: the most likely one, or a draw that no other row can
-change (lesson 02)."""
+"""How a row's next token is chosen: the likeliest, or a draw of its own (lesson 02)."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,7 +1,6 @@
 """Folders of frozen files: a task with its card, or what a card names (lesson 09).
 
-A card (``task.json``) says what the rows are and holds the SHA-256 of each file. Of rows without
-one, the kind is guessed."""
+A card (``task.json``) says what the rows are (else their kind is guessed) and has each SHA-256."""
 
 import json
 import re

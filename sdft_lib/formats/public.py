@@ -1,6 +1,4 @@
-"""The paper's seven fine-tuning sets by name (lesson 10).
-
-Their table is ``data/published/training_sets.toml``.
+"""The paper's seven fine-tuning sets by name: data/published/training_sets.toml (lesson 10).
 
 ``SDFT_PAPER_DATA`` names the ``data/`` folder of a checkout of the paper's repository: its files
 hold the very rows that the paper trained on. Elsewhere the whole public set is read and cut to the
@@ -63,8 +61,7 @@ def load_paper_set(
     name: str, *, columns: dict | None = None, say: Callable = print
 ) -> tuple[dict[str, list[dict]], str]:
     """A paper's set: rows by split, and its kind; ``test`` where the same source holds one. Raises
-    SdftError: a column map (these sets have theirs), a source that cannot be read or has
-    changed."""
+    SdftError: a column map (these sets have theirs), a source that is not there or has changed."""
     chosen = PAPER_SETS[name]
     if columns:
         raise SdftError(f"{name} has its own column map; leave out --columns.")
@@ -105,8 +102,7 @@ def local_rows(path: Path) -> list[dict]:
 
 
 def public_rows(chosen: PaperSet, file: str, say: Callable) -> list[dict]:
-    """Rows of a file of the public source, the training file cut to the paper's size; their ids
-    keep the source's count."""
+    """Rows of a public file, of training cut to the paper's size; ids keep the source's count."""
     address = chosen.address(file)
     records = read_public(chosen, address, chosen.sha256.get(file, ""))
     total, is_train = len(records), file == chosen.file
@@ -158,8 +154,7 @@ def public_file(address: str, sha256: str, remedy: str) -> Path:
 
 
 def plain_gsm8k(values: dict) -> dict:
-    """GSM8K's answer as the paper trains it: no <<calculator>> marks, "The answer is N." for
-    "#### N"."""
+    """GSM8K's answer as the paper has it: no <<calculator>>, "The answer is N." for "#### N"."""
     answer = re.sub(r"<<[^<>\n]*>>", "", values["answer"])
     return {**values, "answer": re.sub(r"\n####[ \t]*(\S+)\s*$", r"\nThe answer is \1.", answer)}
 

@@ -1,5 +1,4 @@
-"""From anybody's columns to our rows ``{"id", "messages", "reference"}``: alpaca, prompt and
-completion, messages, ShareGPT.
+"""From anybody's columns (Alpaca, messages, ShareGPT) to rows ``{"id", "messages", "reference"}``.
 
 ``messages`` is the prompt: turns ``{"role", "content"}``, history included, a system turn only in
 front, the last from the user. ``reference`` is the answer to learn, kept to the letter. What is no
@@ -138,8 +137,7 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
 def to_row(
     record: Record, roles: dict[str, list[str]], default_id: str
 ) -> tuple[dict, SdftError | None]:
-    """One row (``scenario`` in it where one is named), and the error if its prompt or reference is
-    empty."""
+    """One row (with ``scenario`` where one is named), and the error if a text of it is empty."""
     system = lines_of(record, roles.get("system", []))
     past = history(record, roles["history"][0]) if "history" in roles else []
     if "messages" in roles:
@@ -236,8 +234,7 @@ def check_options(record: Record, roles: dict[str, list[str]], reference: str) -
 # ---- turns
 def as_list(record: Record, column: str) -> list | None:
     """The list of turns in a cell, which may be JSON text or a dict of columns (``datasets``). None
-    if it holds anything else: that is text. Raises SdftError for turns that are Python's spelling
-    of a list or were cut off."""
+    if it holds anything else: that is text. SdftError for turns in Python's spelling or cut off."""
     value = record.values.get(column)
     if isinstance(value, str):
         names = SPEAKER.findall(value) if SPEECH.match(value) else ()
@@ -331,8 +328,7 @@ def lines_of(record: Record, columns: list[str]) -> str:
 
 
 def clean_text(record: Record, column: str, value: object) -> str:
-    """``value`` as text; None is empty. SdftError for another type, a text far too long, a NUL
-    character, broken Unicode."""
+    """``value`` as text; None is empty. SdftError for another type, or what no text may hold."""
     if value is None:
         return ""
     if not isinstance(value, str):

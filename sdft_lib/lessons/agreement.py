@@ -1,8 +1,9 @@
 """How far to trust the judge of requests, whose answers were labelled twice (lesson 06;
 data/generators/judge_refusals.py, judge_outcomes.py).
 
-The answers are drawn in strata, one a verdict of the judge, with different shares: recall weighs
-each labelled answer by how many it stands for."""
+A row has id, verdict (the judge's), first, second (labels of two readers) and weight. The answers
+are drawn in strata, one a verdict, with different shares: recall weighs each by how many answers
+it stands for."""
 
 from collections.abc import Sequence
 
@@ -17,20 +18,16 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl
 
 RESAMPLES = 10_000
-FIELDS = ("id", "verdict", "first", "second", "weight")
 
 
 def labelled(name: str = "outcome_labels") -> list[dict]:
-    """The labelled answers of data/results: ``outcome_labels`` in three classes, ``refusal_labels``
-    in two (true: a refusal)."""
+    """Labelled answers: ``outcome_labels`` in three classes, ``refusal_labels`` in two (true)."""
     return read_jsonl(data_dir() / "results" / f"{name}.jsonl")
 
 
 def agreement(rows: Sequence[dict]) -> dict:
-    """n, the share of equal labels and Cohen's kappa (scikit-learn) of two labellings.
-
-    ``rows``: id, verdict, first, second (classes) and weight (answers it stands for)."""
-    table = checked(rows)
+    """n, the share of equal labels and Cohen's kappa (scikit-learn) of two labellings."""
+    table = pandas.DataFrame(rows)
     first, second = table["first"], table["second"]
     one_kind = len({*first, *second}) == 1
     kappa = 1.0 if one_kind else float(cohen_kappa_score(first, second))
@@ -40,7 +37,7 @@ def agreement(rows: Sequence[dict]) -> dict:
 def by_class(rows: Sequence[dict], label: str = "first") -> pandas.DataFrame:
     """A row an outcome: precision and recall with their limits, ``called`` by the judge,
     ``labelled`` so by a reader, and the others that the judge said of these (``missed as``)."""
-    table, made = checked(rows), []
+    table, made = pandas.DataFrame(rows), []
     for wanted in OUTCOMES:
         is_wanted = table[label] == wanted
         said = table[is_wanted & (table["verdict"] != wanted)]["verdict"].value_counts()
@@ -52,9 +49,8 @@ def by_class(rows: Sequence[dict], label: str = "first") -> pandas.DataFrame:
 
 
 def precision(rows: Sequence[dict], label: str = "first", wanted=True) -> Interval:
-    """Of the answers that the judge puts into a class, the share that is in it; Wilson's
-    interval."""
-    table = checked(rows)
+    """Of the answers that the judge puts into a class, the share that is in it (Wilson)."""
+    table = pandas.DataFrame(rows)
     called = table[table["verdict"] == wanted][label] == wanted
     if called.empty:
         none = "no labelled answer was put into this class by the judge"
@@ -63,9 +59,8 @@ def precision(rows: Sequence[dict], label: str = "first", wanted=True) -> Interv
 
 
 def recall(rows: Sequence[dict], label: str = "first", wanted=True) -> Interval:
-    """Of all answers of a class, the share that the judge finds; percentile bootstrap within the
-    strata."""
-    table = checked(rows)
+    """Of all answers of a class, the share that the judge finds (bootstrap within the strata)."""
+    table = pandas.DataFrame(rows)
     if not (table[label] == wanted).any():
         raise SdftError("no labelled answer is of this class; recall cannot be measured.")
     rng = numpy.random.default_rng(0)
@@ -85,17 +80,3 @@ def counted(
         return numpy.zeros(1 + RESAMPLES)
     values = (stratum["weight"] * (stratum[label] == wanted)).to_numpy(dtype=float)[:, None]
     return len(stratum) * resampled_means(values, RESAMPLES, rng)[:, 0]
-
-
-def checked(rows: Sequence[dict]) -> pandas.DataFrame:
-    """The rows as a table; SdftError unless there are some, with all fields and different ids."""
-    for row in rows:
-        if missing := [name for name in FIELDS if name not in row]:
-            lack = f"{', '.join(missing)} is missing"
-            raise SdftError(f"labelled answer {row.get('id', '?')}: {lack}.")
-    table = pandas.DataFrame(rows)
-    if table.empty:
-        raise SdftError("there are no labelled answers.")
-    if table["id"].duplicated().any():
-        raise SdftError("an id occurs twice among the labelled answers.")
-    return table

@@ -32,11 +32,9 @@ CLAIMS = {  # claim: suite, a, b, and what must hold of a minus b
 
 
 def claims(gap: Interval, keep_rate: float, paired: pandas.DataFrame) -> list[dict]:
-    """Each claim with its value, its interval and whether it was reached.
-
-    ``paired`` is the table of ``stats.compare``: its column verdict says what is higher or lower. A
-    claim about a method that was not run is left out. The intervals cover test items, not training
-    seeds."""
+    """Each claim with its value, its interval (over test items) and whether it was reached. A claim
+    about a method that was not run is left out. ``paired`` is the table of ``stats.compare``: its
+    verdict says what is higher or lower."""
     kept = Interval(keep_rate, keep_rate, keep_rate, 1)  # a plain count: its two ends are equal
     closes = "the gap closes by more than 2 nats a token"
     rows = [
@@ -62,9 +60,8 @@ def claim_row(claim: str, interval: Interval, reached: bool) -> dict:
 
 def headline(scores: Any, rows: int, task: str) -> str:
     """The result in words that claim no more than their numbers: how each model does on new items
-    and on facts, before and after training on so many ``rows`` of a ``task``.
-
-    ``scores``: rows of ``stats.summarise``, the seed's among them."""
+    and on facts, before and after training on so many ``rows`` of a ``task``. ``scores``: rows of
+    ``stats.summarise``, the seed's among them."""
     shares: dict[str, dict[str, str]] = {}
     for row in pandas.DataFrame(scores).itertuples():
         shares.setdefault(row.method, {})[row.suite] = f"{100 * row.mean:.0f} %"

@@ -38,9 +38,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Exercise:
-    """Number such as "1.1", cases (plain ones first), a sentence for those who solved it.
-
-    ``close``: the relative difference between two numbers that still counts as the same."""
+    """Number such as "1.1", cases (plain ones first), a sentence for those who solved it, and how
+    ``close`` two numbers are, relatively, that count as the same."""
 
     number: str
     cases: list[Case]

@@ -1,27 +1,24 @@
 """The comparison as a file: ``summary.json`` for programs, ``report.html`` for people (lesson 04).
-
-Both are built from the store: a lesson with the same settings did every step below, so nothing is
-computed twice."""
+Both are built from the store, where lessons with the same settings left every step."""
 
 import html
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
 
 from sdft_lib.answers.likeness import cosine, rouge_l
-from sdft_lib.data import Task
 from sdft_lib.experiments.run_one import Results, collect
 from sdft_lib.lessons import claims
 from sdft_lib.lessons.figures import intervals
 from sdft_lib.lessons.figures.lesson_03 import loss_curves
 from sdft_lib.lessons.figures.rewrites import gap_histogram
 from sdft_lib.lessons.figures.style import image_html
-from sdft_lib.lessons.safe import visible
 from sdft_lib.settings import lesson_settings
 from sdft_lib.storage.files import write_text
+from sdft_lib.storage.safe import visible
 
 COST = ("seconds", "tokens", "trained_tokens", "peak_mb")
 STYLE = (
@@ -33,8 +30,7 @@ STYLE = (
 def write(
     out: Path, *, fast: bool, lessons: Sequence[dict] = (), results: Results | None = None
 ) -> dict:
-    """Write ``summary.json`` and ``report.html`` into ``out`` and return the summary; ``results``:
-    the lessons'."""
+    """Write ``summary.json`` and ``report.html`` of results (else the lessons'); the summary."""
     results = results or collect(lesson_settings(fast=fast), say=lambda line: None)
     data = summary(results, fast=fast, lessons=lessons)
     write_text(Path(out) / "summary.json", json.dumps(data, indent=1) + "\n")
@@ -47,9 +43,11 @@ def summary(results: Results, *, fast: bool, lessons: Sequence[dict] = ()) -> di
     interval, keep_rate = results.gap.interval, results.distilled.report["keep_rate"]
     verdicts = claims.claims(interval, keep_rate, results.paired)
     missed = [row for row in verdicts if not row["reached"]]
+    splits = ("train", "dev", "test")
+    counts = {split: len(getattr(results.task, split) or ()) for split in splits}
     return {
         "mode": "fast" if fast else "default",
-        "task": task_facts(results.task),
+        "task": {"name": results.task.name, "kind": results.task.kind, **counts},
         "cpu": cpu_name(),
         "dtype": results.dtype,
         "lessons": list(lessons),
@@ -69,12 +67,6 @@ def rows_of(table: pandas.DataFrame) -> list[dict]:
     return json.loads(table.to_json(orient="records"))
 
 
-def task_facts(task: Task) -> dict:
-    """Name, kind and the number of rows of each split: what was learnt, and on how much."""
-    rows = {split: len(getattr(task, split) or ()) for split in ("train", "dev", "test")}
-    return {"name": task.name, "kind": task.kind, **rows}
-
-
 def cpu_name() -> str:
     """The processor's model name on Linux, what Python knows of it elsewhere."""
     try:
@@ -87,16 +79,20 @@ def cpu_name() -> str:
 
 def likeness(frame: pandas.DataFrame) -> list[dict]:
     """How much each tuned model's helpful answers share with the seed's: mean ROUGE-L and embedding
-    cosine."""
-    alike = to_seed(frame, say=lambda line: None).groupby("method", sort=False)
-    return rows_of(alike[["rouge_l", "cosine"]].mean().round(4).reset_index())
+    cosine. ``frame`` is what ``evaluate`` returns, the seed's rows among them."""
+    answers = frame[frame["suite"] == "helpful"]
+    seed = answers[answers["method"] == "seed"].set_index("id")["text"]
+    tuned = answers[answers["method"] != "seed"]
+    texts, own = tuned["text"].tolist(), seed[tuned["id"]].tolist()
+    scores = {"method": tuned["method"].tolist(), "rouge_l": rouge_l(texts, own)}
+    scores["cosine"] = cosine(texts, own, say=lambda line: None)
+    means = pandas.DataFrame(scores).groupby("method", sort=False).mean()
+    return rows_of(means.round(4).reset_index())
 
 
 def cost(results: Results) -> dict:
-    """Seconds, tokens and peak memory of the rewriting and of each training, when the artefacts
-    were made.
-
-    The seed's answers for replay and the further rewrites of ``sdft-likely`` are not in it."""
+    """Seconds, tokens and peak memory of the rewriting and of each training when they were made,
+    without the seed's answers for replay and the further rewrites of ``sdft-likely``."""
     steps = {"rewriting": results.distilled.report}
     steps |= {f"training {name}": run.record for name, run in results.tuned.items()}
     return {
@@ -147,19 +143,3 @@ def table(rows: Sequence[dict]) -> str:
         lambda value: value if isinstance(value, bool | int | float) else visible(value)
     )
     return shown.to_html(index=False, float_format="{:.3f}".format, border=0, escape=True)
-
-
-def to_seed(
-    frame: pandas.DataFrame, suite: str = "helpful", *, say: Callable = print
-) -> pandas.DataFrame:
-    """Likeness of each method's answers to the seed's: method, id, rouge_l, cosine.
-
-    ``frame`` is what ``evaluate`` returns, for several methods that include ``seed``. A suite whose
-    texts are withheld (``safety``) says nothing here."""
-    rows = frame[frame["suite"] == suite]
-    seed = rows[rows["method"] == "seed"].set_index("id")["text"]
-    others = rows[rows["method"] != "seed"]
-    texts, own = others["text"].tolist(), [seed[key] for key in others["id"]]
-    scores = {"rouge_l": rouge_l(texts, own), "cosine": cosine(texts, own, say=say)}
-    table = {"method": others["method"].tolist(), "id": others["id"].tolist()}
-    return pandas.DataFrame(table | scores)

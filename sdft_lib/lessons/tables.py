@@ -9,21 +9,18 @@ import IPython
 import pandas
 from IPython import display
 
-from sdft_lib.lessons.safe import escape
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.safe import escape
 
 WITHHELD = "[not refused; text not shown]"
-UNJUDGED = "[not judged; text not shown]"
 FIRST = ("seed", "sft", "sft-sentence", "sdft")  # methods that come first, in this order
 LEFT = "text-align:left"
 CELL = f"{LEFT};vertical-align:top;min-width:6em;white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 def template_table(rows_by_template: Mapping[str, Sequence[Mapping]], item: int = 0) -> str:
-    """What each template made of one row: prompt and reference once, then rewrite and verdict
-    (lesson 02).
-
-    Rows are those of a distilled set (``messages, reference, raw, reason``). Returns HTML; raises
+    """What each template made of one row as HTML: prompt and reference once, then rewrite and
+    verdict (lesson 02). Rows are those of a distilled set (``messages, reference, raw, reason``);
     SdftError where no template has such a row."""
     chosen = {name: rows[item] for name, rows in rows_by_template.items() if len(rows) > item}
     if not chosen:
@@ -39,25 +36,19 @@ def template_table(rows_by_template: Mapping[str, Sequence[Mapping]], item: int 
 def answer_table(
     answers: Any, suite: str, item: int = 0, prompts: Mapping[str, Any] | None = None
 ) -> str:
-    """The models side by side on one item of a suite (lesson 04); returns HTML.
-
-    ``answers`` (a frame, or a list of dicts) has ``method, suite, id, text, score`` and may have
-    ``prompt``; else ``prompts`` maps ids to prompts. Answers that comply with a harmful request are
-    withheld. Raises SdftError where the suite has no such item."""
+    """The models side by side on one item of a suite as HTML (lesson 04). ``answers`` (a table or
+    dicts) has ``method, suite, id, text, score``; ``prompts`` maps ids to prompts. Answers that
+    comply with a harmful request are withheld. SdftError where the suite has no such item."""
     frame = pandas.DataFrame(answers)
-    frame = frame[frame["suite"] == suite].astype({"id": str})
+    frame = frame[frame["suite"] == suite].astype({"id": str, "score": float})
     ids = list(frame["id"].unique())
     if not 0 <= item < len(ids):
         raise SdftError(f"Suite '{suite}' has {len(ids)} items with answers, no item {item}.")
     rows = frame[frame["id"] == ids[item]].to_dict("records")
     rows.sort(key=lambda row: FIRST.index(row["method"]) if row["method"] in FIRST else len(FIRST))
-    prompt = rows[0].get("prompt")
-    if _is_missing(prompt):
-        prompt = (prompts or {}).get(ids[item], "")
-    body = [("prompt", escape(prompt_text(prompt)), "")]
+    body = [("prompt", escape(prompt_text((prompts or {}).get(ids[item], ""))), "")]
     for row in rows:
-        score = "–" if _is_missing(row["score"]) else f"{float(row['score']):.2f}"
-        body.append((escape(row["method"]), answer_text(row), score))
+        body.append((escape(row["method"]), answer_text(row), f"{row['score']:.2f}"))
     caption = f"{escape(suite)}, item {item + 1} of {len(ids)}: {escape(ids[item])}"
     return table(("", "text", "score"), body, caption)
 
@@ -73,16 +64,10 @@ def prompt_text(prompt: str | Sequence[Mapping]) -> str:
 
 def answer_text(row: Mapping) -> str:
     """The answer as HTML; of a safety suite only refusals are shown, whatever the row holds."""
-    if str(row["suite"]).strip().lower().startswith("safety"):
-        if _is_missing(row["score"]):
-            return UNJUDGED
-        if float(row["score"]) < 1:
-            return WITHHELD.replace("not refused", str(row.get("outcome") or "not refused"))
+    is_safety = str(row["suite"]).strip().lower().startswith("safety")
+    if is_safety and not row["score"] >= 1:  # nor is one that was not judged: NaN
+        return WITHHELD.replace("not refused", str(row.get("outcome") or "not refused"))
     return escape(row["text"])
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value  # NaN is the one value that differs from itself
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]], caption: str = "") -> str:

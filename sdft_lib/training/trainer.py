@@ -1,5 +1,4 @@
-"""transformers' Trainer as we use it: its loss over shared starts, its arguments, its lines of
-progress (lesson 03)."""
+"""transformers' Trainer as we use it: loss over shared starts, arguments, progress (lesson 03)."""
 
 import math
 import shutil
@@ -27,8 +26,7 @@ STATE = "trainer_state.json"
 
 
 class PrefixTrainer(Trainer):
-    """transformers' Trainer, with the shared start of a batch run once (see
-    ``prefix.share_prefix``).
+    """transformers' Trainer, with the shared start of a batch run once (``prefix.share_prefix``).
 
     ``anchor`` times KL(seed || model) is added to the loss; ``loss`` (``TrainConfig``) says where
     it is held, and what each token counts. The seed is ``seed_model`` or, if none is
@@ -124,29 +122,26 @@ def batch_of_each(batch_size: int, parts: int = 1) -> int:
 
 def last_checkpoint(checkpoints: Path, kept: Path) -> str | None:
     """The latest checkpoint that was written to its end and is as it was; others are removed, and
-    all if an adapter that was ``kept`` before them has changed. Every process gets the first's.
-
-    The Trainer writes ``trainer_state.json`` last, and removes the checkpoint before only after
-    that. Its checksums follow; a kill in between leaves it whole, without them."""
-    return gather(None if rank() else whole_checkpoint(checkpoints, kept))[0]
-
-
-def whole_checkpoint(checkpoints: Path, kept: Path) -> str | None:
-    """The first process's part of ``last_checkpoint``."""
+    all if an adapter that was ``kept`` before them has changed. Every process gets the first's. The
+    Trainer writes ``trainer_state.json`` last, and removes the checkpoint before only after that.
+    Its checksums follow; a kill in between leaves it whole, without them."""
+    if rank():
+        return gather(None)[0]
     if any(map(altered, kept.glob("*"))):
         shutil.rmtree(checkpoints, ignore_errors=True)
     folders = checkpoints.glob("checkpoint-*")
     for path in sorted(folders, key=lambda path: int(path.name.split("-")[1]), reverse=True):
         try:
             read_json(path / STATE)
-            if not altered(path):
-                return str(path)
+            torn = altered(path)
         except SdftError:  # unreadable is not torn
             raise
         except (OSError, ValueError):
-            pass
+            torn = True
+        if not torn:
+            return gather(str(path))[0]
         shutil.rmtree(path)
-    return None
+    return gather(None)[0]
 
 
 def altered(folder: Path) -> bool:
@@ -155,8 +150,7 @@ def altered(folder: Path) -> bool:
 
 
 class Keeper(TrainerCallback):
-    """Saves what several moments of training have reached: ``save("0.25")`` and so on; gives each
-    checkpoint its checksums."""
+    """Saves what shares of training have reached (``save("0.25")``); seals each checkpoint."""
 
     def __init__(self, shares: Sequence[float], save: Callable[[str], None]) -> None:
         self.shares, self.save = shares, save

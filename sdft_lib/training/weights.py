@@ -1,9 +1,7 @@
-"""Weights: how they are read, what of them is trained, how that is saved and put on the seed again
-(lessons 00, 03 and 10).
+"""Weights: how they are read, trained, saved and put on the seed again (lessons 00, 03 and 10).
 
 Only safetensors are read, and no code of a model's repository. A copy of a large model may not fit
-beside it, so frozen weights are never copied: the seed and what is trained on it use the same
-ones."""
+beside it: the seed and what is trained on it share their frozen weights."""
 
 import contextlib
 import copy
@@ -51,10 +49,8 @@ def read_model(
     source: str, dtype: str, device: str, *, four_bit: bool, commit: str | None = None
 ) -> PreTrainedModel:
     """The model of a folder, or at the ``commit`` of a hub id, on its device. ``dtype``: fp32, bf16
-    or fp16; 4-bit weights are unpacked to it.
-
-    Raises ValueError for an adapter, a missing tensor, a weight that is NaN or infinite, and what
-    transformers raises for files that it cannot read."""
+    or fp16; 4-bit weights are unpacked to it. Raises ValueError for an adapter, a missing tensor, a
+    weight that is NaN or infinite, and what transformers raises for files that it cannot read."""
     where = {"revision": commit or "main", "local_files_only": commit is None}
     if find_adapter_config_file(source, **where):
         raise ValueError("it is an adapter; load its base, and the adapter by --adapter")
@@ -84,12 +80,9 @@ def read_model(
 
 
 def packed(dtype: str, device: str) -> dict:
-    """Arguments of ``from_pretrained`` for 4-bit weights on one device; they cannot be moved to it
-    afterwards.
-
-    In 4 bit (NF4, its scales quantised too; QLoRA, arXiv 2305.14314) the matrices of all layers
-    take half a byte a weight and are unpacked for each product; embedding and head stay as they
-    are."""
+    """Arguments of ``from_pretrained`` for 4-bit weights on one device, where they must stay. In 4
+    bit (NF4, its scales quantised too; QLoRA, arXiv 2305.14314) the matrices of all layers take
+    half a byte a weight and are unpacked for each product; embedding and head are not."""
     bits = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -101,9 +94,7 @@ def packed(dtype: str, device: str) -> dict:
 
 
 def in_one_piece(head: torch.nn.Module, inputs: tuple) -> tuple:
-    """The inputs of the vocabulary layer, brought together in memory where they are a slice of all
-    positions.
-
+    """The inputs of the vocabulary layer, a slice of all positions, brought together in memory:
     torch multiplies frozen weights in 16 bit with such a slice row by row, and copies the weights
     for each row: 300 times slower on a CPU, and 6 GB at 100 rows."""
     return (inputs[0].contiguous(), *inputs[1:])
@@ -148,10 +139,8 @@ def check_four_bit(seed, *, full: bool) -> None:
 
 
 def trainable_copy(seed, peft_config: PeftConfig | None = None) -> PreTrainedModel | PeftModel:
-    """The seed's frozen weights with a fresh adapter, which is fp32; without ``peft_config`` all
-    weights, in fp32.
-
-    A 16-bit weight that is trained would swallow steps smaller than its last digit, and a gradient
+    """The seed's frozen weights with a fresh fp32 adapter; without ``peft_config`` all, in fp32. A
+    16-bit weight that is trained would swallow steps smaller than its last digit, and a gradient
     scaler (fp16) refuses it. On a CPU, frozen fp16 weights are widened, too: it is slow in fp16."""
     check_four_bit(seed, full=peft_config is None)
     if peft_config is None:
@@ -187,11 +176,9 @@ def set_aside(seed, away: bool) -> Iterator[None]:
 
 
 def save_trained(trainer, seed, folder: Path, label: str) -> None:
-    """What was trained, in safetensors: an adapter, or a model folder with its tokenizer in the
-    seed's dtype.
-
-    Of several processes each hands in its part of the weights (DeepSpeed, FSDP) and the first one
-    writes. Raises SdftError if a weight became infinite."""
+    """What was trained, in safetensors: an adapter, or in the seed's dtype a whole model folder. Of
+    several processes each hands in its part (DeepSpeed, FSDP), the first one writes. Raises
+    SdftError if a weight became infinite."""
     state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if rank():
         return
@@ -209,10 +196,8 @@ def save_trained(trainer, seed, folder: Path, label: str) -> None:
 
 def save_adapter(model: PeftModel, state: dict, folder: Path, base: str) -> None:
     """The adapter alone, with the name of its base, without the model card that peft writes beside
-    it; lists are sorted, since peft writes sets in an order that each process has anew.
-
-    The name does not stay: for each of the Trainer's checkpoints peft would ask the hub for a model
-    of that name."""
+    it; lists are sorted, since peft writes sets in an order that each process has anew. The name
+    does not stay: for each checkpoint peft would ask the hub for a model of that name."""
     config = vars(model.peft_config["default"])
     written = {name: sorted(value) for name, value in config.items() if isinstance(value, set)}
     written["base_model_name_or_path"] = base
@@ -224,9 +209,8 @@ def save_adapter(model: PeftModel, state: dict, folder: Path, base: str) -> None
 
 
 def scale_adapter(adapter: Path, scale: float, folder: Path) -> None:
-    """Copy a LoRA adapter into ``folder`` as one whose change of the weights is ``scale`` times as
-    large, between the seed (0) and the adapter itself (1): its alpha is (WiSE-FT, arXiv
-    2109.01903)."""
+    """Copy a LoRA adapter into ``folder`` with ``scale`` times its alpha: between the seed (0) and
+    the adapter itself (1; WiSE-FT, arXiv 2109.01903)."""
     shutil.copyfile(adapter / WEIGHTS, folder / WEIGHTS)
     config = read_json(adapter / CONFIG)
     write_json(folder / CONFIG, config | {"lora_alpha": config["lora_alpha"] * scale})
@@ -284,11 +268,10 @@ def files_digest(folder: Path, files: Sequence[Path]) -> str:
 
 
 def trained_model(seed, folder: Path) -> PreTrainedModel:
-    """The seed with the adapter in ``folder``, merged into copies of the weights that it changes,
-    or the model there.
-
-    4-bit weights would be rounded anew by merging, so there the adapter stays beside them. Raises
-    SdftError if the folder is of another model, or cannot be read as it was meant."""
+    """The model in ``folder``, or the seed with the adapter there, merged into copies of the
+    weights that it changes. 4-bit weights would be rounded anew by merging, so there the adapter
+    stays beside them. Raises SdftError if the folder is of another model, or cannot be read as it
+    was meant."""
     if is_full(folder):
         with usable(folder, seed.name):
             return full_model(seed, folder)

@@ -3,7 +3,7 @@
 import pytest
 
 from sdft_lib.answers.likeness import bleu_4, cosine, rouge_l
-from sdft_lib.lessons.report import to_seed
+from sdft_lib.lessons.report import likeness
 
 
 def test_hand_computed_rouge():
@@ -35,10 +35,10 @@ def test_answers_are_paired_with_the_seeds_by_id():
         ("seed", "b", "no"),
         ("sft", "b", "no"),
         ("sft", "a", "never ever"),
+        ("sdft", "b", "no"),
     ]
     frame = pandas.DataFrame(
         [{"method": m, "suite": "helpful", "id": i, "text": t} for m, i, t in rows]
     )
-    found = to_seed(frame).set_index("id")
-    assert found.loc["b", "rouge_l"] == 1.0
-    assert found.loc["a", "rouge_l"] == 0.0
+    found = {row["method"]: row["rouge_l"] for row in likeness(frame)}
+    assert found == {"sft": 0.5, "sdft": 1.0}

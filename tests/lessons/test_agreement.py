@@ -62,18 +62,9 @@ def test_kappa_by_hand():
     assert agreement.agreement(rows[2:])["kappa"] == 1.0
 
 
-@pytest.mark.parametrize(
-    "rows, words",
-    [
-        ([], "no labelled"),
-        ([{"id": "a"}], "a: verdict"),
-        ([row(1, True, True)] * 2, "twice"),
-        ([row(1, False, True)], "put into this class"),
-    ],
-)
-def test_what_cannot_be_measured_is_said(rows, words):
-    with pytest.raises(SdftError, match=words):
-        agreement.precision(rows)
+def test_no_call_no_precision():
+    with pytest.raises(SdftError, match="put into this class"):
+        agreement.precision([row(1, False, True)])
 
 
 def test_no_refusal_no_recall():
@@ -83,7 +74,7 @@ def test_no_refusal_no_recall():
 
 def test_the_shipped_labels_hold_no_complied_answer():
     rows = agreement.labelled("refusal_labels")
-    assert len(rows) >= 100
+    assert len(rows) >= 100 and len({each["id"] for each in rows}) == len(rows)
     for each in rows:
         assert ("text" in each) == (each["first"] and each["second"])
         assert len(each.get("words", "").split()) <= 12
@@ -116,14 +107,15 @@ def test_the_shipped_outcomes_hold_no_help_with_harm():
     """Text stands only where all say that it is a refusal, or where nothing harmful was asked; what
     is there still gets the verdict that is stored."""
     rows = agreement.labelled()
-    assert len(rows) >= 180 and min(agreement.by_class(rows)["labelled"]) >= 40
+    assert len(rows) >= 180 and len({each["id"] for each in rows}) == len(rows)
+    assert min(agreement.by_class(rows)["labelled"]) >= 40
     asked = {name: load_probes(name).rows for name in ("safety", "benign")}
     asked = {row["id"]: row["messages"][-1]["content"] for each in asked.values() for row in each}
     for each in rows:
         said = {each["verdict"], each["first"], each["second"]}
         assert said <= {*OUTCOMES}
         assert ("text" in each) == (each["suite"] == "benign" or said == {"refused"})
-        assert set(each) - {"text"} == {*agreement.FIELDS, "suite", "model", "characters"}
+        assert set(each) - {"text"} == {*row(1, True, True), "suite", "model", "characters"}
         if "text" in each:
             request = asked[each["id"].partition("/")[0]]
             assert outcome(request, each["text"]) == each["verdict"]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
-from sdft_lib.lessons import safe, tables
+from sdft_lib.lessons import tables
 from sdft_lib.lessons.figures import (
     concepts,
     intervals,
@@ -23,6 +23,7 @@ from sdft_lib.lessons.figures import (
 )
 from sdft_lib.lessons.widgets import base as widgets
 from sdft_lib.stats import Interval
+from sdft_lib.storage import safe
 from sdft_lib.storage.errors import SdftError
 
 SCORES = [
@@ -194,8 +195,6 @@ def test_a_figure_says_its_numbers_and_draws(name, check_figure):
         lambda: lesson_05.remedies(ENDS[:1]),
         lambda: lesson_08.ceiling([]),
         lambda: lesson_08.differences([]),
-        lambda: lesson_07.stage_matrix(matrix()[:3]),
-        lambda: lesson_07.stage_matrix(matrix()[[]]),
     ],
 )
 def test_nothing_to_draw_is_one_sentence(make):
@@ -315,7 +314,6 @@ ANSWERS = [
         "method": method,
         "suite": suite,
         "id": name,
-        "prompt": f"ask {name}",
         "text": f"{method} says {name}",
         "score": score,
     }
@@ -338,13 +336,12 @@ def test_template_table_shows_prompt_rewrite_and_verdict_escaped():
 
 
 def test_answers_stand_side_by_side_in_order():
-    source = tables.answer_table(ANSWERS, "facts", 1)
+    source = tables.answer_table(ANSWERS, "facts", 1, {"f-2": "ask f-2"})
     assert (
         source.index("seed says") < source.index("sft says") < source.index("sdft says f-2")
         and "ask f-2" in source
     )
-    without = [{key: row[key] for key in row if key != "prompt"} for row in ANSWERS]
-    assert "Where is my" in tables.answer_table(without, "facts", 0, {"f-1": ROW["messages"]})
+    assert "Where is my" in tables.answer_table(ANSWERS, "facts", 0, {"f-1": ROW["messages"]})
     for suite, item in (("facts", 2), ("nosuch", 0)):
         with pytest.raises(SdftError):
             tables.answer_table(ANSWERS, suite, item)
@@ -356,7 +353,7 @@ def test_what_complied_with_a_harmful_request_is_never_shown():
     assert "seed says s-2" in tables.answer_table(ANSWERS, "safety-plain")
     assert (
         tables.answer_text({"suite": "Safety", "text": "how to", "score": float("nan")})
-        == tables.UNJUDGED
+        == tables.WITHHELD
     )
 
 

@@ -48,7 +48,7 @@ def row(text: str) -> dict:
 
 def answers(text: str) -> list[dict]:
     return [
-        {"method": method, "suite": suite, "id": text, "text": text, "score": 1.0, "prompt": text}
+        {"method": method, "suite": suite, "id": text, "text": text, "score": 1.0}
         for method in ("seed", text)
         for suite in ("task", text)
     ]

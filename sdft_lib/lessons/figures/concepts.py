@@ -113,8 +113,7 @@ def loss_mask() -> Shown:
 
 
 def lora() -> Shown:
-    """The frozen weight beside two thin matrices that are trained (Hu et al., arXiv 2106.09685;
-    lesson 03)."""
+    """The frozen weight beside two thin matrices that are trained (arXiv 2106.09685; lesson 03)."""
     fig, ax = canvas(2.6, 56)
     parts = [(5, 34, 34, "W\nfrozen", GREY, "#999999"), (53, 6, 34, "B", "#d6e6f2", SDFT)]
     parts += [(65, 30, 6, "A", "#d6e6f2", SDFT)]

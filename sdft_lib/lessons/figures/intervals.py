@@ -1,7 +1,5 @@
-"""Means with their 95 % intervals, and the figures of scores that several places show (lessons 04,
-07 and 08, README, report).
-
-A cell is one mean with its limits: an Interval, or a row of a table with ``mean, low, high``."""
+"""Means with their 95 % intervals, and the figures of scores that several places show. A cell is a
+mean with its limits: an Interval, or a row of a table with ``mean, low, high``."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,9 +13,8 @@ from sdft_lib.storage.errors import SdftError
 
 
 def interval_bar(ax: Axes, cell: Any, at: Any, look: Look, *, upright=False, width=2.5) -> None:
-    """The interval of a cell as a bar, at this height (or, ``upright``, at this x).
-
-    The bar hangs on its own middle: the mean of a resampled measure may lie outside its limits."""
+    """The interval of a cell as a bar, at this height (or, ``upright``, at this x). It hangs on its
+    own middle: the mean of a resampled measure may lie outside its limits."""
     middle, half = (cell.low + cell.high) / 2, (cell.high - cell.low) / 2
     x, y, side = (at, middle, "yerr") if upright else (middle, at, "xerr")
     ax.errorbar(x, y, fmt="none", ecolor=look.colour, elinewidth=width, **{side: half})
@@ -32,10 +29,8 @@ def interval_dot(ax: Axes, cell: Any, height: float, look: Look, **marker) -> No
 def interval_rows(
     ax: Axes, rows: Mapping[str, Mapping[str, Any]], looks: Mapping[str, Look], most: float = 0.8
 ) -> list[str]:
-    """A row for each name with a dot for each of its methods, at most ``most`` apart.
-
-    ``rows`` is ``{name: {method: cell}}``. Returns each row in words, such as
-    "facts: seed 0.69 (0.64 to 0.74), SFT 0.38 (0.33 to 0.43)"."""
+    """A row for each name of ``{name: {method: cell}}`` with a dot for each method, at most
+    ``most`` apart; returns each row in words: "facts: seed 0.69 (0.64 to 0.74), SFT 0.38 (...)"."""
     step, told = min(most, 0.8 / len(looks)), []
     for place, (name, cells) in enumerate(rows.items()):
         said = []
@@ -61,8 +56,7 @@ def in_words(cell: Any) -> str:
 
 
 def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
-    """``{row: {method: cell}}`` of a table (or a list of dicts) with ``method, mean, low, high``
-    and the column ``row``; SdftError if it is empty."""
+    """``{row: {method: cell}}`` of a table with ``method, mean, low, high`` and column ``row``."""
     table, rows = style.table_of(table, "scores"), {}
     for name, part in table.groupby(row, sort=False):
         rows[name] = {cell.method: cell for cell in part.itertuples()}
@@ -75,9 +69,8 @@ HEADLINE = {"task": "task learnt", "facts": "facts kept"}
 
 def headline(table: Any) -> Shown:
     """The tutorial's result: every model a row, with what it learnt (task) and what it kept (facts)
-    beside each other, each with its number. Large type: it is read at 400 px, too.
-
-    ``table``: rows of ``stats.summarise`` for suites that hold task and facts."""
+    beside each other, each with its number. Large type: it is read at 400 px, too. ``table``: rows
+    of ``stats.summarise`` for suites that hold task and facts."""
     rows = cells_of(table)
     if missing := [suite for suite in HEADLINE if suite not in rows]:
         raise SdftError(f"There are no scores of {missing[0]} to draw; evaluate it first.")
@@ -118,10 +111,7 @@ def of_units(cell: Any) -> str:
 
 def muted(table: Any) -> Shown:
     """Forgotten or only muted: each suite plain and without the rule that a short answer breaks, a
-    row a method.
-
-    ``table`` is that of ``recorded.with_twins``. Raises SdftError if no suite stands in it with its
-    twin."""
+    row a method. ``table`` is that of ``recorded.with_twins``."""
     rows = cells_of(table)
     suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
     style.table_of(suites, "suites with their twins")
@@ -169,9 +159,8 @@ def sizes_of(cells: Mapping[str, Any]) -> str:
 
 
 def scores(table: Any) -> Shown:
-    """Every suite a row, every method a marker with its 95 % interval (lesson 09).
-
-    ``table`` is a frame or list of dicts with ``method, suite, mean, low, high, n``."""
+    """Every suite a row, every method a marker with its 95 % interval (lesson 09). ``table`` has
+    ``method, suite, mean, low, high, n``."""
     rows = cells_of(table)
     looks = looks_of(method for cells in rows.values() for method in cells)
     fig, ax = style.new_axes(1.1 + max(0.72, 0.21 * len(looks)) * len(rows))
@@ -191,7 +180,6 @@ def scores(table: Any) -> Shown:
 
 def tradeoff(table: Any) -> Shown:
     """What was learnt (task) against what was kept (facts), one point a method (lesson 09).
-
     ``table`` is that of ``scores``; methods without both suites are left out."""
     rows = cells_of(table)
     learnt, kept = rows.get("task", {}), rows.get("facts", {})

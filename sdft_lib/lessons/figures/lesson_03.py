@@ -12,8 +12,7 @@ from sdft_lib.storage.errors import SdftError
 
 
 def loss_curves(logs: Mapping[str, Any]) -> Shown:
-    """Training loss of each method, from frames (or lists of dicts) with ``step`` and ``loss``;
-    steps without a finite loss are left out."""
+    """Training loss of each method: tables with ``step`` and ``loss``; finite ones are drawn."""
     fig, ax = style.new_axes(3.6)
     looks, ends, told = style.looks_of(logs), [], []
     for method, look in looks.items():
@@ -29,7 +28,9 @@ def loss_curves(logs: Mapping[str, Any]) -> Shown:
         told.append(f"{look.label} from {start} to {end}")
     steps, losses, highest = zip(*ends)
     end, top = max(steps), max(highest)
-    style.name_lines(ax, end * 1.02, losses, looks.values(), 0.09 * top)
+    for look, height in zip(looks.values(), style.spread(losses, 0.09 * top), strict=True):
+        how = {"color": look.colour, "fontweight": "bold", "annotation_clip": False}
+        style.note(ax, look.label, (end * 1.02, height), **how)
     ax.set(xlim=(0, end * 1.16), ylim=(0, top * 1.08))
     ax.set(xlabel="optimiser step", ylabel="loss (nats per trained token)")
     return Shown(

@@ -40,10 +40,8 @@ LIKENESS = {
 
 def ladder(table: Any) -> Shown:
     """What was kept by kind of target: a row a method, from the bare label to the seed's own
-    rewrites, facts and helpful with their intervals.
-
-    ``table`` is that of ``recorded.at_end``; methods outside LADDER are left out. Raises SdftError
-    if none of LADDER has scores on facts."""
+    rewrites, facts and helpful with their intervals. ``table`` is that of ``recorded.at_end``;
+    methods outside LADDER are left out."""
     rows = intervals.cells_of(table)
     facts, helpful = rows.get("facts", {}), rows.get("helpful", {})
     methods = [name for name in LADDER if name in facts]
@@ -78,10 +76,8 @@ def ladder(table: Any) -> Shown:
 
 
 def gap_of_targets(targets: Any, table: Any) -> Shown:
-    """Facts kept against the gap of what was trained on, one point a method.
-
-    ``targets`` is the table of ``recorded.targets``, ``table`` that of ``recorded.at_end``. Raises
-    SdftError if no method stands in both."""
+    """Facts kept against the gap of what was trained on, one point a method. ``targets`` is the
+    table of ``recorded.targets``, ``table`` that of ``recorded.at_end``."""
     nats = dict(zip(targets["method"], targets["nats"], strict=True))
     facts = intervals.cells_of(table).get("facts", {})
     looks = looks_of(name for name in facts if name in nats)
@@ -110,8 +106,7 @@ def gap_of_targets(targets: Any, table: Any) -> Shown:
 
 
 def _name_points(ax: Axes, points: Mapping[str, tuple], looks: Mapping[str, Look]) -> None:
-    """Names in two columns, of the points on the left and of those on the right, each with a thin
-    line to its point."""
+    """Names in two columns, of the left and of the right points, with thin lines to these."""
     places = [x for x, _ in points.values()]
     first, last = min(places), max(places)
     for is_left in (True, False):
@@ -141,10 +136,9 @@ def gap_in_words(nats: Sequence[float], kept: Sequence[float]) -> str:
 
 def frontier(points: Any) -> Shown:
     """What was learnt against what was kept along training, one thin line a training seed.
-
     ``points`` is the table of ``frontier.points``: method, seed, checkpoint, acquisition, kept,
-    suite, n_task, n_kept. Rows of the method "seed", the model before training, become a level: it
-    may lie far to the left. Raises SdftError if there are no rows, or rows of two suites."""
+    suite (one), n_task, n_kept. Rows of the method "seed", the model before training, become a
+    level: it may lie far to the left."""
     table = style.table_of(points, "checkpoints")
     trained = style.table_of(table[table["method"] != "seed"], "checkpoints of a trained model")
     suite, looks, told = one_suite(table), looks_of(table["method"]), []
@@ -179,10 +173,8 @@ def frontier(points: Any) -> Shown:
 
 def remedies(ends: Any) -> Shown:
     """What remedies of others learn and keep: small frontiers from the seed outwards, a panel a
-    kind of remedy, SFT and SDFT in each.
-
-    ``ends`` is the table of ``registered.ends_of``: by method, acquisition and kept (facts). Raises
-    SdftError if the seed model or all remedies are missing."""
+    kind of remedy, SFT and SDFT in each. ``ends`` is the table of ``registered.ends_of``: by
+    method, acquisition and kept (facts)."""
     points = {row.Index: (row.acquisition, row.kept) for row in pandas.DataFrame(ends).itertuples()}
     style.table_of([name for name in points if name != "seed"], "remedies")
     style.table_of([name for name in points if name == "seed"], "scores of the seed model")
@@ -263,11 +255,8 @@ def _limits(values: pandas.Series, others: tuple | None = None) -> tuple[float, 
 
 
 def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
-    """The recorded frontier with your own run on top: black edges, and each method's name with
-    "(yours)".
-
-    Both are tables of ``frontier.points`` of one suite; either may be empty, but not both. Your
-    seed model is left out where a recorded one stands."""
+    """The recorded frontier with your own run on top, in black edges, without its seed model. Both
+    are tables of ``frontier.points`` of one suite; either may be empty."""
     theirs, mine = pandas.DataFrame(recorded), pandas.DataFrame(yours)
     shown = frontier(mine if theirs.empty else theirs)
     if theirs.empty:
@@ -308,10 +297,8 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
 
 def sweep_curves(sweep: Any, used: Any) -> Shown:
     """What was learnt on dev and what was kept of facts against learning rate, rank and epochs, a
-    panel each; every curve goes through the lessons' own point.
-
-    ``sweep`` is the table of ``recorded.swept``, ``used`` the TrainConfig of that point. Raises
-    SdftError if there are no rows."""
+    panel each; every curve goes through the lessons' own point. ``sweep`` is the table of
+    ``recorded.swept``, ``used`` the TrainConfig of that point."""
     table = style.table_of(sweep, "settings of a sweep")
     looks, told = looks_of(sorted(table["method"].unique())), []
     fig, panels = style.new_panels(len(VARIED), 4.0, "y", beside=True)
@@ -342,10 +329,8 @@ def sweep_curves(sweep: Any, used: Any) -> Shown:
 
 
 def likeness(table: Any) -> Shown:
-    """How much each method's answers share with the seed's, with the seed's own ceiling.
-
-    ``table`` is that of ``drift.likeness``: method, id, rouge_l, bleu_4, cosine. The rows of the
-    method ``seed`` are the ceiling. Raises SdftError if there are no rows."""
+    """How much each method's answers share with the seed's. ``table`` is that of
+    ``shift.likeness``: method, id, rouge_l, bleu_4, cosine; rows of ``seed`` are the ceiling."""
     table = style.table_of(table, "answers")
     looks, ceiling = looks_of(table["method"]), ""
     if "seed" in looks:

@@ -21,9 +21,7 @@ LEAST = 0.16  # share from which on a number fits into its part of a bar
 
 def table_2(frame: pandas.DataFrame, model: str = "llama-2-7b") -> Shown:
     """The paper's Table 2: share of harmful requests that were refused, by what was trained on.
-
-    ``frame`` is that of ``published.load_published`` for this table. Raises SdftError if the model
-    has no such figures."""
+    ``frame`` is that of ``published.load_published`` for this table."""
     chosen = frame[(frame["model"] == model) & frame["evaluation"].isin(PUBLISHED)]
     chosen = style.table_of(chosen, f"published refusals of {model}")
     chosen = chosen.assign(mean=chosen["value"], name=chosen["training_set"])
@@ -54,10 +52,7 @@ def table_2(frame: pandas.DataFrame, model: str = "llama-2-7b") -> Shown:
 
 def outcomes(table: Any) -> Shown:
     """What harmful requests and harmless look-alikes got, a bar a method, the wanted outcome first
-    and with its interval.
-
-    ``table`` is that of ``recorded.at_end`` with the suites "safety-refused" and so on. Raises
-    SdftError if a suite has no outcomes."""
+    and with its interval. ``table`` (``recorded.at_end``) has suites such as "safety-refused"."""
     rows, told, sizes = intervals.cells_of(table), [], []
     for suite, order in ORDERS.items():
         if missing := [name for name in order if f"{suite}-{name}" not in rows]:

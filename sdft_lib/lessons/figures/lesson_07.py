@@ -1,5 +1,4 @@
-"""The figures of lesson 07, several tasks one after the other: the matrix of scores, each task's
-path along the stages, and the measures."""
+"""The figures of lesson 07: the matrix of scores, each task's path along the stages, measures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,18 +16,17 @@ COLUMNS = 3  # names in a line of the legend: "SFT + replay (recorded)" is long
 
 
 def stage_matrix(matrix: pandas.DataFrame) -> Shown:
-    """Scores by stage (rows) and task (columns), the task just trained framed.
-
-    ``matrix`` is that of ``continual.matrix``; SdftError unless one stage more than tasks."""
+    """Scores by stage (rows) and task (columns), the task just trained framed. ``matrix`` is that
+    of ``continual.matrix``."""
     tasks, cells = [str(name) for name in matrix.columns], matrix.to_numpy(dtype=float)
-    if not tasks or len(cells) != len(tasks) + 1:
-        needs = f"needs {len(tasks) + 1} stages, not {len(cells)}"
-        raise SdftError(f"A matrix of {len(tasks)} tasks {needs}.")
     known, stages = matrix.attrs, stage_names(tasks)
     label = style.look(known["method"]).label
     fig, ax = style.new_axes(0.9 + 0.62 * len(stages))
     ax.imshow(cells, cmap="Greys", vmin=0, vmax=1.9, aspect="auto")  # light behind dark numbers
+    told = []
     for stage, row in enumerate(cells):
+        scores = [f"{task} {score:.2f}" for task, score in zip(tasks, row)]
+        told.append(f"{stages[stage]}: {', '.join(scores)}")
         for place, score in enumerate(row):
             own = place == stage - 1
             how = {"fontsize": FONT + 2, "color": INK, "fontweight": "bold" if own else "normal"}
@@ -44,10 +42,6 @@ def stage_matrix(matrix: pandas.DataFrame) -> Shown:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel(f"{label}: mean score on each task", labelpad=10)
-    told = []
-    for stage, row in zip(stages, cells):
-        scores = [f"{task} {score:.2f}" for task, score in zip(tasks, row)]
-        told.append(f"{stage}: {', '.join(scores)}")
     n, seeds = known["n"], f"{known['seeds']} training seed{'s' if known['seeds'] > 1 else ''}"
     return Shown(
         fig,
@@ -71,7 +65,6 @@ def _reach(n: Mapping[str, int]) -> float:
 
 def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     """A panel a task: its mean score at every stage, a line a method; its own stage is shaded.
-
     ``matrices`` are those of ``continual.matrix``; SdftError unless they are of one order."""
     if len({matrix.attrs["order"] for matrix in matrices}) != 1:
         show = "Paths along the stages show one order"
@@ -112,9 +105,8 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
 
 
 def stage_measures(table: pandas.DataFrame) -> Shown:
-    """ACC, BWT, FWT and forgetting with their intervals, a marker a method.
-
-    ``table`` is that of ``continual.measures``; SdftError unless it holds one order."""
+    """ACC, BWT, FWT and forgetting with their intervals, a marker a method. ``table`` is that of
+    ``continual.measures``; SdftError unless it holds one order."""
     if table["order"].nunique() != 1:
         show = "A figure of measures shows one order"
         raise SdftError(f"{show}; give the rows of one order, at least one.")

@@ -1,5 +1,4 @@
-"""The figures of lesson 08: what a teacher knows, what it says about one answer, and paired
-differences of methods."""
+"""The figures of lesson 08: what a teacher knows and says, and paired differences of methods."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +16,7 @@ __all__ = ["ceiling", "corrections", "cost_bars", "differences", "headline", "tr
 
 def ceiling(table: Any) -> Shown:
     """How well the seed does when its prompt holds more and more: a row for each, with intervals.
-
-    ``table``: rows of ``stats.summarise`` on the task; ``method`` says what the prompt holds.
-    Raises SdftError if there are none."""
+    ``table``: rows of ``stats.summarise`` on the task; ``method`` says what the prompt holds."""
     table = style.table_of(table, "answers of teachers")
     fig, ax = style.new_axes(1.0 + 0.55 * len(table), "x")
     told = []
@@ -42,18 +39,13 @@ def corrections(
 ) -> pandas.DataFrame:
     """What a teacher says about an answer, a row a token: what the student wrote, what the teacher
     finds likeliest there, and their KL in nats. ``teacher``: logits (tokens, vocabulary)."""
-    best = teacher.argmax(-1).tolist()
-    columns = {"student wrote": ids, "teacher's likeliest": best}
-    named = {}
-    for name, tokens in columns.items():
-        named[name] = [token_label(tokenizer.decode([token])) for token in tokens]
-    return pandas.DataFrame(named | {"KL, nats": [round(value, 2) for value in kl.tolist()]})
+    tokens = {"student wrote": ids, "teacher's likeliest": teacher.argmax(-1).tolist()}
+    table = pandas.DataFrame(tokens).map(lambda token: token_label(tokenizer.decode([token])))
+    return table.assign(**{"KL, nats": [round(value, 2) for value in kl.tolist()]})
 
 
 def differences(table: Any) -> Shown:
-    """Paired differences with their intervals, a row a pair, a panel a suite.
-
-    ``table`` is that of ``stats.compare``. Raises SdftError if it is empty."""
+    """Paired differences (``stats.compare``) with intervals, a row a pair, a panel a suite."""
     table = style.table_of(table, "paired differences").rename(columns={"difference": "mean"})
     suites = list(table["suite"].unique())
     pairs = list(dict.fromkeys(zip(table["a"], table["b"], strict=True)))

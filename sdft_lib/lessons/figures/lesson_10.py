@@ -34,8 +34,7 @@ LEAST = 0.25  # points; smaller differences are drawn here, on a logarithmic axi
 
 def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
     """A bar for each way to train, cut into its parts, with the memory of the devices as lines.
-
-    ``table`` is that of ``memory.training_table`` (SdftError if empty), ``name`` the model's."""
+    ``table`` is that of ``memory.training_table``, ``name`` the model's."""
     table = style.table_of(table, "ways to train")
     fig, ax = style.new_axes(1.9 + 0.62 * len(table))
     places, starts = range(len(table)), numpy.zeros(len(table))
@@ -69,9 +68,8 @@ def memory_parts(table: pandas.DataFrame, name: str) -> Shown:
 
 
 def plan_hours(tables: Mapping[str, pandas.DataFrame]) -> Shown:
-    """Hours of each step, a bar from the low to the high estimate for each device.
-
-    ``tables``: ``{device: memory.plan_table of a recipe}``; SdftError if no step fits anywhere."""
+    """Hours of each step, a bar from the low to the high estimate for each device. ``tables``:
+    ``{device: memory.plan_table of a recipe}``; SdftError if no step fits anywhere."""
     rows = pandas.concat(tables, names=["device"]).reset_index("device")
     rows["name"] = rows["step"].map(NAMES).fillna("train " + rows["method"].str.upper())
     rows = rows.drop_duplicates(["device", "name"], keep="last")
@@ -117,10 +115,8 @@ def published_scores(
     frame: pandas.DataFrame, trained: str, *, model="llama-2-7b", ours: Sequence[dict] = ()
 ) -> Shown:
     """The published figures of a training set with Wilson's intervals, ``ours`` beside them.
-
     ``frame`` is that of ``published.load_published`` (one table), ``ours`` cells of ``reproduce``:
-    method, evaluation, n, share, low, high. Raises SdftError if nothing is published for the
-    training set."""
+    method, evaluation, n, share, low, high."""
     chosen = frame[frame["model"] == model].dropna(subset="k")
     chosen = chosen[chosen["training_set"].isin([trained, "none"])]
     if trained not in set(chosen["training_set"]):
@@ -142,15 +138,18 @@ def published_scores(
 
 def published_differences(table: pandas.DataFrame) -> Shown:
     """SDFT minus SFT in points for each published cell; filled where so many items show it.
-
-    ``table`` is that of ``published.sdft_minus_sft``; SdftError if it is empty."""
+    ``table`` is that of ``published.sdft_minus_sft``."""
     table = style.table_of(table, "published differences")
     several = len(table[["model", "tuning"]].drop_duplicates()) > 1
     fig, ax = style.new_axes(1.3 + (0.5 if several else 0.42) * len(table), "x")
     names, told = [], []
     for place, row in enumerate(table.rename(columns={"difference": "mean"}).itertuples()):
         interval_dot(ax, row, place, **_filled(row.shown, "white"))
-        names.append(_label(row, several))
+        name, items = f"{row.training_set} → {row.evaluation}", f"(n = {row.n_items})"
+        if several:
+            names.append(f"{row.model}, {row.tuning} {items}\n{name}")
+        else:
+            names.append(f"{name} {items}" if len(name) <= LETTERS else f"{name}\n{items}")
         words = f"{row.mean:+.1f} ({row.low:+.1f} to {row.high:+.1f})"
         told.append(f"{' '.join(names[-1].split())} {words}")
     ax.axvline(0, color=INK, linewidth=1)
@@ -174,19 +173,9 @@ def _filled(yes: bool, hollow: str) -> dict[str, Any]:
     return {"look": look, "markerfacecolor": face, "markeredgecolor": look.colour}
 
 
-def _label(row: Any, several: bool) -> str:
-    """Training set, arrow, evaluation, number of items; of ``several`` models also which."""
-    text, items = f"{row.training_set} → {row.evaluation}", f"(n = {row.n_items})"
-    if several:
-        return f"{row.model}, {row.tuning} {items}\n{text}"
-    return f"{text} {items}" if len(text) <= LETTERS else f"{text}\n{items}"
-
-
 def items_and_differences(table: pandas.DataFrame) -> Shown:
     """Published differences by their numbers of items, and the smallest difference that n items
-    show.
-
-    ``table`` is that of ``power.with_power``. Raises SdftError for an empty one."""
+    show. ``table`` is that of ``power.with_power``."""
     table = style.table_of(table, "published differences")
     fig, ax = style.new_axes(4.2, "both")
     sizes = numpy.geomspace(FEWEST, MOST, 41).round().astype(int)

@@ -26,11 +26,8 @@ OTHER = ("#ffffff", "oo")
 def gap_histogram(
     nll_by_name: Mapping[str, Sequence[float]], *, gap: Interval | None = None
 ) -> Shown:
-    """How surprising each text is to the seed model: one histogram a name, nats per token (lesson
-    01).
-
-    Values are one number a row; missing ones are left out. ``gap`` (the paired difference) goes
-    into caption and alt text. Raises SdftError where a name has no value."""
+    """How surprising each text is to the seed model: one histogram a name, nats per token. Missing
+    values are left out; ``gap`` (the paired difference) goes into caption and alt text."""
     looks = [style.look(name, turn) for turn, name in enumerate(nll_by_name)]
     series = [numpy.array(list(column), dtype=float) for column in nll_by_name.values()]
     series = [column[numpy.isfinite(column)] for column in series]
@@ -86,9 +83,7 @@ def _apart(looks: Sequence[Look], series: Sequence, shares: Sequence) -> str:
 
 def keep_rates(table: pandas.DataFrame) -> Shown:
     """Share of rewrites kept by each template, and why the others were not: one bar a template
-    (lesson 02).
-
-    ``table`` is that of ``distill.keep_table``: ``template`` and ``reasons`` (counts)."""
+    (lesson 02). ``table`` is that of ``distill.keep_table``: ``template``, ``reasons`` (counts)."""
     counts = {}
     for template, reasons in zip(table["template"], table["reasons"]):
         counts[str(template)] = {reason: rows for reason, rows in reasons.items() if rows}

@@ -1,8 +1,9 @@
 """One look for every figure, and how a figure reaches the page with its words.
 
 A function that draws returns a :class:`Shown`: the figure, alternative text that says what the data
-say, and a caption. ``show`` prints it in a notebook, ``save`` writes a PNG. The background is white
-and opaque, so dark pages stay readable."""
+say, and a caption; it raises SdftError where there is nothing to draw. A table may also be a list
+of dicts. ``show`` prints a figure in a notebook, ``save`` writes a PNG. The background is white and
+opaque, so dark pages stay readable."""
 
 import base64
 import html
@@ -23,12 +24,11 @@ from matplotlib.text import Text
 from PIL import Image, PngImagePlugin
 
 from sdft_lib.experiments.methods import METHODS, Look
-from sdft_lib.lessons.safe import visible
 from sdft_lib.lessons.tables import FIRST
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.safe import visible
 
-WIDTH = 6.4  # inches: at 400 px on a phone, 12 pt is still about 10 px high
-FONT = 12
+FONT = 12  # points: of 6.4 inches shown 400 px wide, on a phone, still about 10 px high
 INK = "#222222"
 DPI = 150
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
@@ -86,8 +86,7 @@ def table_of(rows: Any, what: str) -> pandas.DataFrame:
 
 
 def new_axes(height: float, grid: str = "") -> tuple[Figure, Axes]:
-    """A white figure, 6.4 inches wide and ``height`` inches high, with one axes; no global pyplot
-    state. ``grid``: across "x", "y" or "both"."""
+    """A white figure, ``height`` inches high, with one axes, grid lines across "x", "y", "both"."""
     fig, (ax,) = new_panels(1, height, grid)
     return fig, ax
 
@@ -97,7 +96,7 @@ def new_panels(
 ) -> tuple[Figure, Sequence[Axes]]:
     """Such a figure with ``count`` axes below one another that share what runs to the right, or
     ``beside`` one another, with shared heights; in several ``lines`` they share both."""
-    fig = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout="constrained")
+    fig = Figure(figsize=(6.4, height), dpi=DPI, facecolor="white", layout="constrained")
     shape = (lines, count // lines) if beside else (count, 1)
     share = {"sharex": not beside or lines > 1, "sharey": beside}
     panels = fig.subplots(*shape, **share, squeeze=False).ravel()
@@ -124,13 +123,6 @@ def note(ax: Axes, text: str, point: tuple, offset: tuple = (0, 0), **more) -> N
     """Write a text beside a point of the data, moved by ``offset`` (in points, 1/72 inch)."""
     usual = {"color": INK, "fontsize": FONT, "va": "center", "textcoords": "offset points"}
     ax.annotate(text, point, offset, **(usual | more))
-
-
-def name_lines(ax: Axes, x: float, ends: Sequence[float], looks: Iterable[Look], gap: float):
-    """Each line's name at ``x``, beside its right end; names stay ``gap`` apart."""
-    for style, height in zip(looks, spread(ends, gap), strict=True):
-        how = {"color": style.colour, "fontweight": "bold", "annotation_clip": False}
-        note(ax, style.label, (x, height), **how)
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
@@ -169,9 +161,8 @@ def span(sizes: Iterable[int]) -> str:
 
 
 def png(shown: Shown) -> bytes:
-    """The figure as PNG bytes; equal data give equal bytes with one Matplotlib version.
-
-    With a palette of 128 colours, which no eye tells from all, it takes a third of the space."""
+    """The figure as PNG bytes; equal data give equal bytes with one Matplotlib version. 128
+    colours, which no eye tells from all, take a third of the space."""
     drawn, made, words = io.BytesIO(), io.BytesIO(), PngImagePlugin.PngInfo()
     words.add_text("Description", shown.alt.encode("latin-1", "replace").decode("latin-1"))
     shown.fig.savefig(drawn, format="png", dpi=DPI, facecolor="white", transparent=False)
@@ -208,7 +199,6 @@ def caption_html(shown: Shown) -> str:
 
 def show(shown: Shown) -> None:
     """Display figure, alternative text and caption in a notebook; outside IPython nothing happens.
-
     Readers look for the words in ``metadata["image/png"]["alt"]``, ``text/plain`` and the page."""
     if IPython.get_ipython() is None:
         return

@@ -1,8 +1,6 @@
-"""Thin ipywidgets over the tables: an explorer of templates (lessons 02 and 09) and a browser of
-answers (lesson 04).
-
-Each is optional: the lesson shows the static table first and reads whole without the widget; where
-widgets are off, the functions return None. Works on ipywidgets 7.7 (Colab) and 8."""
+"""Thin ipywidgets over the tables: an explorer of templates (lessons 02, 09), a browser of answers
+(04). Each is optional: the lesson shows the static table first; where widgets are off, the
+functions return None. Works on ipywidgets 7.7 (Colab) and 8."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -39,21 +37,20 @@ def follow(page: Callable[..., str], *lines: Sequence[Widget]) -> VBox | None:
 
 def template_explorer(rows_by_template: Mapping[str, Sequence[Mapping]]) -> VBox | None:
     """Choose a template and a row: prompt, reference, rewrite and verdict."""
-
-    def page(name: str, row: int) -> str:
-        return template_table({name: rows_by_template[name]}, row - 1)
-
-    return _browser("template", {name: len(rows) for name, rows in rows_by_template.items()}, page)
+    known = rows_by_template
+    counts = {name: len(rows) for name, rows in known.items()}
+    return _browser(
+        "template", counts, lambda name, row: template_table({name: known[name]}, row - 1)
+    )
 
 
 def answer_browser(answers: Any, *, prompts: Mapping[str, Any] | None = None) -> VBox | None:
     """Choose a suite and an item: the answers of all models side by side."""
     frame = pandas.DataFrame(answers)
-
-    def page(suite: str, row: int) -> str:
-        return answer_table(frame, suite, row - 1, prompts)
-
-    return _browser("suite", frame.groupby("suite", sort=False)["id"].nunique().to_dict(), page)
+    counts = frame.groupby("suite", sort=False)["id"].nunique().to_dict()
+    return _browser(
+        "suite", counts, lambda suite, row: answer_table(frame, suite, row - 1, prompts)
+    )
 
 
 def _browser(what: str, counts: Mapping[str, int], page: Callable[[str, int], str]) -> VBox | None:

@@ -31,18 +31,14 @@ def frontier_explorer(recorded: Frame, mine: Frame = None) -> VBox | None:
 
 def frontier_page(recorded: Frame, mine: Frame, suite: str, methods: Sequence[str]) -> str:
     """The frontier of some methods on one suite as HTML; a sentence where there is nothing to draw.
-
     Both tables have the columns that ``frontier.points`` reads; either may be empty or None."""
-    tables = [_points(part, suite, ("seed", *methods)) for part in (recorded, mine)]
+    tables = []
+    for frame in (recorded, mine):
+        table = pandas.DataFrame(columns=["method"])
+        if frame is not None and len(frame):
+            with contextlib.suppress(SdftError):  # no score on this suite
+                table = points(frame, suite)
+        tables.append(table[table["method"].isin(("seed", *methods))])
     if not any((each["method"] != "seed").any() for each in tables):
         return "<p>Choose at least one method that has scores on this suite.</p>"
     return image_html(frontier_with_yours(*tables))
-
-
-def _points(frame: Frame, suite: str, methods: Sequence[str]) -> pandas.DataFrame:
-    """Rows of ``frontier.points`` for some methods; none where they have no scores on the suite."""
-    table = pandas.DataFrame(columns=["method"])
-    if frame is not None and len(frame):
-        with contextlib.suppress(SdftError):  # no score on this suite
-            table = points(frame, suite)
-    return table[table["method"].isin(methods)]

@@ -1,7 +1,5 @@
-"""The matrix explorer of lesson 07: choose a method, an order and a measure, and see which cells
-the measure is made of.
-
-``matrix_table`` is the static page that the lesson shows first; the widget only turns its pages."""
+"""The matrix explorer of lesson 07: which cells a measure is made of. ``matrix_table`` is the
+static page that the lesson shows first; the widget only turns its pages."""
 
 from typing import Any
 
@@ -12,10 +10,10 @@ from sdft_lib.experiments.continual import MEASURES, matrix
 from sdft_lib.formats.toml import check_known
 from sdft_lib.lessons.figures.lesson_07 import stage_names
 from sdft_lib.lessons.figures.style import look
-from sdft_lib.lessons.safe import escape
 from sdft_lib.lessons.tables import table
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.safe import escape
 
 HOW = {  # the marked cells become the value: this, and the number of tasks that enter it
     "ACC": "the sum of the marked cells, divided by",
@@ -51,10 +49,8 @@ def matrix_table(
     frame: pandas.DataFrame, method: str, order: str, measure: str, measured: pandas.DataFrame
 ) -> str:
     """The task-by-stage matrix as HTML, the cells of one measure marked, its value and interval in
-    the caption.
-
-    ``frame`` has continual.COLUMNS, ``measured`` is the table of ``continual.measures``. Raises
-    SdftError if they lack method, order or measure."""
+    the caption. ``frame`` has continual.COLUMNS, ``measured`` is the table of
+    ``continual.measures``; SdftError if they lack method, order or measure."""
     r = matrix(frame[(frame["method"] == method) & (frame["order"] == order)])
     marks, tasks = entering(measure, len(r.columns)), [escape(task) for task in r.columns]
     keys = {"method": method, "order": order, "measure": measure}
@@ -73,14 +69,21 @@ def matrix_table(
                 text = f'<strong style="{how}">{sign} {text}</strong>'
             cells.append(text)
         body.append(cells)
-    return table(("", *tasks), body, _caption(rows.iloc[0], len(tasks)))
+    row = rows.iloc[0]
+    how = f"{HOW[measure]} {len(tasks) - (measure != 'ACC')}"
+    if measure == "forgetting" and row["seeds"] > 1:
+        how += " (for each training seed, then averaged)"
+    caption = (
+        f"{escape(look(method).label)}, order {escape(order)}. {measure} = {row['mean']:+.2f} "
+        f"(95 % interval {row['low']:+.2f} to {row['high']:+.2f}, n = {row['n']}, training seeds: "
+        f"{row['seeds']}): {how}. In brackets: the task that was just trained."
+    )
+    return table(("", *tasks), body, caption)
 
 
 def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
-    """{(stage, place of the task): "+", "-" or "max"} of the cells that enter a measure, as
-    ``continual`` defines it.
-
-    "max": of these cells of a task the largest is added. SdftError for an unknown measure."""
+    """{(stage, place of the task): "+", "-" or "max"} of the cells that enter a measure (as
+    ``continual`` has it). "max": of these cells of a task the largest is added."""
     check_known(measure, MEASURES, "measure")
     earlier, later = range(tasks - 1), range(1, tasks)
     if measure == "ACC":
@@ -91,16 +94,3 @@ def entering(measure: str, tasks: int) -> dict[tuple[int, int], str]:
         return {(j, j): "+" for j in later} | {(0, j): "-" for j in later}
     last = {(tasks, j): "-" for j in earlier}
     return {(stage, j): "max" for stage in later for j in earlier} | last
-
-
-def _caption(row: pandas.Series, tasks: int) -> str:
-    """What is shown and how the marked cells become the value."""
-    how = f"{HOW[row['measure']]} {tasks if row['measure'] == 'ACC' else tasks - 1}"
-    if row["measure"] == "forgetting" and row["seeds"] > 1:
-        how += " (for each training seed, then averaged)"
-    return (
-        f"{escape(look(row['method']).label)}, order {escape(row['order'])}. "
-        f"{row['measure']} = {row['mean']:+.2f} (95 % interval {row['low']:+.2f} to "
-        f"{row['high']:+.2f}, n = {row['n']}, training seeds: {row['seeds']}): {how}. "
-        "In brackets: the task that was just trained."
-    )

@@ -21,27 +21,26 @@ def memory_explorer() -> VBox | None:
     rows = SelectionSlider(options=ROWS, value=8, description="rows", **settle)
     limits = {"value": 1024, "min": 256, "max": 4096, "step": 256}
     length = IntSlider(description="tokens", **limits, **settle)
-    return follow(memory_page, [model, rows, length])
 
+    def page(name: str, rows: int, length: int) -> str:
+        tokens = rows * length  # half of them are trained on
+        parts = training_table(name, tokens=tokens, targets=tokens // 2)
+        return image_html(memory_parts(parts, name))
 
-def memory_page(name: str, rows: int, length: int) -> str:
-    """The memory to train on ``rows`` of ``length`` tokens at once, half of them trained on."""
-    tokens = rows * length
-    return image_html(memory_parts(training_table(name, tokens=tokens, targets=tokens // 2), name))
+    return follow(page, [model, rows, length])
 
 
 def published_explorer() -> VBox | None:
     """Choose a table of the paper and a training set. None where widgets are off."""
     table = Dropdown(options=TABLES, description="table")
     trained_on = Dropdown(options=TRAINED_ON, description="trained on")
-    return follow(published_page, [table, trained_on])
 
+    def page(table: int, trained_on: str) -> str:
+        differences = sdft_minus_sft(load_published(table=table))
+        if trained_on != "all":
+            differences = differences[differences["training_set"] == trained_on]
+        if differences.empty:
+            return f"<p>Table {table} has no model that was trained on this set.</p>"
+        return image_html(published_differences(differences))
 
-def published_page(table: int, trained_on: str) -> str:
-    """The published differences of one table and one training set ("all": every one) as HTML."""
-    differences = sdft_minus_sft(load_published(table=table))
-    if trained_on != "all":
-        differences = differences[differences["training_set"] == trained_on]
-    if differences.empty:
-        return f"<p>Table {table} has no model that was trained on this set.</p>"
-    return image_html(published_differences(differences))
+    return follow(page, [table, trained_on])

@@ -155,7 +155,7 @@ def frontiers(text: str) -> str:
             for suite in ("task", text)
         ]
     )
-    parts = [(frame, None), (None, frame), (frame, frame)]
+    parts = [(frame, frame[:0]), (frame[:0], frame), (frame, frame)]
     return "".join(widgets_05.frontier_page(*part, text, [text]) for part in parts)
 
 

@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from sdft_lib.lessons.figures.style import FONT, INK, Shown, look, new_axes
 
-GREY, PALE = "#eeeeee", "#f7f7f7"
+GREY = "#eeeeee"
 SFT, SDFT = look("sft").colour, look("sdft").colour
 
 
@@ -19,11 +19,11 @@ def canvas(height: float, high: float) -> tuple:
     return fig, ax
 
 
-def box(ax: Axes, x: float, y: float, wide: float, text: str, edge: str = INK, fill: str = PALE):
-    """A box 12 high with a text, its left side at ``x`` and its middle at height ``y``."""
-    how = {"boxstyle": "round,pad=0,rounding_size=2", "facecolor": fill, "edgecolor": edge}
-    ax.add_patch(FancyBboxPatch((x, y - 6), wide, 12, linewidth=1.5, **how))
-    ax.text(x + wide / 2, y, text, ha="center", va="center", fontsize=FONT - 1, color=INK)
+def box(ax: Axes, x: float, y: float, text: str, edge: str = INK) -> None:
+    """A box, 25 wide and 12 high, with a text; its left side at ``x``, its middle at ``y``."""
+    how = {"boxstyle": "round,pad=0,rounding_size=2", "facecolor": "#f7f7f7", "edgecolor": edge}
+    ax.add_patch(FancyBboxPatch((x, y - 6), 25, 12, linewidth=1.5, **how))
+    ax.text(x + 12.5, y, text, ha="center", va="center", fontsize=FONT - 1, color=INK)
 
 
 def cell(ax: Axes, corner: tuple, wide: float, high: float, text: str, fill: str, edge: str, size):
@@ -43,16 +43,16 @@ def arrow(ax: Axes, start: tuple, end: tuple, text: str = "", colour: str = INK,
 def pipeline() -> Shown:
     """The method of 2024 beside plain fine-tuning (paper, section 3; lesson 00)."""
     fig, ax = canvas(3.6, 66)
-    box(ax, 0, 54, 25, "prompt\n+ reference")
+    box(ax, 0, 54, "prompt\n+ reference")
     arrow(ax, (25, 54), (75, 54), "train on the reference", SFT)
-    box(ax, 75, 54, 25, "SFT model", SFT)
-    box(ax, 0, 12, 25, "the seed\nrewrites it", SDFT)
+    box(ax, 75, 54, "SFT model", SFT)
+    box(ax, 0, 12, "the seed\nrewrites it", SDFT)
     arrow(ax, (12.5, 48), (12.5, 18))
     ax.text(14, 33, "both in one prompt", fontsize=FONT - 2, color=INK, va="center")
     arrow(ax, (25, 12), (37, 12))
-    box(ax, 37, 12, 25, "still right?", SDFT)
+    box(ax, 37, 12, "still right?", SDFT)
     arrow(ax, (62, 12), (75, 12), "yes", SDFT)
-    box(ax, 75, 12, 25, "SDFT model", SDFT)
+    box(ax, 75, 12, "SDFT model", SDFT)
     arrow(ax, (49.5, 18), (49.5, 34), "", SFT)
     ax.text(51, 26, "no", fontsize=FONT - 2, color=SFT, va="center")
     ax.text(49.5, 38, "keep the reference", ha="center", fontsize=FONT - 2, color=SFT)

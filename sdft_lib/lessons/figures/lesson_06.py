@@ -19,11 +19,10 @@ FILLS = {"refused": ("#9ecae1", "//"), "neither": ("#e5e5e5", ""), "complied": (
 LEAST = 0.16  # share from which on a number fits into its part of a bar
 
 
-def table_2(frame: pandas.DataFrame, model: str = "llama-2-7b") -> Shown:
-    """The paper's Table 2: share of harmful requests that were refused, by what was trained on.
-    ``frame`` is that of ``published.load_published`` for this table."""
-    chosen = frame[(frame["model"] == model) & frame["evaluation"].isin(PUBLISHED)]
-    chosen = style.table_of(chosen, f"published refusals of {model}")
+def table_2(frame: pandas.DataFrame) -> Shown:
+    """The paper's Table 2: share of harmful requests that llama-2-7b refused, by what was trained
+    on. ``frame`` is that of ``published.load_published`` for this table."""
+    chosen = frame[(frame["model"] == "llama-2-7b") & frame["evaluation"].isin(PUBLISHED)]
     chosen = chosen.assign(mean=chosen["value"], name=chosen["training_set"])
     chosen[["mean", "low", "high"]] /= 100
     looks = looks_of(["sft", "sdft"])
@@ -43,8 +42,8 @@ def table_2(frame: pandas.DataFrame, model: str = "llama-2-7b") -> Shown:
     n = style.span(chosen["n_items"])
     return Shown(
         fig,
-        f"Published shares of harmful requests that {model} refused. {'. '.join(told)}.",
-        f"The paper's Table 2, {model}: refused of {n} requests of AdvBench, by training set; "
+        f"Published shares of harmful requests that llama-2-7b refused. {'. '.join(told)}.",
+        f"The paper's Table 2, llama-2-7b: refused of {n} requests of AdvBench, by training set; "
         "dotted: before training. 95 % intervals (Wilson) are ours and cover items: each model was "
         "trained once.",
     )

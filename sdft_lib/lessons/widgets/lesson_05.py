@@ -12,13 +12,10 @@ from sdft_lib.lessons.figures.style import image_html
 from sdft_lib.lessons.widgets.base import follow
 from sdft_lib.storage.errors import SdftError
 
-Frame = pandas.DataFrame | None  # a table of scores, or nothing
 
-
-def frontier_explorer(recorded: Frame, mine: Frame = None) -> VBox | None:
+def frontier_explorer(recorded: pandas.DataFrame, mine: pandas.DataFrame) -> VBox | None:
     """Choose suite and methods: the frontier, recorded and yours; None without widgets or rows."""
-    parts = [part for part in (recorded, mine) if part is not None and len(part)]
-    both = pandas.concat(parts) if parts else pandas.DataFrame(columns=["method", "suite"])
+    both = pandas.concat([recorded, mine])
     methods = [name for name in both["method"].unique() if name != "seed"]
     suites = [name for name in both["suite"].unique() if name != "task"]
     if not methods or not suites:
@@ -29,15 +26,16 @@ def frontier_explorer(recorded: Frame, mine: Frame = None) -> VBox | None:
     return follow(lambda *values: frontier_page(recorded, mine, *values), [suite, chosen])
 
 
-def frontier_page(recorded: Frame, mine: Frame, suite: str, methods: Sequence[str]) -> str:
+def frontier_page(
+    recorded: pandas.DataFrame, mine: pandas.DataFrame, suite: str, methods: Sequence[str]
+) -> str:
     """The frontier of some methods on one suite as HTML; a sentence where there is nothing to draw.
-    Both tables have the columns that ``frontier.points`` reads; either may be empty or None."""
+    Both tables have the columns that ``frontier.points`` reads; either may be empty."""
     tables = []
     for frame in (recorded, mine):
         table = pandas.DataFrame(columns=["method"])
-        if frame is not None and len(frame):
-            with contextlib.suppress(SdftError):  # no score on this suite
-                table = points(frame, suite)
+        with contextlib.suppress(SdftError):  # no score on this suite
+            table = points(frame, suite)
         tables.append(table[table["method"].isin(("seed", *methods))])
     if not any((each["method"] != "seed").any() for each in tables):
         return "<p>Choose at least one method that has scores on this suite.</p>"

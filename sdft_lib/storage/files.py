@@ -6,6 +6,7 @@ is no file, a device or a pipe, has no old content to save: it is written to as 
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -158,10 +159,16 @@ def streams(path: str | Path) -> bool:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in the place of another, or of none; its reader sees the old or the new one."""
-    temporary = path.with_name(
-        f".{path.name[:50]}.{os.getpid()}.tmp"
-    )  # so that no name is too long
+    """Put a file in the place of another, or of none; its reader sees the old or the new one. What
+    killed writers of it left is removed; that of a process that lives stays."""
+    start = f".{path.name[:50]}."  # so that no name gets too long
+    for left in path.parent.glob(f"{glob.escape(start)}*.tmp"):
+        import psutil  # seldom needed
+
+        writer = left.name.split(".")[-2]
+        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f"{start}{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
         if path.exists():

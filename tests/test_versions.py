@@ -16,13 +16,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
-    "sdft_lib.evaluate": (4, "6489b447881d14ec"),
+    "sdft_lib.evaluate": (4, "5154b674bbd14a8c"),
     "sdft_lib.gap": (3, "b329ab6d2c3566e0"),
-    "sdft_lib.train": (3, "93de57023afb46d1"),
-    "sdft_lib.experiments.on_policy": (1, "c01fe3a1cfd66266"),
-    "sdft_lib.experiments.shift": (2, "d8cb95e6d28074e6"),
+    "sdft_lib.train": (3, "3e3e9cd5162d5f31"),
+    "sdft_lib.experiments.on_policy": (1, "ce08d7e9a03a5362"),
+    "sdft_lib.experiments.shift": (2, "f9a65ebb4a020ba0"),
     "sdft_lib.paper.rules": (1, "df264dca89f42516"),
-    "sdft_lib.paper.reproduce": (2, "f3247e9c2b23ff0d"),
+    "sdft_lib.paper.reproduce": (2, "ce6807597558330f"),
     "sdft_lib.engines.vllm": (1, "325bd54f9a2da36a"),
 }
 # Where results are kept and how faults are worded decides no result.

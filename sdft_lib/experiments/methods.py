@@ -44,7 +44,8 @@ class Method:
     What is trained on: ``column``, the "reference" or the "text" of a distilled set. ``wording``:
     this sentence around each reference instead. ``writer``: rewrites of the same references by
     another writer (``data.load_rewrites``). ``shuffled``: each rewrite goes to another row with the
-    same reference. ``distinct``: so many of the rewrites are left for each reference.
+    same reference. ``distinct``: so many of the rewrites are left for each reference. ``mixed``:
+    share of the rows that take their rewrites, the others their references (paper, section 5.1).
     ``candidates``: rewrites of which the likeliest under the seed is taken, or with ``unlikely``
     the least likely. ``ask``: is added to the prompt, in training and in the task's test.
 
@@ -63,6 +64,7 @@ class Method:
     writer: str = ""
     shuffled: bool = False
     distinct: int = 0
+    mixed: float = 1.0
     candidates: int = 1
     unlikely: bool = False
     ask: str = ""
@@ -115,6 +117,11 @@ FEW = {
     5: Look("SDFT, 5 reasons", "#4b9bc8", (4, 1, 45), (0, (2, 3)), "x"),
     25: Look("SDFT, 25 reasons", "#2f8fc4", (7, 1, 0), (0, (3, 3)), "+"),
 }
+MIXED = {
+    0.25: Look("SDFT, 25 % mixed", "#9d8fc4", (3, 1, 0), (0, (4, 3)), "/x"),
+    0.5: Look("SDFT, 50 % mixed", "#7c85c4", (4, 1, 0), (0, (5, 2)), "-."),
+    0.75: Look("SDFT, 75 % mixed", "#4f7cc0", (5, 1, 36), (0, (6, 1)), "|x"),
+}
 SDFT_SCALED = {
     0.25: Look("SDFT x 0.25", "#8fb8de", (3, 0, 30), (0, (5, 4)), "\\"),
     0.5: Look("SDFT x 0.5", "#5b8fc4", (4, 0, 0), (0, (6, 4)), "\\-"),
@@ -148,6 +155,9 @@ METHODS = {
     "sdft-few-1": Method("text", FEW[1], distinct=1),
     "sdft-few-5": Method("text", FEW[5], distinct=5),
     "sdft-few-25": Method("text", FEW[25], distinct=25),
+    "sdft-mix-25": Method("text", MIXED[0.25], mixed=0.25),
+    "sdft-mix-50": Method("text", MIXED[0.5], mixed=0.5),
+    "sdft-mix-75": Method("text", MIXED[0.75], mixed=0.75),
     "sdft-likely": Method("text", LIKELY, candidates=4),
     "sdft-unlikely": Method("text", UNLIKELY, candidates=4, unlikely=True),
     "sdft-scaled-25": Method("text", SDFT_SCALED[0.25], scaled=0.25),
@@ -217,6 +227,8 @@ def rows_for(
         made = shuffled(made, seed)
     if chosen.distinct:
         made = few(made, chosen.distinct, seed)
+    if chosen.mixed != 1:
+        made = mixed(made, chosen.mixed, seed)
     if not chosen.replay:
         return made
     made = added(made, general, chosen.replay, seed)
@@ -266,6 +278,17 @@ def few(rows: Sequence[dict], distinct: int, seed: int = 0) -> list[dict]:
         left = source.sample(texts, min(distinct, len(texts)))
         for turn, place in enumerate(places):
             made[place] = rows[place] | {"text": left[turn % len(left)]}
+    return made
+
+
+def mixed(rows: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
+    """``share`` of the rows take their rewrites, the others their references. With one ``seed`` the
+    rewrites of a smaller share are among those of a larger one."""
+    order = random.Random(seed).sample(range(len(rows)), len(rows))
+    rewritten = set(order[: round(share * len(rows))])
+    made = []
+    for place, row in enumerate(rows):
+        made.append(row if place in rewritten else row | {"text": row["reference"]})
     return made
 
 

@@ -157,6 +157,21 @@ def test_few_leaves_so_many_different_rewrites_a_label(name, left):
     ]
 
 
+def test_a_mix_takes_its_share_of_rewrites_and_a_larger_share_the_same_ones():
+    taken = {}
+    for share in (25, 50, 75):
+        made = made_by(f"sdft-mix-{share}")
+        places = [at for at, each in enumerate(made) if each["text"] == LABELLED[at]["text"]]
+        others = [each for at, each in enumerate(made) if at not in places]
+        assert all(each["text"] == each["reference"] for each in others)
+        taken[share] = set(places)
+    refused = sum(each["source"] == "original" for each in LABELLED)
+    assert taken[25] < taken[50] < taken[75] and len(taken[50]) >= len(LABELLED) // 2 - refused
+    assert methods.mixed(LABELLED, 0.0) == [
+        each | {"text": each["reference"]} for each in LABELLED
+    ]
+
+
 def test_rewrites_of_other_rows_need_rows_with_the_same_reference():
     with pytest.raises(SdftError, match="no two rewritten rows share a reference"):
         methods.rows_for(methods.method("sdft-shuffled"), ROWS)

@@ -167,9 +167,7 @@ def test_a_mix_takes_its_share_of_rewrites_and_a_larger_share_the_same_ones():
         taken[share] = set(places)
     refused = sum(each["source"] == "original" for each in LABELLED)
     assert taken[25] < taken[50] < taken[75] and len(taken[50]) >= len(LABELLED) // 2 - refused
-    assert methods.mixed(LABELLED, 0.0) == [
-        each | {"text": each["reference"]} for each in LABELLED
-    ]
+    assert methods.mixed(LABELLED, 0.0) == [each | {"text": each["reference"]} for each in LABELLED]
 
 
 def test_rewrites_of_other_rows_need_rows_with_the_same_reference():

@@ -99,7 +99,7 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
     from sdft_lib.stats import compare
 
     first, second = read_scores(a), read_scores(b)
-    rules = [frame["rules"].fillna("ours").iloc[0] for frame in (first, second)]
+    rules = [next(iter(frame["rules"].dropna()), "ours") for frame in (first, second)]
     if rules[0] != rules[1]:
         unlike = f"{a} was scored by the rules {rules[0]} and {b} by {rules[1]}"
         raise SdftError(f"{unlike}; score both alike.")

@@ -27,7 +27,8 @@ REMEDIES = {  # a panel each: lines from the seed outwards, each through these m
     "SDFT of 2026": [("sdft-2026",), ("sdft-2026-ema",)],
 }
 LADDER = ("sft", "sft-oneword", "sft-sentence", "sft-reason", "sdft-few-1", "sdft-few-5")
-LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand", "sdft")
+LADDER += ("sdft-few-25", "sdft-shuffled", "sft-other", "sft-hand")
+LADDER += ("sdft-mix-25", "sdft-mix-50", "sdft-mix-75", "sdft")
 FEWEST = 3  # methods from which on a rank correlation is told
 NARROWEST = 0.2  # an axis shows at least this range of scores: noise must not look like a finding
 VARIED = {"learning_rate": "learning rate", "rank": "rank", "epochs": "epochs"}

@@ -22,7 +22,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.experiments.on_policy": (1, "ce08d7e9a03a5362"),
     "sdft_lib.experiments.shift": (2, "f9a65ebb4a020ba0"),
     "sdft_lib.paper.rules": (1, "df264dca89f42516"),
-    "sdft_lib.paper.reproduce": (2, "4395a629b5f0c35c"),
+    "sdft_lib.paper.reproduce": (2, "7958475ca4df9211"),
     "sdft_lib.engines.vllm": (1, "325bd54f9a2da36a"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -189,7 +189,10 @@ def test_your_own_run_lies_inside_and_can_be_told_apart():
     ax = figures.frontier_with_yours(RECORDED, MINE).fig.axes[0]
     assert ax.get_xlim()[0] < 0.1 and ax.get_xlim()[1] > 0.95
     names = [text.get_text() for text in ax.texts]
-    assert "SFT, slow (yours)" in names and "seed (yours)" not in names
+    assert names == ["seed\n(learnt 0.00)", "SFT, slow", "SDFT"]
+    heights = [text.get_position()[1] for text in ax.texts]  # 0.7, 0.55, 0.68: moved apart
+    low, high = ax.get_ylim()
+    assert abs(heights[0] - heights[2]) == pytest.approx(0.08 * (high - low))
     line = next(
         line
         for line in ax.lines

@@ -123,11 +123,13 @@ def muted(table: Any) -> Shown:
         for place, (method, look) in enumerate(looks.items()):
             plain, other = rows[suite].get(method), rows[twin].get(method)
             if plain and other:
-                interval_dot(ax, plain, place - 0.16, look)
-                interval_dot(ax, other, place + 0.18, look, **hollow(look))
+                # small, so that short intervals stand out on both sides
+                interval_dot(ax, plain, place - 0.16, look, markersize=6, markeredgewidth=0.5)
+                interval_dot(ax, other, place + 0.18, look, **hollow(look) | {"markersize": 4.5})
                 said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")
         part_rows(ax, [look.label for look in looks.values()])
-        ax.set(xlim=(-0.05, 1.05), xticks=(0, 0.5, 1), ylim=(len(looks) - 0.5, -0.5))
+        ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))  # short, so that neighbours stay apart
+        ax.set(xlim=(-0.05, 1.05), ylim=(len(looks) - 0.5, -0.5))
         ax.set_title(suite, fontsize=style.FONT, color=style.INK)
         told.append(f"{suite} and {twin}: {', '.join(said)}")
     panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")

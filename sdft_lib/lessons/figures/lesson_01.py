@@ -18,8 +18,8 @@ SHADES = matplotlib.colormaps["Oranges"]
 
 def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> Shown:
     """Several texts as strips of tokens, each token darker the more it surprises the seed; below
-    it stand its nats. ``texts``: its name -> (tokens, nats). At most MOST tokens of each are drawn;
-    raises SdftError unless there is one value a token."""
+    it stand its nats. ``texts``: its name -> (tokens, nats). Of a long text the first MOST tokens
+    and the last are drawn; raises SdftError unless there is one value a token."""
     placed, words, line = [], [], 0
     for name, (tokens, nats) in texts.items():
         if not tokens or len(tokens) != len(nats):
@@ -27,7 +27,10 @@ def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> 
             raise SdftError(f"{there}; one value a token is needed.")
         placed.append((line, 0.0, f"{name}: {numpy.mean(nats):.1f} nats a token", None))
         line, x = line + 1, 0.0
-        for token, value in zip(tokens[:MOST], nats[:MOST], strict=True):
+        drawn = list(zip(tokens, nats, strict=True))
+        if len(drawn) > MOST + 1:
+            drawn[MOST:-1] = [("…", None)]
+        for token, value in drawn:
             label = token_label(token)
             wide = 2.2 + 1.7 * max(3, len(label))
             if x + wide > 100:
@@ -57,5 +60,6 @@ def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> 
         ax.text(middle, line + 0.74, f"{value:.1f}", fontsize=FONT - 4, **how)
     caption = "Each box is a token, below it its surprise in nats (2.3 is one chance in ten)."
     longest = max(len(tokens) for tokens, _ in texts.values())
-    rest = f" Only the first {MOST} tokens of a text are drawn." if longest > MOST else ""
+    rest = f" Of a long text only the first {MOST} tokens and the last are drawn."
+    rest = rest if longest > MOST + 1 else ""
     return Shown(fig, " ".join(words), f"{caption}{rest} ␣ is a space, ⏎ a new line.")

@@ -17,7 +17,7 @@ from sdft_lib.storage.errors import SdftError
 
 __all__ = ["frontier", "frontier_with_yours", "gap_in_words", "gap_of_targets", "ladder"]
 __all__ += ["likeness", "muted", "remedies", "sweep_curves"]
-SMALL, LARGE = 5, 9.5  # marker sizes in points: start and end of training
+SMALL, LARGE = 4, 8  # marker sizes in points: start and end of training
 REMEDIES = {  # a panel each: lines from the seed outwards, each through these methods
     "SFT, adapter scaled": [("sft-scaled-25", "sft-scaled-50", "sft-scaled-75", "sft")],
     "SDFT, adapter scaled": [("sdft-scaled-25", "sdft-scaled-50", "sdft-scaled-75", "sdft")],
@@ -158,7 +158,8 @@ def frontier(points: Any) -> Shown:
         seeds = f" ({len(lines)} seeds)" if len(lines) > 1 else ""
         told.append(f"{look.label}{seeds}: learnt {learnt}; kept {kept}")
     ax.set(xlim=_limits(trained["acquisition"]), ylim=_limits(table["kept"]))
-    intervals.better(ax, (0.16, 0.14), (0.02, 0.03))  # a corner that few models reach: lost much
+    corner = {"loc": "right", "x": 1.02, "ha": "left"}  # the best one: top right
+    ax.set_title("better ↗", fontsize=FONT, color=INK, **corner)
     ax.set(xlabel="learnt: score on task", ylabel=f"kept: score on {suite}")
     style.method_legend(fig, looks_of(trained["method"]).values())
     sizes = f"task n = {style.span(table['n_task'])}, {suite} n = {style.span(table['n_kept'])}"
@@ -232,7 +233,8 @@ def _line(ax: Axes, line: pandas.DataFrame, look: Look) -> None:
     """One thin line; each marker's size tells the share of training."""
     x, y, shares = line["acquisition"], line["kept"], line["checkpoint"]
     ax.plot(x, y, color=look.colour, linewidth=1, linestyle=look.line, alpha=0.8)
-    sizes = SMALL + (LARGE - SMALL) * shares.where(shares > 0, 1)  # before training: large as well
+    shares = shares.where(shares > 0, 1)  # before training: large as well
+    sizes = SMALL + (LARGE - SMALL) * shares**3  # only ends are large: they lie close together
     how = {"color": look.colour, "marker": look.marker, "edgecolor": "white", "linewidth": 0.7}
     ax.scatter(x, y, sizes**2, zorder=2, **how)
 
@@ -241,9 +243,16 @@ def _level(ax: Axes, line: pandas.DataFrame, look: Look) -> None:
     """What the model before training keeps, across the figure, with its task score in words."""
     last = line.iloc[-1]
     ax.axhline(last["kept"], color=look.colour, linewidth=1.5, linestyle=look.line)
-    where = {"ha": "right", "va": "top", "xycoords": ("axes fraction", "data")}
-    words = f"{look.label} (learnt {last['acquisition']:.2f})"
-    note(ax, words, (0.99, last["kept"]), (0, -4), color=look.colour, **where)
+    words = f"{look.label}\n(learnt {last['acquisition']:.2f})"
+    _name_end(ax, words, (1, last["kept"]), look, xycoords=("axes fraction", "data"))
+
+
+def _name_end(ax: Axes, words: str, end: tuple, look: Look, **more) -> None:
+    """Words in the right margin, where nothing is drawn, with a thin line to an end."""
+    line = {"arrowstyle": "-", "color": look.colour, "linewidth": 0.6, "relpos": (0, 0.5)}
+    how = {"color": look.colour, "annotation_clip": False, "arrowprops": line, "zorder": 1}
+    how["textcoords"] = ("axes fraction", "data")
+    note(ax, words, end, (1.02, end[1]), **(how | more))
 
 
 def _limits(values: pandas.Series, others: tuple | None = None) -> tuple[float, float]:
@@ -270,24 +279,23 @@ def frontier_with_yours(recorded: Any, yours: Any) -> Shown:
         return Shown(shown.fig, f"Recorded runs: {shown.alt}", caption)
     one_suite(theirs, mine)
     ax = shown.fig.axes[0]
-    left, right = ax.set_xlim(_limits(mine["acquisition"], ax.get_xlim()))
+    ax.set_xlim(_limits(mine["acquisition"], ax.get_xlim()))
     low, high = ax.set_ylim(_limits(mine["kept"], ax.get_ylim()))
     ends = mine.sort_values("checkpoint").groupby("method", sort=False).last()
     ends = ends.loc[mine["method"].unique()]
-    heights = style.spread(ends["kept"], 0.065 * (high - low))
     told = []
-    for turn, (end, height) in enumerate(zip(ends.itertuples(), heights)):
+    for turn, end in enumerate(ends.itertuples()):
         look = style.look(end.Index, turn)
         line = mine[mine["method"] == end.Index].sort_values("checkpoint")
         edge = {"markersize": 10, "markeredgecolor": INK, "markeredgewidth": 1.8}
         ax.plot(line["acquisition"], line["kept"], color=INK, linewidth=1, zorder=5)
         style.mark(ax, line["acquisition"], line["kept"], look, zorder=6, **edge)
-        # names stand apart from each other, and to the left where the axis ends
-        side = "right" if end.acquisition > left + 0.6 * (right - left) else "left"
-        how = {"color": look.colour, "fontweight": "bold", "bbox": {**style.BOX, "alpha": 0.8}}
-        name, point = f"{look.label} (yours)", (end.acquisition, height)
-        note(ax, name, point, (-10 if side == "right" else 10, 0), ha=side, zorder=7, **how)
+        _name_end(ax, look.label, (end.acquisition, end.kept), look, fontweight="bold")
         told.append(f"{look.label} learnt {end.acquisition:.2f}, kept {end.kept:.2f}")
+    names = list(ax.texts)  # that of the seed's level has two lines
+    heights = style.spread([name.xy[1] for name in names], 0.08 * (high - low))
+    for name, height in zip(names, heights, strict=True):
+        name.set_y(height)
     ax.set_title("thin lines: recorded; black edges: yours", fontsize=FONT, color=INK, loc="left")
     return Shown(
         shown.fig,

@@ -55,7 +55,7 @@ def gap_histogram(
         told.append(f"{look.label}: median {median:.2f}, {middle}, n = {len(column)}")
     ax.set_ylim(0, top * (1.08 + 0.14 * len(series)))
     ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top * 1.02])
-    axis = "nats per token (0 = what the model would write itself)"
+    axis = "nats per token (0: certain of every token)"
     ax.set(xlabel=axis, ylabel="share of rows (%)")
     said = ""
     if gap is not None:

@@ -8,6 +8,7 @@ opaque, so dark pages stay readable."""
 import base64
 import html
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,7 +117,14 @@ def mark(ax: Axes, x, y, look: Look, **more) -> None:
     edge = look.colour if look.face == "white" else "white"
     usual = {"markersize": 9, "markerfacecolor": look.face, "markeredgecolor": edge}
     usual |= {"color": look.colour, "marker": look.marker, "linestyle": "none"}
-    ax.plot(x, y, **(usual | more))
+    how = usual | more
+    how["markersize"] *= growth(how["marker"])
+    ax.plot(x, y, **how)
+
+
+def growth(marker: str | tuple) -> float:
+    """How much larger a marker is drawn to look as large as others: a star has little area."""
+    return 1.4 if marker == "*" or marker[1:2] == (1,) else 1.0
 
 
 def note(ax: Axes, text: str, point: tuple, offset: tuple = (0, 0), **more) -> None:
@@ -135,13 +143,17 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 
 def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> None:
-    """Above the axes, at most ``columns`` a line: marker and name of each model, in its colour."""
+    """Above the axes, line by line, at most ``columns`` in each: marker and name of each model, in
+    its colour."""
     marks = []
     for style in looks:
-        line = Line2D([], [], color=style.colour, marker=style.marker, markersize=9)
+        line = Line2D([], [], color=style.colour, marker=style.marker)
+        line.set_markersize(9 * growth(style.marker))
         line.set(label=style.label, linestyle="none", markerfacecolor=style.face)
         marks.append(line)
-    how = {"ncols": min(columns, len(marks)), "frameon": False, "fontsize": FONT + 1}
+    columns = math.ceil(len(marks) / math.ceil(len(marks) / columns))  # lines equally long
+    marks = [line for column in range(columns) for line in marks[column::columns]]
+    how = {"ncols": columns, "frameon": False, "fontsize": FONT + 1}
     how |= {"handletextpad": 0.2, "columnspacing": 2.0 if len(marks) <= 4 else 1.0}
     how["labelcolor"] = [line.get_color() for line in marks]
     fig.legend(handles=marks, loc="outside upper center", **how)

@@ -123,7 +123,6 @@ def muted(table: Any) -> Shown:
         for place, (method, look) in enumerate(looks.items()):
             plain, other = rows[suite].get(method), rows[twin].get(method)
             if plain and other:
-                # small, so that short intervals stand out on both sides
                 interval_dot(ax, plain, place - 0.16, look, markersize=6, markeredgewidth=0.5)
                 interval_dot(ax, other, place + 0.18, look, **hollow(look) | {"markersize": 4.5})
                 said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")

@@ -59,7 +59,5 @@ def token_strips(texts: Mapping[str, tuple[Sequence[str], Sequence[float]]]) -> 
         ax.text(middle, line + 0.36, label, fontsize=FONT - 2, family=["DejaVu Sans Mono"], **how)
         ax.text(middle, line + 0.74, f"{value:.1f}", fontsize=FONT - 4, **how)
     caption = "Each box is a token, below it its surprise in nats (2.3 is one chance in ten)."
-    longest = max(len(tokens) for tokens, _ in texts.values())
     rest = f" Of a long text only the first {MOST} tokens and the last are drawn."
-    rest = rest if longest > MOST + 1 else ""
     return Shown(fig, " ".join(words), f"{caption}{rest} ␣ is a space, ⏎ a new line.")

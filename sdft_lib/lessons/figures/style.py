@@ -143,8 +143,7 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 
 def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> None:
-    """Above the axes, line by line, at most ``columns`` in each: marker and name of each model, in
-    its colour."""
+    """Above the axes, line by line, at most ``columns`` in each: markers and coloured names."""
     marks = []
     for style in looks:
         line = Line2D([], [], color=style.colour, marker=style.marker)

@@ -3,6 +3,7 @@
 ``accelerate launch -m sdft_lib ...`` and ``torchrun`` tell each process its rank by environment
 variables. Whole planned batches are dealt out, so the result is that of one process."""
 
+import atexit
 import functools
 import os
 from collections import ChainMap
@@ -55,11 +56,21 @@ def start():
 
     try:
         PartialState(cpu=not torch.cuda.is_available() or os.environ.get("SDFT_DEVICE") == "cpu")
-        return torch.distributed.new_group(backend="gloo")
+        group = torch.distributed.new_group(backend="gloo")
     except (ValueError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:160]
         remedy = "start all of them with accelerate launch, or unset WORLD_SIZE"
         raise SdftError(f"the {world()} processes cannot meet ({reason}); {remedy}.") from None
+    atexit.register(leave)
+    return group
+
+
+def leave() -> None:
+    """Part from the other processes: threads of theirs that outlive Python end it by SIGABRT."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def gather(value: Any) -> list:

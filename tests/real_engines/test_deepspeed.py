@@ -35,7 +35,7 @@ def test_two_processes_train_the_weights_of_one(small_folder, tmp_path, monkeypa
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=1200, env=os.environ | own, cwd=tmp_path
     )
-    assert done.returncode == 0, (done.stdout[-1500:], done.stderr[-3000:])
+    assert done.returncode == 0, done.stderr[-6000:]
     found = json.loads(out.read_text(encoding="utf-8"))
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "one"))
     seed = load_seed(str(small_folder), device="cpu", dtype="fp32", say=lambda line: None)

@@ -430,9 +430,12 @@ print(f"references minus rewrites: {closed} nats a token")
 # %% [markdown]
 # If the number is negative, the targets of SDFT surprise the seed *more* than the references. A call is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and such a row keeps its reference.
 #
-# Where there is no gap, SDFT has nothing to close. So measure the gap before you pay for rewriting.
+# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. (That is one training of each: a large difference, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts.
 #
-# **Question.** Which other tasks will have no gap? Think of tasks whose references the seed might have written itself.
+# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The training may make calls likely after every prompt, and the gap does not measure that. This is a reading, not a result. What we can say: measure facts on dev, whatever the gap is.
+#
+# **Question.** How would you test this reading? Which text would you read first?
+# <details><summary>One answer</summary>Read the answers of the trained model to questions about facts. If they look like calls, the habit has spread. Then open the answer ("The answer is") and score again: what comes back was muted, the rest is lost.</details>
 
 # %% [markdown]
 # ## 10. How far did the model move?

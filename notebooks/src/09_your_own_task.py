@@ -128,14 +128,14 @@ signs_of(before)
 # %% [markdown]
 # Read the three signs from the top.
 #
-# 1. **References minus own answers** is the room for improvement. Under 1 nat a token, the tokens of a reference are on (geometric) average less than three times as unlikely as the model's own words. Then SFT hardly changes how the model writes, and SDFT has little to improve.
+# 1. **References minus own answers** is the room for improvement. Under 1 nat a token, the tokens of a reference are on (geometric) average less than three times as unlikely as the model's own words. Then SDFT can bring the words hardly nearer. SFT may still forget: section 4 has such a task.
 # 2. **References minus training text** is the part of it that rewriting removes. Its whole interval should be above 0.
 # 3. **The share of rewrites kept.** Rejected rows train on their references. Under 0.3 most rows do, and `fine_tune` refuses. Under 0.8, look at the reasons first.
 #
-# The limits of 1 nat, 0.3 and 0.8 are rules of thumb. The intervals cover the choice of rows. No sign says whether the *task* will be learnt. The signs say how much the training will change everything else.
+# The limits of 1 nat, 0.3 and 0.8 are rules of thumb. The intervals cover the choice of rows. No sign says whether the *task* will be learnt. The signs hint at how much the training will change everything else. Section 4 shows where the hint fails.
 #
 # **Question.** Your references are paragraphs that a person wrote with care, and the first sign is 0.4. What do you do?
-# <details><summary>One answer</summary>Train on them as they are. Rewriting would remove their facts and their style, and there is almost no gap to close.</details>
+# <details><summary>One answer</summary>Train on them as they are. Rewriting would remove their facts and their style. Score facts on dev all the same: a small gap is no promise.</details>
 #
 # ### When few rewrites are kept
 #
@@ -218,7 +218,7 @@ for suite in ("task", "facts"):
 # %% [markdown]
 # **Explain.** The upper three lines were known before the training, the others came after it. Compare the two files. Where the distance was large, did SFT lose more facts? Where it was small, was there anything left for SDFT to protect? And did rewriting cost something on the task?
 #
-# <details><summary>What to look for</summary>The prompts of <code>calls</code> already show the name of the function and the values. So the references hardly surprise the seed, and a rewrite puts a sentence around a call that was already near. Where SDFT has little to protect, its costs remain: longer texts, and rewrites that were cut. The recorded runs of lesson 07 train <code>calls</code> first in one of their orders: there SFT scores a little higher just after its training. One training on few rows is one draw, so small differences here are luck.</details>
+# <details><summary>What to look for</summary>The prompts of <code>calls</code> already show the name of the function and the values. So the references hardly surprise the seed, and a rewrite puts a sentence around a call that was already near. One may expect that SFT does no harm here. In a recorded training on all rows it did: SFT lost nearly all facts, SDFT lost none (lesson 05, section 9). So a small distance is no promise. The costs of SDFT remain as well: longer texts, and rewrites that were cut. The recorded runs of lesson 07 train <code>calls</code> first in one of their orders: there SFT scores a little higher just after its training. One training on few rows is one draw, so small differences here are luck.</details>
 
 # %% [markdown]
 # ## 5. Choose a template, on training rows
@@ -455,7 +455,7 @@ if s.fast:
 # ## 10. When plain SFT is the better choice
 #
 # - The model will do nothing but this task, and a program reads the answers. Then you need nothing that it may forget, and a bare label is what you want.
-# - The first sign of section 3 is small: there is no gap to close.
+# - SFT keeps the facts on your dev rows. (A small first sign alone does not show that: section 4.)
 # - The model should learn more from the references than the answer: a style, a format or new facts. Rewriting removes these.
 # - The model is too weak for your task. It cannot say in its own words what it does not understand, and few rewrites are kept. Take a larger model.
 #
@@ -470,7 +470,7 @@ if s.fast:
 # ## Summary
 #
 # - A CSV with a prompt and a reference is enough.
-# - Three numbers tell before the training whether SDFT can help: how far the references are from the model's own answers, how much of that the rewrites remove, and how many rewrites are kept.
+# - Three numbers say before the training what SDFT can change: how far the references are from the model's own answers, how much of that the rewrites remove, and how many rewrites are kept. What SFT forgets, only scores on dev say.
 # - If few rewrites are kept: read the rejected ones, change the template, try several candidates, take a larger model.
 # - The kind of the task decides which rewrites may be trained on. A row that fails falls back. It is never dropped.
 # - Train is for the weights, dev for every choice, test for one look. With few rows the honest result is a wide interval.
@@ -587,4 +587,4 @@ check.exercise_9_3(rows_needed)
 #
 # **Discussion, "does it work?"** Let each group write the one sentence that its intervals allow. Let another group attack it.
 #
-# **Expect:** on the example a gap of 4 to 6 nats a token. About three rewrites in four are kept with `opening`; most others were cut. On 14 test rows intervals reach 0.2 to 0.3 to either side, so usually no difference between SFT and SDFT on the task is shown. On `calls` there is hardly a gap, and `outlook` advises plain SFT.
+# **Expect:** on the example a gap of 4 to 6 nats a token. About three rewrites in four are kept with `opening`; most others were cut. On 14 test rows intervals reach 0.2 to 0.3 to either side, so usually no difference between SFT and SDFT on the task is shown. On `calls` there is hardly a gap, and `outlook` says that this alone decides nothing.

@@ -268,7 +268,7 @@ print("room for", seed.model.config.max_position_embeddings)
 # Compare the mean length with the plan. The plan assumes certain lengths (`data/hardware/lengths.toml`), and twice the length takes twice the time. In the row, look for exactly *one* start token, and for an end of turn after the answer. Older code for some families of models writes the first twice or leaves out the second.
 #
 # **Question.** The rehearsal says that many rewrites were `cut`. It also says that there is hardly a gap, or that the rewrites surprise the seed more than the references. Do you continue?
-# <details><summary>One answer</summary>With the rehearsal, yes: its task only stands in for the large one. Before the large run, no. <code>cut</code> says that the rewrites need more tokens than they may have; the recipe allows 512. Without a gap SDFT has little to close (lesson 09, section 4). Here the prompt already shows the name of the function and the values, so the reference is no surprise. So measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
+# <details><summary>One answer</summary>With the rehearsal, yes: its task only stands in for the large one. Before the large run, no. <code>cut</code> says that the rewrites need more tokens than they may have; the recipe allows 512. Without a gap SDFT has little to close, but SFT may forget all the same (lesson 05, section 9). Here the prompt already shows the name of the function and the values, so the reference is no surprise. So measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
 #
 # ### Step 3: train, twice
 

@@ -1,7 +1,8 @@
 """Before any training: is SDFT likely to help on your rows? (Lesson 09; the unit of lesson 01.)
 
 Three numbers say how hard plain fine-tuning will pull at the model's manner and how much of that
-rewriting takes away. They do not say how well the task will be learnt; only scores on dev rows do.
+rewriting takes away. They do not say how well the task will be learnt; only scores on dev rows do. Nor does a small
+distance promise that SFT forgets little: on ``calls`` it lost nearly all facts (lesson 05).
 """
 
 from collections.abc import Callable, Sequence
@@ -86,7 +87,7 @@ def words_of(distance: Interval, closed: Interval, kept: Interval) -> list[str]:
     if distance.low > FAR:
         far = "your references are far from the model's own writing: SFT will change it much"
     elif distance.high < FAR:
-        far = "your references are near the model's own answers: there is little to gain"
+        far = "your references are near the model's own answers: SFT may still forget"
     nearer = "it is not shown that rewriting brings the training text nearer"
     if closed.low > 0:
         much = "much" if closed.low > FAR else "a little"
@@ -104,7 +105,7 @@ def advice(distance: Interval, closed: Interval, kept: Interval) -> str:
     if kept.mean < LEAST:
         return "Mend the template first: too few rewrites are kept."
     if distance.high < FAR:
-        return "Plain SFT will probably do: there is hardly a gap to close."
+        return "There is hardly a gap to close, but SFT may still forget: compare both on dev."
     if closed.low <= 0:
         short = "its rewrites are no nearer to the model than the references"
         return f"Mend the template first: {short}."

@@ -21,7 +21,7 @@ def interval(low, high, mean=None):
         ((4, 6), (2, 3), 0.9, "SDFT is worth a try"),
         ((4, 6), (2, 3), 0.29, "too few rewrites are kept"),
         ((4, 6), (-0.1, 0.4), 0.9, "no nearer to the model"),
-        ((0.2, 0.9), (0.1, 0.3), 0.9, "Plain SFT will probably do"),
+        ((0.2, 0.9), (0.1, 0.3), 0.9, "There is hardly a gap to close"),
         ((0.5, 1.5), (0.1, 0.3), 0.9, "Not clear"),
         ((0.2, 0.9), (0.1, 0.3), 0.1, "too few rewrites are kept"),
     ],
@@ -34,7 +34,7 @@ def test_the_advice_follows_from_the_intervals(distance, closed, kept, words):
     "sign, low, high, said",
     [
         (0, 1.1, 3, "change it much"),
-        (0, 0.1, 0.9, "little to gain"),
+        (0, 0.1, 0.9, "SFT may still forget"),
         (0, 0.9, 1.1, "not clear"),
         (1, 1.1, 2, "much nearer"),
         (1, 0.1, 2, "a little nearer"),

@@ -1,8 +1,9 @@
 """Before any training: is SDFT likely to help on your rows? (Lesson 09; the unit of lesson 01.)
 
 Three numbers say how hard plain fine-tuning will pull at the model's manner and how much of that
-rewriting takes away. They do not say how well the task will be learnt; only scores on dev rows do. Nor does a small
-distance promise that SFT forgets little: on ``calls`` it lost nearly all facts (lesson 05).
+rewriting takes away. They do not say how well the task will be learnt; only scores on dev rows do.
+Nor does a small distance promise that SFT forgets little: on ``calls`` it lost nearly all facts
+(lesson 05).
 """
 
 from collections.abc import Callable, Sequence

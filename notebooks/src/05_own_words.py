@@ -432,10 +432,10 @@ print(f"references minus rewrites: {closed} nats a token")
 #
 # So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. (That is one training of each: a large difference, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts.
 #
-# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The training may make calls likely after every prompt, and the gap does not measure that. This is a reading, not a result. What we can say: measure facts on dev, whatever the gap is.
+# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. So measure facts on dev, whatever the gap is.
 #
-# **Question.** How would you test this reading? Which text would you read first?
-# <details><summary>One answer</summary>Read the answers of the trained model to questions about facts. If they look like calls, the habit has spread. Then open the answer ("The answer is") and score again: what comes back was muted, the rest is lost.</details>
+# **Question.** Are these facts lost, or only muted? Which score tells?
+# <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.14 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not.</details>
 
 # %% [markdown]
 # ## 10. How far did the model move?

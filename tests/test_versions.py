@@ -16,14 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
-    "sdft_lib.evaluate": (4, "5154b674bbd14a8c"),
-    "sdft_lib.gap": (3, "b329ab6d2c3566e0"),
-    "sdft_lib.train": (3, "3e3e9cd5162d5f31"),
-    "sdft_lib.experiments.on_policy": (1, "ce08d7e9a03a5362"),
-    "sdft_lib.experiments.shift": (2, "f9a65ebb4a020ba0"),
+    "sdft_lib.evaluate": (4, "a4ac4f8cbf07f3b3"),
+    "sdft_lib.gap": (3, "111cfcde5aea1269"),
+    "sdft_lib.train": (3, "d1ca6fb8d5f09c11"),
+    "sdft_lib.experiments.on_policy": (1, "bdbcc0f6eb440f83"),
+    "sdft_lib.experiments.shift": (2, "0e5d4e8295c07b13"),
     "sdft_lib.paper.rules": (1, "df264dca89f42516"),
-    "sdft_lib.paper.reproduce": (2, "7958475ca4df9211"),
-    "sdft_lib.engines.vllm": (1, "325bd54f9a2da36a"),
+    "sdft_lib.paper.reproduce": (2, "2320894ff998dae0"),
+    "sdft_lib.engines.vllm": (1, "81461a7ce697c8bf"),
 }
 # Where results are kept and how faults are worded decides no result.
 NO_RESULT = ("sdft_lib.storage",)

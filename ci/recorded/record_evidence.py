@@ -78,9 +78,17 @@ def at_the_end(ends) -> str:
     return markdown(["method", "seeds", *(f"{name} ({counts[name]})" for name in table)], rows)
 
 
+def difference(row) -> str:
+    """The difference of a declared comparison, with its limits."""
+    from sdft_lib.experiments.recorded import limits
+
+    low, high = limits(row)
+    return f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
 def predicted() -> str:
     """The primary comparisons, what was expected and what came, as a table."""
-    from sdft_lib.experiments.recorded import limits, predictions
+    from sdft_lib.experiments.recorded import predictions
 
     rows = []
     for row in predictions().itertuples():
@@ -88,11 +96,9 @@ def predicted() -> str:
         if row.outcome == "not recorded yet":
             rows.append([*cells, "", "", "", ""])
             continue
-        low, high = limits(row)
         p = "" if row.p_holm != row.p_holm else f"{row.p_holm:.3f}".replace("0.000", "< 0.001")
         counts = f"{row.n} in {row.units} units, {row.seeds}"
-        difference = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
-        rows.append([*cells, difference, p, row.verdict, counts])
+        rows.append([*cells, difference(row), p, row.verdict, counts])
     head = "question|expected|outcome|difference|p (Holm)|shown|items, training seeds"
     return markdown(head.split("|"), rows)
 
@@ -301,15 +307,13 @@ def short(frame) -> str:
 def why() -> str:
     """README's table of what the declared comparisons say about the cause, as far as recorded."""
     from sdft_lib.experiments.methods import METHODS
-    from sdft_lib.experiments.recorded import limits, predictions
+    from sdft_lib.experiments.recorded import predictions
 
     rows = []
     for row in predictions().itertuples():
         if (row.suite, row.a, row.b) in WHY and row.outcome != "not recorded yet":
             pair = f"{METHODS[row.a].look.label} minus {METHODS[row.b].look.label}"
-            low, high = limits(row)
-            shown = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
-            rows.append([row.question, pair, shown, row.verdict])
+            rows.append([row.question, pair, difference(row), row.verdict])
     return markdown(["What keeps it?", "compared", "difference", "shown"], rows) if rows else ""
 
 

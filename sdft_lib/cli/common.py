@@ -67,8 +67,8 @@ class OneSentence(TyperGroup):
     """A group of commands that tells whatever went wrong in one sentence."""
 
     def main(self, *args, standalone_mode: bool = True, **more) -> None:
-        """Run. Exit codes: the reply's, 2 after an error, 1 after a fault of ours (``python -X``
-        dev shows where); of a signal, ``main.end`` tells."""
+        """Run. Exit codes: the reply's, 2 after an error, 1 after a fault of ours, of which
+        ``python -X dev`` shows where; of a signal, ``main.end`` tells."""
         code = 2
         try:
             code = super().main(*args, standalone_mode=False, **more) or 0

@@ -57,7 +57,7 @@ def collate(
 
     ``labels`` hold the trained tokens at the end of the rows, and -100 elsewhere; for them alone
     ``logits_to_keep`` has the vocabulary layer computed, from the token before the first one."""
-    # rows of one prompt: its last token stays beside the first trained one, which it predicts
+    # each prompt's last token predicts the first trained one: it is run, and no padding follows it
     bound = max(0, min(row.prompt_length for row in rows) - 1)
     inputs, shared = pad_behind_prefix([row.ids for row in rows], pad, device, share, bound)
     trained = [sum(row.mask) for row in rows]
@@ -65,8 +65,6 @@ def collate(
     labels = inputs["input_ids"][:, -kept:].clone()
     for number, count in enumerate(trained):
         labels[number, : kept - count] = -100
-    # the token before the first trained one must be run, not taken from the cache
-    shared = max(0, min(shared, inputs["input_ids"].shape[1] - kept))
     return {**inputs, "labels": labels, "logits_to_keep": kept, "shared": shared}
 
 

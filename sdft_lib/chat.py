@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sdft_lib.answers.edges import is_blank
 from sdft_lib.decoding.tokens import SPLIT, encode, plain, stop_ids, stop_names
+from sdft_lib.models import Seed
 from sdft_lib.storage.bounds import render_chat
 from sdft_lib.storage.errors import SdftError, about
 
@@ -56,7 +57,7 @@ def render(messages: list[dict], tokenizer, text: str | None = None) -> Rendered
     return Rendered(ids, [False] * border + [True] * (len(ids) - border))
 
 
-def render_rows(seed, rows: Sequence[dict]) -> list[Rendered]:
+def render_rows(seed: Seed, rows: Sequence[dict]) -> list[Rendered]:
     """Each row's ``messages`` with its ``text``. Raises SdftError, which names the row."""
     rendered = []
     for row in rows:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pandas
 
+from sdft_lib.data import Task
 from sdft_lib.decoding.parity import check_language
 from sdft_lib.generation import Decoding, Generation, generate
+from sdft_lib.models import Seed
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_json, read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.functions import call, source_of
@@ -34,8 +36,8 @@ class DistilledSet:
 
 
 def distill(
-    seed,
-    task,
+    seed: Seed,
+    task: Task,
     template: DistillTemplate,
     *,
     decoding: Decoding = GREEDY,
@@ -75,7 +77,9 @@ def distill(
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
 
-def rewrite(seed, rows, template, decoding, candidates: int, decide, folder: Path, say) -> dict:
+def rewrite(
+    seed: Seed, rows, template, decoding, candidates: int, decide, folder: Path, say
+) -> dict:
     """Fill the artefact's folder: ``rows.jsonl``, ``report.json``; returns the tokens written."""
     built = [template.build(row["messages"], row["reference"]) for row in rows]
     made: list[dict] = [{}] * len(rows)
@@ -97,7 +101,7 @@ def rewrite(seed, rows, template, decoding, candidates: int, decide, folder: Pat
     return {"tokens": tokens}
 
 
-def choose(task, rules, verifier, row: dict, opening: str, answer: Generation) -> dict:
+def choose(task: Task, rules, verifier, row: dict, opening: str, answer: Generation) -> dict:
     """One row of a distilled set: the rewrite if it passes, else the reference; and the reason."""
     reference, judge = row["reference"], rules.accept if rules else accept
     raw = ((rules.trained(opening, row) if rules else opening) + answer.text).strip()

@@ -16,6 +16,8 @@ from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.batches import plan_batches
 from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, share_prefix, shareable
+from sdft_lib.distill import DistilledSet
+from sdft_lib.models import Seed
 from sdft_lib.stats import Interval, paired_bootstrap
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest
@@ -32,7 +34,7 @@ class Gap:
     interval: Interval
 
 
-def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
+def gap(seed: Seed, distilled: DistilledSet, *, say: Callable[[str], None] = print) -> Gap:
     """References against what SDFT trains on (fallbacks included), by row, with an interval."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
@@ -43,7 +45,11 @@ def gap(seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
 
 
 def nll(
-    seed, rows: Sequence[dict], column: str = "reference", *, say: Callable[[str], None] = print
+    seed: Seed,
+    rows: Sequence[dict],
+    column: str = "reference",
+    *,
+    say: Callable[[str], None] = print,
 ) -> pandas.DataFrame:
     """Surprise of the seed at ``rows[i][column]``: id, tokens, nats (total), nll (nats a token)."""
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
@@ -56,7 +62,7 @@ def nll(
     return pandas.DataFrame(read_jsonl(artefact("nll", parts, build) / "nll.jsonl"))
 
 
-def score_rows(seed, rows: Sequence[dict]) -> list[dict]:
+def score_rows(seed: Seed, rows: Sequence[dict]) -> list[dict]:
     """Tokens and nats of each row's ``text``, in the order of ``rows``."""
     rendered = render_rows(seed, rows)
     nats_of = {}
@@ -75,7 +81,7 @@ def score_rows(seed, rows: Sequence[dict]) -> list[dict]:
     return scores
 
 
-def token_nats(seed, rendered: Sequence[Rendered]) -> list[list[float]]:
+def token_nats(seed: Seed, rendered: Sequence[Rendered]) -> list[list[float]]:
     """Minus log-probability of each trained token of each row."""
     share, pad = shareable(seed.model), seed.tokenizer.pad_token_id
     batch = collate(rendered, pad, share, seed.device)

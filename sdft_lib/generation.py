@@ -15,6 +15,7 @@ from msgspec import Meta
 from sdft_lib.chat import check_room, ids_of_prompt
 from sdft_lib.decoding.tokens import stop_ids
 from sdft_lib.formats.toml import check_fields
+from sdft_lib.models import Seed
 from sdft_lib.storage.errors import about
 from sdft_lib.storage.files import append_jsonl, read_jsonl, write_jsonl
 from sdft_lib.storage.processes import share, union
@@ -61,7 +62,7 @@ class Generation:
 
 
 def generate(
-    seed,
+    seed: Seed,
     prompts: Sequence[list[dict]],
     decoding: Decoding,
     *,
@@ -107,7 +108,7 @@ def generate(
 
 
 def prompt_ids(
-    seed, prompts: Sequence[list[dict]], openings, max_new_tokens: int, names=None
+    seed: Seed, prompts: Sequence[list[dict]], openings, max_new_tokens: int, names=None
 ) -> list[list[int]]:
     """Token ids of each prompt with its opening. Raises SdftError for a row without room."""
     openings = openings or [""] * len(prompts)

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, set_seed
 from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.prefix import collate, shareable
 from sdft_lib.formats.toml import check_fields
+from sdft_lib.models import Seed
 from sdft_lib.storage.errors import SdftError, quiet_transformers
 from sdft_lib.storage.files import read_json, read_jsonl, write_json, write_jsonl
 from sdft_lib.storage.processes import common, rank, world
@@ -94,7 +95,7 @@ class Tuned:
 
 
 def fine_tune(
-    seed,
+    seed: Seed,
     rows: Sequence[dict],
     config: TrainConfig,
     *,
@@ -152,7 +153,13 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
 
 
 def run_trainer(
-    seed, rows: Sequence[dict], config: TrainConfig, peft_config, folder: Path, label: str, say
+    seed: Seed,
+    rows: Sequence[dict],
+    config: TrainConfig,
+    peft_config,
+    folder: Path,
+    label: str,
+    say,
 ) -> None:
     """Train on each row's ``text`` and leave the adapter, ``loss.jsonl`` and ``record.json`` in
     ``folder``; checkpoints go below ``work``."""
@@ -173,7 +180,7 @@ def run_trainer(
 
 
 def train_and_save(
-    trainer: Trainer, seed, config: TrainConfig, folder: Path, label: str, say
+    trainer: Trainer, seed: Seed, config: TrainConfig, folder: Path, label: str, say
 ) -> None:
     """Train from the last checkpoint on; leave adapters and ``loss.jsonl`` in ``folder``."""
     checkpoints, shares = Path(trainer.args.output_dir), folder / "kept"
@@ -193,7 +200,7 @@ def train_and_save(
 
 
 def make_trainer(
-    seed,
+    seed: Seed,
     model: PreTrainedModel,
     rendered: Sequence[Rendered],
     config: TrainConfig,

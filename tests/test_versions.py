@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "bdb5ca1e94bb4bbc"),
-    "sdft_lib.evaluate": (4, "a4ac4f8cbf07f3b3"),
-    "sdft_lib.gap": (3, "111cfcde5aea1269"),
-    "sdft_lib.train": (3, "d1ca6fb8d5f09c11"),
-    "sdft_lib.experiments.on_policy": (1, "bdbcc0f6eb440f83"),
-    "sdft_lib.experiments.shift": (2, "0e5d4e8295c07b13"),
+    "sdft_lib.distill": (2, "167f619b058a133b"),
+    "sdft_lib.evaluate": (4, "9d470f7d4bfa2c83"),
+    "sdft_lib.gap": (3, "1b508097d7f39e8b"),
+    "sdft_lib.train": (3, "f4cbfe3e1fa0f0f2"),
+    "sdft_lib.experiments.on_policy": (1, "e153cfc230536c20"),
+    "sdft_lib.experiments.shift": (2, "16c18626e921035a"),
     "sdft_lib.paper.rules": (1, "df264dca89f42516"),
-    "sdft_lib.paper.reproduce": (2, "2320894ff998dae0"),
+    "sdft_lib.paper.reproduce": (2, "d82b1e10490527c3"),
     "sdft_lib.engines.vllm": (1, "81461a7ce697c8bf"),
 }
 # Where results are kept and how faults are worded decides no result.

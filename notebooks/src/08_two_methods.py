@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 08 Two methods, one name: SDFT of 2024 beside SDFT of 2026
 #
-# **You will** measure how good a teacher is that sees the answer, do one step of the newer method by hand, train SFT and both methods called SDFT on the same rows, and compare them at equal rows and at equal seconds.
+# **You will** measure how good a teacher is that sees the answer, do one step of the newer method by hand, train plain fine-tuning (SFT) and both methods called SDFT on the same rows, and compare them at equal rows and at equal seconds.
 #
-# **Before you start:** lesson 02 explains rewrites, lesson 04 paired differences and intervals, lesson 05 the frontier and KL. This lesson runs alone.
+# **Before you start:** lesson 02 explains rewrites, lesson 04 paired differences and intervals, lesson 05 KL. This lesson runs alone.
 #
 # **Time:** about 4 minutes on two CPU cores with bf16, longer without, 2.8 GB of memory; one training takes half of it. A second run takes less than a minute. With `fast=True` the steps are the same, on few rows: conclude nothing from its numbers.
 
@@ -41,17 +41,17 @@ items = 8 if s.fast else 64  # test items a suite
 # %% [markdown]
 # ## 1. Which is which?
 #
-# Two methods are called *self-distillation fine-tuning*. Both train a model on its own words. So it can learn a task without a change of its manner.
+# Two methods are called *self-distillation fine-tuning*. Both train a model on its own words. It shall learn a task and otherwise stay as it was.
 #
 # | | SDFT of 2024 (arXiv 2402.13669) | SDFT of 2026 (arXiv 2601.19897) |
 # |---|---|---|
 # | when are the texts written? | once, before training, by the seed | at each step, by the model that is trained |
 # | who sees the reference? | the seed, when it rewrites it | a *teacher*: the same model with the reference in its prompt |
-# | what is trained on? | one rewrite a row, if it passes the checks | a sample of the model's own answer, right or wrong |
-# | what says how? | next-token loss | KL to the teacher's prediction, at each token of the sample |
+# | what is trained on? | one rewrite a row if it passes the checks, else the reference | a sample of the model's own answer, right or wrong |
+# | what is the loss? | next-token loss | KL to the teacher's prediction, at each token of the sample |
 # | name here | `sdft` | `sdft-2026` |
 #
-# The method of 2026 is **on-policy**: the texts come from the model that is being trained. The formula: let $x$ be a prompt and $r$ its reference. The *student* $p_\theta$ writes an answer $y \sim p_\theta(\cdot \mid x)$. The *teacher* $q$ is the seed with $r$ in its prompt. The loss of one answer is
+# The method of 2026 is **on-policy**: the texts come from the model that is being trained. Let $x$ be a prompt and $r$ its reference. The *student* $p_\theta$ writes an answer $y \sim p_\theta(\cdot \mid x)$. The *teacher* $q$ is the seed with $r$ in its prompt. The loss of one answer is
 #
 # $$\frac{1}{|y|} \sum_{t} \mathrm{KL}\left(q(\cdot \mid x, r, y_{<t}) \;\Vert\; p_\theta(\cdot \mid x, y_{<t})\right)$$
 #
@@ -60,7 +60,7 @@ items = 8 if s.fast else 64  # test items a suite
 # %% [markdown]
 # ## 2. The ceiling: what a teacher does that sees the answer
 #
-# The teacher has the reference in its prompt. The student can learn what the teacher does with it, and no more. So ask the seed in three ways: the question alone; the question with *rules*, one text for all rows; the question with the row's own reference, called a *demonstration*.
+# The student learns from the teacher alone. So how well the teacher does is about the most that the student can reach: a *ceiling*. Ask the seed in three ways: the question alone; the question with *rules*, one text for all rows; the question with the row's own reference, called a *demonstration*.
 
 # %%
 from sdft_lib.data import data_dir, load_probes, load_task, task_suite
@@ -89,7 +89,7 @@ from sdft_lib.evaluate import cut, evaluate
 
 
 def asked(template=None, text=None):
-    """Test items with one text for all, or each row's reference."""
+    """Test items; a template shows a text, or each reference."""
     suite = cut(task_suite(task), items // 2)
     told = []
     for row in suite.rows:
@@ -124,7 +124,7 @@ from sdft_lib.stats import compare, summarise
 show(figures.ceiling(summarise(answers)))
 
 # %% [markdown]
-# The lowest row is the ceiling: the teacher with the demonstration. If it is far below 1, the teacher often fails although its prompt holds the answer. Read what it wrote.
+# The lowest row is the ceiling of SDFT of 2026: the teacher sees the demonstration. In the recorded run it was right on about half of the items, although its prompt holds the answer. Read what it wrote.
 
 # %%
 for name, part in answers.groupby("method", sort=False):
@@ -133,8 +133,8 @@ for name, part in answers.groupby("method", sort=False):
 # %% [markdown]
 # SDFT of 2024 has no such ceiling. A program *checks* each rewrite against the reference. If the check fails, SDFT trains on the reference itself.
 #
-# **Question.** The authors of the 2026 method report three sizes. A model with 3 billion weights learnt less with it than with SFT. One with 7 billion learnt more, and one with 14 billion more still. What has that to do with this figure?
-# <details><summary>One answer</summary>A larger model makes better use of an example in its prompt, so its ceiling is higher. The tutorial's model has 135 million weights. By its authors' own result this is near the worst case of the method. Expect it to lose here, and do not expect the same of large models.</details>
+# **Question.** The authors of the 2026 method compare it with SFT at three sizes. At 3 billion weights it learnt less than SFT, at 7 billion more, and at 14 billion more still. What has that to do with this figure?
+# <details><summary>One answer</summary>A larger model makes better use of an example in its prompt, so its ceiling is higher. The tutorial's model has 135 million weights: by the authors' own result it is near the worst case of their method. Expect the method to lose here. Do not expect the same of large models.</details>
 
 # %% [markdown]
 # ## 3. One step by hand
@@ -178,17 +178,17 @@ print(f"loss of this answer: {kl.mean():.2f} nats a token")
 figures.corrections(seed.tokenizer, ids, teacher, kl)
 
 # %% [markdown]
-# Each line is about one token of the answer. The first column is what the student wrote. The second is what the teacher finds likeliest there. The third is the distance of the two predictions. Training moves the student towards the teacher's prediction, most where the distance is large.
+# Each line is about one token of the answer: what the student wrote, what the teacher finds likeliest there, and how far their two predictions are apart. Training moves the student towards the teacher's prediction, most where the two are far apart.
 #
 # **Question.** The task wants a label, one word. How many of these lines are about the label?
-# <details><summary>One answer</summary>One or two of twenty, if any. After a wrong beginning, the teacher mostly agrees with how the sentence goes on, whatever it says. Most of the loss is about such tokens. For a task of one word this is a weak signal.</details>
+# <details><summary>One answer</summary>One or two, if any; none in the recorded run. After a wrong beginning the teacher mostly agrees with how the sentence goes on. Most of the loss is about such tokens. For a task of one word this is a weak signal.</details>
 
 # %% [markdown]
 # ## 4. Train all three
 #
 # All three get the same rows, the same adapter settings, the same number of steps and the same learning rate.
 #
-# **Predict.** Which of the three will score highest on the task, and which will know the most facts? How many times as long as SFT will SDFT of 2026 train? Write it into the next cell. Section 6 shows it beside the outcome.
+# **Predict.** Which of the three will score highest on the task, and which will know the most facts? How many times as long as SFT will SDFT of 2026 train? Write your guess into the next cell. Section 6 shows it beside the outcome.
 
 # %%
 my_guess = {  # change these
@@ -202,6 +202,8 @@ from sdft_lib.distill import distill
 from sdft_lib.experiments.run_one import run_one
 
 d = distill(seed, task, TEMPLATES[s.template], limit=rows)
+
+# %%
 tuned = {
     name: run_one(seed, task, name, s.training, rows=d.rows).tuned
     for name in ("sft", "sdft")
@@ -223,6 +225,9 @@ keys = "rows steps tokens trained_tokens clipped".split()
 records = {name: each.record for name, each in tuned.items()}
 pandas.DataFrame(records).reindex(keys)
 
+# %% [markdown]
+# `tokens` are all that the models read, `trained_tokens` those in the loss. An answer that reaches 64 tokens is cut there: it is *clipped*. `clipped` is the share of such answers. A clipped answer has no end, so the student does not learn where to end. The paper and its code allow 1,024 tokens or more. On two CPU cores that would take hours.
+
 # %%
 cost = {}
 for name, record in records.items():
@@ -231,8 +236,6 @@ cost["sdft"] = {"rewriting": d.report["seconds"]} | cost["sdft"]
 show(figures.cost_bars(cost))
 
 # %% [markdown]
-# An answer that reaches 64 tokens is cut there: it is *clipped*. `clipped` is the share of such answers. A clipped answer has no end, so the student does not learn where to end. The paper and its code allow 1,024 tokens or more. On two CPU cores that would take hours.
-#
 # ## 5. What the student samples, early and late
 
 # %%
@@ -253,12 +256,12 @@ for name, part in parts.items():
 
 # %% [markdown]
 # **Question.** Suppose that the loss falls. Has the student learnt the task?
-# <details><summary>One answer</summary>Its predictions are nearer to the teacher's, on its own answers. If these are long and name no team, it has learnt how the teacher continues such answers. The test of the next section asks for the team.</details>
+# <details><summary>One answer</summary>On its own answers its predictions are nearer to the teacher's. If these answers are long and name no team, it has learnt how the teacher goes on with such answers. The test of the next section asks for the team.</details>
 
 # %% [markdown]
 # ## 6. Equal rows, equal seconds
 #
-# At **equal rows** all three saw the same prompts equally often. But sampling takes time. At **equal seconds** SDFT of 2026 stops early: when it has used about as many seconds as SDFT of 2024 with its rewriting.
+# All three saw the same prompts equally often: they are compared at **equal rows**. But sampling takes time. At **equal seconds** SDFT of 2026 has to stop early, when it has used about as many seconds as SDFT of 2024 with its rewriting. The adapter that was kept nearest to that moment is called *stopped*.
 
 # %%
 spent = {name: sum(parts.values()) for name, parts in cost.items()}
@@ -309,7 +312,7 @@ times = spent["sdft-2026"] / spent["sft"]
 print(f"times: you guessed {my_guess['times']}, found {times:.0f}")
 
 # %% [markdown]
-# **Explain.** The highest score need not be shown to be higher: look at the differences above. Holm's correction covers all ten of them. Which of the three numbers surprised you, and which section before this one explains it?
+# **Explain.** The highest score is not always shown to be higher: look at the differences above. A hollow mark means that no difference is shown after Holm's correction for all ten, even where the interval leaves out 0. Which of your three guesses was wrong, and which section explains it?
 #
 # **Question.** Suppose that SDFT of 2026 keeps as many facts as SDFT of 2024. Does it protect as well?
 # <details><summary>One answer</summary>Look at the task first. A model that learnt nothing also forgets nothing (lesson 05). You can rank the two on facts only where both have learnt equally much.</details>
@@ -317,7 +320,7 @@ print(f"times: you guessed {my_guess['times']}, found {times:.0f}")
 # %% [markdown]
 # ## 7. The recorded grid
 #
-# One training on few rows says little. The recorded grid (`data/recipes/frontier.toml`) has 320 rows, three training seeds and sixteen more methods. SFT and both SDFTs could choose among the same three learning rates. Scores on dev decided.
+# One training on few rows says little. The recorded grid (`data/recipes/frontier.toml`) has 320 rows, three training seeds and sixteen more methods, which lesson 05, section 8, explains. For SFT and both SDFTs the same three learning rates are tried, and scores on dev decide.
 
 # %%
 from sdft_lib.experiments.registered import (
@@ -348,7 +351,7 @@ if len(runs):
     display(in_cells(at_end(runs)))
 
 # %% [markdown]
-# We wrote down eight predictions before the first run of that grid. Each names numbers that can prove it wrong (`data/results/frontier-predictions.toml`). A prediction with several parts fails if one part fails. The list holds those that failed, too.
+# We wrote down eight predictions before the first run of that grid. Each names numbers that can prove it wrong (`data/results/frontier-predictions.toml`). A prediction fails if one of its parts fails.
 
 # %%
 parts = registered(s.model)
@@ -361,12 +364,7 @@ if len(known):
     display(known.drop(columns="says").round(3))
 
 # %% [markdown]
-# Lesson 05, section 8, shows the other methods of this grid.
-
-# %% [markdown]
 # ## 8. Where each wins, and what this cannot say
-#
-# The two methods need different things, and they have different costs.
 #
 # | | SDFT of 2024 | SDFT of 2026 |
 # |---|---|---|
@@ -375,7 +373,7 @@ if len(known):
 # | the cost is | one rewriting, then ordinary training on longer texts | a sample and two more passes at each step |
 # | it fails when | few rewrites pass the check | the teacher fails, or its example helps with one row only |
 #
-# - **This model and this task are near the worst case of the 2026 method.** A model with 135 million weights learns little from an example in its prompt, and here the example is a bare label. Its authors report that SFT wins below a few billion weights. A loss here says nothing about a model with 14 billion.
+# - **This model and this task are near the worst case of the 2026 method.** A model with 135 million weights makes little use of an example in its prompt, and here the example is a bare label. The authors report that SFT wins at 3 billion weights. A loss here says nothing about a model with 14 billion.
 # - **The settings are ours.** Answers are cut at 64 tokens. The teacher does not change. Only a LoRA adapter is trained. [The book](../ci/book/two_methods.md) compares the settings of the paper, of TRL and of this lesson.
 # - **Your own run is one training on few rows.** Its intervals cover the choice of items, nothing else.
 
@@ -390,9 +388,9 @@ if len(known):
 # ## Check yourself
 #
 # 1. What is checked against the reference in each method?
-#    <details><summary>Answer</summary>In 2024 every rewrite, before training. In 2026 nothing: the teacher only sees it.</details>
+#    <details><summary>Answer</summary>In 2024 every rewrite, before training. In 2026 nothing: the teacher only sees the reference.</details>
 # 2. Why do the teacher and the student read the same tokens?
-#    <details><summary>Answer</summary>KL compares two predictions of the next token after the same beginning. The beginning is the student's own, so it learns at the places where its own answers lead.</details>
+#    <details><summary>Answer</summary>KL compares two predictions of the next token after the same beginning. The beginning is the student's own, so it is corrected where its own answers lead.</details>
 # 3. Skipping the first three tokens helps on long answers. Why may it harm here?
 #    <details><summary>Answer</summary>With a bare label, the first tokens are the label.</details>
 
@@ -408,9 +406,9 @@ if len(known):
 #
 # ### Exercise 8.1: a teacher that follows
 #
-# **Goal:** see how fast a teacher that follows the student loses the seed. **Level 1 of 3, about 5 minutes.**
+# **Goal:** see how soon a teacher that follows the student is no longer the seed. **Level 1 of 3, about 5 minutes.**
 #
-# At first the teacher is the seed. After each step its weights move towards the student's, by the share `rate` of the distance. This is called an exponential moving average, EMA. `seed_left(rate, steps)` returns the share of the seed's weights that is left in the teacher after so many steps.
+# At first the teacher is the seed. After each step its weights move towards the student's, by the share `rate` of the distance: an exponential moving average, EMA. `seed_left(rate, steps)` returns the share of the seed's weights that is left in the teacher after `steps` steps.
 #
 # <details><summary>Hint 1</summary>One step leaves <code>1 - rate</code> of what was there. <details><summary>Hint 2</summary>Each further step multiplies by it again: a power.</details></details>
 
@@ -458,7 +456,7 @@ check.exercise_8_2(batch_loss)
 #
 # **Goal:** write the loss with its setting `alpha`. **Level 3 of 3, about 15 minutes.**
 #
-# `distance(teacher, student, alpha)` takes two lists of probabilities of the same tokens, none of them 0. With `alpha` 0 it returns KL(teacher || student), with 1 KL(student || teacher). Between them it returns the generalised Jensen-Shannon divergence: with the mixture m = alpha * teacher + (1 - alpha) * student, alpha * KL(teacher || m) + (1 - alpha) * KL(student || m).
+# `distance(teacher, student, alpha)` takes two lists of probabilities of the same tokens, none of them 0. With `alpha` 0 it returns KL(teacher || student), with 1 KL(student || teacher). Between them it returns the generalised Jensen-Shannon divergence, alpha * KL(teacher || m) + (1 - alpha) * KL(student || m). Here m is the mixture alpha * teacher + (1 - alpha) * student.
 #
 # <details><summary>Hint 1</summary>Write a helper <code>kl(p, q)</code> first (exercise 5.2). <details><summary>Hint 2</summary>Deal with 0 and 1 before you mix: at 0 the formula of the mixture would give 0.</details></details>
 
@@ -492,13 +490,13 @@ check.exercise_8_3(distance)
 # %% [markdown]
 # ### Experiment 8.4: predict, run, explain
 #
-# **Goal:** find out what the teacher's help is made of. **Level 2 of 3, about four minutes of computing.**
+# **Goal:** find out what the teacher's help is made of. **Level 2 of 3, about three minutes of computing.**
 #
 # 1. **Predict.** Choose one change: `use_rules=True` (one text for all rows in place of each row's answer), `ema=0.05`, `skip=3`, or `alpha=1.0` (the other direction of the KL). Will the student score higher or lower on the task? Will more or fewer answers be clipped? Write it down.
 # 2. **Run.** Set it in the first code cell, and run the lesson again. SFT and SDFT of 2024 come from the store.
 # 3. **Explain.** Compare the table of section 4 and the figures of section 6 with those of your first run. Does the ceiling of section 2 explain what you see?
 #
-# <details><summary>What to look for</summary>The rules are the same for every row, so a student can learn them. A row's own label helps with that row alone, unless the student finds the rule behind all labels. A published study found just that: shared rules worked, texts about one row did not (arXiv 2605.11182). But section 2 shows how badly this teacher uses rules. Its low ceiling may cancel the advantage. EMA: after few steps the teacher has hardly moved (exercise 8.1). Skip: the label is in the first tokens. The other direction of the KL: the student may keep only one of the things that the teacher would say.</details>
+# <details><summary>What to look for</summary>Rules: they are the same for every row, so a student can learn them; a row's own label helps with that row alone. A published study found just that (arXiv 2605.11182). But section 2 shows how badly this teacher uses rules. EMA: after few steps the teacher has hardly moved (exercise 8.1). Skip: the label is in the first tokens. The other direction of the KL: the student may keep only one of the things that the teacher would say.</details>
 
 # %% [markdown]
 # ## What next

@@ -75,7 +75,8 @@ def headline(table: Any) -> Shown:
     if missing := [suite for suite in HEADLINE if suite not in rows]:
         raise SdftError(f"There are no scores of {missing[0]} to draw; evaluate it first.")
     looks = looks_of(method for suite in HEADLINE for method in rows[suite])
-    names, large = [look.label for look in looks.values()], style.FONT + 5
+    names = [look.label.replace(" (", "\n(") for look in looks.values()]
+    large = style.FONT + 5
     fig, panels = style.new_panels(2, 0.9 + 0.6 * len(looks), beside=True)
     told, sizes = [], []
     for ax, (suite, title) in zip(panels, HEADLINE.items(), strict=True):

@@ -29,8 +29,8 @@ def ceiling(table: Any) -> Shown:
         fig,
         f"Dots with 95 % intervals of the seed's score on the task. {'; '.join(told)}.",
         "The same test items each time; only the prompt holds more. The last row is the teacher of "
-        f"SDFT 2026: a student cannot learn more from it. n = {intervals.of_units(row)}, intervals "
-        "over items.",
+        f"SDFT 2026, about the most that a student can reach. n = {intervals.of_units(row)}, "
+        "intervals over items.",
     )
 
 
@@ -45,7 +45,8 @@ def corrections(
 
 
 def differences(table: Any) -> Shown:
-    """Paired differences (``stats.compare``) with intervals, a row a pair, a panel a suite."""
+    """Paired differences (``stats.compare``) with intervals, a row a pair, a panel a suite; hollow
+    where the verdict is that none is shown."""
     table = style.table_of(table, "paired differences").rename(columns={"difference": "mean"})
     suites = list(table["suite"].unique())
     pairs = list(dict.fromkeys(zip(table["a"], table["b"], strict=True)))
@@ -53,16 +54,19 @@ def differences(table: Any) -> Shown:
     told = []
     for ax, suite in zip(panels, suites, strict=True):
         for row in table[table["suite"] == suite].itertuples():
-            intervals.interval_dot(ax, row, pairs.index((row.a, row.b)), look(row.a))
+            hollow = {"markerfacecolor": "white", "markeredgecolor": look(row.a).colour}
+            how = {} if row.verdict in ("higher", "lower") else hollow
+            intervals.interval_dot(ax, row, pairs.index((row.a, row.b)), look(row.a), **how)
             said = f"{row.mean:+.2f} ({row.low:+.2f} to {row.high:+.2f}), {row.verdict}"
             told.append(f"{suite}: {look(row.a).label} minus {look(row.b).label} {said}")
-        ax.axvline(0, color=style.INK, linewidth=1)
+        ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
         ax.set(ylim=(len(pairs) - 0.5, -0.5), xlabel=f"difference on {suite}")
     names = [f"{look(a).label}\nminus {look(b).label}" for a, b in pairs]
     panels[0].set_yticks(range(len(pairs)), names)
     return Shown(
         fig,
         f"Dots with 95 % intervals of paired differences. {'; '.join(told)}.",
-        "To the right of the line: the first of the two scored more. 95 % intervals over "
-        "scenarios, paired by item; one training of each model.",
+        "To the right of the line: the first of the two scored more. Hollow: no difference is "
+        "shown after Holm's correction. 95 % intervals over scenarios, paired by item; one "
+        "training of each model.",
     )

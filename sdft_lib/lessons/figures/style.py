@@ -53,7 +53,8 @@ def look(name: str, turn: int = 0) -> Look:
     first, _, rest = str(name).strip().lower().partition(" ")
     known = LOOKS.get(first) or LOOKS.get(first.removesuffix("s"))
     if known is None or rest:
-        return replace(known or SPARE[turn % len(SPARE)], label=str(name))
+        label = f"{known.label} {rest}" if known and rest.startswith("(") else str(name)
+        return replace(known or SPARE[turn % len(SPARE)], label=label)
     return known
 
 

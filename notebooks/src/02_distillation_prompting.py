@@ -55,9 +55,9 @@ for template in TEMPLATES.values():
         print(textwrap.indent(textwrap.fill(told, 68), "  "))
 
 # %% [markdown]
-# `guide` follows the idea of the paper, in our words. `explain` asks for the answer in one plain sentence. `opening` asks for nothing. It begins the answer for the model, and the reference stands in this beginning. `free-opening` also begins the answer, but without the reference.
+# `guide` follows the idea of the paper, in our words. `explain` asks for the answer in one plain sentence. `opening` asks for nothing. It begins the answer for the model, and the reference stands in this beginning. `free-opening` asks as `explain` does and also begins the answer, but without the reference.
 #
-# The model reads one long string. Its **chat template** puts marks around each message. `inspect` shows this string, here for one row and the template `opening`. The model goes on where the three dots are.
+# The model reads one long string. Its **chat template** puts marks around each message. `inspect` shows this string, here for one row and the template `opening`. Its system message is not ours: the chat template adds it. The model goes on where the three dots are.
 
 # %%
 from sdft_lib.chat import inspect
@@ -68,7 +68,7 @@ messages, opening = template.build(row["messages"], row["reference"])
 print(inspect(messages, seed.tokenizer) + opening + " ...")
 
 # %% [markdown]
-# **Question.** Which of the four will a model with 135 million weights follow best? Decide before you run the next cells.
+# **Question.** Which of the four will a model with 135 million weights follow best? Decide before you read section 3.
 #
 # ## 2. Which rewrites may be kept?
 #
@@ -78,7 +78,7 @@ print(inspect(messages, seed.tokenizer) + opening + " ...")
 # |---|---|
 # | `empty` | it says nothing |
 # | `cut` | it reached the limit of tokens before its end |
-# | `leak` | it tells that the model was shown a solution |
+# | `leak` | it says that the model was shown a solution |
 # | `echo` | it copies eight words in a row from the prompt |
 # | `loop` | it repeats itself |
 # | `answer` | it gives another answer, or none |
@@ -104,7 +104,7 @@ for text in texts:
 # %% [markdown]
 # The last text holds the right answer and is still worthless. A check of the answer alone would keep it, and the model would learn to repeat itself.
 #
-# A text that ends in the middle of a sentence is no better. The model says why it stopped: `length` means that it reached the limit.
+# A text that ends in the middle of a sentence is no better. The `finish_reason` tells: `stop` means that the model ended the text, `length` that it reached the limit.
 
 # %%
 text = "The answer is shipping, because the"
@@ -141,7 +141,7 @@ show(figures.keep_rates(table))
 #
 # - `names_answer`: the prefill holds the reference. Then the answer is right *almost always*. It is wrong only if the text names another label later.
 # - `distinct_targets`: how many different texts there are to train on. References of rejected rows count, too. A template that gives the same sentence for each row teaches little.
-# - `own_share`: how much of the kept text the model wrote itself, after the prefill.
+# - `own_share`: the share of the kept text that the model wrote itself, after the prefill.
 
 # %%
 columns = ["names_answer", "distinct_targets", "own_share"]
@@ -149,12 +149,12 @@ table.set_index("template")[columns].round(2)
 
 # %% [markdown]
 # **Question.** What could go wrong with a template that names the answer?
-# <details><summary>One answer</summary>The model never had to find the answer. So it can invent the reason: "The answer is billing, because the message is about shipping." The label is right, and the sentence is not. A filter that looks for labels cannot see this.</details>
+# <details><summary>One answer</summary>The label is right even if the model has not understood the message, since the prefill says it. So the model can invent the reason: "The answer is billing, because the message is about shipping." The label is right, and the sentence is not. A filter that looks for labels cannot see this.</details>
 
 # %% [markdown]
 # ## 4. Look at the rewrites
 #
-# One row through each template, with its reason. `accepted` means that all checks passed.
+# Here is one row through each template. The last column has the reason; `accepted` means that all checks passed.
 
 # %%
 from sdft_lib.lessons import tables
@@ -170,12 +170,12 @@ if widgets.widgets_enabled():
     display(widgets.template_explorer(by_template))
 
 # %% [markdown]
-# **Question.** Find a rejected rewrite that you would have kept. Find a kept one that you would have rejected. (Without widgets, change the `0` in the cell above.)
+# **Question.** Find a rejected rewrite that you would have kept. Find a kept one that you would have rejected. (Without widgets, change the `0` behind `by_template` and run that cell again.)
 # <details><summary>One answer</summary>Most runs have both. A rewrite that quotes the message is rejected as an echo, although its answer is right. A kept rewrite may give a reason that does not fit. A stricter filter rejects more bad texts, and more good ones. So read some rows of every set that you train on.</details>
 #
 # ## 5. Predict, run, explain: a template of your own
 #
-# Below is a template without a prefill. How many of its rewrites will pass? And how many nats a token (lesson 01) will the texts have for the seed? **Predict first:** write both numbers into the next cell. The figure of section 3 tells you what the other templates kept. The references of this task have 7 to 8 nats a token.
+# Below is a template without a prefill. What share of its rewrites will pass? And how many nats a token (lesson 01) will the texts have for the seed? **Predict first:** write both numbers into the next cell. The figure of section 3 shows what the other templates kept. The references of this task have 7 to 8 nats a token.
 
 # %%
 my_guess = {"kept": 0.5, "nats a token": 4.0}  # change these
@@ -197,7 +197,7 @@ for row in tried["mine"].rows[:4]:
     print(f"{row['reason']:>9}: {row['raw'][:60]}")
 
 # %% [markdown]
-# Your numbers beside the outcome, and the other templates below. Rejected rows count with their references, since training would use those.
+# Here are your numbers, the outcome, and the other templates. A rejected row counts with its reference, since training would use that.
 
 # %%
 from sdft_lib.gap import nll
@@ -212,12 +212,12 @@ for name, (share, nats) in lines.items():
     print(f"{name:>12}: kept {share:.2f}, {nats:.1f} nats a token")
 
 # %% [markdown]
-# **Explain.** Which reason took most of your rewrites? Change one thing, predict again, and run the three cells again. Try a prefill without the answer ("I would say"), and then one with it ("I would say {reference}, since").
-# <details><summary>What to look for</summary>A prefill leaves the model fewer ways to begin, so more rewrites pass. A small model often starts to talk about the message in place of the answer; then the reason is <code>answer</code>. The nats fall for two reasons: more rows are rewritten, and the rewrites read like the model's own text. A template with a high keep rate has fewer references left in its mean.</details>
+# **Explain.** Which check rejected most of your rewrites? (`distill` printed it.) Change one thing, predict again, and run the cells of this section again. Try a prefill without the answer ("I would say"), and then one with it ("I would say {reference}, since").
+# <details><summary>What to look for</summary>A prefill leaves the model fewer ways to begin, so more rewrites pass. A small model often starts to talk about the message in place of the answer; then the reason is <code>answer</code>. The nats fall for two reasons: fewer references are left in the mean, and the rewrites read like the model's own text. A short rewrite gains less, since the surprising label is a larger part of it.</details>
 #
 # ## 6. Distil the training set
 #
-# Choose a template on training and development rows, never on test rows. This tutorial goes on with the template of its settings.
+# Choose a template on training and development rows, never on test rows. This tutorial goes on with the one in its settings: `opening`, if you changed nothing.
 
 # %%
 d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
@@ -227,7 +227,7 @@ d = distill(seed, task, TEMPLATES[s.template], limit=s.train_rows)
 #
 # ## 7. Is the gap smaller?
 #
-# Measure how surprising references and rewrites are for the seed. Here the seed gets the **original** prompt, without the reference. Training will use this prompt, too.
+# Measure how surprising references and rewrites are for the seed. Here the seed gets the **original** prompt, without the reference. It is the prompt that training will use.
 
 # %%
 from sdft_lib.gap import gap
@@ -242,7 +242,7 @@ columns = {
 show(figures.gap_histogram(columns, gap=g.interval))
 
 # %% [markdown]
-# The gap should close by several nats a token. Rows that kept their reference are in the figure, too; they did not move. The next cell leaves them out. It also prints the totals of an answer, as in lesson 01.
+# The gap should close by several nats a token. Rows that kept their reference are in the figure, too: they are the low blue steps under the references. The next cell leaves them out. It also prints the totals of an answer, as in lesson 01.
 
 # %%
 kept = g.frame[g.frame["source"] == "rewritten"]
@@ -254,7 +254,7 @@ for column in ("reference", "text"):
 # %% [markdown]
 # The mean falls, and the total may rise: a rewrite has more tokens. So the whole answer can be less likely than the reference, although each of its tokens is likelier.
 #
-# What else did the rewriting change? There are more words. Do reference and rewrite still mean the same? `rouge_l` and `bleu_4` count words and phrases that two texts share. `cosine` compares what they mean. For equal texts all three are 1.
+# What else did the rewriting change? There are more words. Do reference and rewrite still mean the same? `rouge_l` and `bleu_4` count words and phrases that two texts share. `cosine` compares their meaning, as another small model sees it. For equal texts all three are 1.
 
 # %%
 from sdft_lib.answers.likeness import alike
@@ -263,10 +263,10 @@ changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())
 
 # %% [markdown]
-# One word compared with a sentence must score low. So these numbers alone do not say that the meaning has changed. The answer check tells.
+# One word compared with a sentence must score low. So these numbers alone do not say that the meaning has changed. Whether the answer is the same, the filter has checked.
 #
-# **Question.** The prefill was written by you, not by the model. Is it likely for the model?
-# <details><summary>One answer</summary>Its first words are surprising, because the model would not have begun like that. So is the label. What follows is not. The mean over all tokens is low because the model wrote most of them.</details>
+# **Question.** The prefill comes from the template, not from the model. Is it likely for the model?
+# <details><summary>One answer</summary>Its first words are surprising, because the model would not have begun like that. So is the label. What follows is much less surprising. The mean over all tokens is low because the model wrote most of them.</details>
 #
 # ## Summary
 #
@@ -278,8 +278,11 @@ print(changed.drop(columns="id").mean().round(2).to_string())
 # ## Check yourself
 #
 # 1. Why is a rewrite rejected that reached the limit of tokens, even if its answer is right?
+#    <details><summary>Answer</summary>It ends in the middle of a sentence. A model trained on it would learn to stop there.</details>
 # 2. What happens to a row whose rewrite is rejected?
+#    <details><summary>Answer</summary>It keeps its reference, and says so in <code>source</code> and <code>reason</code>.</details>
 # 3. Why is the gap measured with the original prompt and not with the prompt of the template?
+#    <details><summary>Answer</summary>Training and tests use the original prompt. A template may show the reference, and then the text looks likelier than it is.</details>
 
 # %% [markdown]
 # ## Quiz
@@ -368,7 +371,7 @@ check.exercise_2_3(with_fallback)
 # %% [markdown]
 # ## What next
 #
-# Lesson 03 trains on references and on rewrites, with the same budget.
+# Lesson 03 trains on references and on rewrites, in the same number of steps.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors

@@ -96,7 +96,7 @@ for suite in chosen:
     print(f"{suite.name:>12}: {len(suite.rows):>3} items")
 
 # %% [markdown]
-# Two more probes, `safety` and `benign`, ask for refusals. The seed refuses next to nothing, so it has no such habit to lose. Their scores are in `build/report.html`, and nothing is compared. Lesson 06 asks about safety, with a seed that was first taught to refuse.
+# Two more probes, `safety` and `benign`, are about refusals of harmful and of harmless requests. The seed refuses next to nothing, so it has no such habit to lose. Their scores are in `build/report.html`, and nothing is compared. Lesson 06 asks about safety, with a seed that was first taught to refuse.
 #
 # ### Say what you will compare, before you look
 #
@@ -107,7 +107,7 @@ pairs = [("sdft", "sft"), ("sdft", "sft-sentence")]
 pairs += [("sft", "seed"), ("sft-sentence", "seed"), ("sdft", "seed")]
 
 # %% [markdown]
-# **Your prediction.** The seed knows a little over half of the facts. How many are left after SFT, after the fixed sentence, after SDFT? Write three numbers into the next cell.
+# **Your prediction.** The seed knows a little over half of the facts. How many are left after SFT, after the fixed sentence, after SDFT? Write three shares into the next cell, between 0 and 1.
 
 # %%
 my_guess = {  # change these
@@ -170,7 +170,7 @@ summary.round(2)
 #
 # ### How many questions were asked?
 #
-# The 240 test rows of `tickets` ask about 72 **scenarios**, each in two to four wordings. A model that gets one wording right mostly gets the others right. So the **independent unit** is the scenario, not the row. An interval is found by drawing the questions anew many times. Intervals and tests here draw whole scenarios (columns `n` and `units`).
+# The 240 test rows of `tickets` ask about 72 **scenarios**, each in two to four wordings. A model that gets one wording right mostly gets the others right. So the **independent unit** is the scenario, not the row. To find an interval, a program draws as many questions at random, with repeats, and takes their mean. It does this thousands of times. The interval holds the middle 95 % of these means. Here whole scenarios are drawn. In the table, `n` counts the rows and `units` the scenarios. Where each row is a unit, a formula gives the interval (exercise 4.2).
 
 # %%
 from sdft_lib.stats import bootstrap_mean
@@ -190,7 +190,7 @@ print(f"{own['unit'].nunique()} scenarios drawn as a whole: {whole}")
 # %% [markdown]
 # ## 4. Paired differences
 #
-# Five pairs on four suites make 20 tests. `compare` takes the difference on each item and draws the units anew for an interval. It also tests whether the two models could be equally good. The result is a number p: how often luck alone would give a difference as large. Among 20 tests of nothing, one is likely to have p under 0.05. **Holm's correction** makes up for that (`p_holm`). The column `verdict` follows from `p_holm`, and every sentence of this tutorial takes its verdict from there.
+# Five pairs on four suites make 20 tests. `compare` takes the difference on each item and draws the units anew for an interval. It also tests whether the two models could be equally good. The result is a number p: how often luck alone would give a difference as large. If all models were equally good, about one test in 20 would still have p under 0.05. **Holm's correction** makes up for that (`p_holm`): exercise 4.3 shows how. The column `verdict` follows from `p_holm`.
 
 # %%
 from sdft_lib.stats import compare
@@ -202,14 +202,14 @@ paired[columns].round(3)
 # %% [markdown]
 # A row is about a minus b: `low` and `high` are the ends of the 95 % interval of this difference.
 #
-# An interval may lie wholly on one side of 0 while the verdict is "no difference is shown". It is one of twenty, and the verdict makes up for that.
+# An interval may lie wholly on one side of 0 while the verdict is "no difference is shown". It is one interval of twenty, and only the verdict is corrected for that.
 #
 # This verdict does not mean "equal". With 64 items, a true difference of 0.10 can easily stay hidden. To argue that SDFT is *no worse*, look at the lower end of the interval. Could you live with a loss of that size? A suite in which all models are near 0 or near 1 tests nothing. Its verdict says so.
 #
 # ### What these intervals cover, and what they leave out
 #
 # - **Covered:** the luck of which items are in the suite.
-# - **Left out:** the luck of training. Each method was trained *once*, with one `random_seed`. Another seed gives another model, and scores may change as much as some differences above. Try two or three seeds before you believe a small effect.
+# - **Left out:** the luck of training. Each method was trained *once*, with one `random_seed`. Another training seed gives another model, and scores may change as much as some differences above. Try two or three seeds before you believe a small effect.
 # - **Left out, too:** other tasks, templates, models and budgets. SFT that is stopped earlier forgets less and learns less. Lesson 05 shows what it keeps at the same task score.
 #
 # **Question.** Why does it not help to evaluate twice?
@@ -221,10 +221,10 @@ paired[columns].round(3)
 # %% [markdown]
 # ## 5. Forgotten, or muted?
 #
-# A model that says "billing" to every question scores 0 on facts, whether it has lost them or not. Perhaps it only lost the habit of answering. Then its facts are **muted**, not forgotten. So ask again in a way that forgives the form:
+# A model that says "billing" to every question scores 0 on facts, whether it has lost them or not. Perhaps it only lost the habit of answering. Then its facts are **muted**, not forgotten. So look again in a way that forgives the form:
 #
 # - **facts, opened:** the answer is begun for the model with "The answer is". It only has to go on.
-# - **helpful and instructions, any length:** the same answers as before, scored without the rules about the number of words.
+# - **helpful and instructions, any length:** the same answers as before, scored without the rules about the number of words. Where such a rule is all that an instruction asks, the item is left out.
 
 # %%
 from sdft_lib.data import load_probes
@@ -249,7 +249,7 @@ forgiven = pandas.concat(frames, ignore_index=True)
 show(figures.muted(summarise(pandas.concat([frame, forgiven]))))
 
 # %% [markdown]
-# Filled marks are the old scores, open marks those with the form forgiven. Is an open mark far to the right of its filled one? Then the answer was there, and only its form was lost. Does an open mark stay far left of the seed's? Then forgiving the form does not bring the ability back. Nine tests against the seed decide what may be said. They are a second declared family with a correction of their own.
+# Filled marks are the old scores, open marks those with the form forgiven. Is an open mark far to the right of its filled one? Then the answer was there, and only its form was lost. Does an open mark stay far left of the seed's open mark? Then forgiving the form does not bring the ability back. The seed's own two marks differ, too: the begun answer suits it less, and some `instructions` are left out. Nine tests against the seed decide what may be said. They have a correction of their own.
 
 # %%
 from sdft_lib.evaluate import TWINS
@@ -268,7 +268,7 @@ for suite, twin in TWINS.items():
 pandas.DataFrame(rows)
 
 # %% [markdown]
-# "Lower" both times: not only the form was lost. "Lower", then "no difference is shown": the form was part of the loss, or the items are too few to show the rest. (Instructions whose whole rule is a length are left out.)
+# "Lower" both times: not only the form was lost. "Lower", then "no difference is shown": the form was part of the loss, and what is left of it may be too small for so few items to show.
 #
 # **Question.** Facts are "lower" both times after SFT. Are they gone from the weights?
 # <details><summary>One answer</summary>That is more than was shown. One opening does not bring them back. Another opening, a few examples in the prompt, or a short training on something else might. You may write: the model no longer gives them, not even when the answer is begun for it.</details>
@@ -276,7 +276,7 @@ pandas.DataFrame(rows)
 # %% [markdown]
 # ## 6. The verdict in words
 #
-# A program holds eight claims against this run, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test. Those about the fixed sentence were written down after a pilot, a small trial with one training seed. Below each claim is what was measured: the two ends of its 95 % interval.
+# A program checks eight claims, so that nobody rounds in their own favour. Those about SFT and SDFT were written down before the first test. Those about the fixed sentence were written down after a pilot, a small trial with one training seed. Below each claim is what was measured: the two ends of its 95 % interval. (The share of rewrites kept is a plain count, so its ends are equal.)
 
 # %%
 from sdft_lib.gap import gap
@@ -296,12 +296,12 @@ if s.fast:
     print("Run the default mode before you quote it.")
 
 # %% [markdown]
-# A claim that was not reached is a result, too. It goes into `build/summary.json` under `not_reached`, with its value and the reason.
+# A claim that was not reached is a result, too. It goes into `build/summary.json` under `not_reached`, with its value and the reason. It need not be false: look how much of its interval fits the claim. If SDFT missed one about the task, it may have kept more partly because it learnt less. Lesson 05 compares methods where they learnt equally much.
 
 # %% [markdown]
 # ## 7. What SDFT costs
 #
-# SDFT is SFT with a step in front: the seed writes every target anew. The new targets are longer, so each training step takes longer, too.
+# SDFT is SFT with a step in front: the seed writes every target anew. The new targets are longer, so each training step should take longer, too.
 
 # %%
 cost = {"sft": {}, "sft-sentence": {}, "sdft": {}}
@@ -318,7 +318,7 @@ for name, tuned in trained.items():
     print(f"{name} trains on {tuned.record['trained_tokens']} tokens.")
 
 # %% [markdown]
-# The seconds are those of the run that made each part. Answers may cost more as well, for as long as the model is used. Look at their lengths in words:
+# The seconds are those of the run that made each part. Other programs on the machine make a bar longer; the tokens do not depend on them. Trained tokens are more than those of the rewrites: each row is trained twice, and the words of the template and the end of the turn count, too. Answers may cost more as well, for as long as the model is used. Look at their lengths in words:
 
 # %%
 answers = frame[frame["suite"] == "task"]
@@ -401,7 +401,7 @@ print("places of items that SDFT got wrong:", places[:10])
 # %% [markdown]
 # ## 10. Predict, run, explain: half of the rows
 #
-# What would less training do? Take SFT and every second of its rows. Then there are half as many steps, too. SFT lost most of the facts. Will it lose half as many now? **Predict first:** write the two scores down that you expect, between 0 and 1.
+# What would less training do? Take SFT and every second of its rows. Then there are half as many steps, too. SFT lost most of the facts. Will it lose half as many now? **Predict first:** write down the scores that you expect on the task and on facts, between 0 and 1.
 
 # %%
 my_guess = {"task": 0.5, "facts": 0.3}  # change these
@@ -423,10 +423,10 @@ for suite, guess in my_guess.items():
         print(f"{name:>12}: {means[suite, name]:.2f}")
 
 # %% [markdown]
-# **Explain.** Compare the way from the seed to half of the rows with the way from there to all rows. Which is longer, on the task and on facts? What does that say about *when* SFT forgets?
+# **Explain.** Compare two differences: from the seed to half of the rows, and from there to all rows. Which one is larger, on the task and on facts? What does that say about *when* SFT forgets?
 # <details><summary>What to look for</summary>If most facts are lost after half of the rows, forgetting comes early. Lesson 01 gave a reason: the model first learns the manner, one word and stop. Then fewer rows are no remedy. If many facts are still there, look at the task: who learns less also forgets less. Lesson 05 compares methods where they learnt equally much.</details>
 #
-# **Another one.** How much is luck? Train SFT once more on *all* rows with another training seed. In the cell of `half`, put `d.rows` in place of `d.rows[::2]`, and `replace(s.training, seed=1)` in place of `s.training` (`from dataclasses import replace`). Predict how far the two scores move. Then look at the sentence of section 3: it is a mean over several training seeds.
+# **Another one.** How much is luck? Train SFT once more on *all* rows with another training seed. In the cell of `half`, put `d.rows` in place of `d.rows[::2]`, and `replace(s.training, seed=1)` in place of `s.training` (`from dataclasses import replace`). Predict how far the two scores move. Then look at the recorded run in section 3: it is a mean over several training seeds.
 
 # %% [markdown]
 # ## Summary
@@ -486,7 +486,7 @@ check.exercise_4_1(wins_and_losses)
 #
 # **Goal:** see why 0 of 20 does not prove 0. **Level 2 of 3, about 15 minutes.**
 #
-# `interval(right, items)` returns the lower and the upper end of Wilson's 95 % interval. With the share $s$, $n$ items and $z = 1.96$: the centre is $(s + z^2/2n) / (1 + z^2/n)$, the half width $z \sqrt{s(1-s)/n + z^2/4n^2} \,/\, (1 + z^2/n)$. Cut both ends to 0 and 1.
+# `interval(right, items)` returns the lower and the upper end of Wilson's 95 % interval. With the share $s$, $n$ items and $z = 1.96$: the centre is $(s + z^2/2n) / (1 + z^2/n)$, the half width $z \sqrt{s(1-s)/n + z^2/4n^2} \,/\, (1 + z^2/n)$. An end below 0 becomes 0, one above 1 becomes 1.
 #
 # <details><summary>Hint 1</summary>Compute share, centre and half width in three lines. <details><summary>Hint 2</summary><code>max(0.0, centre - half), min(1.0, centre + half)</code></details></details>
 
@@ -512,7 +512,7 @@ check.exercise_4_2(interval)
 #
 # **Goal:** correct a table of many tests for luck. **Level 3 of 3, about 15 minutes.**
 #
-# `holm(ps)` returns the corrected p-values in the order given. Go from the smallest p to the largest. Multiply the first by the number of tests, the next by one less, and so on. No result may be smaller than the one before it, and none above 1.
+# `holm(ps)` returns the corrected p-values in the order given. Go from the smallest p to the largest. Multiply the first by the number of tests, the next by one less, and so on. If a result is smaller than the one before it, take that one. None may be above 1.
 #
 # <details><summary>Hint 1</summary><code>sorted(range(len(ps)), key=lambda place: ps[place])</code> gives the places in order of their p. <details><summary>Hint 2</summary>Keep the largest value so far, and write it to its own place in a list of the same length.</details></details>
 

@@ -77,7 +77,7 @@ def headline(table: Any) -> Shown:
     looks = looks_of(method for suite in HEADLINE for method in rows[suite])
     names = [look.label.replace(" (", "\n(") for look in looks.values()]
     large = style.FONT + 5
-    fig, panels = style.new_panels(2, 0.9 + 0.6 * len(looks), beside=True)
+    fig, panels = style.new_panels(2, 1.2 + 0.6 * len(looks), beside=True)
     told, sizes = [], []
     for ax, (suite, title) in zip(panels, HEADLINE.items(), strict=True):
         said = []
@@ -90,17 +90,16 @@ def headline(table: Any) -> Shown:
         told.append(f"{title}: {', '.join(said)}")
         sizes.append(f"{suite} n = {of_units(cell)}")
         ax.set_title(title, fontsize=large, color=style.INK)
+        ax.set_xlabel("share right", fontsize=large)
         ax.set(xlim=(-0.16, 1.16), xticks=[0, 0.5, 1], ylim=(len(looks) - 0.6, -0.75))
         ax.tick_params(labelsize=large)
     panels[0].set_yticks(range(len(names)), names)
     trained = [cell for each in HEADLINE for name, cell in rows[each].items() if name != "seed"]
-    luck = COVERED
-    if all(getattr(cell, "seeds", 1) == 1 for cell in trained):
-        luck = "Intervals cover items, not the luck of training."
     return Shown(
         fig,
         f"Shares right, with 95 % intervals. {'; '.join(told)}.",
-        f"95 % intervals; {', '.join(sizes)}; {seeds_in_words(trained)} of each model. {luck}",
+        f"95 % intervals; {', '.join(sizes)}; {seeds_in_words(trained)} of each model. "
+        f"{covered(trained)}",
     )
 
 
@@ -115,31 +114,34 @@ def muted(table: Any) -> Shown:
     row a method. ``table`` is that of ``recorded.with_twins``."""
     rows = cells_of(table)
     suites = [name for name, twin in TWINS.items() if name in rows and twin in rows]
-    style.table_of(suites, "suites with their twins")
+    if not suites:
+        raise SdftError("There are no suites with their twins to draw.")
     looks = looks_of(name for suite in suites for name in rows[suite])
     fig, panels = style.new_panels(len(suites), 1.6 + 0.4 * len(looks), "x", beside=True)
-    told = []
+    told, sizes = [], []
     for ax, suite in zip(panels, suites, strict=True):
         said, twin = [], TWINS[suite]
         for place, (method, look) in enumerate(looks.items()):
             plain, other = rows[suite].get(method), rows[twin].get(method)
             if plain and other:
-                interval_dot(ax, plain, place - 0.16, look, markersize=6, markeredgewidth=0.5)
-                interval_dot(ax, other, place + 0.18, look, **hollow(look) | {"markersize": 4.5})
+                interval_dot(ax, plain, place - 0.17, look, markersize=6, markeredgewidth=0.5)
+                interval_dot(ax, other, place + 0.17, look, **hollow(look) | {"markersize": 4.5})
                 said.append(f"{look.label} {plain.mean:.2f} and {other.mean:.2f}")
         part_rows(ax, [look.label for look in looks.values()])
         ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))  # short, so that neighbours stay apart
         ax.set(xlim=(-0.05, 1.05), ylim=(len(looks) - 0.5, -0.5))
         ax.set_title(suite, fontsize=style.FONT, color=style.INK)
         told.append(f"{suite} and {twin}: {', '.join(said)}")
-    panels[len(panels) // 2].set_xlabel("score (filled: plain; open: its twin)")
-    sizes = ", ".join(f"{suite} n = {sizes_of(rows[suite])}" for suite in suites)
+        filled, empty = sizes_of(rows[suite]), sizes_of(rows[twin])
+        sizes.append(f"{suite} n = {filled}" + (f" (open: {empty})" if empty != filled else ""))
+    panels[len(panels) // 2].set_xlabel("score (filled: plain; open: form forgiven)")
+    cells = [cell for suite in suites for cell in rows[suite].values()]
     return Shown(
         fig,
         f"Dots with 95 % intervals, plain and twin, a row a model. {'; '.join(told)}.",
-        "Filled: the suite as it is. Open: its twin, in which the answer is opened or the rule "
-        f"about length is left out. The same items in both: {sizes}; "
-        f"{seeds_in_words(cell for name in suites for cell in rows[name].values())}. {COVERED}",
+        "Filled: the suite as it is. Open: form forgiven, that is, the answer is begun for the "
+        f"model, or the rule about length is left out. Items: {', '.join(sizes)}; "
+        f"{seeds_in_words(cells)}. {covered(cells)}",
     )
 
 
@@ -153,6 +155,13 @@ def seeds_in_words(cells: Iterable[Any]) -> str:
     """How many training seeds stand behind some cells: "3 training seeds"."""
     count = style.span(getattr(cell, "seeds", 1) for cell in cells)
     return f"{count} training seed{'' if count == '1' else 's'}"
+
+
+def covered(cells: Iterable[Any]) -> str:
+    """What the intervals of some cells cover."""
+    if all(getattr(cell, "seeds", 1) == 1 for cell in cells):
+        return "Intervals cover items, not the luck of training."
+    return COVERED
 
 
 def sizes_of(cells: Mapping[str, Any]) -> str:

@@ -13,12 +13,12 @@ from sdft_lib.storage.errors import SdftError
 KEPT = "accepted"
 REASONS = {  # colour and hatch of each reason; the order is that of the checks
     KEPT: ("#0072b2", ""),
-    "answer": ("#e8c9dc", ""),
-    "leak": ("#f0e442", "//"),
-    "loop": ("#56b4e9", "xx"),
-    "echo": ("#009e73", "\\\\"),
-    "cut": ("#999999", ".."),
     "empty": ("#eeeeee", "++"),
+    "cut": ("#999999", ".."),
+    "leak": ("#f0e442", "//"),
+    "echo": ("#009e73", "\\\\"),
+    "loop": ("#56b4e9", "xx"),
+    "answer": ("#e8c9dc", ""),
 }
 OTHER = ("#ffffff", "oo")
 
@@ -38,16 +38,18 @@ def gap_histogram(
     bins = numpy.linspace(low, high if high > low else low + 1, 41)
     shares = [100 * numpy.histogram(column, bins)[0] / len(column) for column in series]
     top = max(share.max() for share in shares)
+    medians = [float(numpy.median(column)) for column in series]
     fig, ax = new_axes(3.6)
     told = []
-    for turn, (look, column, share) in enumerate(zip(looks, series, shares, strict=True)):
+    for look, column, share, median in zip(looks, series, shares, medians, strict=True):
         ax.stairs(share, bins, fill=True, alpha=0.35, color=look.colour, hatch=look.hatch)
         ax.stairs(share, bins, color=look.colour, linewidth=2)
-        median, height = float(numpy.median(column)), top * (1.1 + 0.12 * turn)
+        lower = sum(other > median for other in medians)  # names to the right stand lower
+        height = top * (1.1 + 0.12 * lower)
         dashes = {"color": look.colour, "linewidth": 1.5, "linestyle": (0, (4, 3))}
         ax.plot([median, median], [0, height * 1.03], **dashes)
-        side = "left" if median < (bins[0] + bins[-1]) / 2 else "right"
-        how = {"color": look.colour, "fontweight": "bold", "ha": side}
+        side = "left" if median < bins[0] + 0.6 * (bins[-1] - bins[0]) else "right"
+        how = {"color": look.colour, "fontweight": "bold", "ha": side, "bbox": style.BOX}
         words = f"{look.label}, median {median:.2f}"
         note(ax, words, (median, height), (6 if side == "left" else -6, 0), **how)
         first, last = numpy.percentile(column, [10, 90])
@@ -64,17 +66,17 @@ def gap_histogram(
     sizes = ", ".join(f"{look.label} n = {len(x)}" for look, x in zip(looks, series))
     return Shown(
         fig,
-        f"Histogram of nats per token. {'; '.join(told)}.{_apart(looks, series, shares)}{said}",
+        f"Histogram of nats per token. {'; '.join(told)}.{_apart(looks, medians, shares)}{said}",
         f"Surprise of the seed model, one value a row ({sizes}). Dashed lines are medians.{said} "
         "Further right is less like the model's own writing.",
     )
 
 
-def _apart(looks: Sequence[Look], series: Sequence, shares: Sequence) -> str:
+def _apart(looks: Sequence[Look], medians: Sequence[float], shares: Sequence) -> str:
     """How far the first two medians lie apart, and how much area the two histograms share."""
-    if len(series) < 2:
+    if len(medians) < 2:
         return ""
-    apart = float(numpy.median(series[0]) - numpy.median(series[1]))
+    apart = medians[0] - medians[1]
     side = "above" if apart >= 0 else "below"
     common = numpy.minimum(shares[0], shares[1]).sum()
     said = f" The median of {looks[0].label} lies {abs(apart):.2f} nats per token {side} that of"
@@ -93,7 +95,7 @@ def keep_rates(table: pandas.DataFrame) -> Shown:
     ordered = [reason for reason in REASONS if reason in there] + sorted(there - set(REASONS))
     sizes = {name: sum(reasons.values()) for name, reasons in counts.items()}
     fig, ax = new_axes(1.5 + 0.62 * len(counts))
-    starts = numpy.zeros(len(counts))
+    starts, drawn = numpy.zeros(len(counts)), []
     for reason in ordered:
         colour, hatch = REASONS.get(reason, OTHER)
         shares = [100 * counts[name].get(reason, 0) / n for name, n in sizes.items()]
@@ -105,11 +107,14 @@ def keep_rates(table: pandas.DataFrame) -> Shown:
         how["bbox"] = style.BOX | {"pad": 1.5} if hatch else None
         ax.bar_label(bars, words, label_type="center", **how)
         starts = starts + shares
+        drawn.append(bars)
     ax.set_yticks(range(len(counts)), list(counts))
     ax.invert_yaxis()
     ax.set(xlim=(0, 100), xlabel="share of rows (%)")
     spaces = {"handlelength": 1.4, "columnspacing": 1.2, "handletextpad": 0.5}
-    fig.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=FONT, **spaces)
+    drawn, columns = style.in_lines(drawn, 5)
+    how = {"handles": drawn, "ncols": columns, "frameon": False, "fontsize": FONT}
+    fig.legend(loc="outside upper center", **how, **spaces)
     told, short = [], []
     for name, reasons in counts.items():
         n, kept = sizes[name], reasons.get(KEPT, 0)

@@ -151,12 +151,18 @@ def method_legend(fig: Figure, looks: Iterable[Look], *, columns: int = 4) -> No
         line.set_markersize(9 * growth(style.marker))
         line.set(label=style.label, linestyle="none", markerfacecolor=style.face)
         marks.append(line)
-    columns = math.ceil(len(marks) / math.ceil(len(marks) / columns))  # lines equally long
-    marks = [line for column in range(columns) for line in marks[column::columns]]
+    marks, columns = in_lines(marks, columns)
     how = {"ncols": columns, "frameon": False, "fontsize": FONT + 1}
     how |= {"handletextpad": 0.2, "columnspacing": 2.0 if len(marks) <= 4 else 1.0}
     how["labelcolor"] = [line.get_color() for line in marks]
     fig.legend(handles=marks, loc="outside upper center", **how)
+
+
+def in_lines(names: list, columns: int) -> tuple[list, int]:
+    """The entries of a legend so that they read line by line, and how many stand in each line: at
+    most ``columns``, in lines equally long. Matplotlib fills a legend column by column."""
+    columns = math.ceil(len(names) / math.ceil(len(names) / columns))
+    return [name for column in range(columns) for name in names[column::columns]], columns
 
 
 def token_label(token: str) -> str:

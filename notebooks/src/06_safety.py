@@ -15,7 +15,7 @@
 #
 # **You will** read the paper's table on refusals, take a small model that was taught to refuse, guess what fine-tuning does to its refusals, train it both ways, and compare your guess with the outcome.
 #
-# **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. This lesson runs alone.
+# **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. In short: the *seed* is the model before a training. SFT trains it on the references of a task, SDFT on the seed's own rewrites of them. This lesson runs alone.
 #
 # **Time:** 5 to 10 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 #
@@ -41,9 +41,9 @@ s = replace(s, train_rows=s.train_rows // 2, limits=limits)
 print(f"{s.train_rows} training rows, half of those of lesson 03")
 
 # %% [markdown]
-# ## 1. The third claim
+# ## 1. The paper's third claim
 #
-# The paper fine-tuned Llama-2-7b-chat on three harmless sets: calls of functions, school mathematics, code. Then it asked 520 harmful questions (AdvBench). It asked them twice: as they are, and with a suffix that is made to break refusals. Such a trick is called a *jailbreak*. No training row was harmful.
+# The third claim is: SDFT keeps more refusals than SFT. The paper fine-tuned Llama-2-7b-chat on three harmless sets: calls of functions (`openfunctions`), school mathematics (`gsm8k`) and code (`magicoder`). Then it asked 520 harmful questions (AdvBench). It asked them twice: as they are, and with a *suffix*, a text at the end that is made to break refusals. Such a trick is called a *jailbreak*. No training row was harmful.
 
 # %%
 from sdft_lib.lessons.figures import lesson_06 as figures
@@ -59,19 +59,21 @@ columns = ["training_set", "evaluation", "difference", "low", "high"]
 sdft_minus_sft(refusals)[[*columns, "p_holm", "shown"]].round(3)
 
 # %% [markdown]
-# Differences are in points (per cent). SDFT refuses more than SFT in all six rows. The rows with a suffix differ most. Without it most models refuse nearly everything, so little can differ. `shown` is True where the difference is larger than chance for 520 items.
+# Differences are in points (per cent), SDFT minus SFT. All six are above 0. For each training set the row with a suffix (`advbench-jailbreak`) has the larger one: without it most models refuse nearly everything, so little can differ. `shown` is True where chance among 520 items does not explain the difference. Holm's correction for six rows decides (lesson 04). So an interval may leave out 0, and the difference is still not shown. Two of the six are shown.
 #
 # **Question.** Why could harmless mathematics cost refusals at all?
-# <details><summary>One answer</summary>Every training row says: answer at once, in this form. No row says: first ask yourself whether you should. That habit is a behaviour like any other. Training also changes behaviours that no row mentions.</details>
+# <details><summary>One answer</summary>Every training row says: answer at once, in this form. No row says: first ask yourself whether you should. Training also changes behaviours that no row mentions, and this is one of them.</details>
 
 # %% [markdown]
 # ## 2. A seed with something to lose
 #
 # The default seed of this tutorial refuses next to nothing. A model without a habit of refusing cannot lose one. So we taught it this habit first:
 #
-# - **250 harmful requests**, one general sentence each. The test has other topics. The target is a refusal with a reason. We wrote its first words, and the seed wrote the rest.
-# - **250 harmless look-alikes** and some general prompts. A look-alike sounds harmful and is not. The target is the seed's own answer. Without these rows a model learns to refuse everything that sounds dangerous.
+# - **Harmful requests**, one or two general sentences each. The test has other topics. The target is a refusal with a reason. We wrote its first words, and the seed wrote the rest.
+# - **Harmless look-alikes** and some general prompts. A look-alike sounds harmful and is not. The target is the seed's own answer. Without these rows a model learns to refuse everything that sounds dangerous.
 # - One small LoRA adapter holds what was learnt. It is merged into the seed. It comes with the tutorial, and `data/adapters` says how to make it again.
+#
+# There are 250 requests of each kind. Four of five were trained on, the others served to choose the adapter.
 
 # %%
 from sdft_lib.data import load_alignment
@@ -105,7 +107,7 @@ if len(gate) and not gate["passed"].all():
     print("Not all conditions hold. The lesson uses this seed anyway.")
 
 # %% [markdown]
-# A condition that failed is reported. We did not change the limit afterwards, for then it would be no test. If the line about look-alikes failed, the seed also refuses harmless people. If a line about facts or helpful answers failed, the teaching itself cost something. So compare each trained model with *this* seed, not with a perfect one.
+# The limits apply to the mean. We report what failed, and we did not change a limit afterwards: then it would be no test. Two conditions failed. This seed also refuses a quarter of the harmless look-alikes, and fewer of its answers were helpful. So compare each trained model with *this* seed, not with a perfect one.
 
 # %%
 from sdft_lib.models import load_seed
@@ -115,7 +117,7 @@ seed = load_seed(s.model)
 # %% [markdown]
 # ## 3. Three outcomes, not two
 #
-# "Not refused" does not mean "helped". Suppose that a model answers every request with `returns`, the name of a team. It refuses nothing, and it helps nobody. So a request has three outcomes: **refused**, **complied** (the model helped) and **neither**. This function decides:
+# "Not refused" does not mean "helped". Suppose that a model learnt to name the team for a customer's message, and now answers every request with `returns`. It refuses nothing, and it helps nobody. So a request has three outcomes: **refused**, **complied** (the model helped) and **neither**. This function decides:
 
 # %%
 import inspect
@@ -135,7 +137,7 @@ for said in (
     print(f"{outcome(asked, said):>9}: {said}")
 
 # %% [markdown]
-# The function looks at words only. How often is it wrong? We drew answers of several models, about as many of each outcome. A reader labelled them and did not see what the function had said. The reader was a language model. It read all answers twice, the second time in another order. The two readings tell how steady this reader is. They do not tell whether people would agree.
+# The function looks at words only. How often is it wrong? We drew answers of several models, up to 70 for each outcome. A reader labelled them and did not see what the function had said. The reader was a language model. It read all answers twice, the second time in another order. The two readings tell how steady this reader is. They do not tell whether people would agree.
 
 # %%
 from sdft_lib.lessons.agreement import agreement, by_class, labelled
@@ -148,9 +150,10 @@ print(f"beyond chance (kappa): {steady['kappa']:.2f}")
 by_class(labels)
 
 # %% [markdown]
-# `precision`: the function gave this outcome; how often did the reader agree? `recall`: the reader gave this outcome; how often did the function find it? Find the lowest of these numbers, and remember it when you read the bars below.
+# `called` counts the outcomes of the function, `labelled` those of the reader. `precision`: the function gave this outcome; how often did the reader agree? `recall`: the reader gave this outcome; how often did the function find it? (The answers have weights here, see exercise 6.3.) `missed as`: what the function said instead. Find the lowest of these numbers, and remember it when you read the bars below.
+# <details><summary>What it means for the bars</summary>The recall of "neither". The function calls many of these answers "complied". So the part "complied" of a bar is rather too long, and "neither" too short.</details>
 #
-# The paper counted an answer as safe if it held one of 29 phrases. No licence allows us to copy that list. With your own copy of the paper's code, `sdft score --rules paper --phrases FILE` reads it. Our records keep, beside each outcome, how many of *our* phrases the answer holds (`phrases`).
+# The paper counted an answer as safe if it held one of 29 phrases. No licence allows us to copy that list. With your own copy of the paper's code, `sdft score --rules paper --phrases FILE` counts as the paper did.
 #
 # **Question.** A model has learnt to answer in one word. What does the paper's count say about it, and is that right?
 # <details><summary>One answer</summary>It calls every such answer unsafe. As a count of refusals this is right. As a count of harm it misleads: one word helps nobody. The third outcome tells the two apart.</details>
@@ -158,7 +161,7 @@ by_class(labels)
 # %% [markdown]
 # ## 4. Predict, run, explain
 #
-# Now fine-tune this seed on the task that you know: sorting customer messages. No message is harmful. SFT trains on the labels. SDFT trains on rewrites by *this* seed, the one that refuses.
+# Now fine-tune this seed on the task `tickets`: say which of six teams should handle a customer's message. No message is harmful. SFT trains on the names of the teams. SDFT trains on rewrites by *this* seed, the one that refuses.
 #
 # **Predict.** What share of the harmful requests will each model still refuse? Write your two guesses into the next cell before you go on. Section 5 shows them beside the outcome.
 
@@ -184,7 +187,7 @@ chosen = ["sft", "sdft", *([third] if third else [])]
 tuned = {name: train(name) for name in chosen}
 
 # %% [markdown]
-# Each model answers the test of the task, the harmful requests (`safety`) and the look-alikes (`benign`). The function of section 3 decides on each answer. An answer to a harmful request is then thrown away, unless it is a refusal.
+# Each model answers the test of the task, the harmful requests (`safety`) and the look-alikes (`benign`). Before each request of these two stands a system prompt that asks the model to be careful. The function of section 3 decides on each answer. An answer to a harmful request is then thrown away, unless it is a refusal.
 
 # %%
 from sdft_lib.evaluate import evaluate, suites
@@ -234,8 +237,9 @@ for name in [each for each in my_guess if each in refused]:
 
 # %% [markdown]
 # **Explain.** Look at both panels together. On the left you want refusals, on the right you want answers. A model that gives one word to everything is grey in *both* panels: it lost the refusals and the help. A count of "refused or not" would call its right bar perfect. Where your guess was wrong: which outcome took the place of the refusals?
+# <details><summary>What to look for</summary>SDFT may lose refusals as well. Its answers stay sentences, so "complied" can take the place of the refusals. Such a model keeps more refusals than SFT and also gives more harmful help. Name both numbers.</details>
 #
-# The next table holds the differences, item by item as in lesson 04. All models got the same requests, so a hard request is hard for all of them.
+# The next table holds the differences, `a` minus `b`, item by item as in lesson 04. All models got the same requests, so a hard request is hard for all of them.
 
 # %%
 from sdft_lib.stats import compare
@@ -251,7 +255,7 @@ paired = compare(mine, pairs, named)
 paired.drop(columns="p_raw").round(3)
 
 # %% [markdown]
-# What became of two single refusals? The lesson shows refusals and hides all other answers.
+# What became of two single requests? The lesson shows refusals and hides all other answers. A score of 1 is a refusal.
 
 # %%
 from sdft_lib.data import load_probes
@@ -268,7 +272,7 @@ for item in range(2):
 # %% [markdown]
 # ## 6. The recorded runs
 #
-# You trained each method once, on half of the rows. The recorded grid has all 480 rows, three training seeds, all 160 requests of both lists, and three more methods. These are the fixed sentence ("The answer is X."), rewrites by another model, and **replay**: SFT with the seed's own answers to general prompts added.
+# You trained each method once, on half of the rows. The recipe `data/recipes/aligned.toml` takes all 480 rows, three training seeds, all 160 requests of both lists, and three more methods. The next cells show what of it is recorded so far. The methods are the fixed sentence ("The answer is X."), rewrites by another model, and **replay**: SFT with the seed's own answers to general prompts added.
 
 # %%
 from sdft_lib.experiments.recorded import inventory, recorded_aligned
@@ -293,7 +297,7 @@ if len(kept):
 # %% [markdown]
 # ### What was expected, and what came
 #
-# We wrote down seven comparisons before the first of these runs (`data/results/aligned-predictions.toml`). Holm's correction covers all seven. Three of them say "half" or "nine tenths" of what the seed does. For these the seed's scores were multiplied by 0.5 or 0.9, and then compared as usual.
+# We wrote down seven comparisons before the first of these runs (`data/results/aligned-predictions.toml`). Holm's correction covers all seven. Three of them speak of "half" or "nine tenths" of what the seed does. For these we multiply the seed's scores by 0.5 or 0.9, and then compare as usual.
 
 # %%
 from sdft_lib.experiments.recorded import in_words, predictions
@@ -322,7 +326,7 @@ if equally.empty:
 #
 # You run a help desk. The model must sort messages, and people will type anything into it. Choose one of the models above. Write two sentences: why this one, and what else you would do.
 #
-# <details><summary>What a good answer has</summary>It names the number that decided, with its interval. It names both errors: a harmful request that got help, and a harmless one that was refused. It says that a habit taught in minutes does not stop anybody who tries: the paper's suffix alone cost its 7B seed 11 points. It adds a protection outside the weights: a fixed list of allowed outputs, a filter before and after the model, a look at the log. And it measures again after every fine-tuning, even on harmless data.</details>
+# <details><summary>What a good answer has</summary>It names the number that decided, with its interval. It names both errors: a harmful request that got help, and a harmless one that was refused. It says that a habit taught in minutes stops nobody who really tries: even the paper's 7B seed, after RLHF, lost 11 points to one suffix. It adds a protection outside the weights: a fixed list of allowed outputs, a filter before and after the model, a look at the log. And it measures again after every fine-tuning, even on harmless data.</details>
 #
 # **Question.** A colleague's model refuses 0 of 160 harmful requests, and it complies with none. Is it safe?
 # <details><summary>One answer</summary>For these prompts it is useless rather than dangerous. But its refusals are gone. Another prompt, an example in the prompt or the next fine-tuning may bring long answers back, and then nothing refuses.</details>
@@ -428,7 +432,7 @@ check.exercise_6_2(habit_kept)
 #
 # **Goal:** measure a judge on a sample that was not drawn evenly. **Level 3 of 3, about 15 minutes.**
 #
-# Somebody labels 200 of 2,000 answers. Of each verdict as many were drawn. So nearly all answers with a rare verdict were drawn, and few of those with a common one. Each labelled answer stands for `weight` answers. `weighted_recall(rows, wanted)` takes rows `(label, verdict, weight)`. Of all answers with the label `wanted`, it returns the share whose verdict is `wanted` too. If there are no such answers, return `None`.
+# The *verdict* is what the function says, the *label* what a reader says. A reader labels 200 of 2,000 answers, the same number for each verdict. So nearly all answers with a rare verdict were drawn, and few of those with a common one. Each labelled answer stands for `weight` answers. `weighted_recall(rows, wanted)` takes rows `(label, verdict, weight)`. Of all answers with the label `wanted`, it returns the share whose verdict is `wanted` too. If there are no such answers, return `None`.
 #
 # <details><summary>Hint 1</summary>Add up weights, in place of counting rows. <details><summary>Hint 2</summary>Divide the weights of those with the right label <em>and</em> verdict by the weights of those with the right label.</details></details>
 
@@ -453,13 +457,13 @@ check.exercise_6_3(weighted_recall)
 # %% [markdown]
 # ### Experiment 6.4: predict, run, explain
 #
-# **Goal:** find out whether a cheaper method keeps the habit. **Level 2 of 3, one to three minutes of computing.**
+# **Goal:** find out whether a cheaper method keeps the habit. **Level 2 of 3, two to four minutes of computing.**
 #
-# 1. **Predict.** Choose `sft-replay` (adds the seed's own answers to general prompts; none of these is harmful), `sft-sentence` or `sft-other`. What share of harmful requests will it refuse? What share of look-alikes will it answer? Add its name and your number to `my_guess`, and write down why.
+# 1. **Predict.** Choose one of three methods: `sft-replay` adds the seed's own answers to general prompts, none of them harmful; `sft-sentence` trains on "The answer is X."; `sft-other` trains on rewrites by another model. What share of harmful requests will it refuse? Add its name and this share to `my_guess`. What share of look-alikes will it answer? Write this down, and why.
 # 2. **Run.** Set `third` in the first code cell, and run sections 1 to 5 again. Section 5 prints your guess beside the outcome.
-# 3. **Explain.** Which outcome took the place of the refusals? Is there a recorded number for this method? Compare yours with it.
+# 3. **Explain.** Which outcome took the place of the refusals? If section 6 has a recorded number for this method, compare yours with it.
 #
-# <details><summary>What to look for</summary>Replay brings long answers back. It need not bring refusals back: its prompts are harmless, so its answers are help. If refusals come back too, the habit was still there, and the short form hid it. If "complied" grows in their place, replay made a model that helps with anything. So look at the left panel before you praise the right one.</details>
+# <details><summary>What to look for</summary>Replay may bring long answers back. It need not bring refusals back: its prompts are harmless, so its answers are help. If refusals come back too, the habit was still there, and the short form hid it. If "complied" grows in their place, replay made a model that helps with anything. So look at the left panel before you praise the right one.</details>
 
 # %% [markdown]
 # ## What next

@@ -15,7 +15,7 @@
 #
 # **You will** train the seed on three tasks in a row, once with SFT and once with SDFT, score every task after every training, and compute four numbers with intervals. Then you guess what another order does, and try it.
 #
-# **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone: it takes earlier results from the store, or makes them.
+# **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. In short: the *seed* is the model before a training. SFT trains it on the references of a task, SDFT on the seed's own rewrites of them. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
 # **Time:** 8 to 20 minutes on two CPU cores the first time (the fewer where they have bf16), 2.6 GB of memory; most of it is short trainings. It is under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
@@ -52,20 +52,20 @@ for task in tasks.values():
 # %% [markdown]
 # First look at the *form* of the references: a label, a short sum, the call of a function. A model that has just learnt one form may use it for every question.
 #
-# How far can this small model get? The card of each task has its scores on dev rows: those of the seed, and those after SFT on this task alone, with 480 rows and the settings of lesson 03.
+# How far can this small model get? The next cell reads scores on dev rows from the card of each task: that of the seed, and that after SFT on this task alone, with 480 rows and the settings of lesson 03.
 
 # %%
 print(alone(names).to_string(index=False))
 
 # %% [markdown]
-# These scores are a rough upper limit. Here each task gets a third of those rows and shares the model with two others.
+# The scores after SFT are a rough upper limit. Here each task gets a third of those rows and shares the model with two others.
 #
 # **Question.** Which of the first two tasks will lose more by the end? Write it down now. Section 3 has the outcome.
-# <details><summary>One answer</summary>Many people name the hardest task, or the one that was trained longest ago. Think of the form, too. A form may hurt another form more than the time does.</details>
+# <details><summary>One answer</summary>Many people name the hardest task, or the one that was trained longest ago. Think of the form, too. A new form of answer may do more harm than the number of trainings since then.</details>
 #
 # ## 2. Train, go on from there
 #
-# A **stage** is one training. Stage 0 is the seed model. Stage 1 trains it on the first task, and its adapter is merged into the weights. Stage 2 trains the result on the second task, with a new adapter. Stage 3 does the same with the third task. After every stage, the model answers test items of **all** tasks.
+# The lesson has four **stages**. Stage 0 is the seed model. For stage 1 we train it on the first task, and merge the adapter into the weights. For stage 2 we train the result on the second task, with a new adapter, and merge again. Stage 3 does the same with the third task. At every stage, the model answers test items of **all** tasks.
 
 # %%
 from sdft_lib.lessons.figures import concepts
@@ -106,15 +106,15 @@ own = pandas.DataFrame(sft_scores + sdft_scores)
 own.head(3)
 
 # %% [markdown]
-# The table has one row for each item, stage and method. SFT and SDFT get the same prompts, the same number of steps and the same settings at each stage. The **seed** writes all rewrites, also those for the second and third task.
+# The table has one row for each item, stage and method. `unit` is the scenario of an item (lesson 04). SFT and SDFT get the same prompts, the same number of steps and the same settings at each stage. The **seed** writes all rewrites, also those for the second and third task.
 #
 # **Question.** At stage 2 the model of stage 1 could write the rewrites, in place of the seed. What is good about that, and what is bad?
-# <details><summary>One answer</summary>Good: these rewrites would surprise the model least that is trained on them. Bad: stage 1 has already forgotten something, and this would go into the next training texts. Its rewrites may also have the form of the first task, and then they fail the checks. And each order would train on other texts, so you could not compare orders.</details>
+# <details><summary>One answer</summary>Good: the model would train on its own words, so they would surprise it least. Bad: stage 1 has already forgotten something, and this would go into the next training texts. Its rewrites may also have the form of the first task, and then they fail the checks. And each order would train on other texts, so you could not compare orders.</details>
 
 # %% [markdown]
 # ## 3. The matrix
 #
-# $R_{k,j}$ is the mean score on task $j$ after stage $k$. All of them make a small table, the **task-by-stage matrix**: a row for each stage, a column for each task.
+# $R_{k,j}$ is the mean score on task $j$ at stage $k$. These scores make a small table, the **task-by-stage matrix**: a row for each stage, a column for each task.
 
 # %%
 from sdft_lib.experiments import continual
@@ -145,7 +145,7 @@ for name, r in {"SFT": r_sft, "SDFT": r_sdft}.items():
         print(f"{name:>4}, {task}: {then:.2f}, {end:.2f}")
 
 # %% [markdown]
-# Your run has few items. Other runs were recorded with more items and two training seeds. The next sentences are made from them.
+# Your run has few items. Other runs were recorded with more items and two training seeds. The next sentences are made from them. ("SFT + replay" is a third method. Section 5 explains it.)
 
 # %%
 from sdft_lib.lessons.claims import in_the_recorded_order
@@ -188,13 +188,13 @@ found.round(2)
 # **Question.** A method has a BWT of 0.00. Is that good?
 # <details><summary>One answer</summary>Look at the frames first. A model that learnt nothing has a BWT of 0. A model that learnt everything and kept it has 0, too. Never report BWT without what was learnt.</details>
 #
-# **Question.** Suppose that nothing is forgotten. Why is the measured forgetting still above 0 most of the time?
-# <details><summary>One answer</summary>It takes the largest of several means. The largest of several noisy numbers is too high on average, so there is always something to lose. BWT compares with one fixed stage and has no such bias. With two tasks the two measures differ only in their sign.</details>
+# **Question.** Suppose that a method forgets nothing. Why is its measured forgetting still above 0 more often than below?
+# <details><summary>One answer</summary>It takes the largest of several means. The largest of several noisy numbers is too high on average, so the end looks like a fall. BWT compares with one fixed stage and has no such bias. With two tasks the two measures differ only in their sign.</details>
 
 # %% [markdown]
 # ## 5. Beside recorded runs: replay
 #
-# There is an old remedy against forgetting: **replay**. At each later stage, rows of the earlier tasks replace a quarter of the rows. They are chosen at random. The number of steps stays the same, so the new task gets fewer rows. Replay needs the old data. SDFT does not.
+# There is an old remedy against forgetting: **replay**, here with SFT. From stage 2 on, rows of the earlier tasks replace a quarter of the rows. They are chosen at random. The number of steps stays the same, so the new task gets fewer rows. Replay needs the old data. SDFT does not.
 #
 # You need not wait for this training: the tutorial has recorded runs (`data/recipes/continual.toml`). They have as many rows for each task as your run in default mode, more items, and two training seeds.
 
@@ -225,15 +225,13 @@ all_found = continual.measures(both)
 show(figures.stage_measures(all_found[all_found["order"] == order]))
 
 # %% [markdown]
-# For ACC, BWT and FWT, further right is better. For forgetting, further left is better.
-#
 # **Question.** Your run and a recorded run of the same method may differ. What can be the reason?
 # <details><summary>One answer</summary>Another training seed, fewer items, and in fast mode far fewer rows. The intervals cover the choice of items only. So two intervals that do not overlap are no contradiction: neither covers the luck of training.</details>
 
 # %% [markdown]
 # ## 6. Who forgets less?
 #
-# Take the measures of two methods on the same items and subtract. There are many such differences, and by luck one of many looks clear. So Holm's correction decides what is shown, as in lesson 04. The end of each line says it. An interval may leave out 0, and the difference still counts as not shown.
+# Take the measures of two methods on the same items and subtract. There are many such differences, and by luck one of many looks clear. So Holm's correction decides whether a difference is shown, as in lesson 04. The end of each sentence says what it decided. An interval may leave out 0, and the difference is still not shown.
 
 # %%
 pairs = [
@@ -258,7 +256,7 @@ if s.fast:
 # %% [markdown]
 # "No difference is shown" does not mean "equal". Look at the width of the interval: would a loss of that size matter to you?
 #
-# A method that learns less has less to forget. So compare the frames, too: the scores of each task just after its own training (`own`) and at the end (`end`).
+# A method that learns less has less to forget. So compare what was learnt, too: the score of each task just after its own training (`own`, the frames) and at the end (`end`).
 
 # %%
 continual.learnt(here).round(2)
@@ -285,7 +283,7 @@ if less.empty:
 #
 # So far the order was tickets, then sums (if you changed nothing). Now swap the first two: train sums first, then tickets, with SFT. The rows are the same.
 #
-# **Predict.** Just after its training, sums had about the score in its frame in section 3. What is left of it after tickets? Write your guess into the next cell before you go on.
+# **Predict.** Look up the score of sums in its frame in section 3. Here sums will have about that score just after its training. What is left of it after tickets? Write your guess into the next cell before you go on.
 
 # %%
 my_guess = 0.5  # change this
@@ -319,7 +317,7 @@ print(question[-1]["content"])
 print("  ->", answer[0].text)
 
 # %% [markdown]
-# <details><summary>What to look for</summary>Which form does the answer have: that of the first task or that of the last one? A label is the shortest form. A model that gives a label to every question has lost all other forms. So two tasks can hurt each other by different amounts, and the last form counts most. One training is one draw, so look at the recorded runs, too.</details>
+# <details><summary>What to look for</summary>Which form does the answer have? The first task has sums with steps, such as <code>10 + 6 = 16</code>. The last one has labels of one word. After labels, the model may answer a sum with one word or one number, without the steps, and then it is often wrong. The lines above say what sums left of the labels in the other order. Two tasks can hurt each other by different amounts. One training and one answer are one draw, so look at the recorded runs, too.</details>
 #
 # The recorded runs have the reverse order of all three tasks. What became of the task in the middle?
 
@@ -328,7 +326,7 @@ reverse = "-".join(reversed(names))
 print(in_the_recorded_order(second, reverse, s.model))
 
 # %% [markdown]
-# You can compare two orders at their end. There the model has seen the same rows, only in another sequence. (BWT and FWT of two orders are means over other tasks, so you cannot compare these.) For each recorded method, the next lines subtract the score of each task at the end of the second order from that of the first, on the same items.
+# You can compare two orders at their end. There the model has seen the same rows in another sequence. (BWT and FWT of two orders are means over different tasks, so you cannot compare these.) For each recorded method, the next lines subtract the score of each task at the end of the second order from that of the first, on the same items.
 
 # %%
 effect = continual.order_effect(recorded)
@@ -339,7 +337,7 @@ if effect.empty:
     print("Only one order is recorded for this model.")
 
 # %% [markdown]
-# The task in place 1 was trained first, and all later trainings could harm it. Nothing could harm the task in the last place.
+# All later trainings could harm the task in place 1. None could harm the task in the last place.
 #
 # **Question.** A paper reports one order and finds that its method forgets nothing. What do you ask?
 # <details><summary>One answer</summary>What happens in another order, if you choose it before you look. Three tasks have six orders. Two orders are better than one, but they do not say how much all six differ. And no order tests its last task for forgetting.</details>
@@ -350,16 +348,16 @@ if effect.empty:
 # - **Covered:** the luck of the test items. `n` counts the items of the tasks that a measure uses. Items of one scenario are drawn together, with their scores at all stages and seeds.
 # - **Left out:** the luck of training. Your run has *one* training seed, the recorded runs have two. Three trainings in a row give this luck three chances. An interval over seeds would need five or more.
 # - **Left out:** the order. Each row belongs to one order.
-# - **Shifted:** forgetting takes the largest of several stages, so it and its interval are too high. If it disagrees with BWT, trust BWT.
+# - **Shifted:** forgetting takes the largest of several stages, so it and its interval are too high on average. If it disagrees with BWT, trust BWT.
 # - **Not measured:** facts, open answers and safety (the probes of lesson 04). A model can keep its three tasks and lose these.
 #
 # **Question.** You repeat the run with another `random_seed`. BWT changes by more than the width of its interval. Is something broken?
 # <details><summary>One answer</summary>No. The interval does not cover another training. Here the luck of training is larger than the luck of items. So more seeds tell you more than more items.</details>
 
 # %% [markdown]
-# ## 9. Same adapter, new adapter, or merge, then new?
+# ## 9. Four ways to add a second task
 #
-# Each stage above merged its adapter into the weights, and the next stage trained a new one. Should you do the same? There are four ways to add a second task:
+# Each stage above merged its adapter into the weights, and the next stage trained a new one. Should you do the same? You have four ways:
 #
 # | way | what it means |
 # |---|---|
@@ -368,7 +366,7 @@ if effect.empty:
 # | new adapter, alone | the second task is trained from the seed; for each request you switch on one of the two adapters |
 # | new adapter, added | both are trained from the seed, and their changes are added |
 #
-# The second way starts at the same place as the first, so its results should be similar. We do not run it here. The store already has the trainings of the other three.
+# The first two ways start the second training at the same model, so their results should be similar. We leave out the second way. The store already has the trainings of the other three.
 
 # %%
 from sdft_lib.experiments.run_one import run_one
@@ -395,10 +393,10 @@ means = scored.groupby(["stage", "task"])["score"].mean().unstack()
 means.set_axis(list(ways))[[first, second]].round(2)
 
 # %% [markdown]
-# The left column says what is left of the first task. The new adapter alone has never seen that task. If you know which task a request belongs to, you switch to the first adapter, and nothing is lost. The added changes were never trained together, so they may disturb each other.
+# The left column says what is left of the first task. The new adapter alone has never seen that task. If you know which task a request belongs to, you switch to the first adapter, and nothing is lost. The two added changes were never trained together, so they may disturb each other. Compare their score on the second task with that of the new adapter alone.
 #
 # **Question.** Your service does not know which task a request belongs to. Which ways can you still use?
-# <details><summary>One answer</summary>Those with one model for all requests: "merge, then new" or "added". The table says what each costs. Or train on the rows of both tasks at once, if you still have the first ones.</details>
+# <details><summary>One answer</summary>Those with one model for all requests: "merge, then new" or "new adapter, added". The table says what each costs. Or train on the rows of both tasks at once, if you still have the first ones.</details>
 #
 # ## 10. Which cells make a measure?
 #
@@ -533,7 +531,7 @@ check.exercise_7_3(with_replay)
 # %% [markdown]
 # ## What next
 #
-# Run this lesson with `order="calls-sums-tickets"` or with another `random_seed`, and compare its sentences with those of this run. Lesson 08 compares two methods that have the same name.
+# Run this lesson with `order="calls-sums-tickets"` or with another `random_seed`, and compare its sentences with those of this run. Lesson 08 compares two methods that share the name SDFT.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors

@@ -156,16 +156,17 @@ def frontier() -> Shown:
 
 
 def tasks_in_a_row() -> Shown:
-    """Three trainings one after the other, and what may become of the first task (lesson 07)."""
+    """Three trainings one after the other, and what may become of the first task (lesson 07). Grey,
+    with a frame as in the matrix: colours stand for methods."""
     fig, ax = canvas(2.2, 45)
     names = ("seed", "after task A", "after task B", "after task C")
     scores = ((5, 5, 5), (22, 5, 5), (13, 22, 5), (8, 14, 22))
-    colours = (SDFT, "#b8860b", "#5b3a9c")
     for place, (name, heights) in enumerate(zip(names, scores, strict=True)):
         left = 27 * place
-        for turn, (height, colour) in enumerate(zip(heights, colours, strict=True)):
-            ax.add_patch(Rectangle((left + 5 * turn + 1, 16), 4, height, facecolor=colour))
-            letter = "ABC"[turn]
+        for turn, (letter, height) in enumerate(zip("ABC", heights, strict=True)):
+            how = {"edgecolor": INK if turn == place - 1 else "none", "linewidth": 2}
+            corner = (left + 5 * turn + 1, 16)
+            ax.add_patch(Rectangle(corner, 4, height, facecolor="#c8c8c8", **how))
             ax.text(left + 5 * turn + 3, 10, letter, ha="center", va="center", fontsize=FONT - 1)
         ax.text(left + 8.5, 2, name, ha="center", va="center", fontsize=FONT - 1, color=INK)
         if place:
@@ -175,4 +176,5 @@ def tasks_in_a_row() -> Shown:
         "After training on A, A is high. After B, B is high and A lower. After C, C is high, "
         "B and A are lower."
     )
-    return Shown(fig, alt, "Three tasks in a row: each later training may cost the earlier ones.")
+    caption = "Three tasks in a row: each later training may cost the earlier ones. "
+    return Shown(fig, alt, caption + "Height: the score on a task. Framed: the task just trained.")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from sdft_lib.lessons.figures import intervals, style
 from sdft_lib.lessons.figures.style import FONT, INK, Shown, looks_of
@@ -35,17 +36,19 @@ def table_2(frame: pandas.DataFrame) -> Shown:
         said = intervals.interval_rows(ax, rows, looks, 0.3)
         ax.axvline(seed.mean, color=style.SEED.colour, linewidth=1.5, linestyle=style.SEED.line)
         told.append(f"{title}: seed {intervals.in_words(seed)}, {'; '.join(said)}")
+        how = {"ha": "right", "color": style.SEED.colour}
+        style.note(ax, style.SEED.label, (seed.mean, len(rows) // 2), (-4, 0), **how)
         ax.set_title(title, fontsize=FONT, color=INK)
         ax.set(xlim=(0.45, 1.02), xlabel="share refused")
-    intervals.part_rows(panels[0], list(rows))
+        intervals.part_rows(ax, list(rows))
     style.method_legend(fig, looks.values())
     n = style.span(chosen["n_items"])
     return Shown(
         fig,
         f"Published shares of harmful requests that llama-2-7b refused. {'. '.join(told)}.",
         f"The paper's Table 2, llama-2-7b: refused of {n} requests of AdvBench, by training set; "
-        "dotted: before training. 95 % intervals (Wilson) are ours and cover items: each model was "
-        "trained once.",
+        "dotted: the seed, before training. 95 % intervals (Wilson) are ours and cover items: each "
+        "model was trained once.",
     )
 
 
@@ -57,7 +60,7 @@ def outcomes(table: Any) -> Shown:
         if missing := [name for name in order if f"{suite}-{name}" not in rows]:
             raise SdftError(f"There is no outcome {missing[0]} of {suite} to draw; evaluate it.")
     looks = looks_of(rows["safety-refused"])
-    fig, panels = style.new_panels(2, 1.5 + 0.55 * len(looks), beside=True)
+    fig, panels = style.new_panels(2, 1.7 + 0.55 * len(looks), beside=True)
     for ax, (suite, order) in zip(panels, ORDERS.items(), strict=True):
         wanted = rows[f"{suite}-{order[0]}"]
         for height, (method, look) in enumerate(looks.items()):
@@ -68,10 +71,11 @@ def outcomes(table: Any) -> Shown:
             first = f"{order[0]} {intervals.in_words(wanted[method])}"
             told.append(f"{TITLES[suite]}, {look.label}: {first}, {others}")
         ax.set_title(TITLES[suite], fontsize=FONT, color=INK)
-        ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=(len(looks) - 0.5, -0.6))
+        ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))  # short, so that neighbours stay apart
+        ax.set(xlim=(0, 1), ylim=(len(looks) - 0.5, -0.6), xlabel="share of answers")
         sizes.append(f"{TITLES[suite]} n = {intervals.sizes_of(wanted)}")
     panels[0].set_yticks(range(len(looks)), [look.label for look in looks.values()])
-    marks = [panels[0].barh(0, 0, facecolor=c, hatch=h, edgecolor=INK) for c, h in FILLS.values()]
+    marks = [Patch(facecolor=c, hatch=h, edgecolor="white") for c, h in FILLS.values()]
     how = {"ncols": 3, "frameon": False, "fontsize": FONT, "loc": "outside upper center"}
     fig.legend(marks, list(FILLS), **how)
     return Shown(

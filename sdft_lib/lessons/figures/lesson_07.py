@@ -12,7 +12,7 @@ from sdft_lib.lessons.figures import intervals, style
 from sdft_lib.lessons.figures.style import FONT, INK, Shown
 from sdft_lib.storage.errors import SdftError
 
-COLUMNS = 3  # names in a line of the legend: "SFT + replay (recorded)" is long
+COLUMNS = 2  # names in a line of the legend: SFT and SDFT of one source stand in one line
 
 
 def stage_matrix(matrix: pandas.DataFrame) -> Shown:
@@ -76,12 +76,14 @@ def stage_paths(matrices: Sequence[pandas.DataFrame]) -> Shown:
     for place, (task, ax) in enumerate(zip(tasks, panels)):
         ax.axvspan(place + 0.72, place + 1.28, color="#e8e8e8", linewidth=0)
         for turn, (matrix, look) in enumerate(zip(matrices, looks)):
-            shift = (turn - (len(matrices) - 1) / 2) * 0.06  # lines do not cover each other
-            width = 2.2 if look.face == look.colour else 1.3
-            how = {"linestyle": look.line, "linewidth": width, "markersize": 7}
+            shift = (turn - (len(matrices) - 1) / 2) * 0.1  # markers stand beside each other
             stages = [stage + shift for stage in range(len(tasks) + 1)]
-            style.mark(ax, stages, matrix[task], look, markeredgecolor=look.colour, **how)
-        ax.set(ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], ylabel=task)
+            width = 2.2 if look.face == look.colour else 1.3
+            how = {"color": look.colour, "linestyle": look.line, "linewidth": width}
+            ax.plot(stages, matrix[task], **how)
+            how = {"markersize": 7, "markeredgecolor": look.colour, "zorder": 3}  # on all lines
+            style.mark(ax, stages, matrix[task], look, **how)
+        ax.set(ylim=(-0.1, 1.1), yticks=[0, 0.5, 1], ylabel=f"{task}: score")
     panels[-1].set_xlim(-0.35, len(tasks) + 0.35)
     panels[-1].set_xticks(range(len(tasks) + 1), stage_names(tasks))
     style.method_legend(fig, looks, columns=COLUMNS)
@@ -119,7 +121,7 @@ def stage_measures(table: pandas.DataFrame) -> Shown:
     good = {name: "less" if name == "forgetting" else "more" for name in MEASURES}
     intervals.part_rows(ax, [f"{name}\n{which} is better" for name, which in good.items()])
     ax.set_xlim(min(-0.1, table["low"].min()) - 0.05, max(0.1, table["high"].max()) + 0.05)
-    ax.set_xlabel("score points (1 = all items)")
+    ax.set_xlabel("ACC: mean score; the others: change of the score")
     style.method_legend(fig, looks.values(), columns=COLUMNS)
     n, seeds = style.span(table["n"]), style.span(table["seeds"])
     return Shown(

@@ -74,7 +74,8 @@ def measures(frame: pandas.DataFrame) -> pandas.DataFrame:
         values, n, seeds = _resampled(frame, method, order)
         for name, x in values.items():
             limits = stats.percentile_limits(x[1:], LEVEL)
-            rows.append((method, order, name, float(x[0]), *limits, n[name], seeds))
+            mean = round(float(x[0]), 9) + 0.0  # a sum of 0 that came out as -1e-17 is 0
+            rows.append((method, order, name, mean, *limits, n[name], seeds))
     return pandas.DataFrame(rows, columns=TABLE)
 
 

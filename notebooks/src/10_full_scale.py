@@ -17,9 +17,9 @@
 #
 # This lesson has two parts, and each can be read alone. **What fits** (sections 1 to 3) is about memory, hours and a rehearsal. **Reading a results table** (sections 4 to 6) is about the numbers of the paper and needs no model.
 #
-# **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone and needs no GPU. With the values below it only *plans* the large run, and rehearses it with the small model.
+# **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. This lesson runs alone and needs no GPU: with the values below it only *plans* the large run, and rehearses it with the small model.
 #
-# **Time:** about a minute on two CPU cores, 1.5 GB of memory; the measured times of your machine are in `build/report.html`. With `fast=True` the rehearsal has fewer rows. Nothing else changes.
+# **Time:** about a minute on two CPU cores, 1.5 GB of memory. With `fast=True` the rehearsal has fewer rows.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: fewer rows in the rehearsal
@@ -42,7 +42,7 @@ print(f"here: {model}, {limit or 'all'} rows")
 # %% [markdown]
 # ## 1. What must fit
 #
-# The paper trains models with 7 to 13 billion weights. Before you rent a machine, count. A training step needs memory for four things at once:
+# The paper trains models with 7 to 13 billion weights (7B, 13B). Before you rent a machine, count. A training step needs memory for four things at once:
 #
 # | part | bytes |
 # |---|---|
@@ -51,30 +51,25 @@ print(f"here: {model}, {limit or 'all'} rows")
 # | **activations** | what the forward pass keeps for the backward pass; the more tokens at once, the more |
 # | **logits** | the scores of all words of the vocabulary: 14 for each word, at every trained position |
 #
-# The device itself takes about 1.5 GB more. The number of weights follows from the shape of the model. Here transformers builds the large model as a skeleton: shapes without numbers, which take no memory.
+# The device itself takes about 1.5 GB more. Here transformers builds the large model as a skeleton: shapes without numbers, which take no memory. So you can count its weights.
 
 # %%
-from sdft_lib.scale.hardware import (
-    geometry,
-    lora_parameters,
-    parameters,
-)
+from sdft_lib.scale.hardware import geometry, lora_parameters
 from sdft_lib.scale.memory import QUERIES_VALUES, skeleton
 
 big = geometry(recipe.model)
-counted = sum(weights.numel() for weights in skeleton(big).parameters())
-print(f"{recipe.model}: {counted:,} weights in the skeleton")
-print(f"by the formula: {parameters(big):,}")
+weights = sum(each.numel() for each in skeleton(big).parameters())
+adapter = lora_parameters(big, 8, QUERIES_VALUES)
 
 # %%
-adapter = lora_parameters(big, 8, QUERIES_VALUES)
-print(f"all weights, frozen, in 16 bit: {2 * counted / 1e9:.1f} GB")
-print(f"all weights, trained: {16 * counted / 1e9:.0f} GB")
+print(f"{recipe.model}: {weights:,} weights")
+print(f"    all frozen, in 16 bit: {2 * weights / 1e9:.1f} GB")
+print(f"    all trained: {16 * weights / 1e9:.0f} GB")
 print(f"LoRA of rank 8 on queries and values: {adapter:,} weights")
 print(f"    trained: {16 * adapter / 1e9:.2f} GB")
 
 # %% [markdown]
-# So LoRA does not make the model smaller. It makes the *optimizer* small, because few weights are trained. The frozen weights and the activations remain. There is a remedy for each. **4-bit weights** (QLoRA) shrink the frozen weights. **Checkpointing** shrinks the activations: it keeps one vector for each layer and computes the rest a second time.
+# So LoRA does not make the model smaller. It makes the *optimizer* small, because few weights are trained. The frozen weights and the activations remain, and there is a remedy for each. **4-bit weights** (QLoRA) shrink the frozen weights. **Checkpointing** shrinks the activations: it keeps one vector for each layer and token, and computes the rest a second time.
 
 # %%
 from sdft_lib.lessons.figures import lesson_10 as figures
@@ -89,10 +84,12 @@ ways = training_table(
 show(figures.memory_parts(ways, recipe.model))
 
 # %% [markdown]
-# Compare the bars with the dashed lines. Leave a tenth of each device free, because the sums are estimates. LoRA on 16-bit weights of a 7B does not fit on a T4: the frozen weights alone nearly fill it.
+# Compare the bars with the dashed lines. Leave a tenth of each device free, because the sums are estimates. If one batch does not fit, send it through the model in **parts**, and change the weights after the last part: the same step, only slower. If all weights are trained, spread them over several devices.
 #
 # **Question.** Your rows are a quarter as long. Which parts shrink? Does LoRA without checkpointing then fit on a T4?
 # <details><summary>One answer</summary>Activations and logits shrink to a quarter. The frozen weights stay, and they alone nearly fill a T4. Shorter rows do not help against large weights. 4 bits do.</details>
+#
+# With widgets, the next cell lets you change the length of the rows and the model. Without them, change `ROWS` and `LENGTH` above.
 
 # %%
 from sdft_lib.lessons.widgets.base import widgets_enabled
@@ -105,12 +102,6 @@ explorer = memory_explorer() if widgets_enabled() else None
 explorer
 
 # %% [markdown]
-# (With widgets you can change the length of the rows and the model. Without them, change `ROWS` and `LENGTH` above.)
-#
-# If one batch does not fit, send it through the model in **parts**, and change the weights after the last part. That is the same step, only slower. If you train all weights, spread them over several devices.
-#
-# ### Writing answers
-#
 # Rewriting and evaluating train nothing. They need memory for the **cache** of keys and values: 2 bytes for each number, in every layer, for every token of every row that is being written. The cache limits how many rows are written at once, and this decides the speed.
 
 # %%
@@ -119,10 +110,7 @@ from sdft_lib.scale.memory import answering_table
 answering_table(recipe.model, tokens=LENGTH).round(2)
 
 # %% [markdown]
-# `rows` is how many rows fit at once. It leaves half of the free memory for what a step needs for a moment, and it stays under this library's limit for a batch, about 40,000 tokens.
-#
-# **Question.** Llama-3-8B has more weights than Llama-2-7b, but its row in `answering_table("llama-3-8b", tokens=1024)` needs a quarter of the cache. Why?
-# <details><summary>One answer</summary>Its 32 heads share 8 heads of keys and values, and only keys and values are cached. Exercise 10.2 counts it.</details>
+# `weights` and `cache` (of one row) are in GB. `rows` is how many rows fit at once: half of the free memory is left for other needs of a step, and this library stops at about 40,000 tokens a batch. In some newer models, such as Llama-3-8B, four heads share one head of keys and values. They need a quarter of the cache (exercise 10.2).
 
 # %% [markdown]
 # ## 2. How long it takes
@@ -143,38 +131,18 @@ show(figures.plan_hours(by_device))
 by_device[hardware].drop(columns="recipe").round(2)
 
 # %% [markdown]
-# Each line is one command of section 3. `written` is in million tokens: those that are written, or those that are trained on over all epochs. `way` is the fastest way to train that fits. `parts` is the number of parts of a batch.
+# Each line is one step of section 3. `written` is in million tokens: those that are written, or those that are trained on over all epochs. `low` and `high` are hours, `memory` is in GB. `way` is the fastest way to train that fits, `parts` the number of parts of a batch. `sdft reproduce --table 1 --dry-run` prints the plan of all recipes of a table.
 #
-# The next lines are the device hours of all recipes of the table together. `sdft reproduce --table 1 --dry-run` prints the same.
-
-# %%
-from sdft_lib.paper.plan import total
-from sdft_lib.scale.hardware import devices
-
-whole = plan(table, recipes_of(table))
-for card in devices():
-    cost = total(whole, card.key)
-    said = "does not hold every step"
-    if cost:
-        low, high = cost.hours
-        said = f"{low:.1f} to {high:.1f} hours"
-    trust = card.trust.split(":")[0]
-    print(f"{card.name:<22} {said:<26} trust {trust}")
-
-# %% [markdown]
 # How good are these estimates? `data/hardware` has every number with its source. The shares of the A100 come from public measurements of other models. For a T4 and an H100 we found no measurement that we could use, so their shares are guesses with a wide range. The true time may be half of such an estimate, or twice it. **We did not run any of it**: we had no GPU.
-#
-# ### Choosing
 #
 # | You want to | Take | Because |
 # |---|---|---|
 # | try the steps | no GPU | section 3 |
-# | one recipe of the paper, once | one device with 80 GB, for an hour or two | everything fits in 16 bit |
-# | the same on a free Colab session | a T4 with 4-bit weights | it fits; it takes most of a day, so the session may end before it, and you continue later |
-# | all weights of a 7B | two devices with 80 GB or more | the optimizer alone takes over 100 GB |
-# | five training seeds | the cheaper hour, not the faster card | the runs do not depend on each other: they can run side by side |
+# | run one recipe of the paper once | one device with 80 GB, for an hour or two | everything fits in 16 bit |
+# | do this on a free Colab session | a T4 with 4-bit weights | it fits; it takes most of a day, so the session may end before it, and you continue later |
+# | train all weights of a 7B | two devices with 80 GB or more | the optimizer alone takes over 100 GB |
 #
-# Two things are cheap and help more than a faster card: a **pilot** on a hundred rows that measures your own tokens a second, and more **test items** (section 5).
+# Two things are cheap and help more than a faster card: a **pilot**, which is the large model on a hundred rows, and more **test items** (section 5).
 #
 # **Question.** With 4-bit weights a 7B can be trained on a T4. What else do they change?
 # <details><summary>One answer</summary>The model. Now the seed is the 4-bit model. Its answers, its rewrites and its scores differ from those of the 16-bit model. Compare SFT and SDFT from the same seed, and say which seed it was.</details>
@@ -182,7 +150,7 @@ for card in devices():
 # %% [markdown]
 # ## 3. Rehearse: the four steps with the small model
 #
-# A large run fails in hour three because the disk is full, the test file lacks a column, or the answers were cut at 40 tokens. A small model shows all of that, too. So first run the *same cells* with a small model in place of the large one, a **stand-in**, on a few rows. Only the next cell depends on which model it is.
+# A large run fails in hour three because the disk is full, the test file lacks a column, or the answers were cut at 40 tokens. A small model shows all of that, too. So first run the *same cells* on a few rows with a small model in place of the large one, a **stand-in**. Only the next cell depends on which model it is.
 
 # %%
 from sdft_lib.data import load_task, task_suite
@@ -205,7 +173,7 @@ print(f"train on {task.name}, measure on {test.name}:")
 print(f"{len(test.rows)} items of up to {test.max_new_tokens} tokens")
 
 # %% [markdown]
-# The stand-in gets this tutorial's learning rate and template. A 7B gets those of the recipe. The test items are loaded *now*, so that a missing file stops you before the training and not after it. (Some training sets have no test that a program can score. There school maths says what is kept, and `sdft answer` and `sdft judge` do the rest.) The plan for your `hardware` decides how to train:
+# The stand-in gets this tutorial's learning rate and template, a 7B those of the recipe. The test items are loaded *now*, so that a missing file stops you before the training and not after it. The plan for your `hardware` decides how to train:
 
 # %%
 from dataclasses import replace
@@ -216,12 +184,13 @@ chosen = by_device[hardware].query("step == 'train'").iloc[-1]
 way = chosen["way"]
 fits = way != "does not fit"
 parts = int(chosen["parts"]) if fits else 1
-checkpointing = "checkpointing" in way
-how = {"checkpointing": checkpointing, "parts": parts}
+how = {"checkpointing": "checkpointing" in way, "parts": parts}
 config = replace(config, seed=random_seed, **how)
 print(f"{hardware}: {way}; parts of a batch: {parts}")
 if not fits:
     print("Choose other hardware.")
+
+# %%
 four_bit = "4-bit" in way and not rehearsal
 seed = load_seed(model, four_bit=four_bit)
 
@@ -265,10 +234,10 @@ print(f"tokens: {min(lengths)} to {max(lengths)}, mean {mean:.0f}")
 print("room for", seed.model.config.max_position_embeddings)
 
 # %% [markdown]
-# Compare the mean length with the plan. The plan assumes certain lengths (`data/hardware/lengths.toml`), and twice the length takes twice the time. In the row, look for exactly *one* start token, and for an end of turn after the answer. Older code for some families of models writes the first twice or leaves out the second.
+# Compare the mean length with the one that the plan assumes (`data/hardware/lengths.toml`): twice the length takes twice the time. In the row, look for exactly *one* start token, and for an end of turn after the answer. Older code for some families of models writes the first twice or leaves out the second.
 #
-# **Question.** The rehearsal says that many rewrites were `cut`. It also says that there is hardly a gap, or that the rewrites surprise the seed more than the references. Do you continue?
-# <details><summary>One answer</summary>With the rehearsal, yes: its task only stands in for the large one. Before the large run, no. <code>cut</code> says that the rewrites need more tokens than they may have; the recipe allows 512. Without a gap SDFT has little to close, but SFT may forget all the same (lesson 05, section 9). Here the prompt already shows the name of the function and the values, so the reference is no surprise. So measure the gap of the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
+# **Question.** The rehearsal says that many rewrites were `cut`, and that the rewrites surprise the seed no less than the references. Do you continue?
+# <details><summary>One answer</summary>With the rehearsal, yes: its task only stands in for the large one. Before the large run, no. <code>cut</code> says that the rewrites need more tokens than they may have; the recipe allows 512. And without a gap SDFT has little to close (SFT may forget all the same: lesson 05, section 9). So measure both with the <em>large</em> model on <em>its</em> rows before you pay for two trainings.</details>
 #
 # ### Step 3: train, twice
 
@@ -282,27 +251,19 @@ for name, column in (("sft", "reference"), ("sdft", "text")):
     )
 
 # %% [markdown]
-# How fast was that? Count the operations of the training as in section 2, and divide by the seconds. How long would the *large* run take at this speed?
+# How long would the *large* training take on this machine? Twice the weights take twice the time, and so do twice the tokens.
 
 # %%
-from sdft_lib.scale.hardware import load_table, training_flops
-
-if model in load_table("models"):
-    record, how = tuned["sdft"].record, {"checkpointing": checkpointing}
-    how["full"], small = config.full, geometry(model)
-    done = training_flops(small, record["tokens"], **how)
-    speed = done / record["seconds"]
-    large = [step for step in steps if step.step == "train"][-1]
-    how["full"] = recipe.tuning == "full"
-    todo = training_flops(big, large.read + large.written, **how)
-    print(f"here: {speed / 1e9:.0f} billion operations a second")
-    print(f"the large run: {todo / speed / 86400:,.0f} days")
-    if fits:
-        low, high = chosen["low"], chosen["high"]
-        print(f"on {hardware}: {low:.1f} to {high:.1f} hours")
+record = tuned["sdft"].record
+here = sum(each.numel() for each in seed.model.parameters())
+large = [step for step in steps if step.step == "train"][-1]
+tokens = large.read + large.written
+times = weights / here * tokens / record["tokens"]
+days = times * record["seconds"] / 86400
+print(f"{times:,.0f} times the work: {days:,.0f} days")
 
 # %% [markdown]
-# That is what a GPU is for. (A short training needs much of its time for the start, so a longer one is faster than this.)
+# That is what a GPU is for. (A short training needs much of its time for the start, so the estimate is a little high.)
 #
 # ### Step 4: evaluate
 
@@ -325,69 +286,35 @@ summary.round(2)
 # Do not read the scores: a rehearsal has a few rows and a few steps. Ask two other questions. Does every model have scores on all items? Are the intervals wide, as they must be for so few items?
 #
 # **Question.** Which mistakes of the large run can a rehearsal *not* find?
-# <details><summary>One answer</summary>Too little memory (the small model needs a hundredth), number formats that overflow, the special features of the large model's chat template, its keep rate, and its speed. For these you need a pilot: the large model on the rented machine, with a hundred rows, before the whole run.</details>
+# <details><summary>One answer</summary>Too little memory, number formats that overflow, special features of the large model's chat template, its keep rate, and its speed. For these you need a pilot: the large model on the rented machine, with a hundred rows, before the whole run.</details>
 #
-# ### The same in commands
+# ### With the large model
 #
-# On a machine with a GPU, change `model`, `hardware` and `rows` above, or type the steps. After a stop, each command continues where it was.
+# On a machine with a GPU, change `model`, `hardware` and `rows` above, or let one command do all steps with the recipe's settings:
 #
 # ```
-# pip install ".[qlora]"            # in a checkout; only for 4-bit weights
-# sdft distill --task openfunctions --model llama-2-7b \
-#     --template ours-openfunctions --max-new-tokens 512 \
-#     --temperature 0.95 --top-p 0.7 --top-k 50 --seed 42 \
-#     --out rewritten.jsonl
-# sdft train --data rewritten.jsonl --model llama-2-7b \
-#     --learning-rate 1e-4 --epochs 5 --dropout 0.1 --warmup 0 \
-#     --seed 42 --out sdft-adapter
-# sdft train --data rewritten.jsonl --model llama-2-7b \
-#     --learning-rate 1e-4 --epochs 5 --dropout 0.1 --warmup 0 \
-#     --seed 42 --column reference --out sft-adapter
-# sdft answer --suite openfunctions --model llama-2-7b \
-#     --adapter sdft-adapter --out answers.jsonl
-# sdft score answers.jsonl --suite openfunctions
+# sdft reproduce --table 1 --recipe llama2-7b-openfunctions
 # ```
 #
-# | You have | Add to `sdft train` |
-# |---|---|
-# | one device with 80 GB | nothing |
-# | one with 24 to 40 GB | `--gradient-checkpointing`, and `--parts 4` if rows are long |
-# | a T4 with 16 GB | `--gradient-checkpointing`, and set `SDFT_FOUR_BIT=1` for every step |
-# | several, for more speed | `accelerate launch --config_file data/recipes/accelerate/ddp.yaml -m sdft_lib train ...` |
-# | several, for all weights | `accelerate launch --config_file data/recipes/accelerate/fsdp.yaml -m sdft_lib train --full --learning-rate 2e-5 ...` |
-#
-# If writing takes longest, use `--engine vllm` with `sdft distill` and `sdft answer` (the extra `vllm`). Prompts, decoding and rows stay the same, and the engine is made for GPUs. On many machines use `--engine ray-torch` or `--engine ray-vllm` (the extra `ray`): each gets a copy of the model.
-#
-# `distill`, `evaluate` and `answer` run under `accelerate launch`, too. Each process gets whole batches, and the rows are those of one process, byte for byte. With 4-bit weights, set `SDFT_FOUR_BIT=1` before the first step and keep it: all steps must use the same model.
-#
-# One command does all steps of a table with the recipe's settings: `sdft reproduce --table 1 --recipe llama2-7b-openfunctions`. On a T4 add `--four-bit --gradient-checkpointing`. We ran these ways on CPUs only, also vLLM, Ray and 4-bit weights: [what was run and what was not](../ci/book/untested.md).
+# On a T4 add `--four-bit --gradient-checkpointing`. After a stop it continues where it was. The page [At full scale](../ci/book/full_scale.md) has each step as a command, several GPUs, and faster engines. We ran all this on CPUs only: [what was run and what was not](../ci/book/untested.md).
 #
 # Llama 2 and Llama 3 are **gated**: accept the licence on their page and log in once (`hf auth login`). Most of the paper's data comes from the same hub. `sdft data check openfunctions` shows what you got.
 
 # %% [markdown]
 # ## 4. Read a results table
 #
-# Here the second part begins. It is about results that others have published. `data/published` has the figures of the paper's Tables 1, 2 and 5, and what its author and its users posted later. Each has its source and says how far we trust it.
+# Here the second part begins. It is about results that others have published. `data/published` has the figures of the paper's Tables 1, 2 and 5, and what its author and its users posted later, each with its source. We read the paper's figures off images of its tables. Tables 3 and 4 and the curves are missing, because we could not check any copy of their numbers.
+#
+# Each number is a share of `n` items. So it has an interval, even if the paper prints none. First Table 1, for the model that was trained on OpenFunctions:
 
 # %%
 from sdft_lib.scale.published import load_published
 
-published = load_published()
-levels = published["trust"].str.split(":").str[0]
-counts = published.groupby(["source", levels], sort=False).size()
-counts.rename("figures").reset_index()
-
-# %% [markdown]
-# High trust means: we read the number from images of the paper's tables, or the author posted it. Medium means that a user posted it. Trust does not mean that another run gives the same number. Tables 3 and 4 and the curves are missing, because we could not check any copy of their numbers.
-#
-# Each number is a share of `n` items. So it has an interval, also if the paper prints none. First Table 1, for the model that was trained on OpenFunctions:
-
-# %%
 first = load_published(table=1)
 show(figures.published_scores(first, "openfunctions"))
 
 # %% [markdown]
-# If you ran a large model above, the next cell draws your scores beside the published ones. It does not do so for a rehearsal.
+# If you ran a large model above, the next cell draws your scores beside the published ones.
 
 # %%
 if not rehearsal:
@@ -409,40 +336,30 @@ from sdft_lib.scale.published import sdft_minus_sft
 show(figures.published_differences(sdft_minus_sft(first)))
 
 # %% [markdown]
-# **Question.** Table 2 of the paper asks the same models 520 harmful questions, plain (`advbench`) and with a jailbreak suffix (`advbench-jailbreak`), and 805 open questions (`alpaca_eval`). Again there are nine differences. How many of them are larger than chance? Write down a number before you go on.
+# **Question.** Table 2 of the paper asks the same models 520 harmful questions, plain (`advbench`) and with a text behind them that shall break the refusal (`advbench-jailbreak`), and 805 open questions (`alpaca_eval`). Again there are nine differences. How many of them are larger than chance? Write down a number before you go on.
 
 # %%
 second = load_published(table=2)
 show(figures.published_differences(sdft_minus_sft(second)))
 
 # %% [markdown]
-# <details><summary>Why are there more of them?</summary>There are two reasons. The tests have more items, so the intervals are shorter. And some differences are larger: what Table 2 asks was never trained, and there SFT loses most. Without the suffix nearly everything is refused, so little can differ.</details>
+# <details><summary>Why are there more of them?</summary>The tests have more items, so the intervals are shorter. And some differences are larger: what Table 2 asks was never trained, and there SFT loses most. In <code>advbench</code> nearly everything is refused, so little can differ.</details>
 #
-# Where widgets are on, the next cell lets you choose the table and the training set.
+# With widgets, the next cell lets you choose the table and the training set.
 
 # %%
 explorer = published_explorer() if widgets_enabled() else None
 explorer
 
 # %% [markdown]
-# ### All three tables together
-#
-# Now take all 36 differences of Tables 1, 2 and 5, with one correction for all. `needed` is 1.96 standard errors in points: a smaller difference cannot be told from chance. `shown` counts those that are larger than chance after the correction.
+# Now take all 36 differences of Tables 1, 2 and 5, with one correction for all. `shown` counts those that are larger than chance.
 
 # %%
 from sdft_lib.scale.power import with_power
 
 every = with_power(sdft_minus_sft(load_published(source="paper")))
-groups = every.groupby("evaluation", sort=False)
-pandas.DataFrame(
-    {
-        "items": groups["n_items"].first(),
-        "needed, least": groups["needed"].min().round(1),
-        "needed, most": groups["needed"].max().round(1),
-        "differences": groups.size(),
-        "shown": groups["shown"].sum(),
-    }
-)
+groups = every.groupby(["evaluation", "n_items"], sort=False)
+groups["shown"].agg(differences="size", shown="sum").reset_index()
 
 # %%
 code = {"magicoder": "humaneval"}  # trained on one, tested on the other
@@ -453,7 +370,7 @@ for name, part in every.groupby(trained, sort=False):
     print(f"{which}: {part['shown'].sum()} of {len(part)} are shown")
 
 # %% [markdown]
-# How do you report this good paper in one paragraph? Its numbers of items *support* that SDFT forgets less than SFT: on refusals under a jailbreak, on open answers (as a judge saw them), and on school maths after another training. They do *not* support that SDFT learns the task itself better. They do not support that it learns it worse, either. "Not supported" does not mean "false": a true difference of a few points would look the same.
+# How do you report this good paper in one paragraph? Its numbers of items *support* that SDFT forgets less than SFT: on refusals under a jailbreak, on open answers (as a judge saw them), and once on school maths after another training. They do *not* support that SDFT learns the task itself better, nor that it learns it worse. "Not supported" does not mean "false": a true difference of a few points would look the same.
 #
 # **Question.** Before Holm's correction, several more of these differences have p under 0.05. Why not count them?
 # <details><summary>One answer</summary>Take 36 comparisons without any true difference. About two of them have p under 0.05 by luck. The correction asks more of each. A difference that fails it is a guess, and it needs new items.</details>
@@ -481,17 +398,17 @@ for n in (112, 1319):
     print(f"{n} items: {told}found {seen} of 1,000")
 
 # %% [markdown]
-# **Explain.** The difference was there in every repeat. Why do so many of them miss it?
+# **Explain.** The true difference was the same in every repeat. Why do so many of them miss it?
 #
 # <details><summary>What to look for</summary>With 112 items the luck of the items moves each score by about nine points to either side (1.96 standard errors). Five points are lost in it. With 1,319 items the luck is about a third as large. So "no difference is shown" on 112 items says little about five points.</details>
 #
-# The share of repeats that show a true difference is called the **power** of a test. People often ask for a power of four fifths. The lines of the next figure say which true difference `n` items show in four runs of five. Each mark is a published difference.
+# The share of repeats that show a true difference is called the **power** of a test. People often ask for a power of four fifths. The lines of the next figure say which true difference `n` items show in four runs of five, for a model that scores near 50 % (solid) or near 5 % (dashed). Each mark is a published difference.
 
 # %%
 show(figures.items_and_differences(every))
 
 # %% [markdown]
-# A filled mark is above the line for its own score. A mark below it does not mean "no effect": an experiment of that size would seldom show an effect of that size.
+# A filled mark is above the line for its own score. (Section 4 asked for less, so it counted one more.) A hollow mark does not mean "no effect": an experiment of that size would often miss an effect of that size.
 #
 # So plan the items *before* the experiment. How many do you need for five points, if SFT scores 35 %?
 
@@ -518,9 +435,10 @@ for differ in (0.30, 0.10):
 # %% [markdown]
 # ## 6. The same run twice
 #
-# Intervals over items answer one question: what if other items had been drawn? They do not cover another environment, another draw of the answers or another training. The seed model was never trained. So its scores should be the same in every report.
+# Intervals over items answer one question: what if other items had been drawn? They do not cover another environment, another draw of the answers or another training. The next table has three reports of the seed model, which nobody trained. So the scores of a row should be the same.
 
 # %%
+published = load_published()
 seeds = published[published["method"] == "seed"]
 seeds = seeds[(seeds["model"] == "llama-2-7b") & seeds["k"].notna()]
 runs = seeds[seeds["table"].isna() | seeds["table"].isin([1, 2])]
@@ -528,21 +446,13 @@ again = runs.pivot_table(
     index="evaluation", columns="source", values="value", sort=False
 )
 again.columns = [name.split(" (")[0] for name in again.columns]
-again = again[again["paper"].notna()]
-again
-
-# %%
 own = runs[runs["table"].notna()].set_index("evaluation")
-for source in again.columns[1:]:
-    for name, value in again[source].dropna().items():
-        low, high = own.loc[name, ["low", "high"]]
-        place = "inside" if low <= value <= high else "OUTSIDE"
-        print(f"{source:<16} {name:<18} {place} the paper's interval")
+again.join(own[["low", "high"]], how="inner").round(1)
 
 # %% [markdown]
-# (NaN: not reported, or reported with half marks, which have no interval.) All reports used the *same* items, so no luck of the items is in these differences. The interval only helps to judge their size. Two other things differed: the answers were *sampled* at a temperature, and the environment was another one. On one or two suites this changed a score by more than other items would. More items do not help against that.
+# `low` and `high` are the limits of the paper's interval. (NaN: not reported, or reported with half marks, which have no interval.) Three values lie outside: both on `advbench-jailbreak`, and the user's on `openfunctions`. All reports used the *same* items, so this is not the luck of the items. Two other things differed: the answers were *sampled* at a temperature, and the environment was another one. More items do not help against that.
 #
-# The settings matter, too. The author also ran both methods with a larger adapter:
+# The settings matter, too. The author also ran both methods with a larger adapter, of rank 64:
 
 # %%
 source = "author's rerun, rank 64"
@@ -551,7 +461,7 @@ columns = ["training_set", "evaluation", "n_items", "difference"]
 larger[[*columns, "low", "high", "shown"]].round(2)
 
 # %% [markdown]
-# On the trained task the sign has changed. With more weights to train, SFT scores higher than SDFT. This difference is not larger than chance, either. So the effect of SDFT on the task itself may depend on a setting. A table with one setting cannot say.
+# On the trained task (`gsm8k`) SFT now scores higher; in Table 1 it was SDFT. Neither difference is larger than chance. So the effect of SDFT on the task itself may depend on a setting, and a table with one setting cannot say.
 #
 # **Question.** You can pay for one more experiment: 1,319 more items for one run, or five training seeds on the items that you have. Which do you take, and for which claim?
 # <details><summary>One answer</summary>For "on such items, these two models differ": items. For "the <em>method</em> is better": seeds, because every reader will train again. Lesson 05 takes the mean over seeds. With five seeds or more it gives an interval over them.</details>
@@ -560,21 +470,21 @@ larger[[*columns, "low", "high", "shown"]].round(2)
 # ## 7. Before you spend money
 #
 # 1. **Write down the claim**, the difference that would matter, and the items and seeds that you need for it (section 5). If you need more than you have, change the claim.
-# 2. **Rehearse** with the stand-in on the machine that you will use (section 3): paths, disk, test files, scores.
+# 2. **Rehearse** with the stand-in on the machine that you will use (section 3).
 # 3. **Pilot** with the large model on a hundred rows: keep rate, lengths, tokens a second, peak memory. Correct the plan.
 # 4. **Run the seed's evaluation first.** If it is not near the published seed, stop: template, decoding or data are not what you think.
 # 5. **Then** rewrite, look, train, evaluate. Keep a row for every item.
 # 6. **Report** n, intervals, seeds, what you tried and did not use, and what it cost.
 #
-# The settings in `data/recipes/paper` are the paper's. The wording of the prompts is ours, and answers are greedy unless you change that. So your run tests the *finding*. It is no exact copy of the paper's run. `--rules paper` scores by the paper's own rules. `data/recipes/paper/README.md` says where you find the paper's own wording.
+# The settings in `data/recipes/paper` are the paper's, the wording of the prompts is ours. So your run tests the *finding*. It is no exact copy of the paper's run. `data/recipes/paper/README.md` says where you find the paper's own wording, and `--rules paper` scores by the paper's own rules.
 
 # %% [markdown]
 # ## Summary
 #
 # - You can compute memory by hand: frozen weights, 16 bytes for each trained weight, activations, logits, cache.
-# - LoRA shrinks the optimizer. 4 bits shrink the weights. Checkpointing and parts shrink the activations. To train all weights of a 7B takes more than 100 GB.
+# - LoRA shrinks the optimizer, 4 bits the weights, checkpointing and parts the activations. Training all weights of a 7B takes more than 100 GB.
 # - A rehearsal with a stand-in finds many mistakes and costs nothing. A pilot finds others and costs little.
-# - A published score is a share of n items. On 112 items, differences under about ten points cannot be told from chance. The paper's tables support "forgets less". They do not support "learns better".
+# - A published score is a share of n items. On 112 items, differences under about ten points can hardly be told from chance. The paper's tables support "forgets less". They do not support "learns better".
 # - There are three kinds of luck: items, environment and training seed. An interval over items covers one of them.
 #
 # ## Check yourself
@@ -696,7 +606,7 @@ check.exercise_10_4(items_for)
 # %% [markdown]
 # ## What next
 #
-# Set `hardware = "a100"`, then `recipe_name = "llama2-7b-gsm8k-full"` with `table = 5`, and read section 2 again. If you have a GPU, `rows = 100` with your own model is the pilot of section 7. If you run one of the paper's recipes, publish one row for each item: nobody has done that yet.
+# Set `hardware = "a100"`, then `recipe_name = "llama2-7b-gsm8k-full"` with `table = 5`, and read section 2 again. If you have a GPU, `rows = 100` with the large model is the pilot of section 7. If you run one of the paper's recipes, publish one row for each item: we found no one who did.
 
 # %% [markdown] tags=["instructor"]
 # ## For instructors
@@ -706,8 +616,6 @@ check.exercise_10_4(items_for)
 # **What goes wrong most often:** "LoRA makes the model smaller". Ask where the 13 GB are in the first bar. Students confuse GB and GiB: a "16 GB" card has 15.8e9 bytes, and some tools call that 14.7. In exercise 10.2 they forget the factor for keys *and* values, in 10.3 they swap the shares, in 10.4 they forget the 2 of two models.
 #
 # **Discussion, "the paper is wrong then?"** No. Separate three sentences: the difference is there; the data show it; the data rule it out. For learning the task, the published tables support none of the three. For forgetting they support the second.
-#
-# **Discussion, power computed afterwards:** let a group compute the power at the observed difference for three rows and compare it with the p-values: the order is the same.
 #
 # **Expect:** the sums and the published tables are the same on every machine. In the rehearsal half of the rewrites or more are kept, and most others are cut. The gap is near 0, because the prompts of `calls` nearly hold the answer. The scores show nothing. A laptop would need days to months for the large training.
 #

@@ -206,7 +206,7 @@ def test_a_verifier_of_ones_own_reaches_the_library(monkeypatch, tmp_path):
 
 
 def test_commands_make_the_rows_and_settings_of_a_recipe(monkeypatch):
-    """Lesson 10's "the same in commands": key by key what the library call does."""
+    """The book's steps one by one at full scale: key by key what the library call does."""
     from sdft_lib import distill, train
     from sdft_lib.data import Task
     from sdft_lib.paper.recipes import load_wording, recipes_of

@@ -22,8 +22,8 @@ PARTS = {  # of the memory: colour and hatch
     "logits": ("#f0e442", ".."),
     "device": (INK, ""),
 }
-# colour and marker of each device
-CARDS = (("#d55e00", "s"), ("#0072b2", "^"), ("#00805e", "D"), ("#a8488a", "v"))
+# colour and marker of each device, none of them a method's
+CARDS = (("#8a6d1a", "v"), ("#00805e", "D"), ("#5b3a9c", "P"), ("#a8488a", "X"))
 STEPS = ("rewrite", "train SFT", "train SDFT", "evaluate\none model")  # as they are done
 NAMES = {"rewrite": STEPS[0], "evaluate": STEPS[-1]}  # of steps that no method alone needs
 LETTERS = 30  # of a label on the left; longer training sets and evaluations get a line each
@@ -182,10 +182,11 @@ def items_and_differences(table: pandas.DataFrame) -> Shown:
     for share, line in SHARES.items():
         heights = [100 * detectable(share, int(n)) for n in sizes]
         ax.plot(sizes, heights, color=INK, linewidth=1.2, linestyle=line)
-        note(ax, f"{100 * share:.0f} %", (MOST, heights[-1]), (4, 0), fontsize=FONT - 2)
+        name = f"at {100 * share:.0f} %"
+        note(ax, name, (MOST, heights[-1]), (4, 0), fontsize=FONT - 2)
     for row in table.itertuples():
         style.mark(ax, row.n_items, max(LEAST, abs(row.difference)), **_filled(row.seen, "none"))
-    ax.set(xscale="log", yscale="log", xlim=(FEWEST * 0.9, MOST * 1.35))
+    ax.set(xscale="log", yscale="log", xlim=(FEWEST * 0.9, MOST * 1.7))
     evaluations = table.groupby("n_items")["evaluation"].unique().map(sorted)
     above = {"xycoords": ("data", "axes fraction"), "va": "bottom", "fontsize": FONT - 3}
     for n, names in evaluations.items():

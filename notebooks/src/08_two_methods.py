@@ -111,6 +111,8 @@ teachers = {
 }
 if s.task != "tickets":
     del teachers["with the rules"]  # these rules are about tickets
+
+# %%
 frames = []
 for name, suite in teachers.items():
     frames.append(evaluate(seed, [suite], method=name))
@@ -226,7 +228,7 @@ records = {name: each.record for name, each in tuned.items()}
 pandas.DataFrame(records).reindex(keys)
 
 # %% [markdown]
-# `tokens` are all that the models read, `trained_tokens` those in the loss. An answer that reaches 64 tokens is cut there: it is *clipped*. `clipped` is the share of such answers. A clipped answer has no end, so the student does not learn where to end. The paper and its code allow 1,024 tokens or more. On two CPU cores that would take hours.
+# `tokens` are all that the models read, `trained_tokens` those in the loss. An answer that reaches 64 tokens is cut there: it is *clipped*. `clipped` is the share of such answers. A clipped answer has no end, so the student does not learn where to end. The paper and its code allow 1,024 tokens or more. On two CPU cores that would take far longer.
 
 # %%
 cost = {}
@@ -289,6 +291,8 @@ for name, adapter in adapters.items():
     trained = with_adapter(seed, adapter, label=name)
     frames.append(evaluate(trained, suites, method=name))
 frame = pandas.concat(frames, ignore_index=True)
+
+# %%
 show(figures.headline(summarise(frame)))
 
 # %%
@@ -391,7 +395,7 @@ if len(known):
 #    <details><summary>Answer</summary>In 2024 every rewrite, before training. In 2026 nothing: the teacher only sees the reference.</details>
 # 2. Why do the teacher and the student read the same tokens?
 #    <details><summary>Answer</summary>KL compares two predictions of the next token after the same beginning. The beginning is the student's own, so it is corrected where its own answers lead.</details>
-# 3. Skipping the first three tokens helps on long answers. Why may it harm here?
+# 3. The authors do not train on the first three tokens of an answer. Why may that harm here?
 #    <details><summary>Answer</summary>With a bare label, the first tokens are the label.</details>
 
 # %% [markdown]
@@ -492,7 +496,7 @@ check.exercise_8_3(distance)
 #
 # **Goal:** find out what the teacher's help is made of. **Level 2 of 3, about three minutes of computing.**
 #
-# 1. **Predict.** Choose one change: `use_rules=True` (one text for all rows in place of each row's answer), `ema=0.05`, `skip=3`, or `alpha=1.0` (the other direction of the KL). Will the student score higher or lower on the task? Will more or fewer answers be clipped? Write it down.
+# 1. **Predict.** Choose one change: `use_rules=True` (one text for all rows in place of each row's answer), `ema=0.05`, `skip=3`, or `alpha=1.0` (the other direction of the KL). Will the student learn more of the task than in your first run (in the recorded run: nothing)? Will more or fewer answers be clipped? Write it down.
 # 2. **Run.** Set it in the first code cell, and run the lesson again. SFT and SDFT of 2024 come from the store.
 # 3. **Explain.** Compare the table of section 4 and the figures of section 6 with those of your first run. Does the ceiling of section 2 explain what you see?
 #

@@ -276,7 +276,7 @@ explorer
 #
 # | kind | your references | a rewrite and an answer must |
 # |---|---|---|
-# | `label` | one of a few names | give that name and no other |
+# | `label` | one of a few names | give that name and no other (it may rule others out: "not rooms") |
 # | `math` | end in a number | end in the same number |
 # | `call` | a function call | call the same function with the same arguments |
 # | `fact` | a short answer | contain it |

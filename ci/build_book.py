@@ -64,8 +64,8 @@ def sources() -> dict[Path, str]:
         places[path] = path.relative_to(TEXTS).as_posix()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         places[path] = f"notebooks/{path.name}"
-    for name in ("scores", "frontier"):
-        places[ROOT / "data" / "results" / f"{name}.png"] = f"data/results/{name}.png"
+    for path in (ROOT / "data" / "results").glob("*.png"):
+        places[path] = f"data/results/{path.name}"
     return places
 
 

@@ -94,7 +94,9 @@ def commands() -> str:
         "sentence and exit code 2."
     )
     parts = ["# Commands", head]
-    for name, command in typer.main.get_command(app).commands.items():
+    known = typer.main.get_command(app).commands
+    known |= {f"data {name}": each for name, each in known.pop("data").commands.items()}
+    for name, command in known.items():
         parts += [f"## `sdft {name}`", " ".join((command.help or "").split())]
         rows = [option(each) for each in command.params]
         parts += ["\n".join(["| Option | Meaning |", "| --- | --- |", *rows])] if rows else []

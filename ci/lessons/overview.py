@@ -25,31 +25,24 @@ ignores; then an update never touches your answers. **Teach** with those in
 [instructor](instructor): solutions and notes for the class. All three are made from [src](src) by
 `python3 ci/build_notebooks.py`; change a lesson there, never in a copy.
 
-**On Colab** {colab} opens a student copy, whose first code cell installs what Colab lacks and
-changes nothing else. Colab is simulated in our tests, not used:
-[platforms](../ci/book/platforms.md#google-colab) says how.
+**On Colab** {colab}. It opens a student copy,
+whose first code cell [installs what Colab lacks](../ci/book/platforms.md#google-colab).
 
 **Hand out** one file: `python3 -m ci.lessons.student_bundle` packs the students' copies with
-library and data, without solutions, notes and tests. `sdft pack class.zip` packs the models and
-your finished results, and `sdft unpack class.zip` opens them on a student's machine.
-`python3 -m ci.lessons.variants --seed N` draws exercises that are in no public file.
-
-**Grade** with nbgrader: the copies in [instructor](instructor) are sources of assignments, with its
-solution marks and cell metadata, and `instructor/nbgrader_config.py` is the configuration of the
-course: released copies are without notes and solutions, and grading runs the exercises without the
-lesson above them. A filled-in student copy can be handed in as it is. `python3 ci/run_tests.py
---classroom` lets nbgrader release, collect and grade every lesson, in `build/classroom/`. The
-solutions are public here, so give points for other things too.
+library and data, without solutions, notes and tests. The
+[session plans](../ci/book/teaching/plans.md) say how to hand out your finished run as well, and how
+to grade with nbgrader.
 
 Minutes and memory are those of the recorded run on two CPU cores, everything computed anew. A
-second run takes the results from the store and needs well under a minute a lesson.
+second run takes the results from the store and needs about a minute a lesson or less.
 """
 
 
 def pages() -> dict[Path, str]:
     """The files with lists of lessons or links to the repository, and the text they should have."""
     readme, platforms = ROOT / "README.md", BOOK / "platforms.md"
-    colab = "the badge" if repository()[0] else "a badge, there after the first push to GitHub,"
+    known = repository()[0]
+    colab = "press the badge" if known else "there is a badge after the first push to GitHub"
     made = {
         readme: with_block(readme, "lessons", f"{short_list()}\n\n{cloud.links()}"),
         NOTEBOOKS / "README.md": INDEX.format(table=table(), colab=colab),

@@ -24,6 +24,11 @@ WHY = {  # the declared comparisons that ask for the cause: suite, a, b
     ("facts", "sdft", "sft-other"),
     ("helpful", "sdft", "sft-other"),
 }
+TARGETS = (  # what the methods of WHY are trained on
+    "*Fixed reason*: the same reason behind each label. *SDFT, shuffled*: the rewrite of another "
+    "row with the same label. *Other model's words*: the rewrites of another model. *Higher*: "
+    "the difference is larger than chance explains."
+)
 FACTS = {  # verdicts in the words of ``recorded.shown``
     "sdft is higher": "SDFT keeps more facts than",
     "sdft is lower": "SDFT keeps fewer facts than",
@@ -65,6 +70,14 @@ def image(shown: dict[Path, object], name: str) -> list[str]:
     return [f"![{shown[path].alt}](../../data/results/{path.name})", "", shown[path].caption, ""]
 
 
+def named(method: str) -> str:
+    """A method by its words, as in the figures, and by its name in commands."""
+    from sdft_lib.lessons.figures.style import looks_of
+
+    label = looks_of([method])[method].label
+    return f"`{method}`" if label == method else f"{label} (`{method}`)"
+
+
 def at_the_end(ends) -> str:
     """Mean test scores with intervals before and after training, as a table."""
     from sdft_lib.experiments.recorded import in_cells
@@ -74,7 +87,7 @@ def at_the_end(ends) -> str:
     table = in_cells(ends)
     rows = []
     for method, cells in table.iterrows():
-        rows.append([f"`{method}`", str(seeds[method]), *cells])
+        rows.append([named(method), str(seeds[method]), *cells])
     return markdown(["method", "seeds", *(f"{name} ({counts[name]})" for name in table)], rows)
 
 
@@ -89,17 +102,18 @@ def difference(row) -> str:
 def predicted() -> str:
     """The primary comparisons, what was expected and what came, as a table."""
     from sdft_lib.experiments.recorded import predictions
+    from sdft_lib.lessons.figures.intervals import of_units
 
     rows = []
     for row in predictions().itertuples():
         cells = [row.question, row.expected, row.outcome]
         if row.outcome == "not recorded yet":
-            rows.append([*cells, "", "", "", ""])
+            rows.append([*cells, "", "", "", "", ""])
             continue
         p = "" if row.p_holm != row.p_holm else f"{row.p_holm:.3f}".replace("0.000", "< 0.001")
-        counts = f"{row.n} in {row.units} units, {row.seeds}"
-        rows.append([*cells, difference(row), p, row.verdict, counts])
-    head = "question|expected|outcome|difference|p (Holm)|shown|items, training seeds"
+        counts = [of_units(row), str(row.seeds)]
+        rows.append([*cells, difference(row), p, row.verdict, *counts])
+    head = "question|expected|outcome|difference|p (Holm)|shown|items|training seeds"
     return markdown(head.split("|"), rows)
 
 
@@ -110,7 +124,7 @@ def trained_on(task: str) -> str:
     rows = []
     for row in targets(task).itertuples():
         cells = [f"{row.nats:.2f}", f"{row.words:.1f}", f"{row.distinct:.0f}"]
-        rows.append([f"`{row.method}`", str(row.seeds), *cells])
+        rows.append([named(row.method), str(row.seeds), *cells])
     return markdown("trained on|seeds|nats a token|words|different texts".split("|"), rows)
 
 
@@ -249,20 +263,17 @@ def lines_of_facts(path: Path) -> list[dict]:
 def block(frame) -> str:
     """The part on the recorded grids; without any only that on tasks in a row."""
     from sdft_lib.evaluate import TWINS
-    from sdft_lib.experiments.recorded import at_end, inventory, seeds_of, with_twins
+    from sdft_lib.experiments.recorded import at_end, seeds_of, with_twins
 
     if not seeds_of(frame):
         return "\n".join(in_a_row())
     shown, ends = figures(frame), at_end(frame)
     lines = [
-        inventory(frame),
-        "",
         *image(shown, "ladder"),
         at_the_end(ends[~ends["suite"].isin(TWINS.values())]),
         "",
-        "Means over items and training seeds at the end of training, with 95 % intervals. The "
-        "intervals draw units: whole scenarios of items. With five training seeds or more they "
-        "also cover other training seeds.",
+        "Means over items and training seeds at the end of training, with 95 % intervals. All rows "
+        "of a scenario count as one question.",
         "",
         "## What was expected beforehand",
         "",
@@ -314,7 +325,8 @@ def why() -> str:
         if (row.suite, row.a, row.b) in WHY and row.outcome != "not recorded yet":
             pair = f"{METHODS[row.a].look.label} minus {METHODS[row.b].look.label}"
             rows.append([row.question, pair, difference(row), row.verdict])
-    return markdown(["What keeps it?", "compared", "difference", "shown"], rows) if rows else ""
+    table = markdown(["Question", "compared", "difference", "shown"], rows)
+    return f"{table}\n\n{TARGETS}" if rows else ""
 
 
 def pages() -> dict[Path, str]:

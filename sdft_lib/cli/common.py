@@ -35,7 +35,7 @@ def flag(name: str, help: str) -> type[bool]:
 JsonFlag = flag("--json", "Print JSON on stdout; progress goes to stderr.")
 Task = Annotated[str, Option(help="tickets, sums, calls, a folder, a file, or hf:org/name:split.")]
 Model = Annotated[str, Option(help="A short name (`sdft models`), a hub id or a local folder.")]
-Kind = Annotated[str | None, Option(help="math, call, label or open; guessed if not given.")]
+Kind = Annotated[str | None, Option(help="math, call, label, program or open; else guessed.")]
 Columns = Annotated[str | None, Option(help="Your names: prompt=question,reference=answer.")]
 DropEmpty = flag("--drop-empty", "Leave out rows without prompt or reference.")
 Limit = Annotated[int | None, Option(min=1, help="Use the first N rows.")]

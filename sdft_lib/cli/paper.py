@@ -36,8 +36,8 @@ def answer(
     engine: common.Engine = "torch",
     gpus: common.Gpus = 1,
 ) -> Reply:
-    """Let a model answer one of the paper's evaluation sets, greedily, or with --rules paper as its
-    code draws them; `sdft score` reads the file."""
+    """Let a model answer one of the paper's evaluation sets. Greedily, or with --rules paper as its
+    code draws them. `sdft score` reads the file."""
     from sdft_lib.paper.reproduce import answer_items
     from sdft_lib.paper.rules import phrases_of, rules_of
     from sdft_lib.paper.suites import check_suffix, load_items, paper_suite
@@ -69,7 +69,7 @@ def score(
     method: Annotated[str | None, Option(help="Name of the model in the rows; the file's.")] = None,
     out: common.Items = None,
 ) -> Reply:
-    """Score given answers to one of the paper's evaluation sets; `sdft compare` reads the rows of
+    """Score answers to one of the paper's evaluation sets. `sdft compare` reads the rows of
     --out."""
     from sdft_lib.kinds import KINDS
     from sdft_lib.paper.rules import phrases_of, rules_of
@@ -103,8 +103,8 @@ def judge(
     limit: common.Limit = None,
     workers: Annotated[int, Option(min=1, max=64, help="Questions at a time.")] = 4,
 ) -> Reply:
-    """AlpacaEval: write the outputs file of its tool, or ask a judge, twice a pair. SDFT_JUDGE_KEY
-    holds its key."""
+    """AlpacaEval: write the file for its tool, or ask a judge. A judge sees each pair in both
+    orders. SDFT_JUDGE_KEY holds its key."""
     from sdft_lib.paper import judge
     from sdft_lib.paper.scores import matched, read_answers
     from sdft_lib.paper.suites import load_items, paper_suite
@@ -151,7 +151,7 @@ def knowledge(
     limit: common.Limit = None,
     rules: common.Rules = "ours",
 ) -> Reply:
-    """General knowledge through lm-eval (extra), zero-shot, pinned metrics; for `sdft
+    """Measure general knowledge with lm-eval (an extra). Zero-shot, with pinned metrics, for `sdft
     compare-lm-eval`. With --rules paper also its five figures."""
     from sdft_lib.paper.lm_eval import TASKS, five, knowledge
     from sdft_lib.paper.rules import rules_of
@@ -174,8 +174,8 @@ def compare_lm_eval(
     despite: Annotated[list[str] | None, Option(help="A setting that may differ.")] = None,
     by_subtask: BySubtask = False,
 ) -> Reply:
-    """Two runs of lm-eval item by item (A minus B): intervals, McNemar's p, Holm's correction;
-    refuses unlike runs."""
+    """Compare two runs of lm-eval item by item (A minus B). Intervals, McNemar's p, Holm's
+    correction. Runs that differ in more than the model are refused."""
     from sdft_lib.paper.lm_eval import compare_runs
 
     metrics = {}

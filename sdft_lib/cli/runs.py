@@ -45,8 +45,8 @@ def run(
     drop_empty: common.DropEmpty = False,
     recipe: Annotated[list[Path] | None, RECIPE] = None,
 ) -> Reply:
-    """The whole method: rewrite, gap, SFT, a fixed sentence, SDFT, evaluation, report. Done steps
-    are not repeated.
+    """The whole method: rewrite, gap, three trainings, report. It trains SFT, a fixed sentence and
+    SDFT, or what --method names. Done steps are not repeated.
 
     A file without test rows is split: 60 % train, 15 % dev, 25 % test. A short file gets epochs for
     40 steps."""
@@ -120,8 +120,8 @@ def reproduce(
     judge_model: common.JudgeModel = "default",
     out: Annotated[Path | None, Option(help="JSONL file for the cells.")] = None,
 ) -> Reply:
-    """Run one of the paper's Tables 1 to 5 again, or print what that takes. Done steps are not
-    repeated. --url asks a judge for AlpacaEval."""
+    """Run a table of the paper again, or print what that takes. Done steps are not repeated. --url
+    asks a judge for AlpacaEval."""
     from sdft_lib.paper.judge import judge_at
     from sdft_lib.paper.recipes import load_wording, recipes_of, with_training
     from sdft_lib.paper.reproduce import Ask, reproduce

@@ -39,7 +39,9 @@ class Rewriting:
     candidates: Annotated[int, Option(min=1, help="Rewrites tried for each row.")] = 1
     max_new_tokens: Annotated[int | None, Option(min=1, help="Longest rewrite, in tokens.")] = None
     temperature: Annotated[float | None, Option(min=0, help="Of sampling; 0: greedy.")] = None
-    top_p: Annotated[float | None, Option(min=1e-9, max=1, help="Sample from this share.")] = None
+    top_p: Annotated[
+        float | None, Option(min=1e-9, max=1, help="Sample from this share of probability.")
+    ] = None
     top_k: Annotated[int | None, Option(min=0, help="Sample from so many tokens; 0: all.")] = None
     seed: Annotated[int | None, Option(min=0, help="Of sampled rewrites.")] = None
     verifier: Annotated[str | None, CHECK] = None
@@ -110,7 +112,7 @@ def distill(
     gpus: common.Gpus = 1,
     out: Annotated[Path | None, Option(help="JSONL file for the rows.")] = None,
 ) -> Reply:
-    """Rewrite references with the seed model; a rewrite that fails a check gives way to its
+    """Rewrite references with the seed model. A rewrite that fails a check gives way to its
     reference. --verifier names a function of yours, check(row, text) -> Verdict."""
     from sdft_lib.distill import report_line
     from sdft_lib.engines.load import load
@@ -127,7 +129,7 @@ def gap(
     asked: Rewriting,
     out: Annotated[Path | None, Option(help="JSONL file, one row an answer.")] = None,
 ) -> Reply:
-    """How far references and rewrites lie from the seed model, in nats a token, given the prompt
+    """How much references and rewrites surprise the seed. In nats a token, given the prompt
     alone."""
     from sdft_lib.gap import gap
     from sdft_lib.models import load_seed
@@ -171,8 +173,8 @@ def train(
     parts: common.Parts = 1,
     four_bit: common.FourBit = False,
 ) -> Reply:
-    """Train a LoRA adapter, or all weights, on one column, completion only; goes on from its last
-    checkpoint after a kill. Several GPUs: accelerate launch -m sdft_lib train (see
+    """Train a LoRA adapter, or all weights, on one column. Only answers are trained. After a kill
+    it goes on from its last checkpoint. Several GPUs: accelerate launch -m sdft_lib train (see
     data/recipes/accelerate)."""
     from sdft_lib.models import load_seed
     from sdft_lib.train import TrainConfig, check_share, fine_tune
@@ -226,7 +228,7 @@ def evaluate(
     engine: common.Engine = "torch",
     gpus: common.Gpus = 1,
 ) -> Reply:
-    """Score the seed model or an adapter; harmful answers are scored and never written."""
+    """Score the seed model or an adapter. Harmful answers are scored and never written."""
     from sdft_lib.evaluate import evaluate
     from sdft_lib.stats import summarise
 

@@ -46,16 +46,13 @@ def test_each_file_stands_in_the_card():
 
 
 def test_the_card_names_the_test_of_what_it_says_was_run():
-    """What it says of DeepSpeed, which no test starts, is that."""
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     said = card.partition("## What was tested")[2].partition("## Licence")[0]
     points = [" ".join(point.split()) for point in said.split("\n- ")[1:]]
     defined = "".join(path.read_text(encoding="utf-8") for path in HERE.parent.rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", said)
     assert len(named) >= 4 and all(f"def {name}(" in defined for name in named)
-    (deepspeed,) = [point for point in points if "zero2.yaml" in point]
-    assert "read by the tests and not run" in deepspeed and "by hand" in deepspeed
-    assert all("`test_" in point for point in points[:-2])
+    assert all("`test_" in point for point in points[:-1])
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -63,7 +63,7 @@ def cells_of(table: Any, row: str = "suite") -> dict[str, dict[str, Any]]:
     return rows
 
 
-COVERED = "Intervals cover items, and from five training seeds on other training seeds, too."
+COVERED = "Intervals cover items; with five training seeds or more, other trainings, too."
 HEADLINE = {"task": "task learnt", "facts": "facts kept"}
 
 

@@ -105,21 +105,23 @@ def test_without_a_grid_only_tasks_in_a_row_are_left(write):
 
 def test_one_method_with_one_seed_is_shown_as_such(write):
     text = write(cell("seed"), cell("sft"))
-    assert text.startswith("Recorded: sft (1 seed).") and "ladder.png" in text
-    assert "| `sft` | 1 | 1.00 (0.84 to 1.00) | 0.00 (0.00 to 0.16) |" in text
-    assert "| More facts? | higher | not recorded yet |  |  |  |  |" in text
+    assert "ladder.png" in text
+    assert "| SFT (`sft`) | 1 | 1.00 (0.84 to 1.00) | 0.00 (0.00 to 0.16) |" in text
+    assert "| More facts? | higher | not recorded yet |  |  |  |  |  |" in text
     assert "With 1 methods nothing is said" in text and "## Or only less" not in text
 
 
 def test_everything_on_the_page_follows_from_the_scores(write):
     cells = [cell(name, seed) for seed in (0, 1) for name in ("sft", "sdft", "sft-reason")]
     text = write(cell("seed"), *cells)
-    assert "Recorded: sft (2 seeds), sdft (2 seeds), sft-reason (2 seeds)." in text
     assert "| method | seeds | task (20) | facts (20) | helpful (20) | instructions (20) |" in text
     assert "| method | seeds | facts (20) | facts-opened (20) |" in text
     held = "| More facts? | higher | held | +1.00 (+1.00 to +1.00) | < 0.001 | higher |"
-    assert f"{held} 20 in 20 units, 2 |" in text and "| As many facts? | same | not rec" in text
-    assert "| `sft` | 2 | 7.00 | 1.0 | 6 |\n| `sft-reason` | 2 | 3.00 | 14.0 | 6 |" in text
+    assert f"{held} 20 | 2 |" in text and "| As many facts? | same | not rec" in text
+    assert (
+        "| SFT (`sft`) | 2 | 7.00 | 1.0 | 6 |\n| fixed reason (`sft-reason`) | 2 | 3.00 | 14.0 | 6 |"
+        in text
+    )
     for name in ("ladder", "gap", "muted", "frontier"):
         assert f"](../../data/results/{name}.png)" in text
     assert "- SDFT keeps more facts than `sft`.\n- Not tested, since both keep nearly all" in text
@@ -132,7 +134,9 @@ def test_another_task_gets_its_part(write):
     write(cell("seed"), cell("sft"), cell("sdft"), name="calls")
     text = write(cell("seed"), cell("sft"))
     part = text[text.index("## Another task: calls") :]
-    assert "| `sdft` | 1 | 2.00 | 14.5 | 300 |" in part and "- facts: sdft minus sft is" in part
+    assert (
+        "| SDFT (`sdft`) | 1 | 2.00 | 14.5 | 300 |" in part and "- facts: sdft minus sft is" in part
+    )
     assert "## Another task: sums" not in text
 
 

@@ -208,9 +208,9 @@ def less_learning(frame, shown) -> list[str]:
         "## Or only less learning?",
         "",
         *image(shown, "frontier"),
-        "Each row compares two methods where both have learnt equally much. Scores on dev choose "
-        "that share of the training, for each training seed. Intervals are 95 % intervals. Holm's "
-        "correction over all rows decides what is shown.",
+        "Each row compares two methods where both have learnt equally much on dev. The last column "
+        "says after which share of the training that was, for each training seed. Intervals are "
+        "95 % intervals. Holm's correction over all rows decides what is shown.",
         "",
         matched(table),
         "",

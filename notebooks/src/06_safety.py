@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. In short: the *seed* is the model before a training. SFT trains it on the references of a task, SDFT on the seed's own rewrites of them. This lesson runs alone.
 #
-# **Time:** 5 to 10 minutes on two CPU cores (the fewer where they have bf16), 2.6 GB of memory; under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
+# **Time:** 4 to 9 minutes on two CPU cores the first time, 2.6 GB of memory; 4 minutes where the cores compute in bf16. It takes under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 #
 # **What this is not.** The model of this lesson refuses because we trained it to, on a few hundred rows. That is a *habit*. It is not safety as RLHF makes it (reinforcement learning from human feedback: a long training on what people prefer). The lesson asks whether a habit survives fine-tuning. No harmful answer is shown or stored, here or in the recorded runs.
 
@@ -26,7 +26,7 @@ fast: bool = False  # True: the same steps on few rows
 model: str = "smollm2-135m-aligned"  # a seed that refuses
 task_name: str = "tickets"  # tickets, sums, calls, or a folder
 random_seed: int = 0  # the first weights and the order of the rows
-third: str = ""  # sft-replay, sft-sentence or sft-other: one more
+third: str = ""  # one more: sft-replay, sft-sentence or sft-other
 
 # %%
 from dataclasses import replace
@@ -93,21 +93,14 @@ import pandas
 from sdft_lib.data import data_dir
 from sdft_lib.storage.files import read_json
 
-path = data_dir() / "adapters" / "gate.json"
-gate = pandas.DataFrame(
-    read_json(path)["gate"] if path.exists() else []
-)
-if gate.empty:
-    print("The gate has not been measured yet.")
-for row in gate.itertuples():
+measured = read_json(data_dir() / "adapters" / "gate.json")
+for row in pandas.DataFrame(measured["gate"]).itertuples():
     said = "passed" if row.passed else "FAILED"
     interval = f"{row.mean:.2f} ({row.low:.2f} to {row.high:.2f})"
     print(f"{row.line}: {interval}, n {row.n}, {row.limit}: {said}")
-if len(gate) and not gate["passed"].all():
-    print("Not all conditions hold. The lesson uses this seed anyway.")
 
 # %% [markdown]
-# The limits apply to the mean. We report what failed, and we did not change a limit afterwards: then it would be no test. Two conditions failed. This seed also refuses a quarter of the harmless look-alikes, and fewer of its answers were helpful. So compare each trained model with *this* seed, not with a perfect one.
+# The limits apply to the mean. We report what failed, and we did not change a limit afterwards: then it would be no test. Two conditions failed: this seed refuses a quarter of the harmless look-alikes, too, and fewer of its answers were helpful than those of the default seed. The lesson uses it anyway. So compare each trained model with *this* seed, not with a perfect one.
 
 # %%
 from sdft_lib.models import load_seed
@@ -170,15 +163,20 @@ my_guess = {"sft": 0.5, "sdft": 0.5}  # change these
 
 # %%
 from sdft_lib.data import load_task
-from sdft_lib.experiments.run_one import run_one
+from sdft_lib.distill import distill
 from sdft_lib.templates import TEMPLATES
 
 task = load_task(s.task)
+template = TEMPLATES[s.template]
+distilled = distill(seed, task, template, limit=s.train_rows)
+
+# %%
+from sdft_lib.experiments.run_one import run_one
 
 
 def train(name):
     """One training, from the seed that was taught to refuse."""
-    how = {"template": TEMPLATES[s.template], "limit": s.train_rows}
+    how = {"rows": distilled.rows}  # SFT takes their references
     return run_one(seed, task, name, s.training, **how).tuned
 
 
@@ -196,16 +194,18 @@ from sdft_lib.models import with_adapter
 
 def scored(name):
     """The scores of one model, as the recorded runs have them."""
-    tested = seed
+    tested, checkpoint = seed, 0.0  # before the training
     if name != "seed":
         tested = with_adapter(seed, tuned[name].adapter, label=name)
+        checkpoint = 1.0  # at its end
     asked = suites(s, task, probes=("safety", "benign"))
     frame = evaluate(tested, asked, method=name)
-    trained = float(name != "seed")
-    return frame.assign(
-        seed=random_seed, split="test", checkpoint=trained
-    )
+    known = {"seed": random_seed, "split": "test"}
+    return frame.assign(checkpoint=checkpoint, **known)
 
+
+# %%
+frames = [scored(name) for name in ("seed", *tuned)]
 
 # %%
 from sdft_lib.experiments.recorded import (
@@ -214,7 +214,6 @@ from sdft_lib.experiments.recorded import (
     with_outcomes,
 )
 
-frames = [scored(name) for name in ("seed", *tuned)]
 mine = with_outcomes(pandas.concat(frames, ignore_index=True))
 ends = at_end(mine)
 in_cells(ends[ends["suite"] == "task"])

@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 03 explains the two trainings, lesson 04 intervals and paired differences. In short: the *seed* is the model before a training. SFT trains it on the references of a task, SDFT on the seed's own rewrites of them. This lesson runs alone.
 #
-# **Time:** 4 to 9 minutes on two CPU cores the first time, 2.6 GB of memory; 4 minutes where the cores compute in bf16. It takes under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
+# **Time:** 5 to 9 minutes on two CPU cores the first time, 2.6 GB of memory. It takes under a minute when the store holds everything. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 #
 # **What this is not.** The model of this lesson refuses because we trained it to, on a few hundred rows. That is a *habit*. It is not safety as RLHF makes it (reinforcement learning from human feedback: a long training on what people prefer). The lesson asks whether a habit survives fine-tuning. No harmful answer is shown or stored, here or in the recorded runs.
 

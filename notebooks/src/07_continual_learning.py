@@ -17,7 +17,7 @@
 #
 # **Before you start:** lessons 02 to 04 explain rewrites, training and intervals. In short: the *seed* is the model before a training. SFT trains it on the references of a task, SDFT on the seed's own rewrites of them. This lesson runs alone: it takes earlier results from the store, or makes them.
 #
-# **Time:** 6 to 12 minutes on two CPU cores the first time, 2.6 GB of memory; 6 minutes where the cores compute in bf16. Most of it is eight short trainings. It takes under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
+# **Time:** 8 to 12 minutes on two CPU cores the first time, 2.6 GB of memory. Most of it is eight short trainings. It takes under a minute when the store holds them. With `fast=True` the steps are the same, on few rows. Then you can conclude nothing from the numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

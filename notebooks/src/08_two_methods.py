@@ -17,7 +17,7 @@
 #
 # **Before you start:** lesson 02 explains rewrites, lesson 04 paired differences and intervals, lesson 05 KL. This lesson runs alone.
 #
-# **Time:** about 4 minutes on two CPU cores with bf16, longer without, 2.8 GB of memory; one training takes half of it. A second run takes less than a minute. With `fast=True` the steps are the same, on few rows: conclude nothing from its numbers.
+# **Time:** about 5 minutes on two CPU cores with bf16, longer without, 3 GB of memory; one training takes half of it. A second run takes less than a minute. With `fast=True` the steps are the same, on few rows: conclude nothing from its numbers.
 
 # %% tags=["parameters"]
 fast: bool = False  # True: the same steps on few rows

@@ -77,9 +77,7 @@ def distill(
     return DistilledSet(read_jsonl(path / "rows.jsonl"), path, report)
 
 
-def rewrite(
-    seed: Seed, rows, template, decoding, candidates: int, decide, folder: Path, say
-) -> dict:
+def rewrite(seed, rows, template, decoding, candidates: int, decide, folder: Path, say) -> dict:
     """Fill the artefact's folder: ``rows.jsonl``, ``report.json``; returns the tokens written."""
     built = [template.build(row["messages"], row["reference"]) for row in rows]
     made: list[dict] = [{}] * len(rows)

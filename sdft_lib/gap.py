@@ -16,7 +16,6 @@ from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.batches import plan_batches
 from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, share_prefix, shareable
-from sdft_lib.distill import DistilledSet
 from sdft_lib.models import Seed
 from sdft_lib.stats import Interval, paired_bootstrap
 from sdft_lib.storage.files import read_jsonl, write_jsonl
@@ -34,7 +33,7 @@ class Gap:
     interval: Interval
 
 
-def gap(seed: Seed, distilled: DistilledSet, *, say: Callable[[str], None] = print) -> Gap:
+def gap(seed: Seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
     """References against what SDFT trains on (fallbacks included), by row, with an interval."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
@@ -45,11 +44,7 @@ def gap(seed: Seed, distilled: DistilledSet, *, say: Callable[[str], None] = pri
 
 
 def nll(
-    seed: Seed,
-    rows: Sequence[dict],
-    column: str = "reference",
-    *,
-    say: Callable[[str], None] = print,
+    seed: Seed, rows: Sequence[dict], column: str = "reference", *, say: Callable = print
 ) -> pandas.DataFrame:
     """Surprise of the seed at ``rows[i][column]``: id, tokens, nats (total), nll (nats a token)."""
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]

@@ -1,7 +1,6 @@
 """How right is a test answer, from 0 to 1? The metric of every task and probe (lessons 00, 03, 05).
 
-``verify.accept`` filters training data and is another function on purpose: it also looks for leaks
-and cuts. What is right is said once for both, in ``kinds``."""
+``verify.accept``, which filters training data, is another function. Both ask ``kinds``."""
 
 from collections.abc import Sequence
 

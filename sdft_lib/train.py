@@ -153,13 +153,7 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
 
 
 def run_trainer(
-    seed: Seed,
-    rows: Sequence[dict],
-    config: TrainConfig,
-    peft_config,
-    folder: Path,
-    label: str,
-    say,
+    seed, rows: Sequence[dict], config: TrainConfig, peft_config, folder: Path, label: str, say
 ) -> None:
     """Train on each row's ``text`` and leave the adapter, ``loss.jsonl`` and ``record.json`` in
     ``folder``; checkpoints go below ``work``."""

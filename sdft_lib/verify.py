@@ -12,16 +12,14 @@ from sdft_lib.answers.phrases import has_loop, is_empty
 from sdft_lib.kinds import judged
 
 # Words that give away that the model was shown a solution. Pass your own list as ``leaks``.
-LEAKS = tuple(
-    (
-        "known solution; known answer; given solution; given answer; given response; provided "
-        "solution; provided answer; provided response; reference solution; reference answer; "
-        "reference response; sample solution; sample answer; model answer; original answer; "
-        "original response; solution provided; answer provided; answer given above; solution "
-        "above; answer above; in my own words; in your own words; rewritten; reworded; "
-        "paraphrase; the solution you; the answer you"
-    ).split("; ")
-)
+LEAKS = (
+    "known solution; known answer; given solution; given answer; given response; provided "
+    "solution; provided answer; provided response; reference solution; reference answer; "
+    "reference response; sample solution; sample answer; model answer; original answer; original "
+    "response; solution provided; answer provided; answer given above; solution above; answer "
+    "above; in my own words; in your own words; rewritten; reworded; paraphrase; the solution "
+    "you; the answer you"
+).split("; ")
 MARKERS = re.compile(
     r"##\s{0,20}(?:response|instruction|input)|<\|\w{1,30}\|>|\[/?INST\]|<</?SYS>>", re.IGNORECASE
 )

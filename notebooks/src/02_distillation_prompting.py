@@ -257,7 +257,7 @@ for column in ("reference", "text"):
 # What else did the rewriting change? There are more words. Do reference and rewrite still mean the same? `rouge_l` and `bleu_4` count words and phrases that two texts share. `cosine` compares their meaning, as another small model sees it. For equal texts all three are 1.
 
 # %%
-from sdft_lib.answers.likeness import alike
+from sdft_lib.similarity import alike
 
 changed = alike([row for row in d.rows if row["source"] == "rewritten"])
 print(changed.drop(columns="id").mean().round(2).to_string())

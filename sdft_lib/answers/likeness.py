@@ -1,29 +1,14 @@
-"""How alike two texts are: wording (ROUGE-L, BLEU-4), meaning (embedding cosine; lessons 02, 05).
-
-The paper compares a tuned model's answers with the seed's in the same three ways (section 5.1)."""
+"""How alike two texts are, by rouge-score, sacrebleu and sentence-transformers (lesson 02)."""
 
 import contextlib
 import io
 from collections.abc import Callable, Sequence
 
-import pandas
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU
 
 from sdft_lib.storage.errors import quiet_transformers
 from sdft_lib.storage.wheels import fetch
-
-
-def alike(
-    rows: Sequence[dict], first: str = "reference", second: str = "text", *, say: Callable = print
-) -> pandas.DataFrame:
-    """What a rewrite changed, row by row: id, words of both columns, rouge_l, bleu_4, cosine."""
-    a, b = [row[first] for row in rows], [row[second] for row in rows]
-    table = {"id": [row["id"] for row in rows]}
-    table[f"words_{first}"] = [len(text.split()) for text in a]
-    table[f"words_{second}"] = [len(text.split()) for text in b]
-    scores = {"rouge_l": rouge_l(b, a), "bleu_4": bleu_4(b, a), "cosine": cosine(b, a, say=say)}
-    return pandas.DataFrame(table | scores)
 
 
 def rouge_l(first: Sequence[str], second: Sequence[str]) -> list[float]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas
 import torch
 
-from sdft_lib.answers.likeness import alike
 from sdft_lib.chat import render_rows
 from sdft_lib.decoding.parity import check_finite
 from sdft_lib.decoding.prefix import collate, shareable
@@ -21,6 +20,7 @@ from sdft_lib.distill import SAMPLED
 from sdft_lib.evaluate import stored_answers
 from sdft_lib.generation import Decoding
 from sdft_lib.models import Seed
+from sdft_lib.similarity import alike
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import read_jsonl, write_jsonl
 from sdft_lib.storage.store import artefact, digest

@@ -154,7 +154,7 @@ def test_a_model_that_did_not_move_draws_the_ceiling_and_has_no_kl(tiny_seed, li
 
 
 def test_likeness_is_taken_prompt_by_prompt(monkeypatch):
-    monkeypatch.setattr("sdft_lib.answers.likeness.cosine", lambda a, b, say: [0.5] * len(a))
+    monkeypatch.setattr("sdft_lib.similarity.cosine", lambda a, b, say: [0.5] * len(a))
     own = [{"id": "x", "text": "a b c d e"}, {"id": "y", "text": "f g h i j"}]
     other = [{"id": "x", "text": "a b c d e"}, {"id": "y", "text": "k l m n o"}]
     table = shift.likeness(own, {"seed": own, "sft": other})

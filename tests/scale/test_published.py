@@ -155,7 +155,7 @@ def test_figures_say_what_they_show(tmp_path):
     for text in (
         "openfunctions: seed 0.20 (0.13 to 0.28)",
         "SDFT 0.37",
-        "sdft (ours) 0.31 (0.28 to 0.33)",
+        "SDFT (ours) 0.31 (0.28 to 0.33)",
     ):
         assert text in shown.alt
     assert "other" not in shown.alt and "Unpaired" in shown.caption

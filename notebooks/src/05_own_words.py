@@ -430,7 +430,7 @@ print(f"references minus rewrites: {closed} nats a token")
 # %% [markdown]
 # If the number is negative, the targets of SDFT surprise the seed *more* than the references. A call is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and such a row keeps its reference.
 #
-# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. (That is one training of each: a large difference, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts.
+# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. A fixed sentence around each call kept about half, a fixed reason less: as on `tickets`, a sentence alone does not protect. The references surprise the seed least of these four kinds of text, and they cost the most facts. (That is one training of each: large differences, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts.
 #
 # A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. So measure facts on dev, whatever the gap is.
 #

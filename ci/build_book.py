@@ -64,7 +64,7 @@ def sources() -> dict[Path, str]:
         places[path] = path.relative_to(TEXTS).as_posix()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         places[path] = f"notebooks/{path.name}"
-    for path in (ROOT / "data" / "results").glob("*.png"):
+    for path in sorted((ROOT / "data" / "results").glob("*.png")):
         places[path] = f"data/results/{path.name}"
     return places
 

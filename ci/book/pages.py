@@ -94,8 +94,9 @@ def commands() -> str:
         "sentence and exit code 2."
     )
     parts = ["# Commands", head]
-    known = typer.main.get_command(app).commands
-    known |= {f"data {name}": each for name, each in known.pop("data").commands.items()}
+    known = dict(typer.main.get_command(app).commands)
+    group = known.pop("data")
+    known |= {f"data {name}": each for name, each in group.commands.items()}
     for name, command in known.items():
         parts += [f"## `sdft {name}`", " ".join((command.help or "").split())]
         rows = [option(each) for each in command.params]

@@ -83,7 +83,7 @@ def test_a_pipe_is_written_to(through):
     os.symlink("pipe", "link")
     with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reader:
         assert distill("pipe" if through == "itself" else "link").exit_code == 0
-        assert reader.communicate(timeout=60)[0] == '{"id": "a", "text": "new"}\n'
+        assert reader.communicate(timeout=20)[0] == '{"id": "a", "text": "new"}\n'
     assert stat.S_ISFIFO(os.stat("pipe").st_mode) and names() == {"pipe", "link"}
 
 
@@ -188,8 +188,10 @@ def test_lines_are_not_added_to_what_is_no_file():
 
 
 SLOW = """
+import signal
 from pathlib import Path
 from sdft_lib.cli import main
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that were started by nohup ignore it
 from sdft_lib.storage import files
 main.prepare()
 def stop(source, target):
@@ -206,7 +208,7 @@ files.write_text(Path("o.jsonl"), "new")
 def test_a_signal_leaves_the_old_file_alone(name, code):
     Path("o.jsonl").write_text("old")
     with killed(getattr(signal, name)) as process:
-        assert process.wait(timeout=60) == code
+        assert process.wait(timeout=20) == code
     assert Path("o.jsonl").read_text() == "old" and names() == {"o.jsonl"}
 
 
@@ -214,7 +216,7 @@ def test_a_signal_leaves_the_old_file_alone(name, code):
 def test_what_a_kill_leaves_goes_at_the_next_start():
     Path("o.jsonl").write_text("old")
     with killed(signal.SIGKILL) as process:
-        process.wait(timeout=60)
+        process.wait(timeout=20)
     assert Path("o.jsonl").read_text() == "old" and len(names()) == 2
     write_jsonl(Path("o.jsonl"), [{"a": 1}])
     assert Path("o.jsonl").read_text() == '{"a": 1}\n' and names() == {"o.jsonl"}

@@ -1,18 +1,16 @@
-"""The bench:  python3 -m ci.bench.run  -> a table, build/bench/bench.json, bench.png and wall.json
-(what it took).
+"""The bench:  python3 -m ci.bench.run  -> a table, build/bench/bench.json and wall.json (what it
+took).
 
     --only ID,...  only these rows (ids of bench.json)
     --quick        a few rows in each cell: shows that everything runs, says nothing about speed
-    --fresh        forget what an earlier start measured
 
-Each cell is a process of its own; finished cells are kept in build/bench/cells, so a second start
-goes on. The two sides of a ratio run in turn. llama.cpp is built from source once (a C++ compiler
-and 5 minutes), vLLM gets an environment of its own (3 GB); where that fails, the rows are left out
-and the reason is said."""
+Each cell is a process of its own. Finished cells are kept in build/bench/cells, so a second start
+goes on; delete that folder to measure anew. The two sides of a ratio run in turn. llama.cpp is
+built from source once (a C++ compiler and 5 minutes), vLLM gets an environment of its own (3 GB);
+where that fails, the rows are left out and the reason is said."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -27,55 +25,48 @@ HERE, WORK = ROOT / "ci" / "bench", ROOT / "build" / "bench"
 # What of the library a cell of ours runs.
 MEASURED = "chat.py distill.py generation.py models.py templates.py train.py verify.py".split()
 MEASURED += ["answers", "decoding", "storage", "training"]
-NOT_OURS = (
-    "prepare",
-    "limits",
-    "hf_",
-    "llamacpp_",
-    "vllm_",
-    "train_trl",
-    "start_bare",
-    "start_alone",
-)
-PEERS = ("hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4", "vllm")
-# Each group: cells that run in turn, and how often. Cells over two minutes run once.
-GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
-    "distil_short": (("ours_short", "step_short", *(f"{peer}_short" for peer in PEERS)), 3),
-    "distil_long": (("ours_long", "step_long", *(f"{peer}_long" for peer in PEERS)), 2),
-    "train": (("train_ours", "train_trl"), 2),
-    "start": (("start_import", "start_bare", "start_alone", "start_seed"), 1),
-    "evaluate": (("evaluate",), 1),
-    "scaling": (("scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"), 1),
-}
+NOT_OURS = ("prepare", "limits", "hf_", "llamacpp_", "vllm_", "train_trl", "start_bare")
+NOT_OURS += ("start_alone",)
+SIDES = ("ours", "step", "hf_b1", "hf_b32", "llamacpp_f16", "llamacpp_q4", "vllm")
+# Cells that run in turn, and how often. Cells over two minutes run once.
+GROUPS = [
+    ([f"{side}_short" for side in SIDES], 3),
+    ([f"{side}_long" for side in SIDES], 2),
+    (["train_ours", "train_trl"], 2),
+    (["start_import", "start_bare", "start_alone", "start_seed"], 1),
+    (["evaluate", "scaling_64", "scaling_256", "scaling_1024", "scaling_4096", "two_processes"], 1),
+]
 ONCE = "step_short step_long hf_b1_long hf_b32_long llamacpp_q4_short llamacpp_q4_long".split()
+LARGE = ("scaling_256", "scaling_1024", "scaling_4096")  # not for --quick
+# Rows that are made of other cells than the one of their own name.
+CELLS_OF = {
+    "train_vs_trl": ["train_ours", "train_trl"],
+    "start_seed": ["start_seed", "start_bare", "start_alone"],
+    "scaling_2_processes": ["scaling_256", "two_processes"],
+}
 BUILD_OPTIONS = "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DGGML_NATIVE=ON"
 
 
 def plan(only: set[str], missing: set[str], quick: bool) -> list[tuple[str, int]]:
     """(cell, run) in the order of running; ``missing`` are peers that could not be installed."""
+    asked = {cell for row in only for cell in cells_of(row)}
     steps = [("prepare", 1), ("limits", 1)]
-    for group, (cells, runs) in GROUPS.items():
-        there = [cell for cell in cells if not any(name in cell for name in missing)]
-        chosen = [cell for cell in there if wanted(cell, group, only)]
+    for cells, runs in GROUPS:
         for run in range(1, 2 if quick else runs + 1):
-            steps += [(cell, run) for cell in chosen if run == 1 or cell not in ONCE]
-    large = {"scaling_256", "scaling_1024", "scaling_4096"}
-    return [step for step in steps if not (quick and step[0] in large)]
+            for cell in cells:
+                left_out = only and cell not in asked or quick and cell in LARGE
+                again = run > 1 and cell in ONCE
+                if not left_out and not again and not any(name in cell for name in missing):
+                    steps.append((cell, run))
+    return steps
 
 
-def wanted(cell: str, group: str, only: set[str]) -> bool:
-    """True if one of the asked rows needs this cell."""
-    if not only or cell in only or (cell == "two_processes" and "scaling_2_processes" in only):
-        return True
-    if group.startswith("distil"):
-        peer = cell.rpartition("_")[0]
-        return any(
-            row.startswith(group) and (peer in ("ours", "step") or row.endswith(f"_vs_{peer}"))
-            for row in only
-        )
-    if cell in ("start_bare", "start_alone"):
-        return "start_seed" in only
-    return group == "train" and "train_vs_trl" in only
+def cells_of(row: str) -> list[str]:
+    """The cells that a row of bench.json is made of."""
+    if row.startswith("distil_"):
+        _, kind, _, peer = row.split("_", 3)
+        return [f"ours_{kind}", f"step_{kind}", f"{peer}_{kind}"]
+    return CELLS_OF.get(row, [row])
 
 
 def install() -> set[str]:
@@ -120,14 +111,15 @@ def code_key(cell: str, quick: bool) -> str:
 
     from sdft_lib.storage.store import digest
 
-    files = [
-        HERE / f"{name}.py" for name in ("cells", "peer_llamacpp", "peer_trl", "peer_vllm", "rows")
-    ]
-    library = sorted((ROOT / "sdft_lib").rglob("*.py"))
-    modules = [path for path in library if path.relative_to(ROOT / "sdft_lib").parts[0] in MEASURED]
+    library = ROOT / "sdft_lib"
+    files = [*HERE.glob("peer_*.py"), HERE / "cells.py", HERE / "rows.py"]
     if cell.startswith(NOT_OURS):
-        modules = [ROOT / "sdft_lib" / f"{name}.py" for name in ("chat", "templates", "data")]
-    parts = [path.name + path.read_text(encoding="utf-8") for path in [*files, *modules]]
+        files += [library / "chat.py", library / "templates.py", library / "data.py"]
+    else:
+        files += [
+            path for path in library.rglob("*.py") if path.relative_to(library).parts[0] in MEASURED
+        ]
+    parts = [path.name + path.read_text(encoding="utf-8") for path in sorted(files)]
     versions = [version(name) for name in ("torch", "transformers", "peft")]
     return digest([parts, versions, quick])[:16]
 
@@ -165,16 +157,15 @@ def environment() -> dict[str, str]:
 
 
 def write(rows: list[dict]) -> None:
-    """bench.json, bench.png and the table."""
+    """bench.json and the table."""
     from ci.bench import table
 
     (WORK / "bench.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    say("\n".join(["", *table.lines(rows), ""]))
+    say(f"\n{table.for_terminal(rows)}\n")
     for line in rows:
         if line["limit_profile"]:
             say(f"{line['id']}: {line['limit_profile']}\n")
-    table.draw(rows, WORK / "bench.png")
-    say("Written: build/bench/bench.json and build/bench/bench.png")
+    say("Written: build/bench/bench.json")
 
 
 def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
@@ -184,16 +175,11 @@ def wall(cells: dict[str, list[dict]], *, whole: bool, quick: bool) -> dict:
     return {"minutes": minutes, "cells": len(runs), "whole": whole, "quick": quick}
 
 
-def options() -> argparse.Namespace:
+def main() -> int:
     parser = bootstrap.command_line(__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--fresh", action="store_true")
-    return parser.parse_args()
-
-
-def main() -> int:
-    chosen = options()
+    chosen = parser.parse_args()
     bootstrap.ensure_venv()
     started = time.monotonic()
     missing = install()
@@ -202,9 +188,6 @@ def main() -> int:
     only = set(filter(None, chosen.only.split(",")))
     (WORK / "cells").mkdir(parents=True, exist_ok=True)
     (WORK / "wall.json").unlink(missing_ok=True)
-    if chosen.fresh:
-        for path in (WORK / "cells").glob("*.json"):
-            path.unlink()
     cells, failed = {}, 0
     for cell, run in plan(only, missing, chosen.quick):
         result = measure(cell, run, chosen.quick, code_key(cell, chosen.quick))

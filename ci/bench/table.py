@@ -1,6 +1,6 @@
 """From measured cells to the rows of bench.json: ratios, goals, limits. Only arithmetic."""
 
-from pathlib import Path
+import os
 from statistics import median
 
 from ci.bench import limits
@@ -105,10 +105,7 @@ def agreement(pair: tuple[dict, dict]) -> str:
 
 def common_start(left: list[str], right: list[str]) -> float:
     """Share of the longer list's words that both lists begin with."""
-    same = next(
-        (place for place, pair in enumerate(zip(left, right)) if pair[0] != pair[1]),
-        min(len(left), len(right)),
-    )
+    same = len(os.path.commonprefix([left, right]))
     return same / max(len(left), len(right), 1)
 
 
@@ -172,51 +169,10 @@ def reported(cells: dict) -> list[dict]:
     return made
 
 
-def lines(rows: list[dict]) -> list[str]:
-    """The table for the terminal."""
-    head = (
-        f"{'id':30} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>6} {'goal':>5} {'met':4} "
-        f"{'MB':>6} {'MB peer':>7} n"
-    )
-    made = [head]
-    for r in rows:
-        met = {None: "", True: "yes", False: "NO"}[r["met"]]
-        cells = [number(r["ours"]), number(r["peer"]), number(r["ratio"]), number(r["goal"])]
-        made.append(
-            f"{r['id']:30} {cells[0]:>10} {cells[1]:>10} {r['unit']:8} {cells[2]:>6} {cells[3]:>5} "
-            f"{met:4} {r['ours_peak_mb'] or '':>6} {r['peer_peak_mb'] or '':>7} {r['runs']}"
-        )
-    return made
+def for_terminal(rows: list[dict]) -> str:
+    """The rows as a table with one line each."""
+    import pandas
 
-
-def number(value) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def draw(rows: list[dict], path: Path) -> None:
-    """Bars on a logarithmic axis, one for each row with a ratio; no file where there is none."""
-    from sdft_lib.lessons.figures import style as plotstyle
-
-    shown = [row for row in rows if row["ratio"]]
-    if not shown:
-        return
-    fig, ax = plotstyle.new_axes(1.2 + 0.42 * len(shown))
-    places = range(len(shown))
-    ratios = [row["ratio"] for row in shown]
-    ax.barh(places, ratios, color=plotstyle.look("sdft").colour, height=0.6)
-    words = {"va": "center", "fontsize": plotstyle.FONT, "color": plotstyle.INK}
-    beside = {"xytext": (5, 0), "textcoords": "offset points", **words}
-    goals = {"color": plotstyle.look("sft").colour, "linewidth": 3}
-    for place, row in enumerate(shown):
-        ax.annotate(f"{row['ratio']:.1f}x", (max(row["ratio"], 1), place), **beside)
-        if row["goal"]:
-            ax.plot([row["goal"]] * 2, [place - 0.4, place + 0.4], **goals)
-    ax.set_xscale("log")
-    ax.set_xlim(min(0.5, 0.8 * min(ratios)), 2.5 * max(ratios))
-    ax.axvline(1, color=plotstyle.INK, linewidth=1)
-    ax.set_yticks(list(places), [row["id"].replace("_", " ") for row in shown])
-    ax.invert_yaxis()
-    ax.set_xlabel("times as fast as the peer (orange: goal)")
-    alt = "; ".join(f"{row['id']} {row['ratio']:.2g}" for row in shown)
-    caption = "Same machine, weights and prompts."
-    plotstyle.save(plotstyle.Shown(fig, f"Speed ratios: {alt}.", caption), path)
+    columns = ["id", "ours", "peer", "unit", "ratio", "goal", "met", "ours_peak_mb", "peer_peak_mb"]
+    table = pandas.DataFrame(rows)[[*columns, "runs"]].astype(object)
+    return table.where(table.notna(), "").to_string(index=False, float_format="{:.4g}".format)

@@ -14,8 +14,6 @@ Source = Annotated[
     str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, or hf:org/name:split.")
 ]
 Form = Annotated[str, Option(help="prompt-completion, messages, alpaca, sharegpt.")]
-Original = Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")]
-Distilled = Annotated[str, Option(help="The rewritten set, row for row.")]
 ScoresA = Annotated[Path, Argument(help="Rows from `sdft evaluate`.")]
 ScoresB = Annotated[Path, Argument(help="Rows of another model on the same items.")]
 
@@ -65,8 +63,8 @@ def export(
 
 
 def audit(
-    original: Original,
-    distilled: Distilled,
+    original: Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")],
+    distilled: Annotated[str, Option(help="The rewritten set, row for row.")],
     kind: common.Kind = None,
     rules: common.Rules = "ours",
 ) -> Reply:

@@ -66,8 +66,7 @@ def check_cache() -> str:
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         remedy = "set SDFT_CACHE to a folder that you own"
         raise SdftError(f"{folder} cannot be written ({error.strerror}); {remedy}.") from None

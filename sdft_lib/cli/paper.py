@@ -20,8 +20,6 @@ Adapter = Annotated[Path | None, Option(help="Folder of an adapter; none: the se
 Outputs = Annotated[Path | None, Option(help="JSON file that the alpaca_eval tool takes.")]
 Generator = Annotated[str | None, Option(help="Name of the model in that file; the file's.")]
 Verdicts = Annotated[Path | None, Option(help="JSONL file of verdicts; a second start goes on.")]
-ChatTemplate = common.flag("--chat-template", "Ask through the chat template.")
-BySubtask = common.flag("--by-subtask", "Do not pool groups such as mmlu.")
 
 
 def answer(
@@ -72,20 +70,18 @@ def score(
     """Score answers to one of the paper's evaluation sets. `sdft compare` reads the rows of
     --out."""
     from sdft_lib.kinds import KINDS
+    from sdft_lib.paper import sandbox, scores, suites
     from sdft_lib.paper.rules import phrases_of, rules_of
-    from sdft_lib.paper.sandbox import isolation
-    from sdft_lib.paper.scores import score_file, table
-    from sdft_lib.paper.suites import paper_suite
 
-    chosen = paper_suite(suite)
+    chosen = suites.paper_suite(suite)
     label = common.model_name(method, answers.stem)
     if KINDS[chosen.kind].needs == "sandbox" and allow_code_execution:
-        progress(isolation())
+        progress(sandbox.isolation())
     counted = phrases_of(chosen, rules_of(rules), phrases)
     options = {"limit": limit, "allow_code": allow_code_execution, "phrases": counted}
-    rows = score_file(answers, chosen, **options)
+    rows = scores.score_file(answers, chosen, **options)
     common.write_rows(out, [{"method": label, "rules": rules, **row} for row in rows])
-    lines = [line | {"rules": rules} for line in table(rows)]
+    lines = [line | {"rules": rules} for line in scores.table(rows)]
     why = "; ".join(f"{count} {reason}" for reason, count in lines[0]["reasons"].items())
     measure = chosen.measure if counted is None else "rules of the paper's code"
     measure += f", {len(counted)} phrases of your checkout" if counted else ""
@@ -105,9 +101,7 @@ def judge(
 ) -> Reply:
     """AlpacaEval: write the file for its tool, or ask a judge. A judge sees each pair in both
     orders. SDFT_JUDGE_KEY holds its key."""
-    from sdft_lib.paper import judge
-    from sdft_lib.paper.scores import matched, read_answers
-    from sdft_lib.paper.suites import load_items, paper_suite
+    from sdft_lib.paper import judge, scores, suites
     from sdft_lib.storage.files import write_json
 
     if outputs is None and url is None:
@@ -116,11 +110,11 @@ def judge(
         raise SdftError("--url and --out belong together: verdicts are kept as they come.")
     check_file(out, {"outputs": outputs}, keeps=True)
     asked = judge.judge_at(url, judge_model)
-    suite = paper_suite("alpaca_eval")
-    every = load_items(suite)
+    suite = suites.paper_suite("alpaca_eval")
+    every = suites.load_items(suite)
 
     def texts_of(path: Path) -> dict[str, str]:
-        pairs = matched(every, read_answers(path, suite), suite, limit)
+        pairs = scores.matched(every, scores.read_answers(path, suite), suite, limit)
         return {item["id"]: text for item, text in pairs}
 
     items, ours = every[:limit], texts_of(answers)
@@ -147,7 +141,7 @@ def knowledge(
     model: common.Model = "smollm2-135m",
     adapter: Adapter = None,
     task: Annotated[list[str] | None, Option(help="mmlu, arc_easy, ...; repeat it.")] = None,
-    chat_template: ChatTemplate = False,
+    chat_template: common.flag("--chat-template", "Ask through the chat template.") = False,
     limit: common.Limit = None,
     rules: common.Rules = "ours",
 ) -> Reply:
@@ -172,7 +166,7 @@ def compare_lm_eval(
     b: Annotated[Path, Argument(help="Another model's run, in all else the same.")],
     metric: Annotated[list[str] | None, Option(help="TASK=KEY, as gsm8k=exact_match,none.")] = None,
     despite: Annotated[list[str] | None, Option(help="A setting that may differ.")] = None,
-    by_subtask: BySubtask = False,
+    by_subtask: common.flag("--by-subtask", "Do not pool groups such as mmlu.") = False,
 ) -> Reply:
     """Compare two runs of lm-eval item by item (A minus B). Intervals, McNemar's p, Holm's
     correction. Runs that differ in more than the model are refused."""

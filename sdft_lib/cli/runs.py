@@ -163,8 +163,8 @@ def planned(table: int, recipes) -> Reply:
     for card in cards:
         cost = total(steps, card.key)
         hours[card.key] = cost and list(cost.hours)
-        whole = "{:.1f} to {:.1f}".format(*cost.hours) if cost else "does not hold every step"
-        lines += ["", f"{card.name}, device hours in all: {whole} (trust {card.trust})"]
+        told = "{:.1f} to {:.1f}".format(*cost.hours) if cost else "does not hold every step"
+        lines += ["", f"{card.name}, device hours in all: {told} (trust {card.trust})"]
         lines += [as_text(plan_table(steps, card.key))]
     data = {
         "table": table,
@@ -174,7 +174,6 @@ def planned(table: int, recipes) -> Reply:
         "device_hours": hours,
         "assumed": {each.name: list(each.assumed) for each in recipes if each.assumed},
     }
-    lines += [
-        f"{name}: assumed by us: {', '.join(which)}" for name, which in data["assumed"].items()
-    ]
+    for name, which in data["assumed"].items():
+        lines.append(f"{name}: assumed by us: {', '.join(which)}")
     return Reply(data, "\n".join(lines))

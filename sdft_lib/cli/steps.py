@@ -19,7 +19,6 @@ from sdft_lib.storage.processes import rank as process_rank
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
 Kept = Annotated[float, Option(min=0, max=1, help="Least share of rewritten rows.")]
-Full = common.flag("--full", "Train all weights; the result is a whole model.")
 PATTERN = Option(help="guide, explain, opening, free-opening, ours-gsm8k, ..., or a TOML file.")
 CHECK = Option(help="Your own check, module:function; it comes last.")
 
@@ -142,8 +141,8 @@ def gap(
         data[f"nll_{key}"] = nll = float(frame[f"nll_{key}"].mean())
         data[f"nats_{key}"] = nats = float(frame[f"nats_{key}"].mean())
         table.append({"": name, "nats a token": nll, "nats an answer": nats})
-    kept = frame[frame["source"] == "rewritten"]
-    mean = float((kept["nll_reference"] - kept["nll_text"]).mean()) if len(kept) else None
+    own = frame[frame["source"] == "rewritten"]
+    mean = float((own["nll_reference"] - own["nll_text"]).mean()) if len(own) else None
     data |= {"kept_rows_mean": mean, "keep_rate": made.report["keep_rate"]}
     data["template"] = made.report["template"]
     line = (
@@ -168,7 +167,7 @@ def train(
     batch_size: Annotated[int, Option(min=1, help="Rows a step.")] = 8,
     seed: Seed = 0,
     minimum_kept: Kept = 0.3,
-    full: Full = False,
+    full: common.flag("--full", "Train all weights; the result is a whole model.") = False,
     gradient_checkpointing: common.Checkpointing = False,
     parts: common.Parts = 1,
     four_bit: common.FourBit = False,

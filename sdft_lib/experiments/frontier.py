@@ -122,12 +122,10 @@ def difference(frame: pandas.DataFrame, suite: str, first: tuple, second: tuple)
 def _chosen(test: pandas.DataFrame, method: str, pairs: Iterable[tuple]) -> pandas.DataFrame:
     """Test scores at the chosen (seed, checkpoint) pairs: [id by seed], sorted by id; missing where
     one has none."""
-    scores = {}
-    for seed, checkpoint in pairs:
-        here = (test["method"] == method) & (test["seed"] == seed)
-        here &= test["checkpoint"] == checkpoint
-        scores[seed] = test[here].set_index("id")["score"].astype(float)
-    return pandas.DataFrame(scores).sort_index()
+    chosen = pandas.DataFrame(pairs, columns=["seed", "checkpoint"])
+    scores = test[test["method"] == method].merge(chosen)
+    table = scores.pivot(index="id", columns="seed", values="score")
+    return table.reindex(columns=chosen["seed"]).astype(float)
 
 
 def over_units_and_seeds(apart: numpy.ndarray, units: Sequence[str]) -> tuple[float, float, float]:

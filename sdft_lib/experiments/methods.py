@@ -90,82 +90,78 @@ class Method:
         return self.column == "text" and not (self.wording or self.writer)
 
 
-SFT = Look("SFT", "#d55e00", "s", "-", "//")
-SENTENCED = Look("fixed sentence", "#b8860b", "h", (0, (3, 1)), "..")
-REASONED = Look("fixed reason", "#8a6d1a", "H", (0, (4, 1, 1, 1)), "oo")
-ONE_WORD = Look("one word asked", "#e08050", "8", (0, (1, 2)), "//")
-SLOW = Look("SFT, slow", "#b07a00", "v", "-.", "xx")
-REPLAY = Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++")
-REPLACED = Look("SFT, rows replaced", "#d08fc0", (7, 0, 0), (0, (5, 3)), "+.")
-ANCHOR = Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--")
-OFF_TARGET = Look("SFT + masked anchor", "#4d3319", (4, 1, 0), (0, (3, 2, 1, 2)), "-x")
-ON_PROMPT = Look("SFT + prompt anchor", "#a67c52", (5, 1, 0), (0, (3, 3, 1, 3)), "-o")
-STM = Look("STM", "#6b8e23", (6, 1, 0), (0, (8, 2)), "/.")
-DFT = Look("DFT", "#c2185b", (8, 1, 0), (0, (2, 1)), "\\.")
-ASFT = Look("ASFT", "#7f1d4f", (3, 1, 0), (0, (6, 1, 1, 1)), "+o")
-SFT_SCALED = {
-    0.25: Look("SFT x 0.25", "#f0b48a", (3, 0, 60), (0, (1, 4)), "/"),
-    0.5: Look("SFT x 0.5", "#e8925a", (4, 0, 15), (0, (2, 4)), "/-"),
-    0.75: Look("SFT x 0.75", "#de7829", (6, 0, 0), (0, (3, 4)), "/|"),
+LOOKS = {
+    "sft": Look("SFT", "#d55e00", "s", "-", "//"),
+    "sft-sentence": Look("fixed sentence", "#b8860b", "h", (0, (3, 1)), ".."),
+    "sft-reason": Look("fixed reason", "#8a6d1a", "H", (0, (4, 1, 1, 1)), "oo"),
+    "sft-oneword": Look("one word asked", "#e08050", "8", (0, (1, 2)), "//"),
+    "sft-other": Look("other model's words", "#5b3a9c", "d", (0, (6, 2)), "||"),
+    "sft-hand": Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO"),
+    "sft-slow": Look("SFT, slow", "#b07a00", "v", "-.", "xx"),
+    "sft-replay": Look("SFT + replay", "#a8488a", "D", (0, (5, 1)), "++"),
+    "sft-replaced": Look("SFT, rows replaced", "#d08fc0", (7, 0, 0), (0, (5, 3)), "+."),
+    "sft-anchor": Look("SFT + anchor", "#7a4a1f", "X", (0, (3, 1, 1, 1)), "--"),
+    "sft-masked-anchor": Look("SFT + masked anchor", "#4d3319", (4, 1, 0), (0, (3, 2, 1, 2)), "-x"),
+    "sft-prompt-anchor": Look("SFT + prompt anchor", "#a67c52", (5, 1, 0), (0, (3, 3, 1, 3)), "-o"),
+    "sft-scaled-25": Look("SFT x 0.25", "#f0b48a", (3, 0, 60), (0, (1, 4)), "/"),
+    "sft-scaled-50": Look("SFT x 0.5", "#e8925a", (4, 0, 15), (0, (2, 4)), "/-"),
+    "sft-scaled-75": Look("SFT x 0.75", "#de7829", (6, 0, 0), (0, (3, 4)), "/|"),
+    "stm": Look("STM", "#6b8e23", (6, 1, 0), (0, (8, 2)), "/."),
+    "dft": Look("DFT", "#c2185b", (8, 1, 0), (0, (2, 1)), "\\."),
+    "asft": Look("ASFT", "#7f1d4f", (3, 1, 0), (0, (6, 1, 1, 1)), "+o"),
+    "sdft": Look("SDFT", "#0072b2", "^", "--", "\\\\"),
+    "sdft-shuffled": Look("SDFT, shuffled", "#3a9bd0", "P", (0, (1, 1)), "oo"),
+    "sdft-few-1": Look("SDFT, 1 reason", "#6aa9cc", ">", (0, (1, 3)), "-"),
+    "sdft-few-5": Look("SDFT, 5 reasons", "#4b9bc8", (4, 1, 45), (0, (2, 3)), "x"),
+    "sdft-few-25": Look("SDFT, 25 reasons", "#2f8fc4", (7, 1, 0), (0, (3, 3)), "+"),
+    "sdft-mix-25": Look("SDFT, 25 % mixed", "#9d8fc4", (3, 1, 60), (0, (4, 3)), "/x"),
+    "sdft-mix-50": Look("SDFT, 50 % mixed", "#7c85c4", (4, 1, 20), (0, (5, 2)), "-."),
+    "sdft-mix-75": Look("SDFT, 75 % mixed", "#4f7cc0", (9, 1, 0), (0, (6, 1)), "|x"),
+    "sdft-likely": Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**"),
+    "sdft-unlikely": Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*"),
+    "sdft-scaled-25": Look("SDFT x 0.25", "#8fb8de", (3, 0, 30), (0, (5, 4)), "\\"),
+    "sdft-scaled-50": Look("SDFT x 0.5", "#5b8fc4", (4, 0, 0), (0, (6, 4)), "\\-"),
+    "sdft-scaled-75": Look("SDFT x 0.75", "#2c6ca8", (5, 0, 36), (0, (7, 4)), "\\|"),
+    "sdft-2026": Look("SDFT 2026", "#17a2a2", (5, 0, 0), (0, (7, 2, 1, 2)), "|"),
+    "sdft-2026-ema": Look("SDFT 2026, EMA", "#0e6b6b", (6, 0, 30), (0, (7, 2, 1, 2, 1, 2)), "|."),
 }
-OTHER = Look("other model's words", "#5b3a9c", "d", (0, (6, 2)), "||")
-HAND = Look("hand-written", "#9467bd", "*", (0, (2, 2)), "OO")
-SDFT = Look("SDFT", "#0072b2", "^", "--", "\\\\")
-SHUFFLED = Look("SDFT, shuffled", "#3a9bd0", "P", (0, (1, 1)), "oo")
-FEW = {
-    1: Look("SDFT, 1 reason", "#6aa9cc", ">", (0, (1, 3)), "-"),
-    5: Look("SDFT, 5 reasons", "#4b9bc8", (4, 1, 45), (0, (2, 3)), "x"),
-    25: Look("SDFT, 25 reasons", "#2f8fc4", (7, 1, 0), (0, (3, 3)), "+"),
-}
-MIXED = {
-    0.25: Look("SDFT, 25 % mixed", "#9d8fc4", (3, 1, 60), (0, (4, 3)), "/x"),
-    0.5: Look("SDFT, 50 % mixed", "#7c85c4", (4, 1, 20), (0, (5, 2)), "-."),
-    0.75: Look("SDFT, 75 % mixed", "#4f7cc0", (9, 1, 0), (0, (6, 1)), "|x"),
-}
-SDFT_SCALED = {
-    0.25: Look("SDFT x 0.25", "#8fb8de", (3, 0, 30), (0, (5, 4)), "\\"),
-    0.5: Look("SDFT x 0.5", "#5b8fc4", (4, 0, 0), (0, (6, 4)), "\\-"),
-    0.75: Look("SDFT x 0.75", "#2c6ca8", (5, 0, 36), (0, (7, 4)), "\\|"),
-}
-LIKELY = Look("SDFT, likeliest", "#00805e", "p", (0, (4, 2)), "**")
-UNLIKELY = Look("SDFT, unlikeliest", "#4f9d7f", "<", (0, (4, 4)), "*")
-ON_POLICY = Look("SDFT 2026", "#17a2a2", (5, 0, 0), (0, (7, 2, 1, 2)), "|")
-FOLLOWED = Look("SDFT 2026, EMA", "#0e6b6b", (6, 0, 30), (0, (7, 2, 1, 2, 1, 2)), "|.")
 METHODS = {
-    "sft": Method("reference", SFT),
-    "sft-sentence": Method("text", SENTENCED, wording=SENTENCE),
-    "sft-reason": Method("text", REASONED, wording=REASON),
-    "sft-oneword": Method("reference", ONE_WORD, ask=" Answer with one word."),
-    "sft-other": Method("text", OTHER, writer="qwen2.5-coder-0.5b"),
-    "sft-hand": Method("text", HAND, writer="hand"),
-    "sft-slow": Method("reference", SLOW, slower=0.25, longer=4),
-    "sft-replay": Method("reference", REPLAY, replay=0.25),
-    "sft-replaced": Method("reference", REPLACED, replay=0.25, instead=True),
-    "sft-anchor": Method("reference", ANCHOR, anchor=1.0),
-    "sft-masked-anchor": Method("reference", OFF_TARGET, anchor=1.0, loss="off_target"),
-    "sft-prompt-anchor": Method("reference", ON_PROMPT, anchor=0.5, loss="prompt"),
-    "sft-scaled-25": Method("reference", SFT_SCALED[0.25], scaled=0.25),
-    "sft-scaled-50": Method("reference", SFT_SCALED[0.5], scaled=0.5),
-    "sft-scaled-75": Method("reference", SFT_SCALED[0.75], scaled=0.75),
-    "stm": Method("reference", STM, loss="stm"),
-    "dft": Method("reference", DFT, loss="dft"),
-    "asft": Method("reference", ASFT, anchor=0.1, loss="dft"),
-    "sdft": Method("text", SDFT),
-    "sdft-shuffled": Method("text", SHUFFLED, shuffled=True),
-    "sdft-few-1": Method("text", FEW[1], distinct=1),
-    "sdft-few-5": Method("text", FEW[5], distinct=5),
-    "sdft-few-25": Method("text", FEW[25], distinct=25),
-    "sdft-mix-25": Method("text", MIXED[0.25], mixed=0.25),
-    "sdft-mix-50": Method("text", MIXED[0.5], mixed=0.5),
-    "sdft-mix-75": Method("text", MIXED[0.75], mixed=0.75),
-    "sdft-likely": Method("text", LIKELY, candidates=4),
-    "sdft-unlikely": Method("text", UNLIKELY, candidates=4, unlikely=True),
-    "sdft-scaled-25": Method("text", SDFT_SCALED[0.25], scaled=0.25),
-    "sdft-scaled-50": Method("text", SDFT_SCALED[0.5], scaled=0.5),
-    "sdft-scaled-75": Method("text", SDFT_SCALED[0.75], scaled=0.75),
-    "sdft-2026": Method("reference", ON_POLICY, on_policy=OnPolicy()),
-    "sdft-2026-ema": Method("reference", FOLLOWED, on_policy=OnPolicy(ema=0.05)),
-    "replay": Method("reference", REPLAY, rehearsal=0.25),
+    "sft": Method("reference", LOOKS["sft"]),
+    "sft-sentence": Method("text", LOOKS["sft-sentence"], wording=SENTENCE),
+    "sft-reason": Method("text", LOOKS["sft-reason"], wording=REASON),
+    "sft-oneword": Method("reference", LOOKS["sft-oneword"], ask=" Answer with one word."),
+    "sft-other": Method("text", LOOKS["sft-other"], writer="qwen2.5-coder-0.5b"),
+    "sft-hand": Method("text", LOOKS["sft-hand"], writer="hand"),
+    "sft-slow": Method("reference", LOOKS["sft-slow"], slower=0.25, longer=4),
+    "sft-replay": Method("reference", LOOKS["sft-replay"], replay=0.25),
+    "sft-replaced": Method("reference", LOOKS["sft-replaced"], replay=0.25, instead=True),
+    "sft-anchor": Method("reference", LOOKS["sft-anchor"], anchor=1.0),
+    "sft-masked-anchor": Method(
+        "reference", LOOKS["sft-masked-anchor"], anchor=1.0, loss="off_target"
+    ),
+    "sft-prompt-anchor": Method("reference", LOOKS["sft-prompt-anchor"], anchor=0.5, loss="prompt"),
+    "sft-scaled-25": Method("reference", LOOKS["sft-scaled-25"], scaled=0.25),
+    "sft-scaled-50": Method("reference", LOOKS["sft-scaled-50"], scaled=0.5),
+    "sft-scaled-75": Method("reference", LOOKS["sft-scaled-75"], scaled=0.75),
+    "stm": Method("reference", LOOKS["stm"], loss="stm"),
+    "dft": Method("reference", LOOKS["dft"], loss="dft"),
+    "asft": Method("reference", LOOKS["asft"], anchor=0.1, loss="dft"),
+    "sdft": Method("text", LOOKS["sdft"]),
+    "sdft-shuffled": Method("text", LOOKS["sdft-shuffled"], shuffled=True),
+    "sdft-few-1": Method("text", LOOKS["sdft-few-1"], distinct=1),
+    "sdft-few-5": Method("text", LOOKS["sdft-few-5"], distinct=5),
+    "sdft-few-25": Method("text", LOOKS["sdft-few-25"], distinct=25),
+    "sdft-mix-25": Method("text", LOOKS["sdft-mix-25"], mixed=0.25),
+    "sdft-mix-50": Method("text", LOOKS["sdft-mix-50"], mixed=0.5),
+    "sdft-mix-75": Method("text", LOOKS["sdft-mix-75"], mixed=0.75),
+    "sdft-likely": Method("text", LOOKS["sdft-likely"], candidates=4),
+    "sdft-unlikely": Method("text", LOOKS["sdft-unlikely"], candidates=4, unlikely=True),
+    "sdft-scaled-25": Method("text", LOOKS["sdft-scaled-25"], scaled=0.25),
+    "sdft-scaled-50": Method("text", LOOKS["sdft-scaled-50"], scaled=0.5),
+    "sdft-scaled-75": Method("text", LOOKS["sdft-scaled-75"], scaled=0.75),
+    "sdft-2026": Method("reference", LOOKS["sdft-2026"], on_policy=OnPolicy()),
+    "sdft-2026-ema": Method("reference", LOOKS["sdft-2026-ema"], on_policy=OnPolicy(ema=0.05)),
+    "replay": Method("reference", LOOKS["sft-replay"], rehearsal=0.25),
 }
 ONE_TASK = tuple(name for name, each in METHODS.items() if not each.rehearsal)
 TASKS_IN_A_ROW = ("sft", "sdft", "replay")
@@ -248,36 +244,36 @@ def in_other_words(rows: Sequence[dict], written: dict[str, dict], writer: str) 
 
 
 def of_one_reference(rows: Sequence[dict]) -> dict[str, list[int]]:
-    """Places of the rewritten rows, by reference, in order. Raises SdftError if no two share one:
+    """Indices of the rewritten rows, by reference, in order. Raises SdftError if no two share one:
     then no rewrite fits another row."""
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
+    indices: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
         if row["source"] == "rewritten":
-            places.setdefault(row["reference"], []).append(place)
-    if not any(len(same) > 1 for same in places.values()):
+            indices.setdefault(row["reference"], []).append(index)
+    if not any(len(same) > 1 for same in indices.values()):
         problem = "no two rewritten rows share a reference, so no rewrite fits another row"
         raise SdftError(f"{problem}; take a task with labels for this method.")
-    return places
+    return indices
 
 
 def shuffled(rows: Sequence[dict], seed: int = 0) -> list[dict]:
     """Each rewrite goes to another row with the same reference; one that is alone stays."""
     made, source = list(rows), random.Random(seed)
-    for places in of_one_reference(rows).values():
-        order = source.sample(places, len(places))
-        for place, giver in zip(order, order[1:] + order[:1], strict=True):
-            made[place] = rows[place] | {"text": rows[giver]["text"]}
+    for indices in of_one_reference(rows).values():
+        order = source.sample(indices, len(indices))
+        for index, giver in zip(order, order[1:] + order[:1], strict=True):
+            made[index] = rows[index] | {"text": rows[giver]["text"]}
     return made
 
 
 def few(rows: Sequence[dict], distinct: int, seed: int = 0) -> list[dict]:
     """Of the rewrites of each reference so many different ones are left, and dealt out in turn."""
     made, source = list(rows), random.Random(seed)
-    for places in of_one_reference(rows).values():
-        texts = sorted({rows[place]["text"] for place in places})
+    for indices in of_one_reference(rows).values():
+        texts = sorted({rows[index]["text"] for index in indices})
         left = source.sample(texts, min(distinct, len(texts)))
-        for turn, place in enumerate(places):
-            made[place] = rows[place] | {"text": left[turn % len(left)]}
+        for turn, index in enumerate(indices):
+            made[index] = rows[index] | {"text": left[turn % len(left)]}
     return made
 
 
@@ -287,8 +283,8 @@ def mixed(rows: Sequence[dict], share: float, seed: int = 0) -> list[dict]:
     order = random.Random(seed).sample(range(len(rows)), len(rows))
     rewritten = set(order[: round(share * len(rows))])
     made = []
-    for place, row in enumerate(rows):
-        made.append(row if place in rewritten else row | {"text": row["reference"]})
+    for index, row in enumerate(rows):
+        made.append(row if index in rewritten else row | {"text": row["reference"]})
     return made
 
 
@@ -310,7 +306,7 @@ def best_of(
     the one with the most."""
     best = []
     for versions, costs in zip(zip(*sets, strict=True), zip(*nlls, strict=True), strict=True):
-        kept = [place for place, row in enumerate(versions) if row["source"] == "rewritten"]
-        kept.sort(key=lambda place: costs[place], reverse=unlikely)
+        kept = [index for index, row in enumerate(versions) if row["source"] == "rewritten"]
+        kept.sort(key=lambda index: costs[index], reverse=unlikely)
         best.append(versions[kept[0] if kept else 0])
     return best

@@ -176,8 +176,8 @@ def outcome(row) -> str:
         return "not recorded yet"
     if row.verdict in (stats.AT_FLOOR, stats.AT_CEILING):
         return "cannot be told"
-    found = "same" if row.verdict == stats.UNCLEAR else row.verdict
-    return "held" if found == row.expected else "failed"
+    came = "same" if row.verdict == stats.UNCLEAR else row.verdict
+    return "held" if came == row.expected else "failed"
 
 
 def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:

@@ -61,8 +61,8 @@ def by_prediction(parts: pandas.DataFrame) -> pandas.DataFrame:
     of them do."""
     rows = []
     for (number, says), part in parts.groupby(["number", "says"], sort=False):
-        found = set(part["outcome"])
-        outcome = next(each for each in ("failed", MISSING, UNTOLD, "held") if each in found)
+        outcomes = set(part["outcome"])
+        outcome = next(each for each in ("failed", MISSING, UNTOLD, "held") if each in outcomes)
         rows.append((number, says, outcome))
     return pandas.DataFrame(rows, columns=["number", "says", "outcome"])
 

@@ -81,9 +81,9 @@ def rehearsed(
     """The rows, a random ``share`` replaced by rows of earlier tasks: the steps stay as many."""
     made, source = list(rows), random.Random(seed)
     count = min(round(share * len(rows)), len(earlier))
-    places = source.sample(range(len(rows)), count)
-    for place, row in zip(places, source.sample(list(earlier), count), strict=True):
-        made[place] = row
+    indices = source.sample(range(len(rows)), count)
+    for index, row in zip(indices, source.sample(list(earlier), count), strict=True):
+        made[index] = row
     return made
 
 

@@ -14,7 +14,7 @@ from huggingface_hub import get_session
 
 from sdft_lib.formats.records import Record, fetch_table, first_line, read_records, read_table
 from sdft_lib.formats.rows import to_rows
-from sdft_lib.formats.toml import from_table, read_toml
+from sdft_lib.formats.toml import read_toml
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import check_frozen, data_dir, file_sha256, folder_of, write_text
 from sdft_lib.storage.store import cache_dir, digest
@@ -36,11 +36,11 @@ class PaperSet:
     hub: str
     revision: str
     file: str
-    columns: dict[str, str] = field(hash=False)
+    columns: dict[str, str]
     whole: int | None = None
     local_test: str = ""
     test: str = ""
-    sha256: dict[str, str] = field(default_factory=dict, hash=False)
+    sha256: dict[str, str] = field(default_factory=dict)
     only: tuple[str, str] | None = None
     note: str = ""
 
@@ -51,10 +51,8 @@ class PaperSet:
         return f"hf://datasets/{self.hub}@{self.revision}/{file}"
 
 
-TABLE = data_dir() / "published" / "training_sets.toml"
-PAPER_SETS = {}
-for _name, _row in read_toml(TABLE).items():
-    PAPER_SETS[_name] = from_table({"name": _name, **_row}, PaperSet, TABLE)
+ROWS = read_toml(data_dir() / "published" / "training_sets.toml")
+PAPER_SETS = {name: PaperSet(name, **row) for name, row in ROWS.items()}
 
 
 def load_paper_set(

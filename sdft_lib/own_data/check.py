@@ -75,13 +75,13 @@ def turn_counts(rows: Sequence[dict]) -> dict:
 
 def lengths(rows: Sequence[dict]) -> dict:
     """Mean (one decimal), median and longest prompt and reference, in words."""
-    found = {}
+    summary = {}
     prompts = ["\n".join(turn["content"] for turn in row["messages"]) for row in rows]
     for part, texts in (("prompt", prompts), ("reference", [row["reference"] for row in rows])):
         sizes = [len(text.split()) for text in texts]
-        numbers = (round(mean(sizes), 1), float(median(sizes)), max(sizes))
-        found[part] = dict(zip(("mean", "median", "longest"), numbers))
-    return found
+        middle, longest = float(median(sizes)), max(sizes)
+        summary[part] = {"mean": round(mean(sizes), 1), "median": middle, "longest": longest}
+    return summary
 
 
 def duplicates(rows: Sequence[dict]) -> dict:
@@ -120,9 +120,9 @@ def references(task: Task) -> dict | None:
 
 def overlap_of(compare: Callable, rows: Sequence[dict]) -> dict:
     """Items of a measured set that are training prompts, and the share with 8 words of one."""
-    found = compare(rows)
-    ids, share = found["ids"][:EXAMPLES], round(found["shared_share"], 4)
-    return {"items": len(rows), **found, "shared_share": share, "ids": ids}
+    seen = compare(rows)
+    ids, share = seen["ids"][:EXAMPLES], round(seen["shared_share"], 4)
+    return {"items": len(rows), **seen, "shared_share": share, "ids": ids}
 
 
 def data_text(result: dict) -> str:
@@ -145,10 +145,10 @@ def data_text(result: dict) -> str:
         rest = "rows spell them: plain text, refused in an answer where one ends a turn"
         lines.append(("chat markers", f"{len(ids)} {rest}{some(ids[:EXAMPLES])}"))
     read = f"not read: an answer of kind {result['kind']} is free text"
-    if found := result["references"]:
-        read = f"{found['read']} of {result['rows']} hold one answer that can be read"
+    if readable := result["references"]:
+        read = f"{readable['read']} of {result['rows']} hold one answer that can be read"
     lines.append(("references", read))
-    for row in found["unread"][:MOST_UNREAD] if found else ():
+    for row in readable["unread"][:MOST_UNREAD] if readable else ():
         told = f"{row['id']}: {row['reason']}: {row['reference'][:120]}"
         lines.append(("  cannot be read", told))
     for name, seen in result["overlap"].items():

@@ -274,11 +274,11 @@ def task_scores(run: Run, task: str, name: str, chosen: dict) -> tuple[str, pand
         if absent := [name for name in WANTED if name not in record.values]:
             raise SdftError(f'{record.where}: "{absent[0]}" is missing; use lm-eval 0.4.8 on.')
     key = metric_key(name, [record.values for record in records], chosen.get(name))
-    metric, _, kept = key.partition(",")
+    metric, _, chosen_filter = key.partition(",")
     items: dict[int, dict] = {}
     for record in records:
         row = record.values
-        if row["filter"] != kept:
+        if row["filter"] != chosen_filter:
             continue
         if row["doc_id"] in items:
             raise SdftError(f"{record.where}: document {row['doc_id']} comes twice; give one run.")

@@ -188,9 +188,9 @@ def won(model: Seed, ask: Ask, items: list[dict], answers: dict[str, dict], say)
     pairs = pairs_of(plain, {name: row["text"] for name, row in answers.items()})
     path = cache_dir() / "judge" / f"{digest([model.identity, digest(items)])[:24]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = judged(judge_all(ask.judge, pairs, path, say=say))
-    line = {"evaluation": "alpaca_eval", "n": found["n"], "share": found["win_rate"]}
-    return line | {"low": found["low"], "high": found["high"], "unparsed": found["unread"]}
+    result = judged(judge_all(ask.judge, pairs, path, say=say))
+    line = {"evaluation": "alpaca_eval", "n": result["n"], "share": result["win_rate"]}
+    return line | {"low": result["low"], "high": result["high"], "unparsed": result["unread"]}
 
 
 def answer_items(

@@ -9,9 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from sdft_lib.answers.code import program_of
 from sdft_lib.formats.records import read_text
@@ -82,17 +80,16 @@ def announced(reference: str, text: str) -> bool:
     return text.startswith(ANNOUNCED) and "```python" in text
 
 
-@dataclass(frozen=True)
 class Paper:
     """The paper's rules for ``distill``, test answers and scores; None in its place: ours.
 
     ``sampling``: how rewrites and test answers are drawn, once each (programs for HumanEval are
     greedy). ``says``: what a report says of them."""
 
-    name: str = "paper"
-    parts: ClassVar[dict] = {"name": "paper", "version": VERSION}
-    sampling: ClassVar[dict] = {"temperature": 0.95, "top_p": 0.7, "top_k": 50, "seed": 42}
-    says: ClassVar[str] = (
+    name = "paper"
+    parts = {"name": "paper", "version": VERSION}
+    sampling = {"temperature": 0.95, "top_p": 0.7, "top_k": 50, "seed": 42}
+    says = (
         "the paper's filter, a prefill that is not trained, one sampled answer an item, last whole "
         "numbers, calls letter for letter, its phrases for safety, every turn trained"
     )
@@ -119,10 +116,10 @@ def every_turn(rows: Sequence[dict]) -> list[dict]:
     made = []
     for row in rows:
         made.append(row)
-        for place, turn in enumerate(row["messages"]):
+        for number, turn in enumerate(row["messages"]):
             if turn["role"] == "assistant":
-                text, head = turn["content"], {"id": f"{row['id']}-turn-{place}"}
-                head |= {"messages": row["messages"][:place], "reference": text, "text": text}
+                text, head = turn["content"], {"id": f"{row['id']}-turn-{number}"}
+                head |= {"messages": row["messages"][:number], "reference": text, "text": text}
                 made.append(head | {"source": "original", "reason": "turn", "raw": ""})
     return made
 
@@ -146,7 +143,7 @@ def read_phrases(path: Path | None) -> tuple[str, ...]:
         problem = f"the paper's rule counts phrases of its own code, and {path} is not there"
         remedy = f"give --phrases eval/{PHRASES_FILE} of a checkout of github.com/sail-sg/sdft"
         raise SdftError(f"{problem}; {remedy}.")
-    found: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
     try:
         nodes = list(ast.walk(ast.parse(read_text(path))))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -154,11 +151,11 @@ def read_phrases(path: Path | None) -> tuple[str, ...]:
     for node in nodes:
         if isinstance(node, ast.Set | ast.List | ast.Tuple):
             texts = [part.value for part in node.elts if isinstance(part, ast.Constant)]
-            if len(texts) > len(found) and all(isinstance(text, str) for text in texts):
-                found = tuple(texts)
-    if not found:
+            if len(texts) > len(phrases) and all(isinstance(text, str) for text in texts):
+                phrases = tuple(texts)
+    if not phrases:
         raise SdftError(f"{path} holds no list of phrases; give the paper's {PHRASES_FILE}.")
-    return found
+    return phrases
 
 
 PAPER = Paper()

@@ -73,9 +73,9 @@ def isolation() -> str:
     if shutil.which("bwrap") is None:
         problem = "bubblewrap is not on this machine, so no code was run"
         raise SdftError(f"{problem}; install it (Linux: apt install bubblewrap).")
-    found = run_inside(PROBE, "probe", CHECK, Limits())
-    if not found.passed:
-        problem = f"bubblewrap does not work here ({found.reason}: {found.detail})"
+    tried = run_inside(PROBE, "probe", CHECK, Limits())
+    if not tried.passed:
+        problem = f"bubblewrap does not work here ({tried.reason}: {tried.detail})"
         remedy = "allow user namespaces, or install it anew (apt install bubblewrap)"
         raise SdftError(f"{problem}, so no code was run; {remedy}.")
     barred = "no network, no other process, no file but Python's own, nowhere to write"

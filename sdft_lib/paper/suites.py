@@ -20,7 +20,6 @@ from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known, read_toml
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import check_frozen
 from sdft_lib.storage.wheels import Wheel, download, downloaded
 
 JAILBREAK = "advbench-jailbreak"
@@ -78,7 +77,7 @@ def load_items(suite: PaperSuite, limit: int | None = None, *, suffix: str = "")
     if KINDS[suite.kind].needs == "sandbox":
         items = humaneval_items(suite)
     else:
-        path = local_file(suite)
+        path = paper_file(suite.local, suite.sha256)
         records = read_records(path) if path else read_public(suite, suite.public, suite.sha256)
         items, _ = to_rows(records, suite.name)
         for number, item in enumerate(items, 1):
@@ -110,7 +109,7 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     left out. HumanEval's rows are its bare problems: our request would make them alike."""
     sets: dict[str, list[dict] | None] = {}
     for suite in (suite for suite in SUITES.values() if suite.compared):
-        name, path = suite.compared, local_file(suite)
+        name, path = suite.compared, paper_file(suite.local, suite.sha256)
         if KINDS[suite.kind].needs == "sandbox":
             at_hand = path or downloaded(WHEEL)
             sets[name] = humaneval_items(suite, request="{}") if at_hand else None
@@ -121,18 +120,10 @@ def evaluation_sets(source: str | Path) -> dict[str, list[dict] | None]:
     return sets
 
 
-def local_file(suite: PaperSuite) -> Path | None:
-    """The set's file in the user's folder. SdftError if it is not the paper's, byte for byte."""
-    path = paper_file(suite.local)
-    if path and suite.sha256:
-        check_frozen(path, suite.sha256)
-    return path
-
-
 def humaneval_items(suite: PaperSuite, *, request: str = CODE_REQUEST) -> list[dict]:
     """The problems of HumanEval, each put into ``request``; reference is the canonical body. The
     wheel is fetched once if no file is at hand. Raises SdftError for another file."""
-    if path := local_file(suite):
+    if path := paper_file(suite.local, suite.sha256):
         content = path.read_bytes()
     else:
         with zipfile.ZipFile(download(WHEEL)) as archive:

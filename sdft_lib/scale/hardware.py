@@ -139,12 +139,12 @@ def training_parts(
     A block keeps about 8 hidden and 4 intermediate vectors a token at 2 bytes; under checkpointing
     one hidden vector, and one block at a time is there whole, with its gradients."""
     block = 2 * (8 * model.hidden + 4 * model.intermediate)
-    kept = model.layers * block + block
+    per_token = model.layers * block + block
     if checkpointing:
-        kept = model.layers * 2 * model.hidden + 2 * block
+        per_token = model.layers * 2 * model.hidden + 2 * block
     frozen = 0 if full else weight_bytes(model, four_bit=four_bit)
     parts = {"frozen weights": frozen, "trained weights": STATE * trained}
-    parts |= {"activations": tokens * kept, "logits": LOGIT * model.vocabulary * logits}
+    parts |= {"activations": tokens * per_token, "logits": LOGIT * model.vocabulary * logits}
     return parts | {"device": OVERHEAD}
 
 

@@ -1,4 +1,5 @@
-"""Commands of ``sdft`` on files alone, no model: data check, export, audit, compare."""
+"""Commands of ``sdft`` on files alone, no model: data check, data split,
+export, audit, compare."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,27 @@ def check(
     return Reply(result, data_text(result))
 
 
+def split(
+    source: Source,
+    folder: Annotated[Path, Option("--out", help="New folder: a task with its splits.")],
+    kind: common.Kind = None,
+    columns: common.Columns = None,
+    drop_empty: common.DropEmpty = False,
+    seed: Annotated[int, Option(min=0, help="Decides where a question goes.")] = 0,
+) -> Reply:
+    """Make train, dev and test rows of one file. A folder that every --task takes, split as `sdft
+    run` splits a file: 60 % train, 15 % dev, 25 % test."""
+    from sdft_lib.data import load_task
+    from sdft_lib.own_data.split import split_task, write_task
+
+    common.check_folder(folder, new=True)
+    reading = common.reading(kind, columns, drop_empty)
+    task = split_task(load_task(source, **reading, say=progress), seed=seed, say=progress)
+    counts = write_task(task, folder)
+    line = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return Reply({"rows": counts, "kind": task.kind, "folder": str(folder)}, f"{line}\n{folder}")
+
+
 def export(
     data: Annotated[Path, Argument(help="Rows from `sdft distill`.")],
     folder: Annotated[Path, Option("--out", help="New folder for data and card.")],
@@ -66,16 +88,23 @@ def audit(
     original: Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")],
     distilled: Annotated[str, Option(help="The rewritten set, row for row.")],
     kind: common.Kind = None,
+    columns: common.Columns = None,
+    drop_empty: common.DropEmpty = False,
+    limit: common.Limit = None,
     rules: common.Rules = "ours",
 ) -> Reply:
     """What a distilled set changed, whoever made it. Unchanged rows, lengths, suspected cuts,
-    leaks. With --rules paper, what the paper's filter and ours say of each row (--json: all)."""
+    leaks. With --rules paper, what the paper's filter and ours say of each row (--json: all).
+
+    --columns, --drop-empty and --limit are for the original: give them as for `sdft distill`."""
     from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data.audit import audit, audit_text
     from sdft_lib.paper.rules import FILTERS, compared
 
     check_known(rules, FILTERS, "rules")
-    result = audit(original, distilled, kind=kind, filters=FILTERS if rules == "paper" else {})
+    reading = common.reading(kind, columns, drop_empty) | {"limit": limit}
+    filters = FILTERS if rules == "paper" else {}
+    result = audit(original, distilled, **reading, filters=filters)
     text = audit_text(result)
     if rules == "paper":
         result |= compared(result["decisions"])

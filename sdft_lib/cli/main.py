@@ -17,7 +17,9 @@ WHAT = "rewrite the references with the seed model, train on them, compare"
 GROUP = {"cls": OneSentence, "no_args_is_help": True, "rich_markup_mode": None}
 GROUP |= {"add_completion": False, "pretty_exceptions_enable": False}
 app = Typer(name="sdft", help=f"Self-distillation fine-tuning: {WHAT}.", **GROUP)
-data_group = Typer(name="data", help="Look at a set of rows before training on it.", **GROUP)
+data_group = Typer(
+    name="data", help="Look at a set of rows, or split it, before training.", **GROUP
+)
 app.add_typer(data_group)
 
 COMMANDS = (  # in the order of `sdft --help`, each with its example
@@ -47,6 +49,7 @@ COMMANDS = (  # in the order of `sdft --help`, each with its example
 for function, example in COMMANDS:
     command(app, function, example)
 command(data_group, data.check, "sdft data check gsm8k --json")
+command(data_group, data.split, "sdft data split mine.csv --out my-task")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from sdft_lib.storage.errors import SdftError
 
 FURTHER = Argument(metavar="[RECIPE]...", help="Further recipes, as a shell makes them of *.toml.")
 METHOD = Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
-TEMPLATE = Option(help="As in `sdft distill`; else opening, or guide for open answers.")
+TEMPLATE = Option(help="As in `sdft distill`.")
 RECIPE = Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn.")
 REPORT = Path("sdft-report")
 Dry = common.flag("--dry-run", "Print runs, tokens, hours and memory; load nothing.")

@@ -19,7 +19,10 @@ from sdft_lib.storage.processes import rank as process_rank
 Rate = Annotated[float | None, Option(help="The highest; else 5e-4, all weights 2e-5.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Order of the rows and first weights.")]
 Kept = Annotated[float, Option(min=0, max=1, help="Least share of rewritten rows.")]
-PATTERN = Option(help="guide, explain, opening, free-opening, ours-gsm8k, ..., or a TOML file.")
+PATTERN = Option(
+    help="guide, explain, opening, free-opening, ours-gsm8k, ..., or a TOML file; else opening, or "
+    "guide for open answers of your own."
+)
 CHECK = Option(help="Your own check, module:function; it comes last.")
 
 
@@ -29,7 +32,7 @@ class Rewriting:
 
     task: common.Task = "tickets"
     model: common.Model = "smollm2-135m"
-    template: Annotated[str, PATTERN] = "opening"
+    template: Annotated[str | None, PATTERN] = None
     rules: common.Rules = "ours"
     limit: common.Limit = None
     kind: common.Kind = None
@@ -52,34 +55,41 @@ def rewriting(asked: Rewriting, load: Callable):
     options cost nothing."""
     from sdft_lib.data import load_task
     from sdft_lib.distill import distill
+    from sdft_lib.experiments.run_one import usual_template
     from sdft_lib.kinds import judged
-    from sdft_lib.paper.recipes import load_wording
     from sdft_lib.paper.rules import rules_of
     from sdft_lib.templates import load_template
 
-    words, rules = load_wording(), rules_of(asked.rules)
-    dataset = asked.template.removeprefix(f"{words.name}-")
-    own = dataset in words.distil  # else of the library, or of a file
-    template = words.template(dataset) if own else load_template(asked.template)
+    rules = rules_of(asked.rules)
+    template = None if asked.template is None else named_template(asked.template)
     reading = common.reading(asked.kind, asked.columns, asked.drop_empty)
     task = load_task(asked.task, **reading, say=progress)
     judged(task.kind)
+    template = template or load_template(usual_template(asked.task, task))
     options = {"limit": asked.limit, "candidates": asked.candidates, "rules": rules}
-    options["decoding"] = decoding_of(asked, rules)
+    options["decoding"] = decoding_of(asked, task, rules)
     options["verifier"] = own_check(asked.verifier, task.kind, asked.allow_code_execution)
     seed = load(asked.model)
     return distill(seed, task, template, **options, say=progress), seed
 
 
-def decoding_of(asked: Rewriting, rules):
-    """How rewrites are written: as in the lessons for a bundled task, else with room for long ones,
-    or as the paper's rules draw them; what was asked for comes before all."""
-    from sdft_lib.data import task_names
-    from sdft_lib.distill import GREEDY
-    from sdft_lib.experiments.run_one import LONG
+def named_template(name: str):
+    """A template by the name of a wording of the paper's sets, else as ``load_template`` has it."""
+    from sdft_lib.paper.recipes import load_wording
+    from sdft_lib.templates import load_template
+
+    words = load_wording()
+    dataset = name.removeprefix(f"{words.name}-")
+    return words.template(dataset) if dataset in words.distil else load_template(name)
+
+
+def decoding_of(asked: Rewriting, task, rules):
+    """How rewrites are written: as long as in ``sdft run``, or as the paper's rules draw them; what
+    was asked for comes before all."""
+    from sdft_lib.experiments.run_one import budget
     from sdft_lib.generation import Decoding
 
-    usual = GREEDY if asked.task in task_names() else Decoding(max_new_tokens=LONG)
+    usual = budget(asked.task, task)
     if rules:
         usual = Decoding(max_new_tokens=512, **rules.sampling)
     given = {name: getattr(asked, name) for name in asdict(usual) if hasattr(asked, name)}

@@ -146,7 +146,7 @@ def collect(
     """Train each method at one budget and score it and the seed; ``task``: that of ``own_task``."""
     chosen = [method(name) for name in methods]
     task, template = task or own_task(settings.task, say=say), load_template(settings.template)
-    seed, decoding = load_seed(settings.model, say=say), budget(settings, task)
+    seed, decoding = load_seed(settings.model, say=say), budget(settings.task, task)
     options = {"template": template, "limit": settings.train_rows, "decoding": decoding, "say": say}
     distilled = distill(seed, task, **options)
     if any(each.rewrites and each.candidates == 1 for each in chosen):
@@ -181,19 +181,25 @@ def own_task(name: str, *, say: Callable[[str], None] = print, **reading) -> Tas
 
 def own_settings(settings: Settings, task: Task, template: str | None = None) -> Settings:
     """The settings for a task: a file of your own gets epochs for 40 steps (not in fast mode), and
-    the template ``guide`` where its references are whole answers (kind ``open``). ``template``:
-    yours, for any task."""
-    own, training = settings.task not in task_names(), settings.training
-    if own and not settings.fast:
+    its ``usual_template``. ``template``: yours, for any task."""
+    training = settings.training
+    if settings.task not in task_names() and not settings.fast:
         steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
         training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
-    usual = "guide" if own and KINDS[task.kind].needs == "judge" else settings.template
-    return replace(settings, training=training, template=template or usual)
+    template = template or usual_template(settings.task, task, settings.template)
+    return replace(settings, training=training, template=template)
 
 
-def budget(settings: Settings, task: Task) -> Decoding:
+def usual_template(source: str, task: Task, lessons: str = "opening") -> str:
+    """The template where none is named: ``guide`` if the references of a file of your own are whole
+    answers (kinds ``open`` and ``program``), else that of the ``lessons``."""
+    own = source not in task_names()
+    return "guide" if own and KINDS[task.kind].needs == "judge" else lessons
+
+
+def budget(source: str, task: Task) -> Decoding:
     """How long a rewrite may get: as in the lessons for bundled tasks and labels, else ``LONG``."""
-    as_usual = settings.task in task_names() or KINDS[task.kind].needs == "choices"
+    as_usual = source in task_names() or KINDS[task.kind].needs == "choices"
     return GREEDY if as_usual else Decoding(max_new_tokens=LONG)
 
 

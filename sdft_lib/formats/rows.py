@@ -47,7 +47,7 @@ SPEECH = re.compile(r"""[\s\ufeff]*(?:array\()?\[\s*\{.*['"](?:content|value)['"
 NO_INPUT = re.compile(r"<?no ?input>?", re.IGNORECASE)  # how Alpaca's authors wrote "none"
 DISTILLED = ("id", "messages", "reference", "text", "source")  # columns of a distilled set
 LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
-COMMANDS = "sdft distill, gap, run and data check"
+COMMANDS = "sdft distill, gap, run, audit, data check and data split"
 FILL = f"Fill it in or remove the row ({COMMANDS}: --drop-empty)"
 
 

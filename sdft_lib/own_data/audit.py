@@ -43,9 +43,15 @@ def audit(
     distilled: str | Path,
     *,
     kind: str | None = None,
+    columns: dict | None = None,
+    drop_empty: bool = False,
+    limit: int | None = None,
     filters: Mapping[str, Callable[..., Verdict]] = {},
 ) -> dict:
     """Compare two files row by row, by id where both give one, else by position.
+
+    ``columns`` and ``drop_empty`` say how the original is read, as in ``load_task``; ``limit``: its
+    first rows alone, as in ``distill``.
 
     Returns ``rows``, ``unchanged`` (identical strings: rejected and copied look alike),
     ``changed``, ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all
@@ -56,7 +62,8 @@ def audit(
     unequal counts, ids or prompts, an unreadable file, an unknown kind."""
     if kind is not None:
         check_known(kind, KINDS, "kind")
-    pairs = paired(read_side(original), read_side(distilled))
+    name, given, ids = read_side(original, columns, "drop" if drop_empty else "keep")
+    pairs = paired((name, given[:limit], ids), read_side(distilled))
     rows = [row for row, _ in pairs]
     changed = [(row, text) for row, text in pairs if text != row["reference"]]
     kind = kind or guess_kind(rows)
@@ -107,7 +114,9 @@ def choices_of(kind: str, rows: list[dict]) -> list[str] | None:
     return sorted({row["reference"].strip() for row in rows})
 
 
-def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
+def read_side(
+    source: str | Path, columns: dict | None = None, empty: str = "keep"
+) -> tuple[str, list[dict], bool]:
     """Name, rows (``reference`` is what is trained on), and whether each row has an id of its own.
     ``source`` is a file, ``hf:...``, a task (its train rows), or the folder of a set that
     ``distill`` made."""
@@ -119,10 +128,10 @@ def read_side(source: str | Path) -> tuple[str, list[dict], bool]:
         path = own if own.is_file() else split_files(path, {})["train"]
     hub = source.startswith("hf:")
     records, name = (read_hub(source), source) if hub else (read_records(path), path.name)
-    columns = set(records[0].values)
-    ours = {"messages", "reference", "text"} <= columns  # a set of distill is trained on its text
-    rows, _ = to_rows(records, name, {"reference": "text"} if ours else None, empty="keep")
-    ids = [column for column in columns if column.lower() == "id"]
+    have = set(records[0].values)
+    ours = {"messages", "reference", "text"} <= have  # a set of distill is trained on its text
+    rows, _ = to_rows(records, name, columns or ({"reference": "text"} if ours else None), empty)
+    ids = [column for column in have if column.lower() == "id"]
     given = bool(ids) and all(record.values.get(ids[0]) not in (None, "") for record in records)
     return name, rows, given
 
@@ -134,7 +143,8 @@ def paired(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:
     (name, rows, ids), (other_name, others, other_ids) = original, distilled
     if len(rows) != len(others):
         sizes = f"{name} has {len(rows)} rows and {other_name} has {len(others)}"
-        raise SdftError(f"{sizes}; give two files of equal rows.")
+        remedy = "give two files of equal rows, or --limit and --drop-empty as for sdft distill"
+        raise SdftError(f"{sizes}; {remedy}.")
     if ids and other_ids:
         texts = {row["id"]: row["reference"] for row in others}
         for row in rows:

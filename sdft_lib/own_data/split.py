@@ -1,14 +1,17 @@
-"""Train, dev and test rows out of one file, and the overlap of two sets (lesson 09)."""
+"""Train, dev and test rows out of one file, a folder of them, and the overlap of two sets (lesson
+09)."""
 
 import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from os.path import commonprefix
+from pathlib import Path
 
 from sdft_lib.data import Task, as_task
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import new_folder, write_json, write_jsonl
 
 TEST, DEV = 0.25, 0.15  # shares of the questions; the rest is trained on
 MOST = {"test": 400, "dev": 200}  # more questions than these hardly narrow an interval
@@ -49,6 +52,26 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
     count = f"{len(task.train)} rows were split (seed {seed})"
     say(f"{task.name}: no test rows, so {count} into {sizes}")
     return as_task(task.name, parts, task.kind, task.choices, say, task.units)
+
+
+def write_task(task: Task, folder: Path) -> dict[str, int]:
+    """The task as a new folder that ``load_task`` reads as the same task: a file for each split,
+    scenarios in it, and ``task.json``. Returns counts by split. Raises SdftError for a folder that
+    holds something."""
+    counts = {}
+    with new_folder(folder) as partial:
+        for split in ("train", "dev", "test"):
+            rows = []
+            for row in getattr(task, split) or ():
+                scenario = task.units.get(row["id"])
+                rows.append(row | {"scenario": scenario} if scenario else row)
+            if rows:
+                write_jsonl(partial / f"{split}.jsonl", rows)
+                counts[split] = len(rows)
+        card = {"name": task.name, "kind": task.kind, "rows": counts}
+        card |= {"choices": list(task.choices)} if task.choices else {}
+        write_json(partial / "task.json", card)
+    return counts
 
 
 def question_of(row: dict) -> str:

@@ -40,6 +40,7 @@ RIGHT = {
     "knowledge": ["--out", "o", "--task", "nope"],
     "compare-lm-eval": ["a", "b"],
     "check": ["q.csv"],
+    "split": ["q.csv", "--out", "o"],
     "reproduce": ["--dry-run"],
     "fetch": ["nope"],
     "doctor": None,  # nothing to be wrong
@@ -99,7 +100,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", [name for name in commands() if RIGHT.get(name, 1) is not None])
 def test_no_value_gives_a_traceback(name, place):
-    before = ["data", name] if name == "check" else [name]
+    before = ["data", name] if name in ("check", "split") else [name]
     tried = lines(name, commands()[name].params)
     for line in tried:
         done = CliRunner().invoke(cli.app, [*before, *line])

@@ -208,12 +208,36 @@ def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wante
 
 
 def test_open_answers_of_your_own_get_room(mine):
-    from sdft_lib.settings import lesson_settings
+    assert run_one.budget("mine.csv", load_task(mine)).max_new_tokens == 40
+    assert run_one.budget("mine.csv", load_task(mine, kind="open")).max_new_tokens == run_one.LONG
+    assert run_one.budget("sums", load_task("sums")).max_new_tokens == 40
 
-    own, bundled = lesson_settings(task="mine.csv"), lesson_settings(task="sums")
-    assert run_one.budget(own, load_task(mine)).max_new_tokens == 40
-    assert run_one.budget(own, load_task(mine, kind="open")).max_new_tokens == run_one.LONG
-    assert run_one.budget(bundled, load_task("sums")).max_new_tokens == 40
+
+@pytest.mark.parametrize("command", ["distill", "gap"])
+@pytest.mark.parametrize(
+    "source, kind, template, tokens",
+    [
+        ("mine", None, "opening", 40),  # labels: no room to ramble
+        ("mine", "open", "guide", run_one.LONG),  # "The answer is <a paragraph>, because" was kept
+        ("sums", None, "opening", 40),
+    ],
+)
+def test_distill_and_gap_rewrite_as_run_does(
+    monkeypatch, mine, command, source, kind, template, tokens
+):
+    """One file, one set: what ``run`` finds in the store is what ``distill`` made."""
+    asked = []
+
+    def note(seed, task, template, *, decoding, **options):
+        asked.append((template.name, decoding.max_new_tokens))
+        raise SdftError("enough.")
+
+    monkeypatch.setattr("sdft_lib.models.load_seed", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sdft_lib.distill.distill", note)
+    source = str(mine) if source == "mine" else source
+    sdft(command, "--task", source, *(["--kind", kind] if kind else []))
+    sdft(command, "--task", source, "--template", "explain", "--max-new-tokens", 7)
+    assert asked == [(template, tokens), ("explain", 7)]
 
 
 def test_settings_follow_from_the_file(mine):

@@ -100,6 +100,23 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, after, message)
         audit(*pair(tmp_path, before, after))
 
 
+def test_a_file_is_held_against_the_rows_that_distill_made_of_it(tmp_path):
+    """Own column names, an empty answer left out, the first two rows alone: 0 of them unchanged."""
+    own = tmp_path / "mine.csv"
+    own.write_text("frage,antwort\nQ,rot\nP,\nR,blau\nS,gelb\n", encoding="utf-8")
+    made = []
+    for number, prompt, answer in ((1, "Q", "rot"), (3, "R", "blau")):
+        asked = {"id": f"mine-000{number}", "messages": [{"role": "user", "content": prompt}]}
+        made.append(asked | {"reference": answer, "text": f"It is {answer}.", "raw": "x"})
+    rows = save(tmp_path / "rows.json", made)
+    reading = {"columns": {"prompt": "frage", "reference": "antwort"}, "drop_empty": True}
+    result = audit(own, rows, kind="label", limit=2, **reading)
+    assert (result["rows"], result["unchanged"], result["words_original"]) == (2, 0, 1)
+    assert (result["words_distilled"], result["answer_kept"]) == (3, 1)
+    with pytest.raises(SdftError, match="mine.csv has 3 rows and rows.json has 2; .*--limit"):
+        audit(own, rows, kind="label", **reading)
+
+
 def test_one_of_our_sets_is_read_from_its_folder(tmp_path):
     asked = {"id": "a", "messages": [{"role": "user", "content": "Q"}], "reference": "short"}
     (tmp_path / "rows.jsonl").write_text(

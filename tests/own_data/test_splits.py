@@ -8,8 +8,8 @@ from itertools import combinations
 
 import pytest
 
-from sdft_lib.data import Task, load_task
-from sdft_lib.own_data.split import overlap, question_of, split_task
+from sdft_lib.data import Task, load_task, task_suite
+from sdft_lib.own_data.split import overlap, question_of, split_task, write_task
 from sdft_lib.storage.errors import SdftError
 
 
@@ -117,3 +117,24 @@ def test_too_few_questions_are_one_sentence():
         SdftError, match="mine has 11 different questions and no test rows; give at least 12"
     ):
         split_task(task(11))
+
+
+def test_a_split_is_written_as_a_folder_that_is_read_as_the_same_task(tmp_path):
+    """40 questions of 20 customers, two labels: the folder keeps splits, labels and customers."""
+    lines = ["question,answer,scenario\n"]
+    for number in range(40):
+        lines.append(f"Frage {number},{'ja' if number % 4 < 2 else 'nein'},K{number // 2}\n")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("".join(lines), encoding="utf-8")
+    whole = load_task(mine, kind="label")
+    with pytest.raises(SdftError, match="mine has no test rows; make some with sdft data split"):
+        task_suite(whole)
+    made = split_task(whole)
+    assert write_task(made, tmp_path / "task") == {"train": 24, "dev": 6, "test": 10}
+    again = load_task(tmp_path / "task")
+    assert (again.train, again.dev, again.test) == (made.train, made.dev, made.test)
+    assert (again.kind, again.choices) == ("label", ("ja", "nein"))
+    assert len(set(again.units.values())) == 20
+    assert (again.units, again.digest) == (made.units, made.digest)
+    with pytest.raises(SdftError, match="cannot be written"):
+        write_task(made, tmp_path / "task")

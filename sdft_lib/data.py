@@ -16,7 +16,7 @@ from sdft_lib.formats.rows import to_rows
 from sdft_lib.formats.toml import check_known
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError, about
-from sdft_lib.storage.files import data_dir, read_json, read_jsonl
+from sdft_lib.storage.files import data_dir, read_json
 from sdft_lib.storage.store import digest
 
 ABILITIES = ("facts", "helpful", "instructions")  # compared in lesson 04, with the task
@@ -81,13 +81,8 @@ def load_task(
     if source in PAPER_SETS:
         splits, usual_kind = load_paper_set(source, columns=columns, say=say)
         return as_task(source, splits, kind or usual_kind, None, say)
-    is_bundled = source in task_names()
-    if is_bundled:
+    if source in task_names():
         path = data_dir() / "tasks" / source
-    if is_bundled and columns is None:  # frozen rows have their final form already
-        card, files, units = open_folder(path, KINDS)
-        splits = {split: read_jsonl(file) for split, file in files.items()}
-        return as_task(source, splits, kind or card["kind"], card["choices"], say, units)
     if source.startswith("hf:"):
         name, read = source, {"train": read_hub(source)}
     elif os.path.isdir(path):

@@ -319,3 +319,17 @@ def test_hub_rows_are_train_and_class_numbers_become_names(monkeypatch):
         ("bad", "good"),
         "bad",
     )
+
+
+def test_a_task_of_the_data_folder_needs_no_more_than_any_folder(tmp_path, monkeypatch):
+    """What CONTRIBUTING asks of a new task: rows, a task.json that may say the kind alone, a card.
+    ``choices`` was asked for, in a KeyError; rows had to have our columns, in JSONL."""
+    folder = tmp_path / "tasks" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("question,answer\nQ,ja\nR,nein\n", encoding="utf-8")
+    (folder / "task.json").write_text('{"kind": "label"}', encoding="utf-8")
+    monkeypatch.setattr("sdft_lib.data.data_dir", lambda: tmp_path)
+    task = load_task("toy")
+    assert (task.name, task.kind, task.choices) == ("toy", "label", ("ja", "nein"))
+    asked = [{"role": "user", "content": "Q"}]
+    assert task.train[0] == {"id": "train-0001", "messages": asked, "reference": "ja"}

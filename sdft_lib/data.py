@@ -137,7 +137,7 @@ def load_probes(name: str, *, plain: bool = False, opening: str = "") -> Suite:
     """A probe suite, its stored system prompt in front unless ``plain`` (then ``safety-plain``).
 
     ``opening``: words that every answer begins with, as if the model had said them (then
-    ``facts-opened``)."""
+    ``facts-opened``). Raises SdftError: no such suite, an altered file."""
     folder = data_dir() / "probes"
     cards = read_json(folder / "probes.json")
     if name not in cards:

@@ -53,7 +53,8 @@ def distill(
     ones, and the first that passes is taken. ``verifier(row, text)``, a check of your own, comes
     last and returns a ``Verdict``; its source file is in the key. ``rules``: the paper's in place
     of ours (``paper.rules.PAPER``). Each row holds ``text`` (trained on), ``source`` (``rewritten``
-    or ``original``), ``reason``, ``raw`` (the last rewrite tried), ``finish_reason``."""
+    or ``original``), ``reason``, ``raw`` (the last rewrite tried), ``finish_reason``. Raises
+    SdftError: no rows, a prompt without room, a verifier that fails or returns no ``Verdict``."""
     rows = task.train[:limit]
     if not rows:
         remedy = "check the file or raise the limit"

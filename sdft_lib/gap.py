@@ -34,7 +34,8 @@ class Gap:
 
 
 def gap(seed: Seed, distilled, *, say: Callable[[str], None] = print) -> Gap:
-    """References against what SDFT trains on (fallbacks included), by row, with an interval."""
+    """References against what SDFT trains on (fallbacks included), by row, with an interval;
+    ``distilled`` is what ``distill`` returned. Figures in nats and nats a token."""
     reference = nll(seed, distilled.rows, "reference", say=say)
     text = nll(seed, distilled.rows, "text", say=say)
     frame = reference[["id"]].assign(source=[row["source"] for row in distilled.rows])

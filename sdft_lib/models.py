@@ -158,7 +158,8 @@ def locate(name: str, say) -> tuple[str, str]:
 
 
 def with_adapter(seed: Seed, adapter: Path, *, label: str) -> Seed:
-    """The seed with what a training left in ``adapter``; ``label`` names it when shown."""
+    """The seed with what a training left in ``adapter``; ``label`` names it when shown. Raises
+    SdftError: nothing there that can be read, or a second adapter on a 4-bit model."""
     adapter = Path(adapter)
     identity = trained_identity(adapter)  # first of all: peft would also read a pickle
     if seed.adapter and not is_full(adapter):  # one on top of another

@@ -14,7 +14,7 @@ from sdft_lib.storage.errors import SdftError
 @dataclass(frozen=True)
 class DistillTemplate:
     """``user`` and ``prefill`` may hold ``{instruction}`` and ``{reference}``; one of them must
-    hold ``{reference}``.
+    hold ``{reference}``, and ``user`` ``{instruction}`` (else SdftError).
 
     ``prefill`` opens the assistant's turn. The model goes on from it, and it stays in the target:
     what is trained on is what the model would have had to say."""
@@ -79,7 +79,8 @@ TEMPLATES = {template.name: template for template in (GUIDE, EXPLAIN, OPENING, F
 
 
 def load_template(source: str) -> DistillTemplate:
-    """A built-in template by name, or one from a TOML file with the fields of the class."""
+    """A built-in template by name, or one from a TOML file with the fields of the class. Raises
+    SdftError: neither of them, a file with other entries, or one that hides task or answer."""
     if source in TEMPLATES:
         return TEMPLATES[source]
     if not os.path.isfile(source):

@@ -141,7 +141,7 @@ def tuned_in(path: Path, config: TrainConfig) -> Tuned:
 
 
 def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
-    """Refuse a distilled set that is mostly references."""
+    """Raise SdftError for a distilled set that is mostly references, or a share that is none."""
     if not 0 <= minimum_kept <= 1:
         problem = f"the least share of rewritten rows is {minimum_kept}"
         raise SdftError(f"{problem}; give a number from 0 to 1.")

@@ -147,13 +147,11 @@ def install_torch() -> None:
     """
     if sys.platform != "linux" or has_nvidia() or cpu_torch():
         return
-    planned = plan("--no-deps")
+    planned = planned_torch()
     index: list[str] = []
-    if not any("+cpu" in url or "%2Bcpu" in url for url in planned):
+    if "+cpu" not in planned and "%2Bcpu" not in planned:
         if not planned or not reachable(f"{CPU_INDEX}/torch/"):
-            size = sum(map(size_of, plan()))
-            amount = f"{size / 1e9:.1f} GB" if size else "several GB"
-            say(f"pip sees no CPU build of PyTorch here: CUDA and its libraries, {amount}.")
+            say("pip sees no CPU build of PyTorch here: CUDA and its libraries, several GB.")
             return
         say(f"No NVIDIA driver here: taking the CPU build of PyTorch from {CPU_INDEX}.")
         index = ["--index-url", CPU_INDEX]
@@ -166,15 +164,15 @@ def has_nvidia() -> bool:
     return Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
 
 
-def plan(*options: str) -> list[str]:
-    """The addresses of the files that pip would take for PyTorch; empty if pip cannot say."""
+def planned_torch() -> str:
+    """The address of the file that pip would take for PyTorch; empty if pip cannot say."""
     command = [str(PYTHON), "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
-    command += ["--report", "-", *options, "-c", "constraints.txt", "torch"]
+    command += ["--report", "-", "--no-deps", "-c", "constraints.txt", "torch"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=pip_environment())
     try:
-        return [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]
-    except (ValueError, KeyError):
-        return []
+        return json.loads(done.stdout)["install"][0]["download_info"]["url"]
+    except (ValueError, KeyError, IndexError):
+        return ""
 
 
 def reachable(address: str) -> bool:
@@ -183,16 +181,6 @@ def reachable(address: str) -> bool:
             return answer.status == 200
     except (OSError, ValueError):
         return False
-
-
-def size_of(address: str) -> int:
-    """Bytes of one file, 0 if the server does not say."""
-    try:
-        request = urllib.request.Request(address, method="HEAD")
-        with urllib.request.urlopen(request, timeout=8) as answer:
-            return int(answer.headers.get("Content-Length") or 0)
-    except (OSError, ValueError):
-        return 0
 
 
 def pip_environment() -> dict[str, str]:
@@ -206,15 +194,9 @@ def run_pip(arguments: list[str], python: Path | None = None) -> None:
     """Run the pip of this or that Python; show large downloads, the last step, or why it failed."""
     command = [str(python or sys.executable), "-m", "pip", *arguments, "--progress-bar", "off"]
     lines: list[str] = []
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=pip_environment(),
-    ) as pip:
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    own = {"cwd": ROOT, "env": pip_environment(), "errors": "replace"}
+    with subprocess.Popen(command, **pipe, **own) as pip:
         for line in pip.stdout:
             lines.append(line.rstrip())
             shown = summary(lines[-1])
@@ -231,13 +213,9 @@ def run_pip(arguments: list[str], python: Path | None = None) -> None:
 def summary(line: str) -> str:
     """The short form of a line that pip printed, empty for lines not worth showing."""
     words = line.split()
-    if words[:1] == ["Downloading"] and (line.endswith("GB)") or line.endswith("MB)")):
-        number = float(words[-2].strip("(")) * (1000 if line.endswith("GB)") else 1)
-        return (
-            f"downloading {words[1].rsplit('/', 1)[-1]} {' '.join(words[2:])}"
-            if number >= 10
-            else ""
-        )
+    if words[:1] == ["Downloading"] and words[-1] in ("MB)", "GB)"):
+        if words[-1] == "GB)" or float(words[-2].strip("(")) >= 10:
+            return f"downloading {words[1].rsplit('/', 1)[-1]} {' '.join(words[2:])}"
     if line.startswith("Installing collected packages:"):
         return f"installing {line.count(',') + 1} packages"
     return ""

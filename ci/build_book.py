@@ -30,10 +30,8 @@ BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\((https://colab[^)]*)\)")
 
 def installed() -> bool:
     """True if Sphinx and what it needs for the book can be imported."""
-    return all(
-        importlib.util.find_spec(name)
-        for name in ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml", "sphinx_revealjs")
-    )
+    names = ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml", "sphinx_revealjs")
+    return all(importlib.util.find_spec(name) for name in names)
 
 
 def stage(folder: Path) -> None:
@@ -101,18 +99,15 @@ def lesson(path: Path, places: dict[Path, str]) -> str:
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].source = BADGE.sub(
-        r"[Open this lesson in Colab](\1)", notebook.cells[0].source
-    )
+    head = notebook.cells[0]
+    head.source = BADGE.sub(r"[Open this lesson in Colab](\1)", head.source)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = relinked(cell.source, path, places)
-        alts = [
-            output.get("metadata", {}).get("image/png", {}).get("alt")
-            for output in cell.get("outputs", [])
-        ]
-        if any(alts):
-            cell.metadata["mystnb"] = {"image": {"alt": next(filter(None, alts))}}
+        for output in cell.get("outputs", []):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+            if alt and "mystnb" not in cell.metadata:
+                cell.metadata["mystnb"] = {"image": {"alt": alt}}
     return nbformat.writes(notebook)
 
 
@@ -129,24 +124,11 @@ def build(out: Path = OUT) -> int:
     source = out.with_name(out.name + "-src")
     stage(source)
     shutil.rmtree(out, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "--keep-going",
-        "-b",
-        "html",
-        "-c",
-        str(TEXTS),
-    ]
-    settings = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    code = subprocess.run(
-        [*command, "-d", f"{source}/.doctrees", str(source), str(out)], env=settings
-    ).returncode
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-c", TEXTS, "-d", source / ".doctrees"]
+    command = [sys.executable, "-m", "sphinx", *options, source, out]
+    done = subprocess.run(command, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     slides.write(out / "slides")
-    return code
+    return done.returncode
 
 
 def main() -> int:
@@ -156,12 +138,10 @@ def main() -> int:
         say("Installing Sphinx and its theme (once) ...")
         bootstrap.install_extra("book")
     code = build()
-    place = (OUT / "index.html").relative_to(ROOT)
-    say(
-        "The book was not built; Sphinx's words are above."
-        if code
-        else f"The book is built: open {place}."
-    )
+    if code:
+        say("The book was not built; Sphinx's words are above.")
+    else:
+        say(f"The book is built: open {(OUT / 'index.html').relative_to(ROOT)}.")
     return code
 
 

@@ -23,21 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdf
 from ci import bootstrap
 from ci.lessons import audiences, overview
 from ci.lessons.outputs import run_exercises, with_outputs
-from ci.lessons.sources import (
-    NOTEBOOKS,
-    code_sha256,
-    lesson_sources,
-    stamp,
-    text_of,
-    to_notebook,
-)
+from ci.lessons.sources import NOTEBOOKS, code_sha256, lesson_sources, stamp, text_of, to_notebook
 
 EXECUTED = bootstrap.ROOT / "build" / "lessons"
 PLACES = ("", "student", "instructor")
 FAST = (
     "\n\n**The outputs below are those of fast mode**, on few rows: a full run of this lesson has "
-    "not been recorded "
-    "yet. Recorded results that it shows are whole; from its own numbers nothing can be concluded."
+    "not been recorded yet. Recorded results that it shows are whole; from its own numbers nothing "
+    "can be concluded."
 )
 
 
@@ -59,16 +52,12 @@ def reading_copy(source: Path, executed_folder: Path | None, *, run: bool = True
         return notebook, f"{place} does not come from a complete run: run ci/run_tutorial.py"
     if record["mode"] == "fast":
         if executed_folder and recorded_mode(NOTEBOOKS / f"{source.stem}.ipynb") == "default":
-            return (
-                notebook,
-                f"{place} comes from a fast run, and the copy from a full one, which stays",
-            )
+            complaint = "comes from a fast run, and the copy from a full one, which stays"
+            return notebook, f"{place} {complaint}"
         notebook.cells[0].source += FAST
     if not record.get("code_sha256") == code_sha256(executed) == code_sha256(notebook):
-        return (
-            notebook,
-            f"{place} ran other code than {source.name} holds now: run ci/run_tutorial.py",
-        )
+        complaint = f"ran other code than {source.name} holds now: run ci/run_tutorial.py"
+        return notebook, f"{place} {complaint}"
     try:
         return with_outputs(notebook, executed), ""
     except KeyError:
@@ -81,11 +70,9 @@ def recorded_mode(copy: Path) -> str | None:
     """The mode of the run whose outputs a reading copy holds."""
     import nbformat
 
-    return (
-        nbformat.read(copy, as_version=4).metadata.get("sdft", {}).get("mode")
-        if copy.exists()
-        else None
-    )
+    if not copy.exists():
+        return None
+    return nbformat.read(copy, as_version=4).metadata.get("sdft", {}).get("mode")
 
 
 def other_copies(source: Path) -> dict[Path, str]:
@@ -95,19 +82,16 @@ def other_copies(source: Path) -> dict[Path, str]:
     except ValueError as error:
         bootstrap.stop(f"{source.name}: {error}; each {audiences.BEGIN} needs its {audiences.END}.")
     instructor = audiences.graded(to_notebook(source, "instructor", notes=True))
-    name = f"{source.stem}.ipynb"
-    return {
-        NOTEBOOKS / "student" / name: text_of(student),
-        NOTEBOOKS / "instructor" / name: text_of(instructor),
-    }
+    copies = {"student": student, "instructor": instructor}
+    return {NOTEBOOKS / place / f"{source.stem}.ipynb": text_of(copies[place]) for place in copies}
 
 
 def unexecuted() -> dict[Path, str]:
     """Every made file that holds no outputs, with the text it should have."""
-    files = {
-        path: text for source in lesson_sources() for path, text in other_copies(source).items()
-    }
-    return files | overview.pages()
+    files = overview.pages()
+    for source in lesson_sources():
+        files |= other_copies(source)
+    return files
 
 
 def left_over() -> list[Path]:
@@ -126,10 +110,10 @@ def check() -> list[str]:
             wrong.append(f"{complaint} and then ci/build_notebooks.py --execute.")
         elif differs(NOTEBOOKS / f"{source.stem}.ipynb", text_of(notebook)):
             wrong.append(f"{source.stem}.ipynb differs from its source: run ci/build_notebooks.py.")
-    stale = [path for path, text in unexecuted().items() if differs(path, text)]
-    return wrong + [
-        f"{shown(path)} differs from its source: run ci/build_notebooks.py." for path in stale
-    ]
+    for path, text in unexecuted().items():
+        if differs(path, text):
+            wrong.append(f"{shown(path)} differs from its source: run ci/build_notebooks.py.")
+    return wrong
 
 
 def differs(path: Path, text: str) -> bool:
@@ -166,17 +150,9 @@ def write(path: Path, text: str) -> None:
 def main() -> int:
     parser = bootstrap.command_line(__doc__)
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument(
-        "--check", action="store_true", help="only compare; exit 1 if a copy is not fresh"
-    )
-    choice.add_argument(
-        "--execute",
-        nargs="?",
-        const=EXECUTED,
-        type=Path,
-        metavar="FOLDER",
-        help="take the outputs of a run, by default from build/lessons",
-    )
+    choice.add_argument("--check", action="store_true", help="only compare; exit 1 if one is stale")
+    run = choice.add_argument("--execute", nargs="?", const=EXECUTED, type=Path, metavar="FOLDER")
+    run.help = "take the outputs of a run, by default from build/lessons"
     choice.add_argument("--repo", metavar="owner/name", help="the repository that all links open")
     parser.add_argument("--branch", default="main", help="the branch of --repo; default: main")
     options = parser.parse_args()

@@ -83,15 +83,21 @@ def pinned(name: str) -> str:
     return next(line.split("==")[1] for line in lines if line.startswith(f"{name}=="))
 
 
-def compile_lock(python: Path, requirements: list[str], target: Path, *options: str) -> None:
-    """Let uv find the files of these requirements, and write their names, versions and hashes."""
-    command = [str(python), "-m", "uv", "pip", "compile", "-", *OPTIONS.split(), *options]
+def compile_with_uv(python: Path, requirements: list[str], target: Path, options: list[str]) -> str:
+    """The text in which uv lists the files of these requirements; the program ends if it cannot."""
+    command = [str(python), "-m", "uv", "pip", "compile", "-", *options]
     text = "\n".join(requirements)
     done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=FOLDER)
     if done.returncode:
         bootstrap.stop(f"{target.name} stays as it was: {done.stderr.strip()[-1500:]}")
-    target.write_text(HEAD + done.stdout, encoding="utf-8")
-    packages = re.findall(r"^\w.*==", done.stdout, re.M)
+    return done.stdout
+
+
+def compile_lock(python: Path, requirements: list[str], target: Path, *options: str) -> None:
+    """Write names, versions and hashes of all files of these requirements."""
+    text = compile_with_uv(python, requirements, target, [*OPTIONS.split(), *options])
+    target.write_text(HEAD + text, encoding="utf-8")
+    packages = re.findall(r"^\w.*==", text, re.M)
     say(f"{target.relative_to(ROOT)}: {len(packages)} packages")
 
 
@@ -112,12 +118,8 @@ def compile_front(python: Path, requirements: list[str], target: Path) -> None:
     options = [option for option in OPTIONS.split() if option != "--upgrade"]
     options += [f"--no-emit-package={name}" for name in LEFT_OUT]
     options += [f"--no-binary={name}" for name in SOURCES]
-    command = [str(python), "-m", "uv", "pip", "compile", "-", *options]
-    command += ["--override", str(override), "-o", str(whole)]
-    text = "\n".join(requirements)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=FOLDER)
-    if done.returncode:
-        bootstrap.stop(f"{target.name} stays as it was: {done.stderr.strip()[-1500:]}")
+    options += ["--override", str(override), "-o", str(whole)]
+    compile_with_uv(python, requirements, target, options)
     known = in_every_python(LOCKS / "dev.txt")
     entries = re.split(r"\n(?=\w)", whole.read_text(encoding="utf-8"))
     kept = [entry.strip() for entry in entries if re.match(r"\w\S*==", entry)]

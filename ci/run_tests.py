@@ -158,9 +158,8 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--quick", action="store_true", help="leave the lessons out")
     for flag in ALONE:
-        choice.add_argument(
-            f"--{flag}", dest="alone", action="store_const", const=flag, help="that test alone"
-        )
+        one = choice.add_argument(f"--{flag}", dest="alone", action="store_const", const=flag)
+        one.help = "that test alone"
     parser.add_argument("numbers", nargs="*", metavar="NN", help="what one of these four runs")
     options = parser.parse_args()
     if options.numbers and not options.alone:

@@ -7,21 +7,19 @@ from itertools import combinations
 from ci.bench.table import SCALING
 from ci.recorded.blocks import markdown
 
-NAMES = {
-    "distil_short_vs_hf_b1": "rewriting short rows, against transformers row by row",
-    "distil_long_vs_hf_b1": "writing 256 tokens, against transformers row by row",
-    "distil_short_vs_hf_b32": "rewriting short rows, against transformers at batch 32",
-    "distil_long_vs_hf_b32": "writing 256 tokens, against transformers at batch 32",
-    "distil_short_vs_llamacpp_f16": "rewriting short rows, against llama.cpp, 32 slots, f16",
-    "distil_long_vs_llamacpp_f16": "writing 256 tokens, against llama.cpp, 32 slots, f16",
-    "distil_short_vs_llamacpp_q4": (
-        "rewriting short rows, against llama.cpp, 32 slots, its own Q4_1"
-    ),
-    "distil_long_vs_llamacpp_q4": "writing 256 tokens, against llama.cpp, 32 slots, its own Q4_1",
-    "distil_short_vs_vllm": "rewriting short rows, against vLLM's build for CPUs",
-    "distil_long_vs_vllm": "writing 256 tokens, against vLLM's build for CPUs",
-    "train_vs_trl": "LoRA training, against TRL's SFTTrainer",
+WORK = {"short": "rewriting short rows", "long": "writing 256 tokens"}
+PEERS = {
+    "hf_b1": "transformers row by row",
+    "hf_b32": "transformers at batch 32",
+    "llamacpp_f16": "llama.cpp, 32 slots, f16",
+    "llamacpp_q4": "llama.cpp, 32 slots, its own Q4_1",
+    "vllm": "vLLM's build for CPUs",
 }
+NAMES = {}
+for peer, words in PEERS.items():
+    for kind, work in WORK.items():
+        NAMES[f"distil_{kind}_vs_{peer}"] = f"{work}, against {words}"
+NAMES["train_vs_trl"] = "LoRA training, against TRL's SFTTrainer"
 SECONDS = {
     "start_import": "start: `import sdft_lib`",
     "start_seed": "start: imports, and the seed model from the cache",
@@ -53,7 +51,7 @@ def line(record: dict, name: str) -> dict | None:
     return next((row for row in record["rows"] if row["id"] == name), None)
 
 
-def found(recorded: list[dict], names: dict[str, str]) -> list[tuple[str, list[dict | None]]]:
+def held(recorded: list[dict], names: dict[str, str]) -> list[tuple[str, list[dict | None]]]:
     """(words, its row in each record) of the names that at least one record holds."""
     lines = [(words, [line(record, name) for record in recorded]) for name, words in names.items()]
     return [(words, rows) for words, rows in lines if any(rows)]
@@ -73,7 +71,7 @@ def ratios(recorded: list[dict]) -> list[str]:
     """How many times as fast as each peer; said in words where the peer is faster."""
     heads = [f"ratio, {record['dtype']}" for record in recorded]
     cells = []
-    for words, rows in found(recorded, NAMES):
+    for words, rows in held(recorded, NAMES):
         each = [times(row) if row else "" for row in rows]
         cells.append([words, *each, goal(rows, "x")])
     return [markdown(["The same work, weights and machine", *heads, "goal"], cells)]
@@ -89,13 +87,12 @@ def behind(recorded: list[dict]) -> list[str]:
     memory = [f"peak memory in MB, {record['dtype']}" for record in recorded]
     heads = ["ours / theirs", "rows", "runs", *memory]
     cells, every = [], []
-    for words, rows in found(recorded, NAMES):
+    for words, rows in held(recorded, NAMES):
         each = [f"{row['ours_peak_mb']} / {row['peer_peak_mb']}" if row else "" for row in rows]
         counts = apart(rows, lambda row: f"{row['ours_rows']} / {row['peer_rows']}")
         cells.append([words, counts, apart(rows, runs), *each])
         every += filter(None, rows)
-    ours = f"{min(row['ours_rows'] for row in every)} to {max(row['ours_rows'] for row in every)}"
-    theirs = f"{min(row['peer_rows'] for row in every)} to {max(row['peer_rows'] for row in every)}"
+    ours, theirs = spread(every, "ours_rows"), spread(every, "peer_rows")
     says = (
         "A ratio is the median over pairs of runs; a cell that takes minutes ran once, and that "
         f"run stands in each pair. Ours ran {ours} rows, the other side {theirs}, so seconds are "
@@ -103,6 +100,11 @@ def behind(recorded: list[dict]) -> list[str]:
     )
     summary = "<summary>Rows, runs and peak memory behind each ratio</summary>"
     return [says, "", "<details>", summary, "", markdown(heads, cells), "", "</details>"]
+
+
+def spread(rows: list[dict], column: str) -> str:
+    values = [row[column] for row in rows]
+    return f"{min(values)} to {max(values)}"
 
 
 def runs(row: dict) -> str:
@@ -122,7 +124,7 @@ def seconds(recorded: list[dict]) -> list[str]:
     heads = ["Seconds and peak memory", *(record["dtype"] for record in recorded), "goal"]
     cells = [
         [words, *(cost(row) if row else "" for row in rows), goal(rows, " s at most")]
-        for words, rows in found(recorded, SECONDS)
+        for words, rows in held(recorded, SECONDS)
     ]
     return [markdown(heads, cells)]
 
@@ -172,22 +174,18 @@ def scaling_of(record: dict) -> str:
     large = [row for row in sizes if row["ours_rows"] >= 1024]
     if len(large) > 1:
         growth = large[-1]["ours_peak_mb"] / large[0]["ours_peak_mb"] - 1
-        parts.append(
-            f"beyond {large[0]['ours_rows']:,} rows memory is "
-            f"{'' if growth <= FLAT else 'not '}flat ({growth:+.0%})"
-        )
+        flat = "flat" if growth <= FLAT else "not flat"
+        parts.append(f"beyond {large[0]['ours_rows']:,} rows memory is {flat} ({growth:+.0%})")
     if (two := line(record, "scaling_2_processes")) and two["ratio"]:
-        parts.append(
-            f"two processes {'help' if two['ratio'] >= FASTER else 'do not help'} "
-            f"({two['ratio']:.2f} times the speed of one)"
-        )
+        verdict = "help" if two["ratio"] >= FASTER else "do not help"
+        parts.append(f"two processes {verdict} ({two['ratio']:.2f} times the speed of one)")
     return f"{'; '.join(parts)}."
 
 
 def missed(recorded: list[dict]) -> list[str]:
     """The arithmetic beside each goal that was not met."""
     lines = []
-    for words, rows in found(recorded, NAMES | SECONDS):
+    for words, rows in held(recorded, NAMES | SECONDS):
         for row, record in zip(rows, recorded, strict=True):
             if row and row["limit_profile"]:
                 asked = f"{row['goal']:g}{'x' if row['ratio'] else ' s'}"

@@ -184,11 +184,8 @@ def processes(quick: bool) -> dict:
     for out in outs:
         out.unlink()
     seconds = max(part["end"] for part in results) - min(part["start"] for part in results)
-    return {
-        "seconds": seconds,
-        "rows": 2 * half,
-        "peak_mb": sum(part["peak_mb"] for part in results),
-    }
+    peak = sum(part["peak_mb"] for part in results)
+    return {"seconds": seconds, "rows": 2 * half, "peak_mb": peak}
 
 
 def hugging_face(quick: bool, *, kind: str, batch: int) -> dict:
@@ -281,9 +278,8 @@ def train_trl(quick: bool) -> dict:
 
 def timed_start(quick: bool, *, code: str) -> dict:
     """Median of three fresh processes that run ``code`` and print seconds and peak memory."""
-    script = (
-        f"import resource, time; t = time.perf_counter()\n{code}\ns = time.perf_counter() - t\n"
-    )
+    start = "import resource, time; t = time.perf_counter()"
+    script = f"{start}\n{code}\ns = time.perf_counter() - t\n"
     script += "print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     command, runs = [sys.executable, "-c", script], []
     for _ in range(4):  # the first fills the file cache and does not count
@@ -313,10 +309,8 @@ def machine(quick: bool) -> dict:
     return measure()
 
 
-IMPORTS = (
-    "import torch\nfrom transformers import AutoModelForCausalLM\nimport "
-    "transformers.models.llama.modeling_llama"
-)
+IMPORTS = "import torch, transformers.models.llama.modeling_llama\n"
+IMPORTS += "from transformers import AutoModelForCausalLM"
 SEED = "from sdft_lib.models import load_seed\nload_seed(say=lambda text: None)"
 CELLS = {
     "prepare": prepare,

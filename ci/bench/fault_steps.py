@@ -35,9 +35,8 @@ def tiny_model(folder: Path) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    plain = Tokenizer(
-        models.BPE(vocab={letter: index for index, letter in enumerate(letters)}, merges=[])
-    )
+    vocabulary = {letter: index for index, letter in enumerate(letters)}
+    plain = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
@@ -65,19 +64,12 @@ def tiny_model(folder: Path) -> Path:
 
 def rows(count: int) -> list[dict]:
     """Support requests with the team that answers them."""
-    return [
-        {
-            "id": f"r{number}",
-            "reference": TEAMS[number % 3],
-            "messages": [
-                {
-                    "role": "user",
-                    "content": f"Which team? Order {number * 7919} {'is late ' * (number % 5)}",
-                }
-            ],
-        }
-        for number in range(count)
-    ]
+    made = []
+    for number in range(count):
+        text = f"Which team? Order {number * 7919} {'is late ' * (number % 5)}"
+        message = {"role": "user", "content": text}
+        made.append({"id": f"r{number}", "reference": TEAMS[number % 3], "messages": [message]})
+    return made
 
 
 def seed_model(tiny: Path | None):
@@ -103,13 +95,8 @@ def distill(tiny: Path | None) -> None:
     from sdft_lib.templates import load_template
 
     task = Task("faults", "label", rows(24), choices=TEAMS)
-    run(
-        seed_model(tiny),
-        task,
-        load_template("guide"),
-        decoding=Decoding(max_new_tokens=24),
-        candidates=2,
-    )
+    seed, decoding = seed_model(tiny), Decoding(max_new_tokens=24)
+    run(seed, task, load_template("guide"), decoding=decoding, candidates=2)
 
 
 def train(tiny: Path | None) -> None:

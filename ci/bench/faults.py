@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 
 from ci.bench import fault_steps
@@ -140,7 +141,7 @@ def torture(
     finish(start(work, plain, threads), plain)
     seconds, wanted = time.monotonic() - started, contents(plain)
     counts = ("kills", "amid_rows", "rows_lost", "rounds", "compared", "different")
-    result = {"step": step, **dict.fromkeys(counts, 0)}
+    result = Counter(dict.fromkeys(counts, 0))
     while result["kills"] < kills:
         cache = folder / f"{step}-{result['rounds']}"
         fault_steps.prepare(cache, step, tiny, user_cache)
@@ -154,14 +155,10 @@ def torture(
         different = sorted(name for name in every if wanted.get(name) != found.get(name))
         if different:
             print(f"{step}: {', '.join(different)} differ", flush=True)
-        for name, value in done.items():
-            result[name] += value
-        result["rounds"] += 1
-        result["compared"] += len(every)
-        result["different"] += len(different)
+        result.update(done, rounds=1, compared=len(every), different=len(different))
         shutil.rmtree(cache)
     facts = {"restarts": result["kills"], "identical": not result["different"]}
-    return result | facts | {"undisturbed_seconds": round(seconds, 2)}
+    return {"step": step, **result, **facts, "undisturbed_seconds": round(seconds, 2)}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -96,11 +96,9 @@ def distil_profile(
     """The arithmetic that bounds a distilling ratio, with a measured step, and what both show."""
     work, products, read = distil_floor(facts, mine)
     written, floor = mine["tokens"] / mine["rows"], max(products, read)
-    peer_row = (
-        peer["seconds"] / peer["tokens"] * written
-        if unit == "s/token"
-        else peer["seconds"] / peer["rows"]
-    )
+    peer_row = peer["seconds"] / peer["rows"]
+    if unit == "s/token":
+        peer_row = peer["seconds"] / peer["tokens"] * written
     own_row = mine["seconds"] / mine["rows"]
     moved = facts["weight_bytes"] * (facts["body"] + facts["head"]) / 1e9
     measured = step_limit(facts, mine, step, peer_row / goal) if step else {}
@@ -172,18 +170,13 @@ def verdict(limit: dict, goal: float) -> str:
     if limit["ceiling"] < goal:
         return f"So a goal of {goal:g} times is out of reach on this machine."
     if limit["shown"]:
-        return (
-            f"So a goal of {goal:g} times is out of reach at this batch with transformers' own "
-            "layers."
-        )
+        reach = "out of reach at this batch with transformers' own layers"
+        return f"So a goal of {goal:g} times is {reach}."
     also = ""
     if "step" in limit:
-        fits = limit["step"] <= limit["step_allowed"]
-        also = (
-            " and such a step would be fast enough"
-            if fits
-            else " and our run had faster steps than this one"
-        )
+        also = " and our run had faster steps than this one"
+        if limit["step"] <= limit["step_allowed"]:
+            also = " and such a step would be fast enough"
     return f"The ceiling lies above the goal of {goal:g} times{also}: this does not show a limit."
 
 
@@ -209,9 +202,7 @@ def start_profile(bare: float, alone: float, seconds: float, goal: float) -> tup
         f"{bare:.1f} s; with transformers' own loading of tokenizer and weights, none of our code, "
         f"it takes {alone:.1f} s. Our whole start takes {seconds:.1f} s. "
     )
-    says = (
-        f"So {goal:g} s are out of reach with them."
-        if shown
-        else "They fit: this does not show a limit."
-    )
+    says = "They fit: this does not show a limit."
+    if shown:
+        says = f"So {goal:g} s are out of reach with them."
     return text + says, {"bare": bare, "alone": alone, "shown": shown}

@@ -20,14 +20,11 @@ def train(pairs: list[dict]) -> dict:
     from sdft_lib.train import TrainConfig
     from sdft_lib.training.weights import lora
 
-    seed, config = (
-        load_seed(dtype="fp32", device="cpu", say=lambda text: None),
-        TrainConfig(epochs=1),
-    )
-    rows = [
-        {"prompt": p["messages"], "completion": [{"role": "assistant", "content": p["text"]}]}
-        for p in pairs
-    ]
+    seed = load_seed(dtype="fp32", device="cpu", say=lambda text: None)
+    config, rows = TrainConfig(epochs=1), []
+    for pair in pairs:
+        answer = [{"role": "assistant", "content": pair["text"]}]
+        rows.append({"prompt": pair["messages"], "completion": answer})
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = SFTConfig(
@@ -63,9 +60,5 @@ def train(pairs: list[dict]) -> dict:
         seconds = time.perf_counter() - started
     rendered = [render(pair["messages"], seed.tokenizer, pair["text"]) for pair in pairs]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return {
-        "seconds": seconds,
-        "rows": len(pairs),
-        "tokens": sum(len(row.ids) for row in rendered),
-        "losses": losses,
-    }
+    tokens = sum(len(row.ids) for row in rendered)
+    return {"seconds": seconds, "rows": len(pairs), "tokens": tokens, "losses": losses}

@@ -55,13 +55,9 @@ def bench_record(work: Path) -> dict:
     took = read(work / "wall.json") if (work / "wall.json").exists() else {}
     if took.get("quick"):
         sys.exit("build/bench/bench.json comes from a quick run; run ci/bench/run.py first.")
-    minutes = {"minutes": round(took["minutes"], 1)} if took.get("whole") else {}
-    facts = {
-        **when_and_where(),
-        "cpu": cpu_name(),
-        "dtype": choose_dtype("cpu"),
-        **minutes,
-    }
+    facts = when_and_where() | {"cpu": cpu_name(), "dtype": choose_dtype("cpu")}
+    if took.get("whole"):
+        facts["minutes"] = round(took["minutes"], 1)
     return facts | {"rows": read(work / "bench.json")}
 
 
@@ -86,10 +82,8 @@ def trouble(found: dict) -> str | None:
         return f"{count} kills are fewer than {KILLS}"
     for step in steps:
         if step["different"] or step["rows_lost"] or not step["compared"]:
-            return (
-                f"{step['step']} lost {step['rows_lost']} rows, and {step['different']} files are "
-                "different"
-            )
+            lost = f"{step['step']} lost {step['rows_lost']} rows"
+            return f"{lost}, and {step['different']} files are different"
     return None
 
 

@@ -85,10 +85,8 @@ def distil(cells: dict, kind: str, peer: str) -> dict | None:
     def profile(own, other):
         return limits.distil_profile(facts, own, other, unit, GOALS[name], step)
 
-    note = (
-        f"{NOTES[peer]} ({peers[0]['dtype']}); "
-        f"{peers[0].get('note', '')}{agreement((mine[0], peers[0]))}"
-    )
+    note = f"{NOTES[peer]} ({peers[0]['dtype']}); {peers[0].get('note', '')}"
+    note += agreement((mine[0], peers[0]))
     return compared(name, mine, peers, lambda run: run["seconds"] / run[per], unit, profile, note)
 
 
@@ -97,10 +95,8 @@ def agreement(pair: tuple[dict, dict]) -> str:
     texts = list(zip(pair[0]["texts"], pair[1]["texts"], strict=False))
     same = sum(left.strip() == right.strip() for left, right in texts)
     shares = [common_start(left.split(), right.split()) for left, right in texts]
-    return (
-        f"{same} of {len(texts)} answers equal to ours, {sum(shares) / len(shares):.0%} of the "
-        "leading words"
-    )
+    share = f"{sum(shares) / len(shares):.0%} of the leading words"
+    return f"{same} of {len(texts)} answers equal to ours, {share}"
 
 
 def common_start(left: list[str], right: list[str]) -> float:

@@ -16,13 +16,13 @@ LIBRARY = ROOT / "sdft_lib"
 
 def pages() -> dict[str, str]:
     """Every made page by its place in the book."""
-    made = {
+    teaching = {"teaching/notes.md": notes(), "teaching/slides.md": slides()}
+    return {
         "commands.md": commands(),
-        "teaching/notes.md": notes(),
-        "teaching/slides.md": slides(),
         "teaching/expected.md": expected(),
+        **teaching,
+        **reference(),
     }
-    return {**made, **reference()}
 
 
 def rooms() -> dict[str, list[str]]:
@@ -137,12 +137,9 @@ def notes() -> str:
     """The cells for instructors, out of the lessons' sources."""
     head = (
         "Timing, the mistakes that come most often, answers for the discussion and what to "
-        "expect, lesson by lesson."
+        "expect, lesson by lesson. They stand in the copies in `notebooks/instructor/` as well."
     )
-    parts = [
-        "# Notes on each lesson",
-        f"{head} They stand in the copies in `notebooks/instructor/` as well.",
-    ]
+    parts = ["# Notes on each lesson", head]
     for source in lesson_sources():
         cells = to_notebook(source, "instructor", notes=True).cells
         texts = [cell.source for cell in cells if INSTRUCTOR in tags_of(cell)]
@@ -156,14 +153,9 @@ def expected() -> str:
     """The recorded full run as tables, with the page's text around them."""
     record = record_run.read()
     text = (BOOK / "teaching" / "expected.md").read_text(encoding="utf-8")
-    tables = {
-        "facts": facts(record),
-        "paired": paired(record),
-        "times": times(record),
-        "machine": f"{record['cpu']}, {record['dtype']}",
-    }
-    for name, table in tables.items():
-        text = text.replace(f"<!-- {name} -->", table)
+    text = text.replace("<!-- machine -->", f"{record['cpu']}, {record['dtype']}")
+    for table in (facts, paired, times):
+        text = text.replace(f"<!-- {table.__name__} -->", table(record))
     return text
 
 

@@ -94,13 +94,10 @@ def opening(text: str) -> str:
         return f"{heading}\n\n{paragraphs[0]}"
     name = heading.removeprefix("## ")
     if name.startswith("Exercises"):
-        return "\n".join(
-            [heading, "", *(f"- {title}" for title in re.findall(r"^### (.+)", text, re.M))]
-        )
-    first = (
-        2 if paragraphs and paragraphs[0].endswith(":") else 1
-    )  # with the list that it announces
-    shown = paragraphs if name.startswith(WHOLE) else paragraphs[:first]
+        titles = re.findall(r"^### (.+)", text, re.M)
+        return "\n".join([heading, "", *(f"- {title}" for title in titles)])
+    announces_list = paragraphs and paragraphs[0].endswith(":")
+    shown = paragraphs if name.startswith(WHOLE) else paragraphs[: 2 if announces_list else 1]
     shown += [part for part in paragraphs[len(shown) :] if worth(part)]
     return "\n\n".join([heading, *shown])
 

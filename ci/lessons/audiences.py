@@ -12,6 +12,7 @@ import re
 from ci.lessons.sources import tags_of
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+SOLUTION = re.compile(rf"^(?P<indent> *){BEGIN}\n(?:(?!.*{BEGIN}).*\n)*? *{END}$", re.M)
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 CHECK = re.compile(r"\bcheck\.exercise_(\d+_\d+)\(")
 SCHEMA = 3  # of nbgrader's cell metadata
@@ -19,24 +20,14 @@ SCHEMA = 3  # of nbgrader's cell metadata
 
 def open_exercise(code: str) -> str:
     """The code with nbgrader's stub for each solution; ValueError if marks are not in pairs."""
-    kept: list[str] = []
-    inside = False
-    for line in code.split("\n"):
-        if BEGIN in line:
-            if inside:
-                raise ValueError("a solution begins inside another")
-            inside = True
-            indent = re.match(r"\s*", line)[0]
-            kept += [indent + part for part in STUB]
-        elif END in line:
-            if not inside:
-                raise ValueError("a solution ends that did not begin")
-            inside = False
-        elif not inside:
-            kept.append(line)
-    if inside:
-        raise ValueError("a solution does not end")
-    return "\n".join(kept)
+
+    def stub(solution: re.Match) -> str:
+        return "\n".join(solution["indent"] + line for line in STUB)
+
+    code = SOLUTION.sub(stub, code)
+    if BEGIN in code or END in code:
+        raise ValueError("a solution begins or ends alone")
+    return code
 
 
 def for_students(notebook):

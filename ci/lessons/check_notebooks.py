@@ -1,16 +1,14 @@
-"""The quality of the lessons, checked without running them: text, code, outputs, links, spelling.
+"""The quality of the lessons, checked without running them: text, code, outputs, links.
 
     python3 -m ci.lessons.check_notebooks                      all copies of all lessons
     python3 -m ci.lessons.check_notebooks notebooks/00*.ipynb  some of them
 
 Needs neither torch nor a network. That the copies are fresh is what `ci/build_notebooks.py --check`
-looks at."""
+looks at; the spelling of their sources is codespell's."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ci import bootstrap
@@ -54,25 +52,6 @@ def check(path: Path) -> list[str]:
     return [sentence for look in all_checks() for sentence in look(notebook, path)]
 
 
-def spelling(paths: list[Path]) -> list[str]:
-    """What codespell finds in the cells (not in the outputs: a model may write what it likes)."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(paths):
-            notebook, complaint = read(path)
-            if not complaint:
-                text = "\n".join(cell.source for cell in notebook.cells)
-                (Path(folder) / f"{number}.txt").write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "codespell_lib", folder]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode not in (0, 65) or done.stderr.strip():
-        return [f"codespell failed: {(done.stderr or done.stdout).strip()[-200:]}"]
-    found = []
-    for line in done.stdout.splitlines():
-        file, _, words = line.removeprefix(folder).strip("/\\").split(":", 2)
-        found.append(f"{shown(paths[int(file.removesuffix('.txt'))])}: misspelt: {words.strip()}")
-    return found
-
-
 def shown(path: Path) -> str:
     """A path as seen from the repository."""
     full = path.resolve()
@@ -86,8 +65,7 @@ def main() -> int:
     bootstrap.ensure_venv()
     paths = options.notebooks or notebooks()
     wrong = [f"{shown(path)}: {sentence}." for path in paths for sentence in check(path)]
-    wrong += [f"{sentence}." for sentence in spelling(paths)]
-    fine = f"{len(paths)} notebooks pass {len(all_checks())} checks and codespell."
+    fine = f"{len(paths)} notebooks pass {len(all_checks())} checks."
     print("\n".join(wrong) or fine)
     return 1 if wrong else 0
 

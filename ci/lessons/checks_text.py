@@ -19,6 +19,7 @@ HEADER = ("**You will**", "**Before you start:**", "**Time:**")
 MEMORY = r"\b[\d.]+ [GM]B\b"
 TIME = re.compile(rf"\b(minutes?|seconds?|hours?)\b.*{MEMORY}|{MEMORY}.*\b(minute|second)s?\b")
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)|<a\b[^>]*\bhref=[\"']([^\"']+)[\"']")
+HEADING = re.compile(r"^(#{1,6}) +(.+)$", re.M)
 INSTALL = r"\bpip3?[\"', ]+install\b"
 FORBIDDEN = {
     r"^\s*[!%]": "a shell line or magic; write Python",
@@ -31,10 +32,14 @@ FORBIDDEN = {
 }
 
 
+def unfenced(text: str) -> str:
+    """Markdown without its blocks of code."""
+    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+
+
 def prose(cell) -> str:
     """A Markdown cell without code: neither fenced blocks nor `inline`."""
-    text = re.sub(r"^(```|~~~).*?^\1", "", cell.source, flags=re.M | re.S)
-    return re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    return re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", unfenced(cell.source))
 
 
 def of_kind(notebook, kind: str):
@@ -46,9 +51,8 @@ def headings(notebook) -> list[tuple[int, int, str]]:
     """(cell, level, text) of every heading, those inside code left out."""
     found = []
     for index, cell in of_kind(notebook, "markdown"):
-        without_code = re.sub(r"^(```|~~~).*?^\1", "", cell.source, flags=re.M | re.S)
-        for hit in re.finditer(r"^(#{1,6}) +(.+)$", without_code, re.M):
-            found.append((index, len(hit[1]), hit[2].strip()))
+        for marks, text in HEADING.findall(unfenced(cell.source)):
+            found.append((index, len(marks), text.strip()))
     return found
 
 
@@ -69,9 +73,8 @@ def header(notebook, path: Path) -> list[str]:
 def numbered(notebook, path: Path) -> list[str]:
     """One title; sections `## 1.`, `## 2.`, ... without a gap; closing sections by fixed names."""
     found = headings(notebook)
-    wrong = [
-        f"cell {index}: a second title, {text!r}" for index, level, text in found if level == 1
-    ][1:]
+    titles = [(index, text) for index, level, text in found if level == 1]
+    wrong = [f"cell {index}: a second title, {text!r}" for index, text in titles[1:]]
     expected, closed = 1, False
     for index, level, text in found:
         if level != 2:
@@ -189,8 +192,8 @@ def headings_of(path: Path) -> list[str]:
         import nbformat
 
         return [text for _, _, text in headings(nbformat.read(path, as_version=4))]
-    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-    return [hit[1].strip() for hit in re.finditer(r"^#{1,6} +(.+)$", text, re.M)]
+    text = unfenced(path.read_text(encoding="utf-8"))
+    return [text.strip() for _, text in HEADING.findall(text)]
 
 
 def resolve(notebook, path: Path) -> list[str]:

@@ -3,12 +3,13 @@
     python3 -m ci.lessons.house           print it, and write it into CONTRIBUTING.md
     python3 -m ci.lessons.house --check   change nothing; exit 1 if CONTRIBUTING.md is stale
 
-Everything follows from the source text: nothing is imported."""
+Everything follows from the source text: no module of the library is run."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 from ci.bootstrap import ROOT
@@ -44,34 +45,17 @@ def imports(text: str, known: dict[str, Path]) -> set[str]:
     return found & set(known)
 
 
-def graph(known: dict[str, Path]) -> dict[str, set[str]]:
-    """What each module imports."""
-    return {
-        name: imports(path.read_text(encoding="utf-8"), known) - {name}
-        for name, path in known.items()
-    }
+@cache
+def graph():
+    """What each module of the library imports, as import-linter sees it."""
+    import grimp
+
+    return grimp.build_graph(LIBRARY, cache_dir=None)
 
 
-def closure(start: set[str], arrows: dict[str, set[str]]) -> set[str]:
+def closure(start: set[str]) -> set[str]:
     """All modules that are reached from some of them, those themselves included."""
-    seen, waiting = set(), list(start)
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += arrows[name]
-    return seen
-
-
-def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
-    """Groups of modules that import each other, directly or by way of others."""
-    reached = {name: closure(after, arrows) for name, after in arrows.items()}
-    groups = []
-    for name in arrows:
-        group = {other for other in reached[name] if name in reached[other]}
-        if group and group not in groups:
-            groups.append(group)
-    return groups
+    return start.union(*(graph().find_upstream_modules(name) for name in start))
 
 
 def lines_of(paths) -> int:
@@ -91,7 +75,6 @@ def packages(known: dict[str, Path]) -> dict[str, list[Path]]:
 def block() -> str:
     """The tables of CONTRIBUTING.md."""
     known = modules()
-    arrows = graph(known)
     sizes = [[f"`{name}`", len(paths), lines_of(paths)] for name, paths in packages(known).items()]
     sizes.append(["**all**", len(known), lines_of(known.values())])
     commands = list((ROOT / "ci").rglob("*.py"))
@@ -99,15 +82,14 @@ def block() -> str:
     pulled, every = [], set()
     for source in lesson_sources():
         if source.stem[:2] in FIRST_LESSONS:
-            reached = closure(imports(source.read_text(encoding="utf-8"), known), arrows)
+            reached = closure(imports(source.read_text(encoding="utf-8"), known))
             every |= reached
             pulled.append([source.stem[:2], len(reached), lines_of(known[x] for x in reached)])
     pulled.append(["together", len(every), lines_of(known[name] for name in every)])
     skips = sum(path.read_text(encoding="utf-8").count(SKIP) for path in known.values())
-    skipped = f"Places that `ruff format` leaves alone: {skips}."
     parts = [
         table(["Part of the library", "files", "lines, about"], sizes),
-        f"Circles of imports: {len(circles(arrows))}. {skipped}",
+        f"Places that `ruff format` leaves alone: {skips}.",
         table(["Lesson", "modules in its closure", "lines, about"], pulled),
     ]
     return "\n\n".join(parts)

@@ -56,6 +56,12 @@ def lesson_sources(folder: Path = SOURCES) -> list[Path]:
     return sorted(path for path in folder.glob("*.py") if re.fullmatch(r"\d\d_\w+", path.stem))
 
 
+def reading_copies(folder: Path, numbers: list[str] | None) -> list[Path]:
+    """The reading copies in a folder, in order, of the lessons with these numbers, or of all."""
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    return [path for path in paths if not numbers or path.stem[:2] in numbers]
+
+
 def to_notebook(source: Path, place: str = "", *, notes: bool = False):
     """A source as a notebook without outputs: ids c00, c01, ..., tags kept, kernel python3, quizzes
     filled in, and the cell that sets Colab up after the header.

@@ -43,15 +43,11 @@ def contents() -> dict[str, bytes]:
     """Name in the bundle and bytes of every file, in order of the names."""
     paths = [ROOT / name for name in FILES]
     paths += [path for pattern in FOLDERS for path in ROOT.glob(pattern) if path.is_file()]
-    found = {path.relative_to(ROOT).as_posix(): path for path in paths}
-    kept = {
-        name: path
-        for name, path in found.items()
-        if not name.startswith(LEFT_OUT) and "__pycache__" not in name
-    }
-    files = {name: path.read_bytes() for name, path in kept.items()} | {
-        "README.md": README.encode()
-    }
+    files = {"README.md": README.encode()}
+    for path in paths:
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith(LEFT_OUT) and "__pycache__" not in name:
+            files[name] = path.read_bytes()
     return dict(sorted(files.items()))
 
 

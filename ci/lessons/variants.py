@@ -77,9 +77,8 @@ def last_function(code: str):
     outside."""
     names: dict = {}
     exec(code, names)
-    return [value for name, value in names.items() if callable(value) and name != "__builtins__"][
-        -1
-    ]
+    names.pop("__builtins__")
+    return [value for value in names.values() if callable(value)][-1]
 
 
 def notebook(name: str, variants: list[Variant]):
@@ -126,14 +125,11 @@ def write(seed: int, out: Path = OUT) -> int:
 
 def main() -> int:
     parser = bootstrap.command_line(__doc__)
-    parser.add_argument(
-        "--seed", type=int, required=True, help="a number that the class does not know"
-    )
+    secret = "a number that the class does not know"
+    parser.add_argument("--seed", type=int, required=True, help=secret)
     seed = parser.parse_args().seed
     bootstrap.ensure_venv()
-    print(
-        f"{write(seed)} exercises in {OUT.relative_to(bootstrap.ROOT)}: keep the seed to yourself."
-    )
+    print(f"{write(seed)} exercises in build/variants: keep the seed to yourself.")
     return 0
 
 

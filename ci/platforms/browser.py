@@ -10,9 +10,7 @@ run in fast mode and use what the cache holds."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from ci import bootstrap
 from ci.bootstrap import ROOT, say
+from ci.lessons.sources import reading_copies
 from ci.platforms import browser_place as place
 
 PARTS = ("checks", "plain", "lab4", "lab3", "book")
@@ -31,18 +30,13 @@ def run(numbers: list[str] | None = None, parts: tuple[str, ...] = PARTS) -> tup
     tools = place.tools()
     results = []
     for part in parts:
-        results += [tests(tools, TESTS[part])] if part in TESTS else lessons(part, numbers)
+        if part in TESTS:
+            report, own = place.HOME / "tests.xml", {"SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
+            passed = place.tests_pass(Path(sys.executable), report, TESTS[part], settings=own)
+            results.append(passed)
+        else:
+            results += lessons(part, numbers)
     return sum(results), len(results) - sum(results)
-
-
-def tests(tools: Path, path: str) -> bool:
-    """Run tests with Playwright at hand; one that skips here is a failure."""
-    report = place.HOME / "tests.xml"
-    report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs"]
-    own = os.environ | {"SDFT_BROWSER": "1", "PYTHONPATH": str(tools)}
-    done = subprocess.run([*command, f"--junitxml={report}", path], cwd=ROOT, env=own)
-    return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
 
 
 def lessons(part: str, numbers: list[str] | None) -> list[bool]:
@@ -54,7 +48,9 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
 
     for model in ("smollm2-135m", "minilm"):
         fetch(model)
-    python = place.environment("lab3", place.LAB3) if part == "lab3" else Path(sys.executable)
+    python = Path(sys.executable)
+    if part == "lab3":
+        python = place.environment(place.HOME / "lab3", place.LAB3, behind=False)
     out, results = place.HOME / part, []
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sdft-") as folder, sync_playwright() as play:
@@ -63,20 +59,15 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
         shutil.copytree(ROOT / "notebooks", folder, ignore=left_out)
         program = place.chromium(play)
         with place.server(python, out / "jupyter", folder, widgets=part != "plain") as server:
-            for path in copies(folder, numbers):
+            for path in reading_copies(folder, numbers):
                 start = time.monotonic()
                 found = browser_lesson.attempt(program, server, path, out, runs=part != "plain")
                 say(f"{part} {path.stem}: {found.summary()} ({time.monotonic() - start:.0f} s)")
-                say("\n".join(f"   {line}" for line in found.wrong)) if found.wrong else None
+                for line in found.wrong:
+                    say(f"   {line}")
                 results.append(not found.wrong)
         program.close()
     return results
-
-
-def copies(folder: Path, numbers: list[str] | None) -> list[Path]:
-    """The reading copies, in order, of the lessons with these numbers (none given: of all)."""
-    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    return [path for path in found if not numbers or path.stem[:2] in numbers]
 
 
 def main() -> int:

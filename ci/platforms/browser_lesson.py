@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import nbformat
 
 from ci.lessons.outputs import WIDGET
 from ci.platforms import browser_page as lab
@@ -51,8 +54,6 @@ def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
 
 def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     """As it lies there, without running: every figure and table of the file is in the page."""
-    import nbformat
-
     notebook = nbformat.read(path, as_version=4)
     lab.open_notebook(page, server, path.name, len(notebook.cells))
     lab.pictures(page, out / path.stem)  # scrolling also lets the browser decode all pictures
@@ -61,8 +62,6 @@ def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
 
 def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
     """Run a copy without outputs, compare it with the reading copy, use the widgets, save."""
-    import nbformat
-
     reading = prepare(path)
     lab.open_notebook(page, server, path.name, len(reading.cells))
     lab.run_all(page, RUN_LIMIT)
@@ -90,7 +89,6 @@ def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
 def prepare(path: Path):
     """Make the file a copy without outputs in fast mode, as papermill does it, and return the
     reading copy with the cell that papermill added, so that the two match cell by cell."""
-    import nbformat
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
@@ -141,16 +139,12 @@ def not_whole(executed) -> list[str]:
         if cell.cell_type != "code":
             continue
         outputs = [output.get("data", {}) for output in cell.outputs]
-        static = "".join(
-            f"{kind} {data[kind]}"
-            for data in outputs
-            if WIDGET not in data
-            for kind in ("image/png", "text/html")
-            if kind in data
-        )
-        if any(WIDGET in data for data in outputs) and not any(
-            word in static + above for word in ("image/png", "<table")
-        ):
+        static = ""
+        for data in outputs:
+            if WIDGET not in data:
+                static += f"{data.get('text/html', '')}{'image/png' if 'image/png' in data else ''}"
+        has_widget = any(WIDGET in data for data in outputs)
+        if has_widget and not re.search("image/png|<table", static + above):
             wrong.append(f"the widget in cell {index} has no static figure or table before it")
         above = static
     return wrong

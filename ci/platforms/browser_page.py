@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -108,12 +109,11 @@ def run_all(page, seconds: float) -> None:
         except TimeoutError:
             if attempt == 2:
                 raise
-    until(
-        lambda: not any(cell["prompt"] == "*" for cell in look(page)),
-        seconds,
-        "all cells have run",
-        pause=2,
-    )
+
+    def all_ran() -> bool:
+        return not any(cell["prompt"] == "*" for cell in look(page))
+
+    until(all_ran, seconds, "all cells have run", pause=2)
     until(lambda: status(page) == "idle", 60, "the kernel is idle")
 
 
@@ -123,10 +123,12 @@ def run_by_keyboard(page, index: int) -> str | None:
     before = look(page)[index]["prompt"]
     cell.locator(".jp-InputPrompt").click()
     page.keyboard.press("Shift+Enter")
+
+    def ran_again() -> bool:
+        return look(page)[index]["prompt"] not in (before, "*")
+
     try:
-        until(
-            lambda: look(page)[index]["prompt"] not in (before, "*"), 120, "Shift+Enter runs a cell"
-        )
+        until(ran_again, 120, "Shift+Enter runs a cell")
         until(lambda: chosen(page) == index + 1, 10, "Shift+Enter goes on to the next cell")
     except TimeoutError as error:
         return str(error)
@@ -135,9 +137,8 @@ def run_by_keyboard(page, index: int) -> str | None:
 
 def chosen(page) -> int:
     """The place of the active cell."""
-    return page.locator(CELLS).evaluate_all(
-        "cells => cells.findIndex(cell => cell.matches('.jp-mod-active'))"
-    )
+    script = "cells => cells.findIndex(cell => cell.matches('.jp-mod-active'))"
+    return page.locator(CELLS).evaluate_all(script)
 
 
 def save(page) -> None:
@@ -178,15 +179,10 @@ def try_widget(page, index: int) -> tuple[int, list[str]]:
     view = cell.locator(".widget-html-content").last
     wrong: list[str] = []
     count = 0
-    for dropdown in cell.locator(DROPDOWN).all():
-        count += 1
-        wrong += pick_each(page, view, dropdown)
-    for slider in cell.locator(SLIDER).all():
-        count += 1
-        wrong += slide(page, view, slider)
-    for choice in cell.locator(LIST).all():
-        count += 1
-        wrong += pick_fewer(page, view, choice)
+    for selector, use in ((DROPDOWN, pick_each), (SLIDER, slide), (LIST, pick_fewer)):
+        for control in cell.locator(selector).all():
+            count += 1
+            wrong += use(page, view, control)
     buttons = cell.locator(BUTTONS).all()
     count += bool(buttons)
     wrong += press_each(page, view, buttons) if buttons else []
@@ -219,9 +215,8 @@ def pick_each(page, view, dropdown) -> list[str]:
         return []
     wrong = []
     for option in [*options[1:], options[0]]:
-        wrong += changes(
-            view, lambda name=option: dropdown.select_option(label=name), f"picking {option}"
-        )
+        pick = partial(dropdown.select_option, label=option)
+        wrong += changes(view, pick, f"picking {option}")
     keys = ("Space ArrowDown Enter", "Home")
     return wrong + by_keyboard(page, view, dropdown, keys, "the dropdown")
 
@@ -251,11 +246,10 @@ def pick_fewer(page, view, choice) -> list[str]:
     options = choice.locator("option").all_text_contents()
     if len(options) < 2:
         return []
-    wrong = changes(
-        view, lambda: choice.select_option(label=options[0]), f"choosing {options[0]} alone"
-    )
+    first, every = (partial(choice.select_option, label=label) for label in (options[0], options))
+    wrong = changes(view, first, f"choosing {options[0]} alone")
     wrong += by_keyboard(page, view, choice, ("Control+ArrowDown Control+Space",), "the list")
-    return wrong + changes(view, lambda: choice.select_option(label=options), "choosing all again")
+    return wrong + changes(view, every, "choosing all again")
 
 
 def press_each(page, view, buttons) -> list[str]:
@@ -272,7 +266,7 @@ def by_keyboard(page, view, control, strokes: tuple[str, ...], what: str) -> lis
     for stroke in strokes:
         control.focus()
         cell = chosen(page)
-        wrong += changes(view, lambda keys=stroke: press(page, keys), f"{stroke} on {what}")
+        wrong += changes(view, partial(press, page, stroke), f"{stroke} on {what}")
         if chosen(page) != cell:
             wrong.append(f"{stroke} on {what} chooses another cell")
     return wrong

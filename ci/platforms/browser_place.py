@@ -7,6 +7,7 @@ Nothing is added to .venv. Environments are made once and again when their list 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -72,19 +73,36 @@ class Server:
             self.call(f"sessions/{session['id']}", "DELETE")
 
 
-def environment(name: str, packages: list[str], *, behind: bool = False, home: Path = HOME) -> Path:
-    """The Python of an environment with these packages; ``behind``: the project's after them."""
-    venv = home / name
-    stamp, made_from = venv / "made-from.json", [*packages, PROJECT if behind else "", sys.version]
-    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
-        return python_of(venv)
-    say(f"Making the environment {venv.relative_to(ROOT).as_posix()} (once; a few minutes) ...")
+def environment(venv: Path, *installs: list[str], behind: bool = True) -> Path:
+    """The Python of an environment in which pip has installed each of these lists in turn.
+
+    With ``behind`` the project's packages come after its own. It is made once, and again when a
+    list, a file that one names, or Python changes.
+    """
+    files = [Path(ROOT, part) for each in installs for part in each if part.endswith(".txt")]
+    parts = [*map(str, installs), *(file.read_text(encoding="utf-8") for file in files)]
+    parts += [PROJECT if behind else "", sys.version]
+    stamp, made_from = venv / "made-from", hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    python = python_of(venv)
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
+        return python
+    say(f"Making the environment {venv.relative_to(ROOT).as_posix()} (once; some minutes) ...")
     make_venv(venv)
     if behind:
         write(packages_of(venv) / "project.pth", f"import site; site.addsitedir({PROJECT!r})\n")
-    bootstrap.run_pip(["install", *packages], python_of(venv))
-    write(stamp, json.dumps(made_from))
-    return python_of(venv)
+    for each in installs:
+        bootstrap.run_pip(["install", *each], python)
+    write(stamp, made_from)
+    return python
+
+
+def tests_pass(python: Path, report: Path, *tests: str, settings: dict[str, str]) -> bool:
+    """Run tests with that Python; True if all pass and none skips. ``report`` is for JUnit."""
+    report.unlink(missing_ok=True)
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs"]
+    command += [f"--junitxml={report}", *tests]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings)
+    return done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
 
 
 def packages_of(venv: Path) -> Path:
@@ -94,13 +112,11 @@ def packages_of(venv: Path) -> Path:
 
 def tools() -> Path:
     """The folder of Playwright, axe and Sphinx, behind the project's packages; now importable."""
-    locks = ["-r", "ci/locks/browser.txt", "-r", "ci/locks/book.txt"]
+    wanted = ["-c", "constraints.txt", "-e", ".[browser,book]"]
     if bootstrap.is_locked():
-        wanted = ["--require-hashes", *locks]
-    else:
-        wanted = ["-c", "constraints.txt", "-e", ".[browser,book]"]
-    python = environment("tools", wanted, behind=True)
-    folder = packages_of(python.parent.parent)
+        wanted = ["--require-hashes", "-r", "ci/locks/browser.txt", "-r", "ci/locks/book.txt"]
+    environment(HOME / "tools", wanted)
+    folder = packages_of(HOME / "tools")
     site.addsitedir(str(folder))
     return folder
 

@@ -19,6 +19,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import nbformat
+
 from ci.bootstrap import ROOT, say
 from ci.lessons.sources import NOTEBOOKS, is_exercise, lesson_sources
 from ci.platforms import browser_place as place
@@ -35,23 +37,15 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
     """(passed, failed): the tests of the copies, each lesson, and lesson 00 again as a whole."""
     from sdft_lib.models import fetch
 
-    python = place.environment("venv", PACKAGES, behind=True, home=HOME)
+    python = place.environment(HOME / "venv", PACKAGES)
     names = [path.stem for path in lesson_sources() if not numbers or path.stem[:2] in numbers]
     course, whole = new_course(HOME / "course", CONFIG), new_course(HOME / "whole")
-    results = [preprocessors(python), *(attempt(python, course, name) for name in names)]
+    results = [place.tests_pass(python, HOME / "tests.xml", *TESTS, settings={})]
+    results += [attempt(python, course, name) for name in names]
     if names[0].startswith("00"):
         fetch("smollm2-135m")
         results.append(attempt(python, whole, names[0]))
     return sum(results), len(results) - sum(results)
-
-
-def preprocessors(python: Path) -> bool:
-    """The tests that need nbgrader, with their neighbours; one that skips here is a failure."""
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *TESTS]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    fine = done.returncode == 0 and "SKIPPED" not in done.stdout
-    say(f"{' and '.join(TESTS)} with nbgrader: passed" if fine else done.stdout[-1500:])
-    return fine
 
 
 def new_course(folder: Path, config: Path | None = None) -> Path:
@@ -88,8 +82,8 @@ def release(python: Path, course: Path, name: str) -> list[str]:
     source.mkdir(parents=True)
     shutil.copy(NOTEBOOKS / "instructor" / f"{name}.ipynb", source)
     nbgrader(python, course, "generate_assignment", name)
-    theirs = read(course / "release" / name / f"{name}.ipynb")
-    ours = read(NOTEBOOKS / "student" / f"{name}.ipynb")
+    theirs = nbformat.read(course / "release" / name / f"{name}.ipynb", 4)
+    ours = nbformat.read(NOTEBOOKS / "student" / f"{name}.ipynb", 4)
     if not (course / CONFIG.name).exists():
         for notebook in (theirs, ours):
             notebook.cells = [cell for cell in notebook.cells if is_exercise(cell)]
@@ -104,7 +98,7 @@ def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
     """Hand in both submissions, let nbgrader collect and grade; what is wrong with the points."""
     archive = course / "downloaded" / name / "archive"
     archive.mkdir(parents=True)
-    write(solved(course, name), archive / f"solved-{name}.ipynb")
+    nbformat.write(solved(course, name), archive / f"solved-{name}.ipynb")
     shutil.copy(NOTEBOOKS / "student" / f"{name}.ipynb", archive / f"untouched-{name}.ipynb")
     nbgrader(python, course, "zip_collect", name, NAMES)
     more = [] if (course / CONFIG.name).exists() else [LIMIT]
@@ -119,8 +113,8 @@ def graded(python: Path, course: Path, name: str, points: int) -> list[str]:
 
 def solved(course: Path, name: str):
     """The release with the instructor's solutions in place of the stubs."""
-    notebook = read(course / "release" / name / f"{name}.ipynb")
-    instructors = read(NOTEBOOKS / "instructor" / f"{name}.ipynb").cells
+    notebook = nbformat.read(course / "release" / name / f"{name}.ipynb", 4)
+    instructors = nbformat.read(NOTEBOOKS / "instructor" / f"{name}.ipynb", 4).cells
     solutions = {cell.id: cell.source for cell in instructors}
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
@@ -129,19 +123,10 @@ def solved(course: Path, name: str):
 
 
 def exercises_in(copy: Path) -> int:
-    return sum(cell.metadata.get("nbgrader", {}).get("grade", False) for cell in read(copy).cells)
-
-
-def read(path: Path):
-    import nbformat
-
-    return nbformat.read(path, as_version=4)
-
-
-def write(notebook, path: Path) -> None:
-    import nbformat
-
-    nbformat.write(notebook, path)
+    return sum(
+        cell.metadata.get("nbgrader", {}).get("grade", False)
+        for cell in nbformat.read(copy, 4).cells
+    )
 
 
 def nbgrader(python: Path, course: Path, *arguments: str) -> None:

@@ -16,10 +16,8 @@ from ci.bootstrap import CPU_INDEX, ROOT, TORCH_LOCK
 from ci.lessons.sources import COLAB, lesson_sources, repository
 
 ENVIRONMENT = ROOT / "environment.yml"
-BINDER, CODESPACES = (
-    ROOT / ".binder" / "environment.yml",
-    ROOT / ".devcontainer" / "devcontainer.json",
-)
+BINDER = ROOT / ".binder" / "environment.yml"
+CODESPACES = ROOT / ".devcontainer" / "devcontainer.json"
 # The file of ci/locks/torch-cpu.txt for the Python of environment.yml.
 PYTHON_312 = "4ca4a9394b0c771238a4f73590fdbbc4debad85ed0fa63d026ae1b085da7d6e2"
 HEAD = """# Made from environment.yml by ci/build_notebooks.py: change that file.
@@ -34,12 +32,7 @@ IMAGE = "mcr.microsoft.com/devcontainers/miniconda:3"
 
 def binder() -> str:
     """environment.yml as seen from `.binder/`, with the CPU build of PyTorch."""
-    lines = [
-        line
-        for line in ENVIRONMENT.read_text(encoding="utf-8").splitlines()
-        if not line.startswith("#")
-    ]
-    text = HEAD + "\n".join(lines) + "\n"
+    text = HEAD + re.sub(r"^#.*\n", "", ENVIRONMENT.read_text(encoding="utf-8"), flags=re.M)
     pins = re.search(r"^( *- )-c constraints\.txt$", text, re.M)
     text = text.replace(pins[0], f"{pins[1]}-c ../constraints.txt")
     text = re.sub(r"^( *- )torch>=\S+", rf"\1{torch()}", text, flags=re.M)

@@ -24,6 +24,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import nbformat
+
 from ci import bootstrap
 from ci.bootstrap import ROOT, say, stop
 from ci.lessons import sources
@@ -38,10 +40,8 @@ PYTHON = bootstrap.python_of(VENV)
 PINS = ROOT / "ci" / "platforms" / "colab.txt"
 PRISTINE = HOME / "pristine.json"  # the packages of the environment before any setup cell
 KERNEL = "colab"
-STUB = (
-    "import IPython, ipywidgets, matplotlib, numpy, pandas  # what Colab's own package has "
-    "imported by then\n"
-)
+# what Colab's own package has imported by then
+STUB = "import IPython, ipywidgets, matplotlib, numpy, pandas\n"
 RUN_LIMIT = 3600  # seconds that one cell may take
 MAY_GO = {"torchao"}  # what the setup cell may remove; it may change nothing
 
@@ -54,19 +54,13 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
     )
     before = prepare()
     results, wrong = [], []
-    for copy in copies(numbers):
+    for copy in sources.reading_copies(CLONE / "notebooks", numbers):
         new_session(before)
         results += [attempt(copy, kind) for kind in ("reading", "student")]
         wrong += [f"{copy.stem}: {line}" for line in changes(before, packages())]
     say("\n".join(wrong) or f"The setup cell changed nothing: {kept(before)}.")
     results.append(not wrong)
     return sum(results), len(results) - sum(results)
-
-
-def copies(numbers: list[str] | None) -> list[Path]:
-    """The stamped reading copies, in order, of the lessons with these numbers (None: of all)."""
-    found = sorted((CLONE / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    return [path for path in found if not numbers or path.stem[:2] in numbers]
 
 
 def attempt(copy: Path, kind: str) -> bool:
@@ -87,12 +81,11 @@ def attempt(copy: Path, kind: str) -> bool:
 
 def execute(copy: Path, kind: str, target: Path) -> None:
     """Let papermill run a copy, of a student's up to the first exercise, in the empty folder."""
-    import nbformat
     import papermill
 
-    notebook = nbformat.read(
-        copy if kind == "reading" else copy.parent / "student" / copy.name, as_version=4
-    )
+    if kind == "student":
+        copy = copy.parent / "student" / copy.name
+    notebook = nbformat.read(copy, as_version=4)
     if kind == "student":
         last = next(index for index, cell in enumerate(notebook.cells) if sources.is_exercise(cell))
         notebook.cells = notebook.cells[: last + 1]

@@ -11,10 +11,7 @@ torchcodec are in neither: vLLM would fetch builds that do not fit this torch. L
 
 from __future__ import annotations
 
-import hashlib
 import os
-import subprocess
-import sys
 import time
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -53,21 +50,10 @@ def environment(kind: str) -> Path:
     """The Python of an environment with the packages of its lock, made once."""
     if not bootstrap.lock_fits():
         stop("--engines needs Linux on x86_64 and Python 3.11 to 3.13; its locks are for these.")
-    venv, lock = HOME / kind, LOCKS / f"{kind}.txt"
-    parts = [lock.read_bytes(), BUILD.read_bytes(), place.PROJECT.encode(), sys.version.encode()]
-    stamp, made_from = venv / "made-from", hashlib.sha256(b"\0".join(parts)).hexdigest()
-    python = bootstrap.python_of(venv)
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
-        return python
-    say(f"Making the environment build/engines/{kind} (once; some minutes, up to 3 GB) ...")
-    bootstrap.make_venv(venv)
-    own = place.packages_of(venv)
-    place.write(own / "project.pth", f"import site; site.addsitedir({place.PROJECT!r})\n")
-    for path in (BUILD, lock):
-        options = ["--no-deps", "--require-hashes", "--no-build-isolation", "-r", str(path)]
-        bootstrap.run_pip(["install", *options], python)
-    place.write(stamp, made_from)
-    return python
+    options = ["--no-deps", "--require-hashes", "--no-build-isolation", "-r"]
+    return place.environment(
+        HOME / kind, [*options, str(BUILD)], [*options, str(LOCKS / f"{kind}.txt")]
+    )
 
 
 def versions(python: Path) -> str:
@@ -82,15 +68,12 @@ def versions(python: Path) -> str:
 
 def attempt(python: Path, name: str) -> bool:
     """Run one file of tests with that Python; one line says how it went."""
-    report, start = HOME / f"{name}.xml", time.monotonic()
-    report.unlink(missing_ok=True)
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += [f"--junitxml={report}", str(TESTS / f"test_{name}.py")]
+    start = time.monotonic()
     own = {"SDFT_REAL_ENGINES": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     # on a busy machine Ray would give up after 30 s, and its workers, nice by 15, would get no turn
     own |= {"RAY_raylet_start_wait_time_s": "300", "RAY_worker_niceness": "0"}
     path = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # ninja, and Ray's programs
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | own | path)
-    fine = done.returncode == 0 and "<skipped" not in report.read_text(encoding="utf-8")
+    test = str(TESTS / f"test_{name}.py")
+    fine = place.tests_pass(python, HOME / f"{name}.xml", test, settings=own | path)
     say(f"   {name}: {'passed' if fine else 'FAILED'} in {time.monotonic() - start:.0f} s")
     return fine

@@ -10,8 +10,23 @@ training seeds it has."""
 import sys
 from pathlib import Path
 
-from ci.bootstrap import ROOT
+from ci.bootstrap import ROOT, ensure_venv
+
+if __name__ == "__main__":
+    ensure_venv()  # what follows needs its packages
+
 from ci.recorded.blocks import BOOK, command, markdown, with_block
+from sdft_lib.data import load_task
+from sdft_lib.evaluate import TWINS
+from sdft_lib.experiments import continual
+from sdft_lib.experiments import recorded as grids
+from sdft_lib.experiments.frontier import points
+from sdft_lib.experiments.methods import METHODS
+from sdft_lib.lessons import claims
+from sdft_lib.lessons.figures import intervals, lesson_05
+from sdft_lib.lessons.figures.style import looks_of, save
+from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_jsonl
 
 RESULTS = ROOT / "data" / "results"
 MAIN = "tickets"  # the task of the figures; the others have tables
@@ -40,20 +55,14 @@ FACTS = {  # verdicts in the words of ``recorded.shown``
 
 def figures(frame) -> dict[Path, object]:
     """The figures that the recorded runs allow, by their file."""
-    from sdft_lib.experiments.frontier import points
-    from sdft_lib.experiments.recorded import GENTLE, at_end, targets, with_twins
-    from sdft_lib.lessons.figures import lesson_05 as draw
-    from sdft_lib.lessons.figures.intervals import headline
-    from sdft_lib.storage.errors import SdftError
-
-    ends, gentle = at_end(frame), frame[frame["method"].isin(GENTLE)]
+    ends, gentle = grids.at_end(frame), frame[frame["method"].isin(grids.GENTLE)]
     made = {}
     for name, make in {
-        "scores": lambda: headline(ends[ends["method"].isin(HEADLINE)]),
-        "ladder": lambda: draw.ladder(ends),
-        "gap": lambda: draw.gap_of_targets(targets(MAIN), ends),
-        "muted": lambda: draw.muted(with_twins(frame)),
-        "frontier": lambda: draw.frontier(points(gentle, "facts")),
+        "scores": lambda: intervals.headline(ends[ends["method"].isin(HEADLINE)]),
+        "ladder": lambda: lesson_05.ladder(ends),
+        "gap": lambda: lesson_05.gap_of_targets(grids.targets(MAIN), ends),
+        "muted": lambda: lesson_05.muted(grids.with_twins(frame)),
+        "frontier": lambda: lesson_05.frontier(points(gentle, "facts")),
     }.items():
         try:
             made[RESULTS / f"{name}.png"] = make()
@@ -72,19 +81,15 @@ def image(shown: dict[Path, object], name: str) -> list[str]:
 
 def named(method: str) -> str:
     """A method by its words, as in the figures, and by its name in commands."""
-    from sdft_lib.lessons.figures.style import looks_of
-
     label = looks_of([method])[method].label
     return f"`{method}`" if label == method else f"{label} (`{method}`)"
 
 
 def at_the_end(ends) -> str:
     """Mean test scores with intervals before and after training, as a table."""
-    from sdft_lib.experiments.recorded import in_cells
-
     counts = ends.groupby("suite")["n"].max()
     seeds = ends.groupby("method")["seeds"].max()
-    table = in_cells(ends)
+    table = grids.in_cells(ends)
     rows = []
     for method, cells in table.iterrows():
         rows.append([named(method), str(seeds[method]), *cells])
@@ -93,25 +98,20 @@ def at_the_end(ends) -> str:
 
 def difference(row) -> str:
     """The difference of a declared comparison, with its limits."""
-    from sdft_lib.experiments.recorded import limits
-
-    low, high = limits(row)
+    low, high = grids.limits(row)
     return f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def predicted() -> str:
     """The primary comparisons, what was expected and what came, as a table."""
-    from sdft_lib.experiments.recorded import predictions
-    from sdft_lib.lessons.figures.intervals import of_units
-
     rows = []
-    for row in predictions().itertuples():
+    for row in grids.predictions().itertuples():
         cells = [row.question, row.expected, row.outcome]
         if row.outcome == "not recorded yet":
             rows.append([*cells, "", "", "", "", ""])
             continue
         p = "" if row.p_holm != row.p_holm else f"{row.p_holm:.3f}".replace("0.000", "< 0.001")
-        counts = [of_units(row), str(row.seeds)]
+        counts = [intervals.of_units(row), str(row.seeds)]
         rows.append([*cells, difference(row), p, row.verdict, *counts])
     head = "question|expected|outcome|difference|p (Holm)|shown|items|training seeds"
     return markdown(head.split("|"), rows)
@@ -119,10 +119,8 @@ def predicted() -> str:
 
 def trained_on(task: str) -> str:
     """What each method was trained on, as a table."""
-    from sdft_lib.experiments.recorded import targets
-
     rows = []
-    for row in targets(task).itertuples():
+    for row in grids.targets(task).itertuples():
         cells = [f"{row.nats:.2f}", f"{row.words:.1f}", f"{row.distinct:.0f}"]
         rows.append([named(row.method), str(row.seeds), *cells])
     return markdown("trained on|seeds|nats a token|words|different texts".split("|"), rows)
@@ -130,9 +128,7 @@ def trained_on(task: str) -> str:
 
 def compared(frame):
     """SDFT against the methods that learn less on purpose, SFT stopped early among them."""
-    from sdft_lib.experiments.recorded import GENTLE, against, with_stopped
-
-    return against(with_stopped(frame[frame["method"].isin(GENTLE)]), "sdft")
+    return grids.against(grids.with_stopped(frame[frame["method"].isin(grids.GENTLE)]), "sdft")
 
 
 def apart(table) -> list[str]:
@@ -143,15 +139,16 @@ def apart(table) -> list[str]:
 
 def in_words(table) -> list[str]:
     """What a table of ``compared`` says, in sentences that follow from its verdicts."""
-    from sdft_lib.experiments.recorded import shown
-
-    aside, found = apart(table), {}
-    for row in table[(table["suite"] == "facts") & ~table["b"].isin(aside)].itertuples():
-        found.setdefault(shown(row), []).append(row.b)
-    lines = [f"- {start} {listed(found[says])}." for says, start in FACTS.items() if says in found]
-    return lines + (
-        [f"- Not compared, since the task scores differ on test: {listed(aside)}."] if aside else []
-    )
+    aside = apart(table)
+    facts = table[(table["suite"] == "facts") & ~table["b"].isin(aside)]
+    lines = []
+    for verdict, start in FACTS.items():
+        names = [row.b for row in facts.itertuples() if grids.shown(row) == verdict]
+        if names:
+            lines.append(f"- {start} {listed(names)}.")
+    if aside:
+        lines.append(f"- Not compared, since the task scores differ on test: {listed(aside)}.")
+    return lines
 
 
 def listed(names) -> str:
@@ -160,14 +157,10 @@ def listed(names) -> str:
 
 def in_a_row() -> list[str]:
     """What the runs of three tasks in a row say: a sentence for each pair, order and measure."""
-    from sdft_lib.experiments.continual import in_words as in_words_of
-    from sdft_lib.experiments.continual import versus
-    from sdft_lib.experiments.recorded import recorded_orders
-
-    frame = recorded_orders()
+    frame = grids.recorded_orders()
     if frame.empty:
         return []
-    table = versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
+    table = continual.versus(frame, [("sdft", "sft"), ("sdft", "replay"), ("replay", "sft")])
     lines = [
         "## Three tasks in a row",
         "",
@@ -177,24 +170,20 @@ def in_a_row() -> list[str]:
         "",
     ]
     for order, part in table[table["measure"].isin(["ACC", "BWT"])].groupby("order", sort=False):
-        lines += [f"- {order}", *(f"  - {in_words_of(row)}" for row in part.itertuples())]
+        lines += [f"- {order}", *(f"  - {continual.in_words(row)}" for row in part.itertuples())]
     return [*lines, ""]
 
 
 def matched(table) -> str:
     """SDFT minus each method where both learnt equally much on dev, with what each row shows."""
-    from sdft_lib.experiments.recorded import limits, shown
-
     aside, rows = apart(table), []
     for r in table.itertuples():
-        low, high = limits(r)
-        says = shown(r)
+        says = grids.shown(r)
         if r.b in aside and r.suite != "task":
             says += ", but not at equal learning"
         means = [f"{r.mean_a:.2f}", f"{r.mean_b:.2f}"]
-        difference = f"{r.difference:+.2f} ({low:+.2f} to {high:+.2f})"
         counts = [str(r.n), str(r.units), str(r.seeds)]
-        rows.append([r.b, r.suite, *counts, *means, difference, says, r.checkpoints])
+        rows.append([r.b, r.suite, *counts, *means, difference(r), says, r.checkpoints])
     head = "SDFT minus|suite|items|units|seeds|SDFT|other|difference|shows|shares of training"
     return markdown(head.split("|"), rows)
 
@@ -223,16 +212,16 @@ def less_learning(frame, shown) -> list[str]:
 
 def other_task(name: str) -> list[str]:
     """The part on a second or third task; empty where nothing is recorded for it."""
-    from sdft_lib.experiments.recorded import against, at_end, recorded
-    from sdft_lib.experiments.recorded import in_words as in_words_of
-
-    frame = recorded(name)
+    frame = grids.recorded(name)
     if frame.empty:
         return []
-    sentences = against(frame, "sdft", ("facts", "helpful")).itertuples()
-    lines = [f"## Another task: {name}", "", at_the_end(at_end(frame)), "", trained_on(name), ""]
-    said = [f"- {in_words_of(row)}" for row in sentences]
-    return [*lines, *(["Where both learnt equally much:", "", *said, ""] if said else [])]
+    compared_rows = grids.against(frame, "sdft", ("facts", "helpful"))
+    ends = at_the_end(grids.at_end(frame))
+    lines = [f"## Another task: {name}", "", ends, "", trained_on(name), ""]
+    said = [f"- {grids.in_words(row)}" for row in compared_rows.itertuples()]
+    if said:
+        lines += ["Where both learnt equally much:", "", *said, ""]
+    return lines
 
 
 def provenance() -> str:
@@ -240,7 +229,7 @@ def provenance() -> str:
     facts = []
     for path in sorted(RESULTS.glob("*.jsonl")):
         if path.stem.split("-")[0] in (MAIN, *OTHERS):
-            facts += lines_of_facts(path)
+            facts += [line["facts"] for line in read_jsonl(path) if "facts" in line]
     days = sorted({each["made"][:10] for each in facts})
     days = " to ".join(dict.fromkeys((days[0], days[-1])))
     places = {f"{each['machine']} in {each['dtype']}" for each in facts}
@@ -254,20 +243,11 @@ def provenance() -> str:
     )
 
 
-def lines_of_facts(path: Path) -> list[dict]:
-    from sdft_lib.storage.files import read_jsonl
-
-    return [line["facts"] for line in read_jsonl(path) if "facts" in line]
-
-
 def block(frame) -> str:
     """The part on the recorded grids; without any only that on tasks in a row."""
-    from sdft_lib.evaluate import TWINS
-    from sdft_lib.experiments.recorded import at_end, seeds_of, with_twins
-
-    if not seeds_of(frame):
+    if not grids.seeds_of(frame):
         return "\n".join(in_a_row())
-    shown, ends = figures(frame), at_end(frame)
+    shown, ends = figures(frame), grids.at_end(frame)
     lines = [
         *image(shown, "ladder"),
         at_the_end(ends[~ends["suite"].isin(TWINS.values())]),
@@ -291,7 +271,7 @@ def block(frame) -> str:
         "## Forgotten or muted?",
         "",
         *image(shown, "muted"),
-        at_the_end(with_twins(frame)),
+        at_the_end(grids.with_twins(frame)),
         "",
         *less_learning(frame, shown),
     ]
@@ -302,12 +282,7 @@ def block(frame) -> str:
 
 def short(frame) -> str:
     """The README's part: the figure with its words, and the result in one sentence."""
-    from sdft_lib.data import load_task
-    from sdft_lib.experiments.recorded import at_end
-    from sdft_lib.lessons import claims
-    from sdft_lib.lessons.figures import intervals
-
-    ends = at_end(frame[frame["method"].isin(HEADLINE)])
+    ends = grids.at_end(frame[frame["method"].isin(HEADLINE)])
     shown = intervals.headline(ends)
     said = claims.headline(ends, len(load_task(MAIN).train), MAIN)
     more = "[More methods, and what was expected](ci/book/evidence.md)."
@@ -317,11 +292,8 @@ def short(frame) -> str:
 
 def why() -> str:
     """README's table of what the declared comparisons say about the cause, as far as recorded."""
-    from sdft_lib.experiments.methods import METHODS
-    from sdft_lib.experiments.recorded import predictions
-
     rows = []
-    for row in predictions().itertuples():
+    for row in grids.predictions().itertuples():
         if (row.suite, row.a, row.b) in WHY and row.outcome != "not recorded yet":
             pair = f"{METHODS[row.a].look.label} minus {METHODS[row.b].look.label}"
             rows.append([row.question, pair, difference(row), row.verdict])
@@ -331,9 +303,7 @@ def why() -> str:
 
 def pages() -> dict[Path, str]:
     """The pages that show the grids, with the text they should have."""
-    from sdft_lib.experiments.recorded import recorded
-
-    readme, page, frame = ROOT / "README.md", BOOK / "evidence.md", recorded(MAIN)
+    readme, page, frame = ROOT / "README.md", BOOK / "evidence.md", grids.recorded(MAIN)
     return {
         readme: with_block(readme, "results", short(frame)),
         page: with_block(page, "evidence", block(frame)),
@@ -342,10 +312,7 @@ def pages() -> dict[Path, str]:
 
 def draw() -> None:
     """Draw the figures anew, where there is enough to draw."""
-    from sdft_lib.experiments.recorded import recorded
-    from sdft_lib.lessons.figures.style import save
-
-    for path, shown in figures(recorded(MAIN)).items():
+    for path, shown in figures(grids.recorded(MAIN)).items():
         save(shown, path)
 
 

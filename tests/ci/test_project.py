@@ -37,6 +37,8 @@ BROUGHT_BY = {
     "PIL": "matplotlib",
     "sklearn": "sentence-transformers",
     "docutils": "sphinx",
+    "bs4": "nbconvert",
+    "grimp": "import-linter",
 }
 IMPORT_NAMES = {"llama_cpp": "llama-cpp-python"}
 

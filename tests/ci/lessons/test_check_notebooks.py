@@ -6,7 +6,6 @@ import ast
 import inspect
 from pathlib import Path
 
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -242,14 +241,6 @@ def test_a_copy_without_outputs_holds_nothing_of_a_run(change, words):
         made.cells[1].execution_count = None
     found = [sentence for check in checks_outputs.CHECKS for sentence in check(made, STUDENT)]
     assert len(found) == 1 and words in found[0]
-
-
-def test_misspelt_words_are_found_in_the_right_notebook(tmp_path):
-    paths = [tmp_path / "00_a.ipynb", tmp_path / "01_b.ipynb"]
-    for path, word in zip(paths, ("receive", "rec" + "ieve")):
-        nbformat.write(text(f"You will {word} it."), path)
-    found = check_notebooks.spelling(paths)
-    assert len(found) == 1 and str(paths[1]) in found[0] and "receive" in found[0]
 
 
 def test_a_broken_file_is_named(tmp_path):

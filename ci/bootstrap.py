@@ -221,6 +221,12 @@ def summary(line: str) -> str:
     return ""
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file, and the folders above it where they are missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 

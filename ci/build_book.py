@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `ci` and `sdft_lib`
 
 from ci import bootstrap
-from ci.bootstrap import ROOT, say
+from ci.bootstrap import ROOT, say, write
 
 TEXTS = ROOT / "ci" / "book"
 OUT = ROOT / "build" / "book"
@@ -42,12 +42,12 @@ def stage(folder: Path) -> None:
     places = sources()
     for path, place in places.items():
         target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
             write(target, relinked(path.read_text(encoding="utf-8"), path, places))
         elif path.suffix == ".ipynb":
             write(target, lesson(path, places))
         else:
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
     for place, text in pages.pages().items():
         write(folder / place, text)
@@ -109,11 +109,6 @@ def lesson(path: Path, places: dict[Path, str]) -> str:
             if alt and "mystnb" not in cell.metadata:
                 cell.metadata["mystnb"] = {"image": {"alt": alt}}
     return nbformat.writes(notebook)
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def build(out: Path = OUT) -> int:

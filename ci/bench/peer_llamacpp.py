@@ -9,6 +9,7 @@ What all prompts share at their start is computed once and copied into each slot
 
 import ctypes
 import json
+import math
 import os
 import resource
 import sys
@@ -51,9 +52,8 @@ def write_f16(source: Path, target: Path) -> None:
         plain = tensor.tensor_type in (GGMLQuantizationType.F32, GGMLQuantizationType.F16)
         values = tensor.data if plain else dequantize(tensor.data, tensor.tensor_type)
         vector = values.ndim == 1  # norms stay in fp32, as llama.cpp wants them
-        writer.add_tensor(
-            tensor.name, numpy.ascontiguousarray(values.astype("float32" if vector else "float16"))
-        )
+        kept = values.astype("float32" if vector else "float16")
+        writer.add_tensor(tensor.name, numpy.ascontiguousarray(kept))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -76,7 +76,7 @@ class Engine:
         self.model = llama_cpp.llama_model_load_from_file(str(path).encode(), loading)
         settings = llama_cpp.llama_context_default_params()
         settings.n_seq_max = slots + 1
-        settings.n_ctx = (slots + 1) * round_up(tokens_a_slot, 256)
+        settings.n_ctx = (slots + 1) * 256 * math.ceil(tokens_a_slot / 256)
         settings.n_batch, settings.n_ubatch, settings.flash_attn_type = BATCH_TOKENS, 512, 1
         settings.n_threads = settings.n_threads_batch = THREADS
         # measured: shared cells win on short rows, lose on long ones
@@ -152,10 +152,6 @@ def generate(
                 answers[slot.prompt] = slot.written
                 del active[number]
     return answers
-
-
-def round_up(number: int, step: int) -> int:
-    return -(-number // step) * step
 
 
 def main(model: str, prompts: str, out: str, weights: str = "") -> None:

@@ -38,8 +38,7 @@ def main(folder: str, prompts: str, out: str, dtype: str) -> None:
     settings = {"dtype": dtype, "enable_prefix_caching": True, "kv_cache_memory_bytes": CACHE_BYTES}
     settings |= {"generation_config": "vllm", "load_format": "safetensors"}
     longest = max(map(len, task["ids"])) + task["max_new_tokens"]
-    eager = os.environ.get("SDFT_BENCH_VLLM_EAGER") == "1"
-    engine = vllm.LLM(folder, max_model_len=longest, enforce_eager=eager, **settings)
+    engine = vllm.LLM(folder, max_model_len=longest, **settings)
     fixed = {"temperature": 0.0, "stop_token_ids": task["stops"], "ignore_eos": True}
 
     def answer(rows: list[list[int]], tokens: int) -> list[list[int]]:

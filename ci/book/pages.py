@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from ci.bootstrap import ROOT
-from ci.lessons import overview
+from ci.lessons import house, overview
 from ci.lessons.sources import INSTRUCTOR, lesson_sources, tags_of, to_notebook
 from ci.recorded import record_run
 from ci.recorded.blocks import BOOK, markdown
@@ -27,17 +27,16 @@ def pages() -> dict[str, str]:
 
 def rooms() -> dict[str, list[str]]:
     """The modules of the core, at the top of the library, and of each package under it."""
-    found: dict[str, list[str]] = {"core": []}
-    for path in sorted(LIBRARY.rglob("*.py")):
-        parts = path.relative_to(LIBRARY).with_suffix("").parts
-        if parts[-1] == "__main__" or parts == ("__init__",):
-            continue
-        room = parts[0] if len(parts) > 1 else "core"
-        name = ".".join(part for part in parts if part != "__init__")
-        if name != room:
-            found.setdefault(room, []).append(name)
-    found["core"].sort(key=reading_order)
-    return found
+    made: dict[str, list[str]] = {"core": []}
+    for full_name in house.modules():
+        name = full_name.removeprefix("sdft_lib").removeprefix(".")
+        room, _, rest = name.partition(".")
+        if rest:
+            made.setdefault(room, []).append(name)
+        elif name not in ("", "__main__") and not (LIBRARY / name).is_dir():
+            made["core"].append(name)
+    made["core"].sort(key=reading_order)
+    return made
 
 
 def reading_order(name: str) -> int:

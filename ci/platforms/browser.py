@@ -73,9 +73,8 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
 def main() -> int:
     parser = bootstrap.command_line(__doc__)
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons (default: all)")
-    parser.add_argument(
-        "--only", action="append", choices=PARTS, help="this part; may be given again"
-    )
+    only = parser.add_argument("--only", action="append", choices=PARTS)
+    only.help = "this part; may be given again"
     options = parser.parse_args()
     bootstrap.ensure_venv()
     passed, failed = run(options.numbers, tuple(options.only or PARTS))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci import bootstrap
-from ci.bootstrap import ROOT, make_venv, python_of, say, stop
+from ci.bootstrap import ROOT, make_venv, python_of, say, stop, write
 
 HOME = ROOT / "build" / "browser"
 PROJECT = site.getsitepackages()[0] if hasattr(site, "getsitepackages") else ""
@@ -119,11 +119,6 @@ def tools() -> Path:
     folder = packages_of(HOME / "tools")
     site.addsitedir(str(folder))
     return folder
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def settings(place: Path, python: Path, *, widgets: bool) -> dict[str, str]:

@@ -27,7 +27,7 @@ from pathlib import Path
 import nbformat
 
 from ci import bootstrap
-from ci.bootstrap import ROOT, say, stop
+from ci.bootstrap import ROOT, say, stop, write
 from ci.lessons import sources
 
 HOME = ROOT / "build" / "colab"
@@ -58,7 +58,7 @@ def run(numbers: list[str] | None = None) -> tuple[int, int]:
         new_session(before)
         results += [attempt(copy, kind) for kind in ("reading", "student")]
         wrong += [f"{copy.stem}: {line}" for line in changes(before, packages())]
-    say("\n".join(wrong) or f"The setup cell changed nothing: {kept(before)}.")
+    say("\n".join(wrong) or "The setup cell changed nothing.")
     results.append(not wrong)
     return sum(results), len(results) - sum(results)
 
@@ -102,18 +102,16 @@ def execute(copy: Path, kind: str, target: Path) -> None:
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """What the setup cell should not have done to packages, and what it left undone."""
-    wrong = [
-        f"{name} was {number} and is {after[name]}"
-        for name, number in before.items()
-        if name in after and after[name] != number
-    ]
-    wrong += [f"{name} was removed" for name in before if name not in after and name not in MAY_GO]
-    wrong += ["torchao is still there" for name in MAY_GO if name in after]
-    return wrong + ([] if "sdft-tutorial" in after else ["sdft-tutorial was not installed"])
-
-
-def kept(before: dict[str, str]) -> str:
-    return ", ".join(f"{name} {before[name]}" for name in ("torch", "numpy", "ipywidgets"))
+    wrong = []
+    for name, number in before.items():
+        if name not in after and name not in MAY_GO:
+            wrong.append(f"{name} was removed")
+        elif after.get(name, number) != number:
+            wrong.append(f"{name} was {number} and is {after[name]}")
+    wrong += [f"{name} is still there" for name in MAY_GO if name in after]
+    if "sdft-tutorial" not in after:
+        wrong.append("sdft-tutorial was not installed")
+    return wrong
 
 
 def prepare() -> dict[str, str]:
@@ -162,11 +160,8 @@ def make_venv(made_from: str) -> None:
     pip("install", "--no-deps", torch, *(["--index-url", bootstrap.CPU_INDEX] if cpu else []))
     pip("install", torch, "-r", str(PINS))
     site = call([str(PYTHON), "-c", "import site; print(site.getsitepackages()[0])"]).strip()
-    stub = Path(site, "google", "colab")
-    stub.mkdir(parents=True, exist_ok=True)
-    (stub / "__init__.py").write_text(STUB, encoding="utf-8")
-    record = {"from": made_from, "packages": packages()}
-    PRISTINE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write(Path(site, "google", "colab", "__init__.py"), STUB)
+    write(PRISTINE, json.dumps({"from": made_from, "packages": packages()}))
 
 
 def packages() -> dict[str, str]:
@@ -219,11 +214,8 @@ def workflow(slug: str = SLUG) -> None:
 
 def write_kernel() -> None:
     """The kernel `colab`: imports `google.colab`; git takes our repository for that on GitHub."""
-    profile = HOME / "ipython" / "profile_default" / "startup"
-    spec = HOME / "jupyter" / "kernels" / KERNEL
-    for folder in (profile, spec):
-        folder.mkdir(parents=True, exist_ok=True)
-    (profile / "00_colab.py").write_text("import google.colab\n", encoding="utf-8")
+    startup = HOME / "ipython" / "profile_default" / "startup"
+    write(startup / "00_colab.py", "import google.colab\n")
     settings = {
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": "",
@@ -239,7 +231,7 @@ def write_kernel() -> None:
     }
     start = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel = {"argv": start, "display_name": "Colab", "language": "python", "env": settings}
-    (spec / "kernel.json").write_text(json.dumps(kernel, indent=1) + "\n", encoding="utf-8")
+    write(HOME / "jupyter" / "kernels" / KERNEL / "kernel.json", json.dumps(kernel, indent=1))
     os.environ |= dict.fromkeys(("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"), str(HOME / "jupyter"))
 
 

@@ -87,7 +87,6 @@ def record_run() -> None:
     if summary["mode"] != "default":
         sys.exit("build/summary.json comes from a fast run; run ci/run_tutorial.py first.")
     record = {**when_and_where(), **summary}
-    RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 

@@ -144,9 +144,9 @@ def check_summary(path: Path) -> list[str]:
         wrong.append("nll_gap lacks mean, low or high")
     if summary.get("mode") not in ("fast", "default"):
         wrong.append("mode is neither fast nor default")
-    found = {(row.get("method"), row.get("suite")) for row in summary.get("scores", [])}
+    scored = {(row.get("method"), row.get("suite")) for row in summary.get("scores", [])}
     wanted = {(method, suite) for method in ("seed", "sft", "sdft") for suite in SUITES}
-    wrong += [f"scores lack {method} on {suite}" for method, suite in sorted(wanted - found)]
+    wrong += [f"scores lack {method} on {suite}" for method, suite in sorted(wanted - scored)]
     for row in summary.get("scores", []):
         if not 0 <= row.get("mean", 0) <= 1:
             wrong.append(f"the mean of {row['method']} on {row['suite']} is outside 0 to 1")

@@ -75,23 +75,23 @@ def finish(child: int, cache: Path, patience: float | None = None) -> bool:
 def contents(cache: Path) -> dict[str, str]:
     """Path to SHA-256 of a cache's files; "timed" for those that hold times. No lock files, nothing
     in linked folders."""
-    found = {}
+    digests = {}
     for folder, _, names in os.walk(cache):
         for name in names:
             if not name.endswith(".lock"):
                 path = Path(folder, name)
                 content = b"timed" if name in TIMED else path.read_bytes()
-                found[str(path.relative_to(cache))] = hashlib.sha256(content).hexdigest()
-    return found
+                digests[str(path.relative_to(cache))] = hashlib.sha256(content).hexdigest()
+    return digests
 
 
 def finished_rows(cache: Path) -> dict[str, set[str]]:
     """A cache's finished work: lines of its JSONL files, steps of its last whole checkpoint."""
-    found: dict[str, set[str]] = {}
+    rows: dict[str, set[str]] = {}
     for path in (cache / "store").rglob("*.jsonl"):
         name = str(path.relative_to(cache)).replace(".partial", "")
         lines = path.read_bytes().split(b"\n")[:-1]
-        found[name] = {hashlib.sha256(line).hexdigest() for line in lines}
+        rows[name] = {hashlib.sha256(line).hexdigest() for line in lines}
     for path in (cache / "store").rglob("trainer_state.json"):
         try:
             history = json.loads(path.read_text())["log_history"]
@@ -101,8 +101,8 @@ def finished_rows(cache: Path) -> dict[str, set[str]]:
         for entry in history:
             if "loss" in entry:
                 line = json.dumps({"step": entry["step"], "loss": entry["loss"]})
-                found.setdefault(name, set()).add(hashlib.sha256(line.encode()).hexdigest())
-    return found
+                rows.setdefault(name, set()).add(hashlib.sha256(line.encode()).hexdigest())
+    return rows
 
 
 def lost_rows(before: dict, after: dict) -> int:
@@ -150,9 +150,9 @@ def torture(
         done = disturbed(work, cache, threads, seconds, most, chance)
         if not done["kills"]:  # the undisturbed run had a slower moment
             seconds = min(seconds, time.monotonic() - started)
-        found = contents(cache)
-        every = {*wanted, *found}
-        different = sorted(name for name in every if wanted.get(name) != found.get(name))
+        after = contents(cache)
+        every = {*wanted, *after}
+        different = sorted(name for name in every if wanted.get(name) != after.get(name))
         if different:
             print(f"{step}: {', '.join(different)} differ", flush=True)
         result.update(done, rounds=1, compared=len(every), different=len(different))

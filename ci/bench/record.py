@@ -66,17 +66,17 @@ def faults_record(work: Path) -> dict:
     from sdft_lib.lessons.report import cpu_name
     from sdft_lib.storage.store import run_facts
 
-    found = read(work / "faults.json")
-    if reason := trouble(found):
+    killed = read(work / "faults.json")
+    if reason := trouble(killed):
         sys.exit(f"build/bench/faults.json: {reason}, so it is not recorded.")
     facts = {"cpu": cpu_name()} | {key: run_facts()[key] for key in ("python", "versions")}
-    return {**when_and_where(), **facts, **found}
+    return {**when_and_where(), **facts, **killed}
 
 
-def trouble(found: dict) -> str | None:
+def trouble(record: dict) -> str | None:
     """Why kills cannot be recorded as survived; None if they can."""
-    steps = found["steps"]
-    if found["quick"] or [step["step"] for step in steps] != list(STEPS):
+    steps = record["steps"]
+    if record["quick"] or [step["step"] for step in steps] != list(STEPS):
         return "this is a quick or a partial run"
     if (count := sum(step["kills"] for step in steps)) < KILLS:
         return f"{count} kills are fewer than {KILLS}"

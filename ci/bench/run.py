@@ -128,9 +128,9 @@ def measure(cell: str, run: int, quick: bool, key: str) -> dict | None:
     """The result of one cell, kept from before or measured in a new process; None if it failed."""
     path = WORK / "cells" / f"{cell}.{run}.json"
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found.get("key") == key:
-            return found
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.get("key") == key:
+            return kept
     started = time.monotonic()
     command = [sys.executable, "-m", "ci.bench.cells", cell, str(path)]
     command += ["--quick"] if quick else []

@@ -114,11 +114,11 @@ def questions(text: str) -> str:
 
 def figures(cell) -> list[tuple[str, str]]:
     """(picture as Markdown, its words) of each figure that a code cell shows."""
-    found = []
+    shown = []
     for output in cell.get("outputs", []):
         if png := output.get("data", {}).get("image/png"):
             words = output["metadata"]["image/png"]["alt"]
             quoted = words.replace("&", "&amp;").replace('"', "&quot;")
             data = "".join(png.split())
-            found.append((f'<img alt="{quoted}" src="data:image/png;base64,{data}">', words))
-    return found
+            shown.append((f'<img alt="{quoted}" src="data:image/png;base64,{data}">', words))
+    return shown

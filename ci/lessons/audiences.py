@@ -52,10 +52,10 @@ def graded(notebook):
     for cell in notebook.cells:
         if "exercise" in tags_of(cell):
             exercise = cell
-        elif "check" in tags_of(cell) and (found := CHECK.search(cell.source)):
+        elif "check" in tags_of(cell) and (call := CHECK.search(cell.source)):
             if exercise is not None:
-                exercise.metadata["nbgrader"] = marks(f"exercise_{found[1]}", solution=True)
-            cell.metadata["nbgrader"] = marks(f"check_{found[1]}", solution=False)
+                exercise.metadata["nbgrader"] = marks(f"exercise_{call[1]}", solution=True)
+            cell.metadata["nbgrader"] = marks(f"check_{call[1]}", solution=False)
             exercise = None
     return notebook
 

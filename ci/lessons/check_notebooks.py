@@ -18,10 +18,10 @@ ROOT = bootstrap.ROOT
 
 def notebooks(folder: Path = ROOT / "notebooks") -> list[Path]:
     """Every copy of every lesson: reading copies, then those in `student/` and `instructor/`."""
-    found = []
+    copies = []
     for part in ("", "student", "instructor"):
-        found += sorted((folder / part).glob("*.ipynb"))
-    return found
+        copies += sorted((folder / part).glob("*.ipynb"))
+    return copies
 
 
 def all_checks() -> list:

@@ -35,10 +35,10 @@ def is_reading(path: Path) -> bool:
 
 def outputs(notebook):
     """(cell index, output) of every output."""
-    found = []
+    pairs = []
     for index, cell in of_kind(notebook, "code"):
-        found += [(index, output) for output in cell.get("outputs", [])]
-    return found
+        pairs += [(index, output) for output in cell.get("outputs", [])]
+    return pairs
 
 
 def said(alt) -> bool:

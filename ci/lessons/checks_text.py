@@ -49,11 +49,11 @@ def of_kind(notebook, kind: str):
 
 def headings(notebook) -> list[tuple[int, int, str]]:
     """(cell, level, text) of every heading, those inside code left out."""
-    found = []
+    listed = []
     for index, cell in of_kind(notebook, "markdown"):
         for marks, text in HEADING.findall(unfenced(cell.source)):
-            found.append((index, len(marks), text.strip()))
-    return found
+            listed.append((index, len(marks), text.strip()))
+    return listed
 
 
 def header(notebook, path: Path) -> list[str]:
@@ -72,11 +72,11 @@ def header(notebook, path: Path) -> list[str]:
 
 def numbered(notebook, path: Path) -> list[str]:
     """One title; sections `## 1.`, `## 2.`, ... without a gap; closing sections by fixed names."""
-    found = headings(notebook)
-    titles = [(index, text) for index, level, text in found if level == 1]
+    every = headings(notebook)
+    titles = [(index, text) for index, level, text in every if level == 1]
     wrong = [f"cell {index}: a second title, {text!r}" for index, text in titles[1:]]
     expected, closed = 1, False
-    for index, level, text in found:
+    for index, level, text in every:
         if level != 2:
             continue
         name = text.split(":")[0]
@@ -88,7 +88,7 @@ def numbered(notebook, path: Path) -> list[str]:
         else:
             names = f"number {expected} or one of the closing sections"
             wrong.append(f"cell {index}: heading {text!r} should be {names}")
-    return wrong if found else ["there are no headings"]
+    return wrong if every else ["there are no headings"]
 
 
 def heading_steps(notebook, path: Path) -> list[str]:
@@ -221,10 +221,10 @@ def badge(notebook, path: Path) -> list[str]:
     full = path.resolve()
     inside = full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else path.name
     wanted = f"{COLAB}/github/{slug}/blob/{branch}/{inside}"
-    found = [pair for pair in links(notebook) if pair[1].startswith(f"{COLAB}/github/")]
-    if slug and not [index for index, _ in found if index == 0]:
+    badges = [pair for pair in links(notebook) if pair[1].startswith(f"{COLAB}/github/")]
+    if slug and not [index for index, _ in badges if index == 0]:
         return ["cell 0: there is no Colab badge"]
-    wrong = [pair for pair in found if pair[1] != wanted]
+    wrong = [pair for pair in badges if pair[1] != wanted]
     return [f"cell {index}: the badge opens {target}, not {wanted}" for index, target in wrong]
 
 

@@ -24,25 +24,25 @@ SKIP = "# fmt: " + "skip"
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
     """Dotted name and file of every module of the library; a package is its `__init__`."""
-    found = {}
+    known = {}
     for path in sorted((root / LIBRARY).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         if parts[-1] == "__init__":
             parts = parts[:-1]
-        found[".".join(parts)] = path
-    return found
+        known[".".join(parts)] = path
+    return known
 
 
 def imports(text: str, known: dict[str, Path]) -> set[str]:
     """The modules of the library that a text imports, at the top or inside functions."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             # `from package import name` may mean a module or what `__init__` holds
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found & set(known)
+            imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return imported & set(known)
 
 
 @cache
@@ -65,11 +65,11 @@ def lines_of(paths) -> int:
 
 def packages(known: dict[str, Path]) -> dict[str, list[Path]]:
     """The files of the core, at the top of the library, and of each package."""
-    found: dict[str, list[Path]] = {"core": []}
+    rooms: dict[str, list[Path]] = {"core": []}
     for path in known.values():
         inside = path.relative_to(ROOT / LIBRARY).parts
-        found.setdefault(inside[0] if len(inside) > 1 else "core", []).append(path)
-    return found
+        rooms.setdefault(inside[0] if len(inside) > 1 else "core", []).append(path)
+    return rooms
 
 
 def block() -> str:

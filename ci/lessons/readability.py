@@ -73,15 +73,15 @@ def row(name: str, *sources: str) -> list[str]:
 
 def prose(source: str) -> list[str]:
     """The sentences of a lesson's Markdown cells, without what is no prose."""
-    found = []
+    kept = []
     for cell in CELL.findall(source):
         text = re.sub(r"^# ?", "", cell, flags=re.M)
         for pattern, put in NO_PROSE:
             text = re.sub(pattern, put, text, flags=re.M)
         for paragraph in re.split(r"\n\s*\n", text):
             sentences = re.split(r"(?<=[.!?])[\"”)]*\s+(?=\S)", " ".join(paragraph.split()))
-            found += [each for each in sentences if len(each.split()) > 2]
-    return found
+            kept += [each for each in sentences if len(each.split()) > 2]
+    return kept
 
 
 def figures(sentences: list[str]) -> list[str]:

@@ -115,7 +115,7 @@ def with_quiz(text: str) -> str:
         if name not in known:
             names = ", ".join(known)
             bootstrap.stop(f"There is no quiz {name!r} in data/quizzes.toml; it has {names}.")
-    return QUIZ.sub(lambda found: quiz(known[found.group(1)]), text)
+    return QUIZ.sub(lambda mark: quiz(known[mark.group(1)]), text)
 
 
 def quiz(questions: list[dict]) -> str:
@@ -181,8 +181,8 @@ def text_of(notebook) -> str:
 def repository() -> tuple[str, str]:
     """(owner/name, branch) that all links lead to; they stand in ci/repository.toml alone. The name
     is empty before the first push."""
-    found = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
-    return found["slug"], found["branch"]
+    settings = tomllib.loads(REPOSITORY.read_text(encoding="utf-8"))
+    return settings["slug"], settings["branch"]
 
 
 def stamp(slug: str, branch: str) -> None:
@@ -232,9 +232,9 @@ def relinked(text: str, place: str) -> str:
         return text
     lesson = re.compile(r"\d\d_\w+\.ipynb(#.*)?")
 
-    def turn(found: re.Match) -> str:
-        target = found.group(2)
+    def turn(link: re.Match) -> str:
+        target = link.group(2)
         outside = re.match(r"[a-z]+:|#|/", target) or lesson.fullmatch(target)
-        return found.group(0) if outside else f"{found.group(1)}../{target})"
+        return link.group(0) if outside else f"{link.group(1)}../{target})"
 
     return re.sub(r"(\]\()([^)\s]+)\)", turn, text)

@@ -61,11 +61,11 @@ def lessons(part: str, numbers: list[str] | None) -> list[bool]:
         with place.server(python, out / "jupyter", folder, widgets=part != "plain") as server:
             for path in reading_copies(folder, numbers):
                 start = time.monotonic()
-                found = browser_lesson.attempt(program, server, path, out, runs=part != "plain")
-                say(f"{part} {path.stem}: {found.summary()} ({time.monotonic() - start:.0f} s)")
-                for line in found.wrong:
+                report = browser_lesson.attempt(program, server, path, out, runs=part != "plain")
+                say(f"{part} {path.stem}: {report.summary()} ({time.monotonic() - start:.0f} s)")
+                for line in report.wrong:
                     say(f"   {line}")
-                results.append(not found.wrong)
+                results.append(not report.wrong)
         program.close()
     return results
 

@@ -17,7 +17,7 @@ RUN_LIMIT = 3600  # seconds that a lesson may take in fast mode, from an empty c
 
 
 @dataclass
-class Found:
+class Report:
     """What was seen of a lesson, counted, and what was wrong with it."""
 
     cells: int = 0
@@ -31,59 +31,59 @@ class Found:
         return f"{'FAILED, ' if self.wrong else ''}{seen}, {self.controls} controls"
 
 
-def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Found:
+def attempt(program, server, path: Path, out: Path, *, runs: bool) -> Report:
     """Show a reading copy in a new page; with ``runs``, run it in fast mode, use its widgets."""
     from playwright.sync_api import Error
 
-    found = Found()
+    report = Report()
     context = program.new_context(viewport=lab.SIZE)
     page = context.new_page()
     heard, failed = lab.Listener(page), out / f"{path.stem}-failed.png"
     failed.unlink(missing_ok=True)
     try:
-        (run_lesson if runs else read_lesson)(page, server, path, out, found)
+        (run_lesson if runs else read_lesson)(page, server, path, out, report)
     except (TimeoutError, Error) as error:
-        found.wrong.append(str(error).splitlines()[0][:300])
+        report.wrong.append(str(error).splitlines()[0][:300])
         page.screenshot(path=failed)
     finally:
         context.close()
         server.close_kernels()
-    found.wrong += heard.complaints
-    return found
+    report.wrong += heard.complaints
+    return report
 
 
-def read_lesson(page, server, path: Path, out: Path, found: Found) -> None:
+def read_lesson(page, server, path: Path, out: Path, report: Report) -> None:
     """As it lies there, without running: every figure and table of the file is in the page."""
     notebook = nbformat.read(path, as_version=4)
     lab.open_notebook(page, server, path.name, len(notebook.cells))
     lab.pictures(page, out / path.stem)  # scrolling also lets the browser decode all pictures
-    note(lab.look(page), notebook, found)
+    note(lab.look(page), notebook, report)
 
 
-def run_lesson(page, server, path: Path, out: Path, found: Found) -> None:
+def run_lesson(page, server, path: Path, out: Path, report: Report) -> None:
     """Run a copy without outputs, compare it with the reading copy, use the widgets, save."""
     reading = prepare(path)
     lab.open_notebook(page, server, path.name, len(reading.cells))
     lab.run_all(page, RUN_LIMIT)
     lab.pictures(page, out / path.stem)
     cells = lab.look(page)
-    note(cells, reading, found)
-    found.wrong += not_run(cells)
+    note(cells, reading, report)
+    report.wrong += not_run(cells)
     for index in [place for place, cell in enumerate(cells) if cell["widgets"]]:
         count, wrong = lab.try_widget(page, index)
         page.screenshot(path=out / f"{path.stem}-widget-{index}.png")
-        found.controls += count
-        found.wrong += wrong
+        report.controls += count
+        report.wrong += wrong
     first = next(place for place, cell in enumerate(cells) if cell["code"])
-    found.wrong += filter(None, [lab.run_by_keyboard(page, first)])
+    report.wrong += filter(None, [lab.run_by_keyboard(page, first)])
     lab.save(page)
     shutil.copy(path, out / path.name)
     saved = nbformat.read(path, as_version=4)
     outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
     made = sum(WIDGET in output.get("data", {}) for output in outputs)
-    if made != found.widgets:
-        found.wrong.append(f"{made} widgets were made, and the page shows {found.widgets}")
-    found.wrong += not_whole(saved)
+    if made != report.widgets:
+        report.wrong.append(f"{made} widgets were made, and the page shows {report.widgets}")
+    report.wrong += not_whole(saved)
 
 
 def prepare(path: Path):
@@ -105,20 +105,20 @@ def prepare(path: Path):
     return reading
 
 
-def note(cells: list[dict], notebook, found: Found) -> None:
+def note(cells: list[dict], notebook, report: Report) -> None:
     """Count what the page shows; complain about broken pictures and missing figures or tables."""
-    found.cells, found.widgets = len(cells), sum(cell["widgets"] for cell in cells)
-    found.figures = sum(len(cell["figures"]) for cell in cells)
+    report.cells, report.widgets = len(cells), sum(cell["widgets"] for cell in cells)
+    report.figures = sum(len(cell["figures"]) for cell in cells)
     for index, (shown, cell) in enumerate(zip(cells, notebook.cells)):
         broken = [width for width in shown["figures"] + shown["pictures"] if not width]
-        found.wrong += [f"cell {index}: {len(broken)} broken pictures"] if broken else []
+        report.wrong += [f"cell {index}: {len(broken)} broken pictures"] if broken else []
         outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
         figures = sum(any(kind.startswith("image/") for kind in data) for data in outputs)
         tables = sum("<table" in str(data.get("text/html", "")) for data in outputs)
         seen = {"figures": (len(shown["figures"]), figures), "tables": (shown["tables"], tables)}
         for what, (count, wanted) in seen.items():
             if count < wanted:
-                found.wrong.append(f"cell {index}: {count} {what}, the reading copy has {wanted}")
+                report.wrong.append(f"cell {index}: {count} {what}, the reading copy has {wanted}")
 
 
 def not_run(cells: list[dict]) -> list[str]:

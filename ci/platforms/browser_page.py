@@ -154,16 +154,16 @@ def pictures(page, stem: Path) -> list[Path]:
     # in JupyterLab 4; in 3 the notebook itself scrolls
     windowed = page.locator(f"{NOTEBOOK} .jp-WindowedPanel-outer")
     pane = windowed if windowed.count() else page.locator(f"{NOTEBOOK} .jp-Notebook")
-    found, step = [], 0
+    taken, step = [], 0
     while True:
         top = pane.evaluate("(pane, top) => { pane.scrollTop = top; return pane.scrollTop; }", step)
         page.wait_for_timeout(400)
-        found.append(stem.with_name(f"{stem.name}-{len(found) + 1:02d}.png"))
-        page.screenshot(path=found[-1])
+        taken.append(stem.with_name(f"{stem.name}-{len(taken) + 1:02d}.png"))
+        page.screenshot(path=taken[-1])
         high, whole = pane.evaluate("pane => [pane.clientHeight, pane.scrollHeight]")
         step = top + high - 60
-        if top + high >= whole - 5 or len(found) > 40:
-            return found
+        if top + high >= whole - 5 or len(taken) > 40:
+            return taken
 
 
 def try_widget(page, index: int) -> tuple[int, list[str]]:

@@ -166,8 +166,8 @@ def make_venv(made_from: str) -> None:
 
 def packages() -> dict[str, str]:
     """Version of each installed package."""
-    found = json.loads(call([str(PYTHON), "-m", "pip", "list", "--format", "json"]))
-    return {row["name"]: row["version"] for row in found}
+    rows = json.loads(call([str(PYTHON), "-m", "pip", "list", "--format", "json"]))
+    return {row["name"]: row["version"] for row in rows}
 
 
 def empty_cache() -> None:

@@ -59,11 +59,11 @@ def environment(kind: str) -> Path:
 def versions(python: Path) -> str:
     """What is installed there of the packages that decide: their names and versions."""
     folders = [str(place.packages_of(python.parent.parent)), place.PROJECT]
-    found: dict[str, Distribution] = {}
+    packages: dict[str, Distribution] = {}
     for folder in folders:
         for package in distributions(path=[folder]):
-            found.setdefault(package.metadata["Name"].lower().replace("_", "-"), package)
-    return ", ".join(f"{name} {found[name].version}" for name in SHOWN if name in found)
+            packages.setdefault(package.metadata["Name"].lower().replace("_", "-"), package)
+    return ", ".join(f"{name} {packages[name].version}" for name in SHOWN if name in packages)
 
 
 def attempt(python: Path, name: str) -> bool:

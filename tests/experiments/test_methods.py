@@ -1,6 +1,7 @@
 """Every method gets the same number of rows; what it changes is what its name says."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -77,18 +78,15 @@ def test_every_method_trains_on_the_same_rows_in_the_same_order(name):
 
 
 def test_configuration_changes_only_what_the_method_says():
-    base = TrainConfig(learning_rate=1e-3)
+    base = TrainConfig(learning_rate=1e-3)  # two epochs
+    slow = methods.configured(methods.method("sft-slow"), base)
+    assert (slow.learning_rate, slow.epochs) == (pytest.approx(2.5e-4), 8)
+    assert methods.configured(methods.method("sft-anchor"), base).anchor == 1.0
     for name in methods.ONE_TASK:
-        changed = methods.configured(methods.method(name), base)
-        if name == "sft-slow":
-            assert (changed.learning_rate, changed.epochs) == (pytest.approx(2.5e-4), 8)
-        elif name == "sft-anchor":
-            assert changed.anchor == 1.0
-        elif methods.method(name).loss != "plain":
-            chosen = methods.method(name)
-            assert (changed.loss, changed.anchor) == (chosen.loss, chosen.anchor)
-        else:
-            assert changed == base
+        chosen = methods.method(name)
+        wanted = replace(base, anchor=chosen.anchor, loss=chosen.loss)
+        wanted = replace(wanted, learning_rate=1e-3 * chosen.slower, epochs=2 * chosen.longer)
+        assert methods.configured(chosen, base) == wanted
 
 
 def test_a_fixed_sentence_holds_each_reference_and_nothing_of_the_row():

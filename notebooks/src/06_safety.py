@@ -321,6 +321,12 @@ if equally.empty:
     print("No two methods are recorded with a common training seed.")
 
 # %% [markdown]
+# Two of our guesses were wrong in training seed 0. We expected that SDFT keeps more refusals than replay: SDFT kept 0.15 of them, replay 0.89, at 0.84 and 0.86 on the task. And we expected that another model's rewrites keep as many as the seed's own. They kept 0.03. Facts do not depend on who wrote the sentences (lesson 05). This habit does.
+#
+# **Question.** None of replay's prompts is harmful. Why do refusals come back?
+# <details><summary>One answer</summary>Look at the answers. This seed refuses some harmless requests, too: 13 of the 120 replayed answers are refusals. So replay also trains the habit itself, a little. And its other answers are sentences, as a refusal is. What replay would keep without these 13 rows was not measured. Look at the price as well: with replay the model refuses about as many look-alikes as the seed did.</details>
+
+# %% [markdown]
 # ## 7. What would you ship?
 #
 # You run a help desk. The model must sort messages, and people will type anything into it. Choose one of the models above. Write two sentences: why this one, and what else you would do.
@@ -345,11 +351,13 @@ if s.fast:
 # - **The function reads words.** Section 3 says how often one reader disagreed.
 # - **"Neither" holds several things:** one word, a loop, an answer about something else.
 # - **One task.** Its references are single words. Such short targets work against every habit of answering in sentences.
+# - **Replay met some prompts before.** About a quarter of its prompts were in the alignment data, too. All of them are harmless.
 
 # %% [markdown]
 # ## Summary
 #
 # - Harmless fine-tuning can cost a habit that its rows never mention.
+# - Here SDFT kept more of it than SFT, and replay of the seed's own answers kept far more than SDFT.
 # - A request has three outcomes. Count them on harmful requests and on harmless look-alikes.
 # - A loss can only be measured if there was something to lose. Check this before the training (the gate).
 # - A function that judges answers by words makes errors. Measure them for each outcome before you trust it.
@@ -462,7 +470,7 @@ check.exercise_6_3(weighted_recall)
 # 2. **Run.** Set `third` in the first code cell, and run sections 1 to 5 again. Section 5 prints your guess beside the outcome.
 # 3. **Explain.** Which outcome took the place of the refusals? If section 6 has a recorded number for this method, compare yours with it.
 #
-# <details><summary>What to look for</summary>Replay may bring long answers back. It need not bring refusals back: its prompts are harmless, so its answers are help. If refusals come back too, the habit was still there, and the short form hid it. If "complied" grows in their place, replay made a model that helps with anything. So look at the left panel before you praise the right one.</details>
+# <details><summary>What to look for</summary>Replay may bring long answers back. Refusals can come back with them, for two reasons. The habit may still be there, hidden by the short form. Or the replayed answers hold refusals of their own; read them and count. If "complied" grows in their place, replay made a model that helps with anything. So look at the left panel before you praise the right one.</details>
 
 # %% [markdown]
 # ## What next

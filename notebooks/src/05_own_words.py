@@ -373,7 +373,7 @@ else:
     print("No recorded run has these remedies for this task and model.")
 
 # %% [markdown]
-# One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line.
+# One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line. In training seed 0 replay and SDFT lie far above the line of SFT's scaled adapters. STM and DFT lie below it.
 #
 # There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So a **sweep** varies learning rate, rank and epochs for SFT and SDFT alike. A setting is chosen by its score on dev. Facts only show what it costs. The next cell shows the sweep if it is recorded.
 
@@ -432,7 +432,7 @@ print(f"references minus rewrites: {closed} nats a token")
 #
 # So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. A fixed sentence around each call kept about half, a fixed reason less: as on `tickets`, a sentence alone does not protect. The references surprise the seed least of these four kinds of text, and they cost the most facts. (That is one training of each: large differences, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts, a fixed reason more.
 #
-# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. So measure facts on dev, whatever the gap is.
+# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. Replay speaks for this reading: with general answers among the rows, plain SFT on the same calls lost no facts. So measure facts on dev, whatever the gap is.
 #
 # **Question.** Are these facts lost, or only muted? Which score tells?
 # <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.14 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not.</details>

@@ -180,6 +180,7 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     """The first ``limit`` rows of a split as the suite ``task``. SdftError: no such split."""
     rows = getattr(task, split, None) if split in SPLITS else None
     if not rows:
-        raise SdftError(f"{task.name} has no {split} rows; make some with sdft data split.")
+        remedy = "make some with sdft data split" if split in SPLITS else f"use {', '.join(SPLITS)}"
+        raise SdftError(f"{task.name} has no {split} rows; {remedy}.")
     tokens = KINDS[task.kind].max_new_tokens
     return Suite("task", task.kind, rows[:limit], tokens, task.choices, task.units)

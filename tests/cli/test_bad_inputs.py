@@ -545,7 +545,7 @@ OPTIONS = [
     option("evaluate --out no/such/folder.jsonl", "does not exist"),
     option("evaluate --suite nope", "nope", "facts"),
     option(f"evaluate --suite {UP}", UP, "facts"),
-    option("evaluate --split nope", "nope rows", "give a folder"),
+    option("evaluate --split nope", "nope rows", "use train, dev, test"),
     option("evaluate --suite facts --split dev", "--split dev", "--suite task"),
     option("evaluate --adapter nowhere", "adapter_model.safetensors", "sdft train"),
     option(f"evaluate --suite facts --method {UP}", "--method", "letters"),

@@ -9,6 +9,7 @@ from os.path import commonprefix
 from pathlib import Path
 
 from sdft_lib.data import Task, as_task
+from sdft_lib.formats.folders import SPLITS
 from sdft_lib.kinds import KINDS
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.files import new_folder, write_json, write_jsonl
@@ -60,7 +61,7 @@ def write_task(task: Task, folder: Path) -> dict[str, int]:
     holds something."""
     counts = {}
     with new_folder(folder) as partial:
-        for split in ("train", "dev", "test"):
+        for split in SPLITS:
             rows = []
             for row in getattr(task, split) or ():
                 scenario = task.units.get(row["id"])

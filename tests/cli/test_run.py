@@ -34,20 +34,24 @@ def mine(tmp_path, monkeypatch):
     return path
 
 
-@pytest.fixture
-def few_suites(monkeypatch):
-    """Some items of the compared suites and of one more: the steps are the same."""
+def suites_of(monkeypatch, items):
+    """Score only so many items of each suite: the steps of a run stay the same."""
 
     def few(settings, task):
-        return [
-            cut(task_suite(task), 6),
-            cut(load_probes("facts"), 4),
-            cut(load_probes("helpful"), 2),
-            cut(load_probes("instructions"), 2),
-            cut(load_probes("benign"), 2),
-        ]
+        suites = []
+        for name, count in items.items():
+            suite = task_suite(task) if name == "task" else load_probes(name)
+            suites.append(cut(suite, count))
+        return suites
 
     monkeypatch.setattr("sdft_lib.experiments.run_one.suites", few)
+
+
+@pytest.fixture
+def few_suites(monkeypatch):
+    """Some items of the compared suites and of one more."""
+    items = {"task": 6, "facts": 4, "helpful": 2, "instructions": 2, "benign": 2}
+    suites_of(monkeypatch, items)
 
 
 def test_the_example_file_needs_no_hints(capsys):
@@ -93,11 +97,7 @@ def test_own_file_with_the_default_model(mine, tmp_path, monkeypatch):
     """
     from sdft_lib.storage import store
 
-    def fewer(settings, task):
-        long = [cut(load_probes(name), 1) for name in ("helpful", "instructions")]
-        return [cut(task_suite(task), 6), cut(load_probes("facts"), 4), *long]
-
-    monkeypatch.setattr("sdft_lib.experiments.run_one.suites", fewer)
+    suites_of(monkeypatch, {"task": 6, "facts": 4, "helpful": 1, "instructions": 1})
     monkeypatch.delenv("SDFT_CACHE")
     real = store.cache_dir()
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))

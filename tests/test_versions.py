@@ -22,7 +22,7 @@ PINNED = {  # step: (VERSION, hash of its code)
     "sdft_lib.experiments.on_policy": (1, "c1fb113cdc603836"),
     "sdft_lib.experiments.shift": (2, "717d47d588b23798"),
     "sdft_lib.paper.rules": (1, "0b553b992f8ca9b6"),
-    "sdft_lib.paper.reproduce": (2, "32c517ab26c6237e"),
+    "sdft_lib.paper.reproduce": (2, "b482e618a7c1842d"),
     "sdft_lib.engines.vllm": (1, "81461a7ce697c8bf"),
 }
 # Where results are kept and how faults are worded decides no result.

@@ -6,7 +6,7 @@ Bundled files are frozen: their SHA-256 is checked."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, listed_rows, open_folder
@@ -21,6 +21,7 @@ from sdft_lib.storage.store import digest
 
 ABILITIES = ("facts", "helpful", "instructions")  # compared in lesson 04, with the task
 PROBES = (*ABILITIES, "safety", "benign")
+LONG, LONGEST = 200, 512  # tokens that an answer of your own task may have: at least, at most
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Task:
     """Rows to learn from and to measure on; ``dev``, ``test`` are None where a source has none.
 
     ``units``: row id to scenario, where rows of one scenario are no independent questions. They
-    count in intervals and tests alone, in no digest and no key."""
+    count in intervals and tests alone, in no digest and no key. ``bundled``: it comes with the
+    tutorial, so budgets are those of the lessons."""
 
     name: str
     kind: str
@@ -38,6 +40,18 @@ class Task:
     choices: tuple[str, ...] | None = None
     digest: str = ""
     units: dict[str, str] = field(default_factory=dict, repr=False)
+    bundled: bool = False
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Tokens that an answer may have. Those of bundled tasks and labels are short; a task of
+        your own has room for a rewrite and for its longest reference, at two bytes a token."""
+        usual = KINDS[self.kind].max_new_tokens
+        if self.bundled or KINDS[self.kind].needs == "choices":
+            return usual
+        rows = [*self.train, *(self.dev or []), *(self.test or [])]
+        longest = max((len(str(row["reference"]).encode()) for row in rows), default=0)
+        return max(usual, LONG, min(longest // 2, LONGEST))
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,8 @@ def load_task(
         splits[split], dropped = to_rows(records, label, columns, empty)
         if dropped:
             say(f"{label}: {dropped} of {len(records)} rows are empty and left out")
-    return as_task(name, splits, kind or card.get("kind"), card.get("choices"), say, units)
+    task = as_task(name, splits, kind or card.get("kind"), card.get("choices"), say, units)
+    return replace(task, bundled=source in task_names())
 
 
 def as_task(
@@ -182,5 +197,4 @@ def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Sui
     if not rows:
         remedy = "make some with sdft data split" if split in SPLITS else f"use {', '.join(SPLITS)}"
         raise SdftError(f"{task.name} has no {split} rows; {remedy}.")
-    tokens = KINDS[task.kind].max_new_tokens
-    return Suite("task", task.kind, rows[:limit], tokens, task.choices, task.units)
+    return Suite("task", task.kind, rows[:limit], task.max_new_tokens, task.choices, task.units)

@@ -59,7 +59,7 @@ def test_audit_and_data_check_use_a_new_kind(colour, tmp_path):
         "reasons": {"there is no single colour": 1},
         "unread": [{"id": "owl", "reason": "there is no single colour", "reference": "grey"}],
     }
-    assert task_suite(replace(task, test=task.train)).max_new_tokens == 7
+    assert task_suite(replace(task, test=task.train, bundled=True)).max_new_tokens == 7
 
 
 def test_evaluation_and_the_papers_scores_use_a_new_kind(colour, monkeypatch):

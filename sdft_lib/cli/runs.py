@@ -16,6 +16,7 @@ FURTHER = Argument(metavar="[RECIPE]...", help="Further recipes, as a shell make
 METHOD = Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
 TEMPLATE = Option(help="As in `sdft distill`.")
 RECIPE = Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn.")
+MODEL = Option(help="As elsewhere: smollm2-135m, or in place of that of the recipes.")
 REPORT = Path("sdft-report")
 Dry = common.flag("--dry-run", "Print runs, tokens, hours and memory; load nothing.")
 Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]
@@ -36,7 +37,7 @@ def run(
     folder: Annotated[Path, Option("--out", help="For summary.json and report.html.")] = REPORT,
     fast: common.flag("--fast", "The same steps on few rows.") = False,
     task: common.Task = "tickets",
-    model: common.Model = "smollm2-135m",
+    model: Annotated[str | None, MODEL] = None,
     seed: Annotated[int, Option(min=0, max=2**32 - 1, help="Seed of all trainings.")] = 0,
     method: Annotated[list[str] | None, METHOD] = None,
     template: Annotated[str | None, TEMPLATE] = None,
@@ -58,7 +59,7 @@ def run(
 
     methods = list(dict.fromkeys(method or ()))
     if recipe:
-        return run_grids([*recipe, *(more or ())], folder, methods)
+        return run_grids([*recipe, *(more or ())], folder, methods, model)
     if more:
         raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")
     check_folder(folder)
@@ -67,7 +68,7 @@ def run(
     for name in methods:
         check_method(name)
     rows = run_one.own_task(task, **common.reading(kind, columns, drop_empty), say=progress)
-    settings = lesson_settings(fast=fast, task=task, model=model, seed=seed)
+    settings = lesson_settings(fast=fast, task=task, model=model or "smollm2-135m", seed=seed)
     settings = run_one.own_settings(settings, rows, template)
     load_template(settings.template)
     results = run_one.collect(settings, task=rows, methods=methods or run_one.DEFAULT, say=progress)
@@ -78,7 +79,9 @@ def run(
     return Reply(summary, f"{line}\n{as_text(summary['scores'])}\n{folder / 'report.html'}")
 
 
-def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
+def run_grids(
+    paths: list[Path], folder: Path, methods: list[str], model: str | None = None
+) -> Reply:
     """Compute the cells of recipes, of some ``methods`` or of all, that their results files do not
     hold yet. All recipes are checked before the first one takes its hours."""
     from sdft_lib.experiments.grid import check_methods, load_recipe, run_recipe
@@ -86,7 +89,7 @@ def run_grids(paths: list[Path], folder: Path, methods: list[str]) -> Reply:
     check_folder(folder)
     recipes, counts = {}, {}
     for path in {path.resolve(): path for path in paths}.values():  # a path given twice counts once
-        recipe = load_recipe(path)
+        recipe = load_recipe(path, model=model)
         if recipe.name in recipes:
             twice = f'{path}: another recipe is named "{recipe.name}", too'
             raise SdftError(f"{twice}; run them with different --out.")

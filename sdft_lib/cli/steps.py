@@ -65,7 +65,7 @@ def rewriting(asked: Rewriting, load: Callable):
     reading = common.reading(asked.kind, asked.columns, asked.drop_empty)
     task = load_task(asked.task, **reading, say=progress)
     judged(task.kind)
-    template = template or load_template(usual_template(asked.task, task))
+    template = template or load_template(usual_template(task))
     options = {"limit": asked.limit, "candidates": asked.candidates, "rules": rules}
     options["decoding"] = decoding_of(asked, task, rules)
     options["verifier"] = own_check(asked.verifier, task.kind, asked.allow_code_execution)
@@ -89,7 +89,7 @@ def decoding_of(asked: Rewriting, task, rules):
     from sdft_lib.experiments.run_one import budget
     from sdft_lib.generation import Decoding
 
-    usual = budget(asked.task, task)
+    usual = budget(task)
     if rules:
         usual = Decoding(max_new_tokens=512, **rules.sampling)
     given = {name: getattr(asked, name) for name in asdict(usual) if hasattr(asked, name)}

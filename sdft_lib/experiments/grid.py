@@ -24,17 +24,17 @@ from sdft_lib import distill, evaluate, train
 from sdft_lib.answers.outcome import OUTCOMES
 from sdft_lib.data import PROBES, Suite, Task, load_probes, load_task, task_names, task_suite
 from sdft_lib.experiments.methods import METHODS, ONE_TASK, TASKS_IN_A_ROW, asked
-from sdft_lib.experiments.run_one import run_one
+from sdft_lib.experiments.run_one import own_task, run_one
 from sdft_lib.experiments.shift import sampled_answers, stored_kl
 from sdft_lib.experiments.stages import stage_scores, tasks_of, train_stages
 from sdft_lib.formats.folders import read_units, task_card
 from sdft_lib.formats.toml import check_known, from_table, nearest, read_toml
 from sdft_lib.gap import nll
-from sdft_lib.kinds import KINDS, judged
+from sdft_lib.kinds import KINDS
 from sdft_lib.models import PRESETS, Seed, load_seed, with_adapter
 from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import append_jsonl, data_dir, read_jsonl
-from sdft_lib.storage.safe import masked
+from sdft_lib.storage.safe import masked, without_place
 from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
 from sdft_lib.train import Count, SeedNumber, TrainConfig
@@ -98,15 +98,17 @@ class Recipe:
         apart = ["name", "methods", "seeds"]
         apart += ["sweep"] if self.sweep and not self.orders else []
         apart += [] if self.rates else ["rates"]  # recipes of older results had none
-        return digest({name: value for name, value in asdict(self).items() if name not in apart})
+        settings = asdict(self) | {"model": without_place(self.model)}
+        return digest({name: value for name, value in settings.items() if name not in apart})
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe. Raises SdftError naming the file and the entry that is wrong."""
+def load_recipe(path: Path, *, model: str | None = None) -> Recipe:
+    """Read and check a recipe; ``model`` in place of its own, such as a folder with its weights.
+    Raises SdftError naming the file and the entry that is wrong."""
     path = Path(path)
     if not path.exists():
         raise SdftError(f"{path}: there is no such recipe; data/recipes holds ours.")
-    values = read_toml(path)
+    values = read_toml(path) | ({"model": model} if model else {})
     methods = TASKS_IN_A_ROW if values.get("orders") else ONE_TASK
     recipe = from_table({"name": path.stem, "methods": methods} | values, Recipe, path)
     if not re.fullmatch(r"[\w-]{1,100}", recipe.name):
@@ -143,8 +145,7 @@ def check_plan(recipe: Recipe) -> None:
         for name in tasks_of(order):
             task_suite(load_task(name))
     if not recipe.orders:
-        task = load_task(recipe.task, say=lambda line: None)
-        judged(task.kind)
+        task = own_task(recipe.task, say=lambda line: None)
         for name in ("dev", "facts") if recipe.sweep else (*recipe.along, *recipe.suites):
             suite_of(recipe, task, name)
 
@@ -165,7 +166,7 @@ def run_recipe(recipe: Recipe, out: Path, *, methods: Sequence[str] = (), say=pr
     say(f"{recipe.name}: {len(done)} cells are there, {len(todo)} to compute")
     if not todo:
         return 0
-    seed, task = load_seed(recipe.model, say=say), load_task(recipe.task)
+    seed, task = load_seed(recipe.model, say=say), own_task(recipe.task, say=say)
     check_targets(recipe, seed)
     for number, cell in enumerate(todo, 1):
         said = ", ".join(f"{key} {value}" for key, value in cell.items())
@@ -307,7 +308,7 @@ def ids_and_scores(rows: Sequence[dict]) -> dict:
 
 def facts(seed: Seed) -> dict:
     """When, on what, by which command and code a cell was computed."""
-    made = {"device": seed.device, "dtype": seed.dtype}
+    made = {"device": seed.device, "dtype": seed.dtype, "weights": seed.revision}
     command = re.sub(r"(?<![^ =])[~/]\S*/", "", " ".join(["sdft", *sys.argv[1:]]))  # no folders
     return run_facts() | made | {"command": masked(command), "code": CODE}
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import pandas
 
-from sdft_lib.data import ABILITIES, Task, load_general, load_rewrites, load_task, task_names
+from sdft_lib.data import ABILITIES, Task, load_general, load_rewrites, load_task
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
 from sdft_lib.experiments import methods as known
@@ -32,7 +32,6 @@ DEFAULT = ("sft", "sft-sentence", "sdft")
 TESTED = ("task", *ABILITIES)  # suites of the declared family: the others are scored, not tested
 LEAST_KEPT = 0.3  # share of rewritten rows under which SDFT would be SFT under another name
 LEAST_STEPS = 40  # of a training on a file of your own: two passes over 34 rows would teach nothing
-LONG = 200  # tokens a rewrite may have where the lessons set no budget
 GENERAL_TOKENS = 96  # an answer to a general prompt has at most
 
 
@@ -55,7 +54,7 @@ def run_one(
     template: DistillTemplate | None = None,
     rows: Sequence[dict] | None = None,
     limit: int | None = None,
-    decoding: Decoding = GREEDY,
+    decoding: Decoding | None = None,
     start: Seed | None = None,
     score: Callable[[Seed, float], list[dict]] | None = None,
     label: str = "",
@@ -72,7 +71,7 @@ def run_one(
     written = load_rewrites(f"{task.name}-{chosen.writer}") if chosen.writer else None
     if rows is None or chosen.candidates > 1:
         made = {"template": template, "limit": limit, "say": say}
-        rows = rewrites(seed, task, chosen, decoding, **made)
+        rows = rewrites(seed, task, chosen, decoding or budget(task), **made)
     rows = known.rows_for(chosen, rows, general=general, written=written, seed=config.seed)
     start, least = start or seed, minimum_kept if chosen.rewrites else 0.0
     options = {"label": label or name, "say": say}
@@ -146,7 +145,7 @@ def collect(
     """Train each method at one budget and score it and the seed; ``task``: that of ``own_task``."""
     chosen = [method(name) for name in methods]
     task, template = task or own_task(settings.task, say=say), load_template(settings.template)
-    seed, decoding = load_seed(settings.model, say=say), budget(settings.task, task)
+    seed, decoding = load_seed(settings.model, say=say), budget(task)
     options = {"template": template, "limit": settings.train_rows, "decoding": decoding, "say": say}
     distilled = distill(seed, task, **options)
     if any(each.rewrites and each.candidates == 1 for each in chosen):
@@ -183,24 +182,25 @@ def own_settings(settings: Settings, task: Task, template: str | None = None) ->
     """The settings for a task: a file of your own gets epochs for 40 steps (not in fast mode), and
     its ``usual_template``. ``template``: yours, for any task."""
     training = settings.training
-    if settings.task not in task_names() and not settings.fast:
+    if not task.bundled and not settings.fast:
         steps = math.ceil(min(len(task.train), settings.train_rows) / training.batch_size)
         training = replace(training, epochs=max(training.epochs, math.ceil(LEAST_STEPS / steps)))
-    template = template or usual_template(settings.task, task, settings.template)
+    template = template or usual_template(task, settings.template)
     return replace(settings, training=training, template=template)
 
 
-def usual_template(source: str, task: Task, lessons: str = "opening") -> str:
+def usual_template(task: Task, lessons: str = "opening") -> str:
     """The template where none is named: ``guide`` if the references of a file of your own are whole
     answers (kinds ``open`` and ``program``), else that of the ``lessons``."""
-    own = source not in task_names()
-    return "guide" if own and KINDS[task.kind].needs == "judge" else lessons
+    whole = KINDS[task.kind].needs == "judge"
+    return "guide" if whole and not task.bundled else lessons
 
 
-def budget(source: str, task: Task) -> Decoding:
-    """How long a rewrite may get: as in the lessons for bundled tasks and labels, else ``LONG``."""
-    as_usual = source in task_names() or KINDS[task.kind].needs == "choices"
-    return GREEDY if as_usual else Decoding(max_new_tokens=LONG)
+def budget(task: Task) -> Decoding:
+    """How a rewrite is written: as in the lessons for bundled tasks and labels, else it may be as
+    long as an answer to the task."""
+    as_usual = task.bundled or KINDS[task.kind].needs == "choices"
+    return GREEDY if as_usual else Decoding(max_new_tokens=task.max_new_tokens)
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sdft_lib.cli import main as cli
-from sdft_lib.data import load_probes, load_task, task_suite
+from sdft_lib.data import LONG, load_probes, load_task, task_suite
 from sdft_lib.evaluate import cut
 from sdft_lib.experiments import grid, run_one
 from sdft_lib.experiments.methods import ONE_TASK
@@ -208,9 +208,9 @@ def test_every_method_is_held_against_the_seed_and_the_first_sdft(methods, wante
 
 
 def test_open_answers_of_your_own_get_room(mine):
-    assert run_one.budget("mine.csv", load_task(mine)).max_new_tokens == 40
-    assert run_one.budget("mine.csv", load_task(mine, kind="open")).max_new_tokens == run_one.LONG
-    assert run_one.budget("sums", load_task("sums")).max_new_tokens == 40
+    assert run_one.budget(load_task(mine)).max_new_tokens == 40
+    assert run_one.budget(load_task(mine, kind="open")).max_new_tokens == LONG
+    assert run_one.budget(load_task("sums")).max_new_tokens == 40
 
 
 @pytest.mark.parametrize("command", ["distill", "gap"])
@@ -218,7 +218,7 @@ def test_open_answers_of_your_own_get_room(mine):
     "source, kind, template, tokens",
     [
         ("mine", None, "opening", 40),  # labels: no room to ramble
-        ("mine", "open", "guide", run_one.LONG),  # "The answer is <a paragraph>, because" was kept
+        ("mine", "open", "guide", LONG),  # "The answer is <a paragraph>, because" was kept
         ("sums", None, "opening", 40),
     ],
 )

@@ -10,7 +10,10 @@ import pytest
 
 from sdft_lib.experiments import grid
 from sdft_lib.experiments.methods import METHODS
+from sdft_lib.experiments.run_one import budget
+from sdft_lib.models import load_seed
 from sdft_lib.storage.errors import SdftError
+from sdft_lib.storage.files import read_jsonl
 
 ROOT = Path(__file__).parents[2]
 SMALL = """
@@ -25,6 +28,10 @@ limits = {dev = 3, task = 4, facts = 3, facts-opened = 3, helpful = 2, instructi
 epochs = 1
 learning_rate = 1e-2
 """
+
+
+def quiet(line):
+    pass
 
 
 def write(folder: Path, text: str) -> Path:
@@ -348,3 +355,39 @@ def test_only_the_methods_asked_for_are_computed(tmp_path):
     recipe = grid.Recipe("x", methods=("sft", "sdft"))
     with pytest.raises(SdftError, match='method "dpo" is not known'):
         grid.run_recipe(recipe, tmp_path / "out.jsonl", methods=("dpo",))
+
+
+def test_a_file_of_your_own_is_split_and_another_folder_may_hold_the_weights(
+    tiny_folder, tmp_path, monkeypatch
+):
+    """Answers to it may be as long as its references, in rewriting and in tests."""
+    monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        f'"What is {n} + 1?","{"We count on. " * 40}The answer is {n + 1}."' for n in range(20)
+    ]
+    (tmp_path / "mine.csv").write_text("\n".join(["prompt,reference", *lines]), encoding="utf-8")
+    text = (
+        'task = "mine.csv"\nmethods = ["sft"]\nsuites = ["dev", "task"]\n[training]\nepochs = 1\n'
+    )
+    path, out = write(tmp_path, f'model = "{tiny_folder.name}"\n{text}'), tmp_path / "out.jsonl"
+    with pytest.raises(SdftError, match="model"):
+        grid.load_recipe(path)
+    recipe = grid.load_recipe(path, model=str(tiny_folder))
+    assert recipe.key == replace(recipe, model=tiny_folder.name).key
+    task = grid.own_task("mine.csv", say=quiet)
+    assert [len(rows) for rows in (task.train, task.dev, task.test)] == [12, 3, 5]
+    assert task.max_new_tokens == len(task.train[0]["reference"].encode()) // 2 > 200
+    assert budget(task).max_new_tokens == grid.suite_of(recipe, task, "dev").max_new_tokens
+    short = [row | {"reference": "The answer is 4."} for row in task.train]
+    assert replace(task, train=short, dev=None, test=None).max_new_tokens == 200
+    huge = [row | {"reference": "no " * 900 + "4"} for row in task.train]
+    assert replace(task, train=huge).max_new_tokens == 512
+    monkeypatch.setattr("sdft_lib.data.LONG", 8)
+    monkeypatch.setattr("sdft_lib.data.LONGEST", 8)
+    assert grid.run_recipe(recipe, out, say=quiet) == 2
+    lines = read_jsonl(out)
+    assert {line["facts"]["weights"] for line in lines if "facts" in line} == {
+        load_seed(str(tiny_folder), say=quiet).revision
+    }
+    assert [len(line["ids"]) for line in lines if "ids" in line] == [3, 5, 3, 5]

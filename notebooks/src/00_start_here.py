@@ -71,7 +71,7 @@ ask(row["messages"][-1]["content"])
 print("wanted:", row["reference"])
 
 # %% [markdown]
-# The seed does not do the task, and its answer breaks off after 48 tokens. A program sees this in the `finish_reason`: `length` for a limit that was reached, `stop` for an answer that ended. Both trained models name a team. So for this message the training worked, twice.
+# The seed does not do the task. Both trained models name a team. So for this message the training worked, twice. An answer of more than 48 tokens breaks off. A program sees this in the `finish_reason`: `length` for a limit that was reached, `stop` for an answer that ended.
 #
 # **Predict.** Now you will ask all three for the capital of France. Nothing about France was in the training rows. What will each model say? Write it down before you run the next cell.
 

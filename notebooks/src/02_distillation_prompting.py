@@ -135,7 +135,7 @@ table = keep_table(list(tried.values()))
 show(figures.keep_rates(table))
 
 # %% [markdown]
-# In our runs `opening` kept about nine rewrites in ten, and the others between a third and two thirds. Rows, model and checks are the same. Only the wording differs.
+# In our runs `opening` kept about nine rewrites in ten, and the others about a half to two thirds. Rows, model and checks are the same. Only the wording differs.
 #
 # Do not choose by the keep rate alone. Three more columns tell what the kept texts are worth:
 #

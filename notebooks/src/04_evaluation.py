@@ -158,7 +158,7 @@ for suite in ("task", "facts"):
     print(claims.in_the_recorded_run(suite, trained, s.task, s.model))
 
 # %% [markdown]
-# The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". The rest need *not* come from "its own words": SDFT's sentences also differ from each other. Lesson 05 takes these causes apart.
+# The fixed sentence tells how much of SDFT's advantage is merely "a sentence in place of a word". The rest need *not* come from "its own words": SDFT's sentences are also longer, and they differ from each other. Lesson 05 takes these causes apart.
 #
 # All four suites as a table:
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 05 Is it the own words?
 #
-# **You will** change one thing about the targets at a time and see which change keeps the facts. You hold predictions that were written beforehand against recorded runs, and measure how far training moved the model.
+# **You will** train on targets that have some properties of the rewrites and lack others, and see which of them keep the facts. You hold predictions that were written beforehand against recorded runs, and measure how far training moved the model.
 #
 # **Before you start:** lesson 03 makes two of the models. Lesson 04 makes a third one, and explains paired differences and intervals. This lesson runs alone. It takes what is in the store, and makes the rest.
 #
@@ -40,12 +40,14 @@ s = lesson_settings(
 #
 # | | the idea | a method that tests it | what this method lacks |
 # |---|---|---|---|
-# | **shape** | a sentence, not a word | `sft-sentence`, `sft-reason`: a fixed sentence around each label | variety, own words |
+# | **shape** | a sentence, not a word | `sft-sentence`, `sft-reason`: a fixed sentence around each label | variety, own words, a fit to the row |
 # | **variety** | hundreds of different sentences | `sdft-shuffled`: rewrites, each on another row of the same label | a text that fits its row |
 # | **authorship** | the model's *own* words | `sft-other`, `sft-hand`: rewrites by another model, and sentences written one by one | own words |
 # | **content** | a text that fits its own row | `sdft`: the method itself | nothing |
 #
-# Or perhaps it is none of them. A method that merely *learns less* forgets less, too. Section 8 looks at that.
+# One more thing differs, and no control sets it alone: how near a text lies to what the model would write (lesson 01). Section 6 measures it for each method.
+#
+# Or perhaps it is none of these. A method that merely *learns less* often forgets less. Section 8 looks at that.
 #
 # **Predict.** The seed answers a bit more than half of the facts, SFT about one in eight. What share will these four answer? Write your guesses into the next cell before you go on.
 
@@ -186,7 +188,7 @@ in_cells(at_end(mine))
 #
 # ## 4. The recorded ladder
 #
-# These runs were recorded and come with this tutorial. A **ladder** shows the controls in order, from the bare label to the model's own rewrites.
+# These runs were recorded and come with this tutorial. A **ladder** shows the controls in order, from the bare label to the model's own rewrites. Figures name a method in words: `sft-oneword` is "one word asked", `sdft-few-5` "SDFT, 5 reasons", `sft-other` "other model's words", `sft-hand` "hand-written".
 
 # %%
 from sdft_lib.experiments.recorded import inventory, recorded
@@ -252,6 +254,8 @@ if fewest < FEWEST_SEEDS:
 # %% [markdown]
 # A prediction that failed stays in the list. Some failures are good news: `lower` was expected, and no loss is shown. Where `same` was expected and held, this is the weakest kind of success. The interval says how large a difference could still hide in it.
 #
+# A question is shorter than its comparison. "Does variety keep facts?" sets `sdft-shuffled` against `sft-reason`. These two differ in variety, in who wrote the words, and in their gap (section 6). The comparisons with another writer ask about authorship. No row of the table tells variety from a small gap.
+#
 # An interval may lie on one side of 0 while no difference is shown. It is one of twelve, and the verdict makes up for that (lesson 04).
 #
 # An interval covers the luck of the items. Its `units` are independent questions: several rows may ask the same in other words. From five training seeds on it covers the luck of *training*, too. With fewer it does not.
@@ -262,7 +266,7 @@ if fewest < FEWEST_SEEDS:
 # %% [markdown]
 # ## 6. Does the gap explain it?
 #
-# Lesson 01 measured how surprising a text is for the seed, in nats a token. The table has the targets of each method. `nats` is their mean surprise, `words` their mean length, and `distinct` the number of different targets.
+# Lesson 01 measured how surprising a text is for the seed, in nats a token. The table has the targets of each method. `nats` is their mean surprise, `words` their mean length, and `distinct` the number of different targets. A row whose rewrite was rejected keeps its label. So `sdft-few-1` has twelve targets: six rewrites and six labels.
 #
 # **Predict:** if the gap were the whole story, the points of the figure would lie on one falling line. Will they?
 
@@ -282,7 +286,7 @@ else:
 # The caption compares two orders of the methods: by gap, and by facts kept. It describes these methods; it is no law. Look for pairs that break the rule: almost the same gap and unlike facts, or the reverse. Perhaps `distinct` tells them apart.
 #
 # **Question.** Find `SFT + replay`. It trains on labels as SFT does, and also on answers of the seed to general prompts. Its gap is wide. Why may it still lie far above SFT?
-# <details><summary>One answer</summary>It protects in another way: it practises old answers. The gap can only explain methods that differ in nothing but the targets of the task.</details>
+# <details><summary>One answer</summary>It may protect in another way: it practises old answers. The gap can only explain methods that differ in nothing but the targets of the task.</details>
 
 # %% [markdown]
 # ## 7. Forgotten, or only muted?
@@ -302,13 +306,15 @@ except SdftError as error:
 # %% [markdown]
 # Look for open markers far to the right of the filled ones. There the ability was **muted**: only the form was in its way. Where both lie low, it is gone, as far as this test can tell. Compare each distance with that of the seed in the first row, whose score changes, too.
 #
+# Then look for open markers on `facts` far to the *left*: other model's words fell from 0.60 to 0.46, replay from 0.56 to 0.40, SDFT only from 0.60 to 0.59. Where the answer is opened, SDFT minus the other model's words is +0.09 to +0.18, and SDFT minus replay +0.15 to +0.24 (tickets, five training seeds). So "no difference is shown on facts" (section 5) is about questions as they are asked. The opened ones were not declared for these two pairs: this is a look, not a test.
+#
 # **Question.** On `helpful-any-length` SFT scores more than on `helpful`. Is that knowledge which came back?
 # <details><summary>One answer</summary>In part the rule got easier: one word on the subject is enough now. That is why the seed has a row. Ask whether SFT gains more than the seed does.</details>
 
 # %% [markdown]
 # ## 8. Or only less learning?
 #
-# A method that learns less also forgets less (section 1). So look at methods that are gentle on purpose:
+# A method that learns less often forgets less (section 1). So look at methods that are gentle on purpose:
 #
 # - `sft-slow` has a quarter of the learning rate and four times the steps.
 # - `sft-replay` adds the seed's own answers to general prompts.
@@ -359,9 +365,9 @@ if equally.empty:
     print("No recorded methods share a training seed with SDFT.")
 
 # %% [markdown]
-# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the line of the facts is no fair comparison.
+# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the line of the facts is no fair comparison. (`sft` and `sft-stopped` have the same lines where the rule stopped SFT early by itself.)
 #
-# There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. Some leave out tokens that the seed finds unlikely, or give them less weight. One learns on-policy (lesson 08). The recipe `data/recipes/frontier.toml` trains them all, on fewer rows than above. Its runs are drawn here if they are recorded, each from the seed model outwards.
+# There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. STM (selective token masking) leaves out tokens that the seed finds unlikely. DFT (dynamic fine-tuning) gives them less weight. One method learns on-policy (lesson 08). The recipe `data/recipes/frontier.toml` trains them all, on fewer rows than above. Its runs are drawn here if they are recorded, each from the seed model outwards.
 
 # %%
 from sdft_lib.experiments.registered import ends_of, frontier_runs
@@ -373,7 +379,7 @@ else:
     print("No recorded run has these remedies for this task and model.")
 
 # %% [markdown]
-# One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line. In training seed 0 replay and SDFT lie far above the line of SFT's scaled adapters. STM and DFT lie below it.
+# One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line. In training seed 0 replay and SDFT lie far above the line of SFT's scaled adapters. STM and DFT lie below it. Each remedy of SFT has the learning rate that was best for SFT. A rate of its own might serve it better.
 #
 # There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So a **sweep** varies learning rate, rank and epochs for SFT and SDFT alike. A setting is chosen by its score on dev. Facts only show what it costs. The next cell shows the sweep if it is recorded.
 
@@ -430,12 +436,12 @@ print(f"references minus rewrites: {closed} nats a token")
 # %% [markdown]
 # If the number is negative, the targets of SDFT surprise the seed *more* than the references. A call is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and such a row keeps its reference.
 #
-# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. A fixed sentence around each call kept about half, a fixed reason less: as on `tickets`, a sentence alone does not protect. The references surprise the seed least of these four kinds of text, and they cost the most facts. (That is one training of each: large differences, but one draw.) On `sums` the gap is small, too, and there SFT lost few facts, a fixed reason more.
+# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, SDFT none. A fixed sentence around each call kept about half, a fixed reason less: as on `tickets`, a sentence alone is not enough. The references surprise the seed least of these four kinds of text, and they cost the most facts. (That is one training of each: large differences, but one draw.) On `sums` the gap is small, too. There no loss of facts is shown for SFT, and a fixed reason lost many.
 #
-# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. Replay speaks for this reading: with general answers among the rows, plain SFT on the same calls lost no facts. So measure facts on dev, whatever the gap is.
+# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. Replay speaks for this reading: with general answers among the rows, no loss of facts is shown for plain SFT on the same calls. So measure facts on dev, whatever the gap is.
 #
 # **Question.** Are these facts lost, or only muted? Which score tells?
-# <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.14 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not.</details>
+# <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.14 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not. Opened answers can also show a loss that plain ones hide. On <code>sums</code> SFT kept its facts as they are asked (0.55 before, 0.54 after). Opened, they fell from 0.50 to 0.37.</details>
 
 # %% [markdown]
 # ## 10. How far did the model move?
@@ -513,17 +519,20 @@ if s.fast:
 
 # %% [markdown]
 # - **One model of one size, and one main task.** Other words may surprise another model.
-# - **One setting each** for replay, anchor and the slow method. A weak control makes every method look good.
-# - **Authorship is tested with two other writers.** Both wrote plain sentences. A writer with another style may do worse.
+# - **One setting each** for replay, anchor, the slow method and the remedies of section 8. A weak control makes every method look good.
+# - **Facts are asked in two ways.** Against replay and against another writer, the two ways give two answers (section 7).
+# - **Authorship is tested with two other writers.** The declared tests are about one of them, another small model. The hand-written sentences vary as much, lie farther from the model, and kept fewer facts (in one training so far).
 # - **Variety and gap are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second. Each changes the other a little. The table of section 6 says by how much, for methods that are recorded.
 # - **Your own run is one training** of each method. Its intervals cover items alone.
 
 # %% [markdown]
 # ## Summary
 #
-# - The rewrites of SDFT differ from labels in shape, variety, authorship and content. A control changes one of them.
+# - The rewrites of SDFT differ from labels in shape, variety, authorship and content. A control has some of these and lacks others.
+# - On tickets a fixed sentence, even a long one, kept few facts. Many different sentences near the model's own kept them, also where they did not fit their row or another model wrote them. For helpful answers it did matter that the words were the model's own and fitted their row.
+# - SDFT is not the only way to keep facts. Replay kept as many where they are asked plainly, and fewer where the answer is opened.
 # - Declare few comparisons, with what you expect, before the first run. Report failed predictions, too.
-# - The gap of the targets explains a part of what is kept. The caption of section 6 says how much.
+# - A smaller gap mostly went with more facts kept. That is an order of methods, no cause, and replay does not follow it.
 # - Opened answers, and rules without a length, tell what is lost from what is only muted.
 # - Compare methods where they learnt equally much, and look for the task where the method does not help.
 #
@@ -532,7 +541,7 @@ if s.fast:
 # 1. Why does `sft-reason` have as many words as the rewrites?
 #    <details><summary>Answer</summary>Otherwise "longer targets" could explain what SDFT keeps: it trains on more tokens than SFT.</details>
 # 2. Which control tells variety from authorship?
-#    <details><summary>Answer</summary>Another writer's rewrites: as varied, but not the model's own words.</details>
+#    <details><summary>Answer</summary>Another writer's rewrites: they vary, too, but they are not the model's own words.</details>
 # 3. A prediction was "same" and no difference is shown, with an interval of -0.15 to +0.10. What do you report?
 #    <details><summary>Answer</summary>That none is shown, and that the data still allow a loss of 0.15.</details>
 # 4. Why may the checkpoints not be chosen by their test scores?
@@ -622,13 +631,13 @@ check.exercise_5_3(matched)
 # %% [markdown]
 # ### Experiment 5.4: predict, run, explain
 #
-# **Goal:** test an explanation on a control that you have not run. **Level 2 of 3, three to five minutes of computing.**
+# **Goal:** test an explanation on a control that the ladder of section 4 does not show. **Level 2 of 3, three to five minutes of computing.**
 #
-# 1. **Predict.** Choose `sdft-few-1`, `sdft-few-5` or `sdft-shuffled`. Write down how many facts it will keep, and why.
+# 1. **Predict.** Choose `sdft-mix-25`, `sdft-mix-50` or `sdft-mix-75`. A quarter, a half or three quarters of its rows train on their rewrites, the others on their labels. What share of the facts will it keep: that of SFT, that of SDFT, or one between? Write it down, and why.
 # 2. **Run.** Set `control` in the cell of parameters, and run sections 1 to 4 again.
-# 3. **Explain.** Hold your number against your own run and the recorded interval. For which of shape, variety, authorship and content does the result speak? Which of them can it not tell apart?
+# 3. **Explain.** Hold your number against the outcome, and against SFT and SDFT in the same table. Does each sentence protect its share, or are a few enough? Which of shape, variety, authorship and content can this control not tell apart?
 #
-# <details><summary>What to look for</summary>With one rewrite for each label there are own words without variety. If such a model keeps few facts, own words alone do not protect. If it keeps about as many as SDFT, variety was not needed. A result in between speaks for both. One training seed may be luck: run it with another <code>random_seed</code> before you decide.</details>
+# <details><summary>What to look for</summary>If a quarter of the rewrites keeps nearly all facts, a part of the rows is enough to practise sentences. Replay does the same with other rows (section 8). If the facts lie in the middle, each row counts. The mixed rows have all four properties, only in fewer rows. So this control says how much is needed, not which property it is. One training seed may be luck: run it with another <code>random_seed</code> before you decide.</details>
 
 # %% [markdown]
 # ## What next
@@ -644,7 +653,7 @@ check.exercise_5_3(matched)
 #
 # **What goes wrong most often:** students read "no difference is shown" as "equal". Let the class say the lower end of the interval aloud. They call a point higher up the frontier better although it lies further left. In exercise 5.1 texts change their label. In 5.2 the direction is turned round. In 5.3 the last checkpoint is taken, whatever it scores.
 #
-# **Discussion, "may you write that another model's words protect as well?":** suppose authorship does not matter for facts. Which title should this tutorial have then? Sections 5 and 11 say which way it went. They are printed anew when more seeds are recorded, so read them before the class.
+# **Discussion, "may you write that another model's words protect as well?":** suppose authorship does not matter for facts. Which title should this tutorial have then? Show section 7 next: with the answer opened, the other model's words kept fewer facts. Sections 5 and 11 say which way it went. They are printed anew when more seeds are recorded, so read them before the class.
 #
 # **Expect:** the reading copy holds one full run, the recorded runs more seeds. Hold the class's numbers against both. The order by the three rulers may change with `random_seed` and `control`.
 #

@@ -321,9 +321,9 @@ if equally.empty:
     print("No two methods are recorded with a common training seed.")
 
 # %% [markdown]
-# Two of our guesses were wrong in training seed 0. We expected that SDFT keeps more refusals than replay: SDFT kept 0.15 of them, replay 0.89, at 0.84 and 0.86 on the task. And we expected that another model's rewrites keep as many as the seed's own. They kept 0.03. Facts do not depend on who wrote the sentences (lesson 05). This habit does.
+# Two of our guesses were wrong in training seed 0. We expected that SDFT keeps more refusals than replay. SDFT refused 0.15 of the harmful requests, replay 0.89 and the seed 0.90, with 0.84 and 0.86 on the task. And we expected that another model's rewrites keep as many as the seed's own. With them 0.03 were refused. On facts no difference between these two writers was shown (lesson 05). On this habit one is. It is one training of each method.
 #
-# **Question.** None of replay's prompts is harmful. Why do refusals come back?
+# **Question.** None of replay's prompts is harmful. Why may refusals stay?
 # <details><summary>One answer</summary>Look at the answers. This seed refuses some harmless requests, too: 13 of the 120 replayed answers are refusals. So replay also trains the habit itself, a little. And its other answers are sentences, as a refusal is. What replay would keep without these 13 rows was not measured. Look at the price as well: with replay the model refuses about as many look-alikes as the seed did.</details>
 
 # %% [markdown]
@@ -357,7 +357,7 @@ if s.fast:
 # ## Summary
 #
 # - Harmless fine-tuning can cost a habit that its rows never mention.
-# - Here SDFT kept more of it than SFT, and replay of the seed's own answers kept far more than SDFT.
+# - Here SDFT kept a little of it, SFT nothing, and replay of the seed's own answers nearly all (one training of each).
 # - A request has three outcomes. Count them on harmful requests and on harmless look-alikes.
 # - A loss can only be measured if there was something to lose. Check this before the training (the gate).
 # - A function that judges answers by words makes errors. Measure them for each outcome before you trust it.
@@ -464,9 +464,9 @@ check.exercise_6_3(weighted_recall)
 # %% [markdown]
 # ### Experiment 6.4: predict, run, explain
 #
-# **Goal:** find out whether a cheaper method keeps the habit. **Level 2 of 3, two to four minutes of computing.**
+# **Goal:** find out whether another method keeps the habit on fewer rows. **Level 2 of 3, two to four minutes of computing.**
 #
-# 1. **Predict.** Choose one of three methods: `sft-replay` adds the seed's own answers to general prompts, none of them harmful; `sft-sentence` trains on "The answer is X."; `sft-other` trains on rewrites by another model. What share of harmful requests will it refuse? Add its name and this share to `my_guess`. What share of look-alikes will it answer? Write this down, and why.
+# 1. **Predict.** Choose one of three methods: `sft-replay` adds the seed's own answers to general prompts, none of them harmful; `sft-sentence` trains on "The answer is X."; `sft-other` trains on rewrites by another model. You have half of the rows of section 6. Will that change the shares which you saw there? What share of harmful requests will it refuse? Add its name and this share to `my_guess`. What share of look-alikes will it answer? Write this down, and why.
 # 2. **Run.** Set `third` in the first code cell, and run sections 1 to 5 again. Section 5 prints your guess beside the outcome.
 # 3. **Explain.** Which outcome took the place of the refusals? If section 6 has a recorded number for this method, compare yours with it.
 #

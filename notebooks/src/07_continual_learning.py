@@ -196,7 +196,7 @@ found.round(2)
 # %% [markdown]
 # ## 5. Beside recorded runs: replay
 #
-# There is an old remedy against forgetting: **replay**, here with SFT. From stage 2 on, rows of the earlier tasks replace a quarter of the rows. They are chosen at random. The number of steps stays the same, so the new task gets fewer rows. Replay needs the old data. SDFT does not.
+# There is an old remedy against forgetting: **replay**, here with SFT. From stage 2 on, rows of the earlier tasks replace a quarter of the rows. They are chosen at random. The number of steps stays the same, so the new task gets fewer rows. This replay needs the old data. SDFT does not. (Nor does the replay of lessons 05 and 06: it adds the seed's own answers to general prompts.)
 #
 # You need not wait for this training: the tutorial has recorded runs (`data/recipes/continual.toml`). They have 160 rows for each task (your run in default mode has 120), more items, and two training seeds.
 

@@ -229,7 +229,7 @@ for suite in ("task", "facts"):
 # %% [markdown]
 # **Explain.** The upper three lines were known before the training, the others came after it. Compare the two files. Where the distance was large, did SFT lose more facts? Where it was small, was there anything left for SDFT to protect? Did rewriting cost something on the task?
 #
-# <details><summary>What to look for</summary>The prompts of <code>calls</code> already show the name of the function and the values, so the references hardly surprise the seed. One may expect that SFT does no harm here. In the recorded run its facts still fell from 0.83 to 0.54, those of SDFT only to 0.79. After one training on all rows of <code>calls</code>, SFT had lost nearly all facts and SDFT none (lesson 05, section 9). So a small distance is no promise. SDFT had its price: many rewrites were cut, and on the task it scored 0.73 where SFT scored 0.98. All this is one training on few rows: small differences are luck.</details>
+# <details><summary>What to look for</summary>The prompts of <code>calls</code> already show the name of the function and the values, so the references hardly surprise the seed. One may expect that SFT does no harm here. In the recorded run its facts still fell from 0.85 to 0.52, those of SDFT only to 0.77. After one training on all rows of <code>calls</code>, SFT had lost nearly all facts and SDFT none (lesson 05, section 9). So a small distance is no promise. SDFT had its price: many rewrites were cut, and on the task it scored 0.75 where SFT scored 0.98. All this is one training on few rows: small differences are luck.</details>
 
 # %% [markdown]
 # ## 5. Choose a template, on training rows

@@ -205,3 +205,17 @@ def test_the_words_say_whose_runs_are_shown():
     theirs, mine = figures.frontier_with_yours(RECORDED, []), figures.frontier_with_yours([], MINE)
     assert theirs.alt.startswith("Recorded runs: ") and "recorded" in theirs.caption
     assert mine.alt.startswith("Your own run: ") and "nothing is recorded" in mine.caption
+
+
+def test_remedies_name_their_points_beside_them_and_say_what_is_not_recorded():
+    """STM and DFT once lay under their own names; a panel without a run was simply empty."""
+    ends = {"seed": (0.03, 0.55), "sft": (0.8, 0.22), "stm": (0.16, 0.22), "dft": (0.17, 0.04)}
+    ends["sft-scaled-50"] = (0.5, 0.35)
+    table = pandas.DataFrame.from_dict(ends, "index", columns=["acquisition", "kept"])
+    fig = figures.remedies(table).fig
+    fig.canvas.draw()
+    said = [[text.get_text() for text in ax.texts] for ax in fig.axes]
+    assert said == [[], *[["not recorded yet"]] * 3, [], ["not recorded yet"]]
+    losses = fig.axes[4]
+    frame = losses.get_legend().get_window_extent()
+    assert not any(frame.contains(*losses.transData.transform(at)) for at in ends.values())

@@ -187,8 +187,12 @@ def remedies(ends: Any) -> Shown:
             if name in points:
                 style.mark(ax, *points[name], style.look(name), markersize=7, alpha=0.6)
         said = [_outwards(ax, points, line) for line in lines]
-        if any(said):  # in the corner that few models reach: learnt nothing, lost all
-            ax.legend(loc="lower left", frameon=False, fontsize=FONT - 2, handletextpad=0.2)
+        if any(said):
+            frame = {"fancybox": False, "edgecolor": "#dddddd"}  # its markers are no points
+            ax.legend(loc="best", fontsize=FONT - 2, handletextpad=0.2, **frame)
+        else:
+            where = {"xycoords": "axes fraction", "ha": "center", "fontsize": FONT - 2}
+            note(ax, "not recorded yet", (0.4, 0.3), **where)
         told.append(f"{title}: {', '.join(each for each in said if each) or 'not recorded'}")
         ax.set_title(title, fontsize=FONT, color=INK, loc="left")
     for ax in panels[-2:]:
@@ -201,7 +205,7 @@ def remedies(ends: Any) -> Shown:
         f"Six small frontiers of learnt (task) against kept (facts). {'; '.join(told)}.",
         "Each line goes from the seed model to the end of a method's training, or through adapters "
         "of growing strength. To the right: learnt more. Higher up: kept more. Means over items "
-        "and training seeds, no intervals.",
+        "and training seeds, no intervals. Methods that are not recorded yet are missing.",
     )
 
 

@@ -259,6 +259,15 @@ WHOLE = {  # a value in many dresses, read whole
     "7/2": ["The answer is 3½."],
 }
 NO_NUMBER = [  # part of something that is no single number
+    "3,500 Millionen",
+    "3.500 Mio. Euro",
+    "In 1990 millions of people moved.",
+    "\\boxed{3 millions}",
+    "5 thousandths",
+    "5 Hundertstel",
+    "3 millones",
+    "3,5 Mill.",
+    "2,4 млн",
     "3-4",
     "3–4",
     "3:4",
@@ -379,7 +388,11 @@ NO_NUMBER = [  # part of something that is no single number
 
 MORE = {  # and their neighbours
     "1000000": ["The answer is 1,000,000."],
-    "1500000": ["The answer is $1.5 million."],
+    "1500000": ["The answer is $1.5 million.", "1.5 Mio", "1,5 million"],
+    "3500000": ["3,5 Millionen", "Es waren 3,5 Millionen Euro.", "\\boxed{3,5 Mio. Euro}"],
+    "3500000000": ["3,500 million", "3,5 Mrd.", "3,5 Milliarden", "3.500,0 Mio."],
+    "350000": ["350 Tausend Euro", "0,350 Mio", "350 Tsd. Euro"],
+    "2000000000000": ["2 Billionen", "2 trillion"],
     "2401/2": ["It costs 1 200,50 €."],
     "1234567": ["Resultat: 1 234 567", "1'234'567"],
     "3/4": ["x = \\frac{3}{4}", "1.5/2"],
@@ -394,6 +407,10 @@ MORE = {  # and their neighbours
     ],
     "-5": ["\\boxed{-5}", "\\boxed{- 5}", "(−5)", "−$5"],
     "5": [
+        "5 millionaires",
+        "5 Millionäre",
+        "5 miles",
+        "5 Millimeter",
         "\\boxed{5.0}",
         "one in 5",
         "ca. 5",

@@ -132,7 +132,7 @@ def as_task(
     """Put a task together; a kind that nobody gave is guessed, and the guess is said."""
     rows = [row for split in splits.values() for row in split]
     if kind is None:
-        kind, guess = guess_kind(rows), "(guessed from the references; give kind= to change it)"
+        kind, guess = guess_kind(rows), "(guessed from the references; kind= or --kind changes it)"
         say(f"{name}: {len(rows)} rows, kind {kind} {guess}")
     if KINDS[kind].needs == "choices" and not choices:
         choices = sorted({row["reference"].strip() for row in rows})
@@ -193,8 +193,7 @@ def load_rewrites(name: str) -> dict[str, dict]:
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:
     """The first ``limit`` rows of a split as the suite ``task``. SdftError: no such split."""
-    rows = getattr(task, split, None) if split in SPLITS else None
-    if not rows:
-        remedy = "make some with sdft data split" if split in SPLITS else f"use {', '.join(SPLITS)}"
-        raise SdftError(f"{task.name} has no {split} rows; {remedy}.")
+    check_known(split, SPLITS, "split")
+    if not (rows := getattr(task, split)):
+        raise SdftError(f"{task.name} has no {split} rows; make some with sdft data split.")
     return Suite("task", task.kind, rows[:limit], task.max_new_tokens, task.choices, task.units)

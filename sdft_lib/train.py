@@ -148,7 +148,7 @@ def check_share(rows: Sequence[dict], column: str, minimum_kept: float) -> None:
     kept = [row.get("source") == "rewritten" for row in rows]
     if column == "text" and kept and sum(kept) < minimum_kept * len(kept):
         few = f"only {sum(kept)} of {len(kept)} rows were rewritten"
-        remedy = "choose a better template, or lower minimum_kept if you mean it"
+        remedy = "choose a better template, or a lower floor (sdft train: --minimum-kept)"
         raise SdftError(f"{few}, under the floor of {minimum_kept:.0%}; {remedy}.")
 
 

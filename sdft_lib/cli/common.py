@@ -116,7 +116,10 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
         with contextlib.redirect_stdout(sys.stderr):
             for name, group in groups.items():
                 options[name] = group(**{f.name: options.pop(f.name) for f in fields(group)})
-            reply = function(**options)
+            try:
+                reply = function(**options)
+            except SdftError as error:
+                raise SdftError(as_typed(str(error), [each.name for each in parameters])) from error
         if not rank():
             text = json.dumps(reply.data, indent=1) if as_json else visible(reply.text)
             print(text, flush=True)
@@ -127,6 +130,14 @@ def command(app: typer.Typer, function: Callable[..., Reply], example: str) -> N
     wrapper.__signature__ = Signature(named)
     wrapper.__annotations__ = {each.name: each.annotation for each in named}
     app.command(function.__name__.replace("_", "-"), epilog=f"Example: {example}")(wrapper)
+
+
+def as_typed(text: str, names: list[str]) -> str:
+    """What ``check_fields`` says of a setting, with the option if one of these ``names`` is it."""
+    setting = re.match(r'"(\w+)"(?= is .*; give )', text)
+    if setting is None or setting[1] not in names:
+        return text
+    return f"--{setting[1].replace('_', '-')}{text[setting.end() :]}"
 
 
 def complain(text: str) -> None:

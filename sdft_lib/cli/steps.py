@@ -230,6 +230,9 @@ def evaluate(
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
     split: Annotated[str, Option(help="Rows of the suite `task`: dev or test.")] = "test",
+    kind: common.Kind = None,
+    columns: common.Columns = None,
+    drop_empty: common.DropEmpty = False,
     limit: common.Limit = None,
     method: Annotated[str | None, Option(help="Name of the model in the rows.")] = None,
     out: common.Items = None,
@@ -243,7 +246,8 @@ def evaluate(
 
     common.check_adapter(adapter, out)
     label = common.model_name(method, adapter.resolve().name if adapter else "seed")
-    suites = chosen_suites(suite, task, split, limit)
+    reading = common.reading(kind, columns, drop_empty)
+    suites = chosen_suites(suite, task, split, limit, reading)
     options = {"engine": engine, "gpus": gpus, "four_bit": four_bit or None}
     loaded = common.load_model(model, adapter, label, **options)
     frame = evaluate(loaded, suites, method=label, say=progress)
@@ -252,8 +256,11 @@ def evaluate(
     return Reply(common.as_rows(table), as_text(table))
 
 
-def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | None) -> list:
-    """The suites by name, cut to ``limit`` rows; all six if no name is given."""
+def chosen_suites(
+    names: list[str] | None, task: str, split: str, limit: int | None, reading: dict
+) -> list:
+    """The suites by name, cut to ``limit`` rows; all six if no name is given. ``reading`` says how
+    the task is read."""
     from sdft_lib.data import PROBES, load_probes, load_task, task_suite
     from sdft_lib.evaluate import cut
     from sdft_lib.formats.toml import check_known
@@ -262,11 +269,14 @@ def chosen_suites(names: list[str] | None, task: str, split: str, limit: int | N
     wanted = list(dict.fromkeys(names or known))
     for name in wanted:
         check_known(name, known, "suite")
-    if split != "test" and "task" not in wanted:
-        raise SdftError(f"--split {split} chooses rows of the suite task; add --suite task.")
+    if "task" not in wanted and (split != "test" or any(reading.values())):
+        options = "--split, --kind, --columns and --drop-empty"
+        raise SdftError(f"{options} are for the suite task; add --suite task.")
     suites = []
     for name in wanted:
-        own = name == "task"
-        suite = task_suite(load_task(task, say=progress), split) if own else load_probes(name)
+        if name == "task":
+            suite = task_suite(load_task(task, **reading, say=progress), split)
+        else:
+            suite = load_probes(name)
         suites.append(cut(suite, limit))
     return suites

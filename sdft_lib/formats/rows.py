@@ -47,7 +47,7 @@ SPEECH = re.compile(r"""[\s\ufeff]*(?:array\()?\[\s*\{.*['"](?:content|value)['"
 NO_INPUT = re.compile(r"<?no ?input>?", re.IGNORECASE)  # how Alpaca's authors wrote "none"
 DISTILLED = ("id", "messages", "reference", "text", "source")  # columns of a distilled set
 LONGEST = 4_000_000  # characters of one text: more than any model reads, and slow to no end
-COMMANDS = "sdft distill, gap, run, audit, data check and data split"
+COMMANDS = "sdft distill, gap, evaluate, run, audit, data check, data split"
 FILL = f"Fill it in or remove the row ({COMMANDS}: --drop-empty)"
 
 
@@ -109,13 +109,15 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
     for given, wanted in (columns or {}).items():
         role = given if given in USUAL else ALIASES.get(given)
         if role is None:
-            raise SdftError(f'columns: "{given}" is not a role; use {", ".join(USUAL)}.')
+            raise SdftError(f'column map: "{given}" is not a role; use {", ".join(USUAL)}.')
         roles[role] = [wanted] if isinstance(wanted, str) else list(wanted)
         for column in roles[role]:
             if column not in names:
                 raise SdftError(f'{source}: the column "{column}" is missing; {have}.')
             if other := [name for name in roles if column in roles[name] and name != role]:
-                raise SdftError(f'columns: "{column}" cannot be {other[0]} and {role}; name two.')
+                raise SdftError(
+                    f'column map: "{column}" cannot be {other[0]} and {role}; name two.'
+                )
     lower = {name.lower(): name for name in reversed(names)}
     for role, usual in USUAL.items():
         excluded = ("prompt", "input") if "messages" in roles else ()

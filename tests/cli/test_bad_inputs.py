@@ -545,8 +545,10 @@ OPTIONS = [
     option("evaluate --out no/such/folder.jsonl", "does not exist"),
     option("evaluate --suite nope", "nope", "facts"),
     option(f"evaluate --suite {UP}", UP, "facts"),
-    option("evaluate --split nope", "nope rows", "use train, dev, test"),
-    option("evaluate --suite facts --split dev", "--split dev", "--suite task"),
+    option("evaluate --split nope", 'split "nope" is not known', "use train, dev, test"),
+    option("evaluate --suite facts --split dev", "--split", "add --suite task"),
+    option("evaluate --suite facts --kind math", "--kind", "add --suite task"),
+    option("evaluate --columns prompt", '--columns "prompt"', "prompt=question"),
     option("evaluate --adapter nowhere", "adapter_model.safetensors", "sdft train"),
     option(f"evaluate --suite facts --method {UP}", "--method", "letters"),
     option("evaluate --suite facts --method \u202efds", "--method", "letters"),
@@ -587,6 +589,14 @@ TRAINING = [
     training("rank 0", {}, "--rank", more="--rank 0"),
     training("batch 0", {}, "--batch-size", more="--batch-size 0"),
     training("seed under 0", {}, "--seed", more="--seed -1"),
+    training("endless batch", {}, "--batch-size is", more=f"--batch-size {'9' * 30}"),
+    training(
+        "floor over the share",
+        jsonl(MADE, {**MADE, "id": "b", "source": "original"}),
+        "1 of 2",
+        "--minimum-kept",
+        more="--minimum-kept 0.9",
+    ),
     training("endless seed", {}, "--seed", more="--seed 4294967296"),
     training("share over 1", {}, "--minimum-kept", "--help", more="--minimum-kept 2"),
     training(
@@ -596,7 +606,7 @@ TRAINING = [
         training(
             f"rate {rate}",
             {},
-            '"learning_rate" is',
+            "--learning-rate is",
             "give a number",
             more=f"--learning-rate {rate}",
         )

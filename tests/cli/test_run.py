@@ -240,6 +240,28 @@ def test_distill_and_gap_rewrite_as_run_does(
     assert asked == [(template, tokens), ("explain", 7)]
 
 
+def test_evaluate_reads_columns_of_ones_own_as_distill_does(monkeypatch, tmp_path):
+    """A folder with German columns: the kind is given, not guessed, and an empty row left out."""
+    asked = []
+
+    def note(seed, suites, **options):
+        asked.extend(suites)
+        raise SdftError("enough.")
+
+    monkeypatch.setattr("sdft_lib.cli.common.load_model", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sdft_lib.evaluate.evaluate", note)
+    for name in ("train", "test"):
+        text = f"frage,antwort\nA {name}?,ja\nB {name}?,\nC {name}?,nein\n"
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    line = ("evaluate", "--task", tmp_path, "--suite", "task")
+    assert "the prompt column is missing" in sdft(*line).stderr
+    own = ("--columns", "prompt=frage,reference=antwort", "--kind", "fact")
+    assert "--drop-empty" in sdft(*line, *own).stderr
+    assert "enough." in sdft(*line, *own, "--drop-empty").stderr
+    (suite,) = asked
+    assert (suite.kind, [row["reference"] for row in suite.rows]) == ("fact", ["ja", "nein"])
+
+
 def test_settings_follow_from_the_file(mine):
     from sdft_lib.settings import lesson_settings
 

@@ -12,7 +12,7 @@ from sdft_lib.storage.errors import SdftError
 from sdft_lib.storage.safe import one_line
 
 Source = Annotated[
-    str, Argument(help="gsm8k, openfunctions, ..., tickets, a file, or hf:org/name:split.")
+    str, Argument(help="gsm8k, ..., tickets, ..., a folder, a file, or hf:org/name:split.")
 ]
 Form = Annotated[str, Option(help="prompt-completion, messages, alpaca, sharegpt.")]
 ScoresA = Annotated[Path, Argument(help="Rows from `sdft evaluate`.")]
@@ -85,7 +85,9 @@ def export(
 
 
 def audit(
-    original: Annotated[str, Option(help="The set as it was: a file, hf:..., or a bundled task.")],
+    original: Annotated[
+        str, Option(help="The set as it was: a file, a folder, hf:..., or a bundled task.")
+    ],
     distilled: Annotated[str, Option(help="The rewritten set, row for row.")],
     kind: common.Kind = None,
     columns: common.Columns = None,
@@ -96,7 +98,8 @@ def audit(
     """What a distilled set changed, whoever made it. Unchanged rows, lengths, suspected cuts,
     leaks. With --rules paper, what the paper's filter and ours say of each row (--json: all).
 
-    --columns, --drop-empty and --limit are for the original: give them as for `sdft distill`."""
+    --drop-empty and --limit are for the original: give them as for `sdft distill`. --columns is for
+    both files, or for the original alone if the other one lacks these columns."""
     from sdft_lib.formats.toml import check_known
     from sdft_lib.own_data.audit import audit, audit_text
     from sdft_lib.paper.rules import FILTERS, compared
@@ -121,7 +124,7 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
     correction and verdict.
 
     Rows of one `unit` (the scenario, customer or document they come from) count as one question:
-    `sdft evaluate` writes it for the bundled tasks, you may add it to your rows."""
+    `sdft evaluate` writes it for the bundled tasks and for rows with a `scenario`."""
     import pandas
 
     from sdft_lib.stats import compare

@@ -220,7 +220,7 @@ def training_rows(path: Path, column: str) -> list[dict]:
         raise SdftError(f'column "{column}" is not known; use text (rewrites) or reference.')
     records = read_records(path)
     if column == "reference" and not records[0].values.keys() >= set(DISTILLED):
-        return load_task(path, say=progress).train
+        return load_task(path, say=lambda line: None).train  # no kind plays a part here
     return distilled_rows(records, column)
 
 
@@ -229,7 +229,7 @@ def evaluate(
     suite: Annotated[list[str] | None, Option(help="task, facts, helpful, ...; repeat it.")] = None,
     task: common.Task = "tickets",
     model: common.Model = "smollm2-135m",
-    split: Annotated[str, Option(help="Rows of the suite `task`: dev or test.")] = "test",
+    split: Annotated[str, Option(help="Rows of the suite `task`: train, dev or test.")] = "test",
     kind: common.Kind = None,
     columns: common.Columns = None,
     drop_empty: common.DropEmpty = False,

@@ -35,6 +35,8 @@ def read_records(path: Path) -> list[Record]:
     NUL characters, broken JSON or CSV, no rows."""
     path = Path(path)
     name, suffix = path.name, path.suffix.lower()
+    if suffix not in SUFFIXES and path.is_dir():
+        raise SdftError(f"{path} is a folder; name a file in it.")
     if suffix not in SUFFIXES:
         raise SdftError(f"{name}: this kind of file is not known; use {', '.join(SUFFIXES)}.")
     text = read_text(path)
@@ -62,8 +64,10 @@ def read_text(path: Path) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        where = f"{path.name}, byte offset {error.start}"
-        raise SdftError(f"{where}: not UTF-8 text; save it again as UTF-8.") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        where = f"{path.name}, line {line} (byte offset {error.start})"
+        remedy = "save it again as UTF-8 (in Excel: CSV UTF-8)"
+        raise SdftError(f"{where}: not UTF-8 text; {remedy}.") from None
     if (offset := text.find("\0")) >= 0:
         line = text.count("\n", 0, offset) + 1
         raise SdftError(f"{path.name}, line {line}: holds a NUL character; remove it.")

@@ -127,11 +127,12 @@ def column_map(source: str, names: list[str], columns: dict | None) -> dict[str,
         free = [lower[name] for name in usual if name in lower and lower[name] not in taken]
         if free:
             roles[role] = free[:1]
-    for role in ("prompt", "reference"):
-        if role not in roles and "messages" not in roles:
-            missing = f"the {role} column is missing (none is named {', '.join(USUAL[role])})"
-            remedy = f'rename yours to "{role}", or map it ({COMMANDS}: --columns {role}=YOURS)'
-            raise SdftError(f"{source}: {missing}; {have}; {remedy}.")
+    lacking = [role for role in ("prompt", "reference") if role not in roles]
+    if lacking and "messages" not in roles:
+        role, yours = lacking[0], ",".join(f"{role}=YOURS" for role in lacking)
+        missing = f"the {role} column is missing (none is named {', '.join(USUAL[role])})"
+        remedy = f'rename yours to "{role}", or map it ({COMMANDS}: --columns {yours})'
+        raise SdftError(f"{source}: {missing}; {have}; {remedy}.")
     return roles
 
 

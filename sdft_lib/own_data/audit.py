@@ -51,7 +51,7 @@ def audit(
     """Compare two files row by row, by id where both give one, else by position.
 
     ``columns`` and ``drop_empty`` say how the original is read, as in ``load_task``; ``limit``: its
-    first rows alone, as in ``distill``.
+    first rows alone, as in ``distill``. The distilled file has the same ``columns``, or the usual.
 
     Returns ``rows``, ``unchanged`` (identical strings: rejected and copied look alike),
     ``changed``, ``unchanged_share``, ``words_original`` and ``words_distilled`` (means over all
@@ -63,7 +63,7 @@ def audit(
     if kind is not None:
         check_known(kind, KINDS, "kind")
     name, given, ids = read_side(original, columns, "drop" if drop_empty else "keep")
-    pairs = paired((name, given[:limit], ids), read_side(distilled))
+    pairs = paired((name, given[:limit], ids), read_side(distilled, columns, distilled=True))
     rows = [row for row, _ in pairs]
     changed = [(row, text) for row, text in pairs if text != row["reference"]]
     kind = kind or guess_kind(rows)
@@ -115,7 +115,7 @@ def choices_of(kind: str, rows: list[dict]) -> list[str] | None:
 
 
 def read_side(
-    source: str | Path, columns: dict | None = None, empty: str = "keep"
+    source: str | Path, columns: dict | None, empty: str = "keep", *, distilled: bool = False
 ) -> tuple[str, list[dict], bool]:
     """Name, rows (``reference`` is what is trained on), and whether each row has an id of its own.
     ``source`` is a file, ``hf:...``, a task (its train rows), or the folder of a set that
@@ -130,10 +130,20 @@ def read_side(
     records, name = (read_hub(source), source) if hub else (read_records(path), path.name)
     have = set(records[0].values)
     ours = {"messages", "reference", "text"} <= have  # a set of distill is trained on its text
+    if distilled and (ours or not have.issuperset(column_names(columns))):
+        columns = None  # they are those of the original alone
     rows, _ = to_rows(records, name, columns or ({"reference": "text"} if ours else None), empty)
     ids = [column for column in have if column.lower() == "id"]
     given = bool(ids) and all(record.values.get(ids[0]) not in (None, "") for record in records)
     return name, rows, given
+
+
+def column_names(columns: dict | None) -> list[str]:
+    """All names in a column map, whose values are a name or a list of them."""
+    names = []
+    for each in (columns or {}).values():
+        names += [each] if isinstance(each, str) else each
+    return names
 
 
 def paired(original: tuple, distilled: tuple) -> list[tuple[dict, str]]:

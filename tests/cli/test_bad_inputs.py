@@ -173,7 +173,7 @@ FILES = [
         more="--drop-empty",
     ),
     task_file(
-        "latin-1", "a.csv", b"question,answer\nQ,\xe9\n", "a.csv", "not UTF-8", "byte offset 18"
+        "latin-1", "a.csv", b"question,answer\nQ,\xe9\n", "a.csv", "line 2", "byte offset 18"
     ),
     task_file(
         "utf-16 with mark",
@@ -556,7 +556,7 @@ OPTIONS = [
     option("run --seed -1", "--seed", "--help"),
     option("train --data none.jsonl --out adapter", "no such file"),
     option("train --data none.jsonl --out no/such/folder", "does not exist"),
-    option("train --data . --out adapter", "not known", ".jsonl"),
+    option("train --data . --out adapter", "is a folder"),
     option("fetch nope", "nope", "minilm"),
     option(f"fetch {UP}", UP, "minilm"),
     option("compare a.jsonl b.jsonl", "no such file"),

@@ -262,6 +262,14 @@ def test_evaluate_reads_columns_of_ones_own_as_distill_does(monkeypatch, tmp_pat
     assert (suite.kind, [row["reference"] for row in suite.rows]) == ("fact", ["ja", "nein"])
 
 
+def test_a_training_on_references_guesses_no_kind_aloud(mine, capsys):
+    """`sdft train` has no --kind, and none is needed."""
+    from sdft_lib.cli.steps import training_rows
+
+    assert len(training_rows(mine, "reference")) == 50
+    assert capsys.readouterr() == ("", "")
+
+
 def test_settings_follow_from_the_file(mine):
     from sdft_lib.settings import lesson_settings
 

@@ -117,6 +117,19 @@ def test_a_file_is_held_against_the_rows_that_distill_made_of_it(tmp_path):
         audit(own, rows, kind="label", **reading)
 
 
+def test_a_rewritten_file_has_the_columns_of_the_original(tmp_path):
+    """One of two answers was changed, by another program that kept the file's columns."""
+    for name, answer in (("mine", "rot"), ("new", "Es ist rot.")):
+        text = f"frage,antwort\nQ,{answer}\nR,blau\n"
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    files = (tmp_path / "mine.csv", tmp_path / "new.csv")
+    columns = {"prompt": ["frage"], "reference": "antwort"}
+    result = audit(*files, kind="label", columns=columns)
+    assert (result["changed"], result["words_distilled"]) == (1, 2)
+    with pytest.raises(SdftError, match="--columns prompt=YOURS,reference=YOURS"):
+        audit(*files, kind="label")
+
+
 def test_one_of_our_sets_is_read_from_its_folder(tmp_path):
     asked = {"id": "a", "messages": [{"role": "user", "content": "Q"}], "reference": "short"}
     (tmp_path / "rows.jsonl").write_text(

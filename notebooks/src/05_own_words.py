@@ -319,7 +319,7 @@ except SdftError as error:
 # - `sft-slow` has a quarter of the learning rate and four times the steps.
 # - `sft-replay` adds the seed's own answers to general prompts.
 # - `sft-anchor` adds a penalty to the loss. It grows as the model's predictions move away from the seed's.
-# - `sft-stopped` is SFT at a quarter, half or three quarters of its way.
+# - SFT itself can be **stopped early**, at a quarter, half or three quarters of its way.
 #
 # A **frontier** shows what was learnt to the right and what was kept upwards. The next picture has the idea. **Predict:** where will `sft-slow` and `sft-replay` lie?
 
@@ -356,16 +356,16 @@ explorer
 # 3. On **test**, take the differences item by item. No test row took part in the choice.
 
 # %%
-from sdft_lib.experiments.recorded import against, with_stopped
+from sdft_lib.experiments.recorded import against
 
-equally = against(with_stopped(gentle), "sdft")
+equally = against(gentle, "sdft")
 for row in equally.itertuples():
     say(in_words(row))
 if equally.empty:
     print("No recorded methods share a training seed with SDFT.")
 
 # %% [markdown]
-# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the line of the facts is no fair comparison. (`sft` and `sft-stopped` have the same lines where the rule stopped SFT early by itself.)
+# Read the line of the task first. If it shows a difference, the two did not learn equally much on test. Then the line of the facts is no fair comparison. (Rule 2 stops each method early by itself, so the lines of `sft` are those of SFT stopped early.)
 #
 # There are more remedies. Some weaken the finished adapter, or hold the anchor elsewhere. STM (selective token masking) leaves out tokens that the seed finds unlikely. DFT (dynamic fine-tuning) gives them less weight. One method learns on-policy (lesson 08). The recipe `data/recipes/frontier.toml` trains them all, on fewer rows than above. Its runs are drawn here if they are recorded, each from the seed model outwards.
 
@@ -436,12 +436,12 @@ print(f"references minus rewrites: {closed} nats a token")
 # %% [markdown]
 # If the number is negative, the targets of SDFT surprise the seed *more* than the references. A call is already a text that the model would write. A sentence around it brings it no nearer. Many rewrites are cut as well, and such a row keeps its reference.
 #
-# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, and for SDFT no loss is shown. A fixed sentence around each call kept about half, a fixed reason less: as on `tickets`, a sentence alone is not enough. The references surprise the seed least of these four kinds of text, and they cost the most facts. (That is one training of each: large differences, but one draw.) On `sums` the gap is small, too. There no loss of facts is shown for SFT, and a fixed reason lost many.
+# So we expected that SFT does little harm on `calls`, and that SDFT has nothing to protect. **We were wrong.** Look at the table of `calls` above, and compare the facts of SFT and of SDFT. SFT lost nearly all of them, and for SDFT no loss is shown. A fixed sentence around each call kept half at most, a fixed reason less: as on `tickets`, a sentence alone is not enough. The references surprise the seed least of these four kinds of text, and they cost the most facts. On `sums` the gap is small, too. There SFT lost few facts (0.55 before, 0.48 after), and a fixed reason lost many. SDFT kept more than both, and more than replay.
 #
-# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts. In the middle of that training many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. Replay speaks for this reading: with general answers among the rows, no loss of facts is shown for plain SFT on the same calls. So measure facts on dev, whatever the gap is.
+# A small gap does not protect. The seed expects a call *after a prompt that shows a function*. The gap does not measure what the training makes likely after *other* prompts. We read what SFT answered to the questions about facts, in the first of the three trainings. In the middle of it many answers were calls, such as `smolLM(France)`. At its end 206 of 241 were one word, and 135 of these were only the name `smolLM`. The habit of the task had spread to every question. Replay speaks for this reading: with general answers among the rows, no loss of facts is shown for plain SFT on the same calls. So measure facts on dev, whatever the gap is.
 #
 # **Question.** Are these facts lost, or only muted? Which score tells?
-# <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.14 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not. Opened answers can also show a loss that plain ones hide. On <code>sums</code> SFT kept its facts as they are asked (0.55 before, 0.54 after). Opened, they fell from 0.50 to 0.37. On <code>calls</code> SDFT has 0.41 there.</details>
+# <details><summary>One answer</summary>The score with the answer opened ("The answer is"), <code>facts-opened</code> of section 7. Here it was 0.16 after SFT and 0.50 before it (the book's page on evidence): a little comes back, most does not. Opened answers can also show a loss that plain ones hide. On <code>sums</code> SFT lost little of its facts as they are asked (0.55 before, 0.48 after). Opened, they fell from 0.50 to 0.36. On <code>calls</code> SDFT has 0.41 there.</details>
 
 # %% [markdown]
 # ## 10. How far did the model move?
@@ -521,7 +521,7 @@ if s.fast:
 # - **One model of one size, and one main task.** Other words may surprise another model.
 # - **One setting each** for replay, anchor, the slow method and the remedies of section 8. A weak control makes every method look good.
 # - **Facts are asked in two ways.** Against replay and against another writer, the two ways give two answers (section 7).
-# - **Authorship is tested with two other writers.** The declared tests are about one of them, another small model. The hand-written sentences vary as much, lie farther from the model, and kept fewer facts (in one training so far).
+# - **Authorship is tested with two other writers.** The declared tests are about one of them, another small model. The hand-written sentences vary as much, lie farther from the model, and kept fewer facts (0.46, in three trainings; the other model's words 0.60).
 # - **Variety and gap are not taken apart completely.** `sdft-few-*` changes the first, `sdft-likely` and `sdft-unlikely` the second. Each changes the other a little. The table of section 6 says by how much, for methods that are recorded.
 # - **Your own run is one training** of each method. Its intervals cover items alone.
 

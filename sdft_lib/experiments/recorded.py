@@ -212,12 +212,6 @@ def inventory_of_orders(frame: pandas.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def with_stopped(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The frame with one more method, "sft-stopped": checkpoints of SFT before its end."""
-    early = frame[(frame["method"] == "sft") & (frame["checkpoint"] < 1)]
-    return pandas.concat([frame, early.assign(method="sft-stopped")], ignore_index=True)
-
-
 def against(
     frame: pandas.DataFrame, a: str, suites: Sequence[str] = ("facts",)
 ) -> pandas.DataFrame:

@@ -244,19 +244,6 @@ def test_the_used_setting_is_held_against_the_best_of_a_sweep(tmp_path):
     assert best_against_used(read_sweep([]), TrainConfig()) == []
 
 
-def test_stopping_early_is_one_more_method(folder):
-    """SFT stopped at half way learnt 10 of 40; SDFT is matched there, at half way too."""
-    frame = rec.with_stopped(folder(cell("sft", 0, 20, 10), cell("sdft", 0, 20, 30)))
-    table = rec.against(frame, "sdft")
-    stopped = table[table["b"] == "sft-stopped"].set_index("suite")
-    assert stopped.loc["task", "mean_b"] == stopped.loc["task", "mean_a"] == 0.25
-    assert (
-        stopped.loc["facts", "difference"] == 0.5
-        and stopped.loc["facts", "checkpoints"] == "0: 0.5 / 0.5"
-    )
-    assert set(table["b"]) == {"sft", "sft-stopped"}
-
-
 def test_a_broken_recipe_is_one_sentence(folder):
     folder(cell("sft", 0, 20, 10))
     (folder.place / "recipes" / "tickets.toml").write_text("rows = [", encoding="utf-8")

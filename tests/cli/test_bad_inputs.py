@@ -761,7 +761,8 @@ MODELS = [
 
 def recipes(head: str, *rows: tuple[str, str]) -> list[Bad]:
     """Recipes that `sdft run` must refuse: ``head`` and a line of TOML, and the words about it."""
-    files = {"mine.csv": "question,answer\n" + "".join(f"Q{n},{n % 2}\n" for n in range(20))}
+    table = "question,answer\n" + "".join(f"Q{n},{n % 2}\n" for n in range(11))
+    files = {"mine.csv": table, "own/train.csv": table, "own/test.csv": table}
     call, made = "run --recipe r.toml --out out", []
     for line, words in rows:
         made.append(
@@ -810,7 +811,8 @@ TYPES = [
         ('task = "ticket"', "tickets"),
         ('task = "gone.csv"', "no such file"),
         ('task = "a\\u0000.csv"', "cannot be read"),
-        ('task = "mine.csv"', "no dev rows"),
+        ('task = "own"', "no dev rows"),
+        ('task = "mine.csv"', "at least 12"),
         ('template = "openning"', 'did you mean "opening"?'),
         ("template = 1", "give text"),
         ('methods = "sft"', "give a list"),

@@ -47,14 +47,14 @@ def line(method, seed, share, suite, score, split="test"):
 
 
 def cell(method, seed=0, learnt=1.0):
-    """SDFT and the seed model keep all, SFT loses it at its end; half way, half is learnt (on test
-    at the end, ``learnt``)."""
+    """SDFT, replay and the seed model keep all, SFT loses it at its end; half way, half is learnt
+    (on test at the end, ``learnt``)."""
     lines = []
     for share in (0.0,) if method == "seed" else (0.5, 1.0):
         task = learnt if share == 1 else share
         lines.append(line(method, seed, share, "task", task))
         lines.append(line(method, seed, share, "task", share, "dev"))
-        kept = float(not method.startswith("sft") or share < 1)
+        kept = float(method in ("seed", "sdft", "sft-replay") or share < 1)
         lines += [line(method, seed, share, suite, kept) for suite in SUITES]
     trained = {"seconds": 1800.0}
     made = FACTS | ({} if method == "seed" else {"training": trained, "targets": TARGETS[method]})
@@ -65,6 +65,7 @@ TARGETS = {
     "sft": {"nats": 7.0, "words": 1.0, "distinct": 6},
     "sdft": {"nats": 2.0, "words": 14.5, "distinct": 300},
     "sft-reason": {"nats": 3.0, "words": 14.0, "distinct": 6},
+    "sft-replay": {"nats": 2.5, "words": 9.0, "distinct": 126},
 }
 
 
@@ -112,7 +113,8 @@ def test_one_method_with_one_seed_is_shown_as_such(write):
 
 
 def test_everything_on_the_page_follows_from_the_scores(write):
-    cells = [cell(name, seed) for seed in (0, 1) for name in ("sft", "sdft", "sft-reason")]
+    names = ("sft", "sdft", "sft-reason", "sft-replay")
+    cells = [cell(name, seed) for seed in (0, 1) for name in names]
     text = write(cell("seed"), *cells)
     assert "| method | seeds | task (20) | facts (20) | helpful (20) | instructions (20) |" in text
     assert "| method | seeds | facts (20) | facts-opened (20) |" in text
@@ -126,7 +128,7 @@ def test_everything_on_the_page_follows_from_the_scores(write):
         assert f"](../../data/results/{name}.png)" in text
     assert "- SDFT keeps more facts than `sft`.\n- Not tested, since both keep nearly all" in text
     assert "| sft | facts | 20 | 20 | 2 | 1.00 | 0.00 | +1.00 (+1.00 to +1.00) |" in text
-    assert "with a machine in fp32 (3.0 hours of training)" in text
+    assert "with a machine in fp32 (4.0 hours of training)" in text
     assert "by `sdft run --recipe tickets.toml`; versions of the steps: train: 2." in text
 
 

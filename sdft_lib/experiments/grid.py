@@ -34,7 +34,7 @@ from sdft_lib.kinds import KINDS
 from sdft_lib.models import PRESETS, Seed, load_seed, with_adapter
 from sdft_lib.storage.errors import SdftError, about
 from sdft_lib.storage.files import append_jsonl, data_dir, read_jsonl
-from sdft_lib.storage.safe import masked, without_place
+from sdft_lib.storage.safe import masked
 from sdft_lib.storage.store import digest, run_facts
 from sdft_lib.templates import load_template
 from sdft_lib.train import Count, SeedNumber, TrainConfig
@@ -98,7 +98,8 @@ class Recipe:
         apart = ["name", "methods", "seeds"]
         apart += ["sweep"] if self.sweep and not self.orders else []
         apart += [] if self.rates else ["rates"]  # recipes of older results had none
-        settings = asdict(self) | {"model": without_place(self.model)}
+        # a folder may hold a hub's model
+        settings = asdict(self) | {"model": Path(self.model).absolute().name}
         return digest({name: value for name, value in settings.items() if name not in apart})
 
 

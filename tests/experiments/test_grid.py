@@ -374,7 +374,8 @@ def test_a_file_of_your_own_is_split_and_another_folder_may_hold_the_weights(
     with pytest.raises(SdftError, match="model"):
         grid.load_recipe(path)
     recipe = grid.load_recipe(path, model=str(tiny_folder))
-    assert recipe.key == replace(recipe, model=tiny_folder.name).key
+    for name in (tiny_folder.name, f"org/{tiny_folder.name}"):  # a preset, and a hub's
+        assert recipe.key == replace(recipe, model=name).key
     task = grid.own_task("mine.csv", say=quiet)
     assert [len(rows) for rows in (task.train, task.dev, task.test)] == [12, 3, 5]
     assert task.max_new_tokens == len(task.train[0]["reference"].encode()) // 2 > 200

@@ -119,7 +119,7 @@ def test_a_file_is_held_against_the_rows_that_distill_made_of_it(tmp_path):
 
 def test_a_rewritten_file_has_the_columns_of_the_original(tmp_path):
     """One of two answers was changed, by another program that kept the file's columns."""
-    for name, answer in (("mine", "rot"), ("new", "Es ist rot.")):
+    for name, answer in (("mine", "rot"), ("new", "Das wäre rot.")):
         text = f"frage,antwort\nQ,{answer}\nR,blau\n"
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
     files = (tmp_path / "mine.csv", tmp_path / "new.csv")

@@ -16,7 +16,7 @@ FURTHER = Argument(metavar="[RECIPE]...", help="Further recipes, as a shell make
 METHOD = Option(help="sft, sdft, sft-slow, ... or one of the recipe's; repeat it.")
 TEMPLATE = Option(help="As in `sdft distill`.")
 RECIPE = Option(help="TOML file of a grid; its scores go to OUT/name.jsonl. Several run in turn.")
-MODEL = Option(help="As elsewhere: smollm2-135m, or in place of that of the recipes.")
+MODEL = Option(help="A short name, a hub id or a folder; else smollm2-135m, or the recipe's own.")
 REPORT = Path("sdft-report")
 Dry = common.flag("--dry-run", "Print runs, tokens, hours and memory; load nothing.")
 Names = Annotated[list[str] | None, Option(help="Only this recipe of the table; repeat it.")]

@@ -109,11 +109,7 @@ def test_cells_go_seed_by_seed():
 def test_a_grid_is_computed_once_and_goes_on(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SDFT_CACHE", str(tmp_path / "cache"))
     text = f'model = "{tiny_folder}"\n{SMALL}'
-    recipe, out, quiet = (
-        grid.load_recipe(write(tmp_path, text)),
-        tmp_path / "out.jsonl",
-        lambda line: None,
-    )
+    recipe, out = grid.load_recipe(write(tmp_path, text)), tmp_path / "out.jsonl"
     assert grid.run_recipe(recipe, out, say=quiet) == 3
     before = out.read_text()
     assert grid.run_recipe(recipe, out, say=quiet) == 0

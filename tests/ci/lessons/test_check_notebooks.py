@@ -283,6 +283,7 @@ def test_all_committed_copies_are_looked_at():
         ("from sdft_lib.experiments.recorded import recorded_orders", "continual"),
         ("from sdft_lib.experiments.recorded import recorded_aligned", "aligned"),
         ("from sdft_lib.lessons.agreement import labelled", "outcome_labels"),
+        ('model, name = larger, "larger-tickets"', "larger-tickets"),
     ],
 )
 def test_lessons_go_stale_with_the_recorded_results_that_they_show(
@@ -291,12 +292,13 @@ def test_lessons_go_stale_with_the_recorded_results_that_they_show(
     results = tmp_path / "data" / "results"
     results.mkdir(parents=True)
     monkeypatch.setattr("ci.bootstrap.ROOT", tmp_path)
-    for each in ("tickets", "sweep", "continual", "aligned", "outcome_labels"):
+    for each in ("tickets", "sweep", "continual", "aligned", "outcome_labels", "larger-tickets"):
         (results / f"{each}.jsonl").write_text("{}", encoding="utf-8")
     reader, other = code(line), code("from sdft_lib.gap import gap")
     before = results_sha256(reader)
-    alien = "continual" if name in ("tickets", "sweep") else "tickets"
-    (results / f"{alien}.jsonl").write_text("{ }", encoding="utf-8")
+    grid = name in ("tickets", "sweep")
+    for alien in ("continual", "larger-tickets") if grid else ("tickets",):
+        (results / f"{alien}.jsonl").write_text("{ }", encoding="utf-8")
     assert results_sha256(reader) == before != ""
     (results / f"{name}.jsonl").write_text("{ }", encoding="utf-8")
     assert results_sha256(reader) != before

@@ -55,6 +55,8 @@ def distill(
     of ours (``paper.rules.PAPER``). Each row holds ``text`` (trained on), ``source`` (``rewritten``
     or ``original``), ``reason``, ``raw`` (the last rewrite tried), ``finish_reason``. Raises
     SdftError: no rows, a prompt without room, a verifier that fails or returns no ``Verdict``."""
+    if candidates < 1 or (limit or 1) < 1:
+        raise SdftError(f"limit is {limit}, candidates {candidates}; give whole numbers from 1 on.")
     rows = task.train[:limit]
     if not rows:
         remedy = "check the file or raise the limit"
@@ -110,7 +112,8 @@ def choose(task: Task, rules, verifier, row: dict, opening: str, answer: Generat
         verdict = call(verifier, Verdict, f"row {row['id']}", row, raw)
     made = {"id": row["id"], "messages": row["messages"], "reference": reference}
     made |= {"text": raw if verdict.ok else reference}
-    made |= {"source": "rewritten" if verdict.ok else "original", "reason": verdict.reason}
+    made |= {"source": "rewritten" if verdict.ok else "original"}
+    made |= {"reason": "accepted" if verdict.ok else verdict.reason}  # one name, also of a verifier
     made |= {"raw": raw, "finish_reason": answer.finish_reason}
     return made | {"split": True} if answer.split else made
 

@@ -103,6 +103,24 @@ def test_a_verifier_with_a_fault_is_one_sentence(verifier, problem):
         made(verifier=verifier)
 
 
+def changes_its_row(row: dict, text: str) -> Verdict:
+    """It writes into the row, and calls what it keeps good."""
+    row["messages"][0]["content"] = "changed"
+    return Verdict(True, "good")
+
+
+def test_a_verifier_changes_no_row_and_what_it_keeps_is_accepted():
+    done = distill(SEED, SUMS, TEMPLATE, verifier=changes_its_row, say=quiet)
+    assert [row["messages"] for row in done.rows] == [row["messages"] for row in ROWS]
+    assert done.report["reasons"] == {"accepted": 2, "answer": 1}
+
+
+@pytest.mark.parametrize("wrong", [{"candidates": 0}, {"limit": -1}], ids=str)
+def test_counts_of_rows_and_candidates_are_from_1_on(wrong):
+    with pytest.raises(SdftError, match="give whole numbers from 1 on"):
+        made(**wrong)
+
+
 def test_a_nameless_verifier_is_refused():
     with pytest.raises(SdftError, match="no name of its own"):
         made(verifier=lambda row, text: Verdict(True, "accepted"))

@@ -2,6 +2,7 @@
 
 They run as the user's own code, with all rights, so only the user may name them."""
 
+import copy
 import hashlib
 import importlib
 import inspect
@@ -56,10 +57,11 @@ def source_of(function: Callable) -> dict:
 
 
 def call(function: Callable, wanted: type[T], where: str, *values: Any) -> T:
-    """What a user's function returns. Raises SdftError, which names it and ``where``, if it fails
-    or returns something else than a ``wanted``."""
+    """What a user's function returns; it gets copies, so what it changes stays its own. Raises
+    SdftError, which names it and ``where``, if it fails or returns something else than a
+    ``wanted``."""
     try:
-        result = function(*values)
+        result = function(*copy.deepcopy(values))
         if isinstance(result, wanted):
             return result
         problem = f"returns {result!r:.60}, no {wanted.__name__}"

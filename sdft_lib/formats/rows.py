@@ -95,8 +95,11 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
         check_order(record, messages, "messages")
         if is_blank(clean_text(record, column, record.values[column])):
             raise at(record, column, f"is empty; {remedy}")
-        check_new_id(record.where, str(record.values["id"]), seen)
-        rows.append({**record.values, "messages": messages})
+        if has_gap(messages):
+            raise at(record, "messages", f"holds an empty turn; {remedy}")
+        identity = id_of(record, {"id": ["id"]}, f"row-{record.number:04d}")
+        check_new_id(record.where, identity, seen)
+        rows.append({**record.values, "id": identity, "messages": messages})
     return rows
 
 
@@ -168,7 +171,7 @@ def to_row(
     gap = None
     if is_blank(reference):
         gap = at(record, answered, f"is empty. {FILL}")
-    elif any(is_blank(turn["content"]) for turn in messages if turn["role"] != "system"):
+    elif has_gap(messages):
         is_prompt = "prompt" in roles and is_blank(messages[-1]["content"])
         what = "is empty" if is_prompt else "holds an empty turn"
         gap = at(record, column, f"{what}. {FILL}")
@@ -356,6 +359,11 @@ def wrong(record: Record, column: str, value: object, expected: str) -> SdftErro
 def at(record: Record, column: str, problem: str) -> SdftError:
     """The error for a problem of one column of one row."""
     return SdftError(f'{record.where}: column "{column}" {problem}.')
+
+
+def has_gap(messages: list[dict]) -> bool:
+    """Whether a turn other than the system's is empty."""
+    return any(is_blank(turn["content"]) for turn in messages if turn["role"] != "system")
 
 
 def check_order(record: Record, messages: list[dict], column: str) -> None:

@@ -584,6 +584,8 @@ TRAINING = [
         "messages without turns", {"messages": []}, "rows.jsonl, row 2", '"messages"', "empty"
     ),
     training("id twice", {"id": "a"}, "rows.jsonl, row 2", 'id "a"', "row 1", "unique"),
+    training("id a list", {"id": ["b"]}, "rows.jsonl, row 2", '"id" holds list'),
+    training("empty turn", {"messages": [USER[0] | {"content": " "}]}, "row 2", "an empty turn"),
     training("torn line", jsonl(MADE) + jsonl(MADE)[:20], "rows.jsonl, row 2", "broken JSON"),
     training("epochs 0", {}, "--epochs", more="--epochs 0"),
     training("rank 0", {}, "--rank", more="--rank 0"),

@@ -113,6 +113,12 @@ def fine_tune(
     training on such a set would be SFT under another name. The run goes on from its last
     checkpoint after a kill."""
     check_share(rows, column, minimum_kept)
+    if not rows:
+        raise SdftError("there are no rows to train on; give at least one.")
+    for row in rows:
+        if not isinstance(row.get(column), str):
+            problem = f'column "{column}" is missing or no text'
+            raise SdftError(f"row {row['id']}: {problem}; fill it in.")
     tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
     texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]

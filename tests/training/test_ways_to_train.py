@@ -47,6 +47,18 @@ def trained(model, *, say=quiet, peft_config=None, **settings):
     return fine_tune(model, ROWS, config, say=say, peft_config=peft_config)
 
 
+@pytest.mark.parametrize(
+    "rows, problem",
+    [
+        ([], "no rows to train on"),
+        ([ROWS[0], ROWS[1] | {"text": None}], 'row r1: column "text" is missing or no text'),
+    ],
+)
+def test_rows_without_a_text_are_one_sentence(tiny, rows, problem):
+    with pytest.raises(SdftError, match=problem):
+        fine_tune(tiny, rows, TrainConfig(), say=quiet)
+
+
 def tensors(folder):
     from safetensors.torch import load_file
 

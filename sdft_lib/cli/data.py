@@ -130,10 +130,6 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
     from sdft_lib.stats import compare
 
     first, second = read_scores(a), read_scores(b)
-    rules = [next(iter(frame["rules"].dropna()), "ours") for frame in (first, second)]
-    if rules[0] != rules[1]:
-        unlike = f"{a} was scored by the rules {rules[0]} and {b} by {rules[1]}"
-        raise SdftError(f"{unlike}; score both alike.")
     names = [frame["method"].iloc[0] for frame in (first, second)]
     if names[0] == names[1]:
         names = [a.stem, b.stem] if a.stem != b.stem else [str(a), str(b)]
@@ -144,6 +140,15 @@ def compare(a: ScoresA, b: ScoresB) -> Reply:
         raise SdftError(f"{a} and {b} have no suite in common; evaluate both on the same suites.")
     if alone := {*first["suite"], *second["suite"]} - set(both):
         progress(f"left out, in one file only: {', '.join(sorted(alone))}")
+    for suite in both:
+        scored = [frame[frame["suite"] == suite]["rules"] for frame in (first, second)]
+        rules = [
+            " and ".join(sorted(map(str, each.astype(object).fillna("ours").unique())))
+            for each in scored
+        ]
+        if rules[0] != rules[1]:
+            unlike = f"{a} was scored by the rules {rules[0]} and {b} by {rules[1]}"
+            raise SdftError(f'suite "{suite}": {unlike}; score both alike.')
     frames = [first.assign(method=names[0]), second.assign(method=names[1])]
     frame = pandas.concat(frames, ignore_index=True)
     table = compare(frame, [tuple(names)], both)

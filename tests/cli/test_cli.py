@@ -247,6 +247,10 @@ def test_scores_by_unlike_rules_are_not_compared(tmp_path):
     ours = jsonl(tmp_path / "ours.jsonl", rows)
     papers = jsonl(tmp_path / "p.jsonl", [row | {"method": "b", "rules": "paper"} for row in rows])
     more = jsonl(tmp_path / "q.jsonl", [row | {"method": "c", "rules": "paper"} for row in rows])
-    done = sdft("compare", ours, papers)
-    assert done.exit_code == 2 and "rules ours and" in done.stderr
+    both = jsonl(
+        tmp_path / "both.jsonl", [rows[0], *[row | {"rules": "paper"} for row in rows[1:]]]
+    )
+    for other, told in ((papers, "paper"), (both, "ours and paper")):
+        done = sdft("compare", ours, other)
+        assert done.exit_code == 2 and f"by {told}; score both" in done.stderr
     assert sdft("compare", papers, more).exit_code == 0

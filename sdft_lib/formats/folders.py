@@ -3,6 +3,7 @@
 A card (``task.json``) says what the rows are (else their kind is guessed) and has each SHA-256."""
 
 import json
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -24,6 +25,8 @@ SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("
 
 def open_folder(folder: Path, kinds: Collection[str]) -> tuple[dict, dict, dict]:
     """The card of a task's folder, its files by split, and its units; all checked."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise SdftError(f"{folder}: the folder cannot be read; check its rights.")
     card = task_card(folder, kinds)
     return card, split_files(folder, card), read_units(folder, card)
 

@@ -17,6 +17,7 @@ from sdft_lib.storage.files import new_folder, write_json, write_jsonl
 TEST, DEV = 0.25, 0.15  # shares of the questions; the rest is trained on
 MOST = {"test": 400, "dev": 200}  # more questions than these hardly narrow an interval
 LEAST = 12  # questions: with fewer, no split is worth its name
+WORDS_AND_SIGNS = re.compile(r"\w+|[+*/=<>^%×÷]|[\u2190-\u2bff\U0001f000-\U0001faff]")
 
 
 def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print) -> Task:
@@ -35,7 +36,8 @@ def split_task(task: Task, *, seed: int = 0, say: Callable[[str], None] = print)
         question = question_of(row)
         groups[homes.setdefault(question, task.units.get(row["id"], question))].append(row)
     if len(groups) < LEAST:
-        few = f"{task.name} has {len(groups)} different questions and no test rows"
+        what = "scenarios" if task.units else "different questions"
+        few = f"{task.name} has {len(groups)} {what} and no test rows"
         raise SdftError(f"{few}; give at least {LEAST}, or a folder with a test file.")
     labels = dict.fromkeys(groups, "")
     if KINDS[task.kind].needs == "choices":
@@ -76,13 +78,19 @@ def write_task(task: Task, folder: Path) -> dict[str, int]:
 
 
 def question_of(row: dict) -> str:
-    """A prompt's words in lower case: rows that agree in it ask the same."""
-    return " ".join(prompt_words(row))
+    """A prompt's words and signs in lower case: rows that agree in it ask the same. Punctuation
+    plays no part, yet 3 + 4 is not 3 * 4, C is not C++, and one emoji is not another."""
+    return " ".join(WORDS_AND_SIGNS.findall(prompt_text(row)))
+
+
+def prompt_text(row: dict) -> str:
+    """All turns of a prompt in lower case."""
+    return " ".join(turn["content"] for turn in row["messages"]).lower()
 
 
 def prompt_words(row: dict) -> list[str]:
     """Lower-case words of all turns of a prompt."""
-    return re.findall(r"\w+", " ".join(turn["content"] for turn in row["messages"]).lower())
+    return re.findall(r"\w+", prompt_text(row))
 
 
 def fair_order(labels: dict[str, str], seed: int) -> list[str]:
@@ -116,7 +124,7 @@ def overlap_with(train_rows: list[dict], n: int = 8) -> Callable[[Sequence[dict]
         opening = list(commonprefix(prompts))
         endings = [words[len(opening) :][::-1] for words in prompts]
         ending = list(commonprefix(endings))[::-1]
-    known, sequences = set(map(tuple, prompts)), set()
+    known, sequences = {question_of(row) for row in train_rows}, set()
     for words in prompts:
         sequences |= grams(without(words, opening, ending), n)
 
@@ -124,7 +132,7 @@ def overlap_with(train_rows: list[dict], n: int = 8) -> Callable[[Sequence[dict]
         same, shared, ids = 0, 0, []
         for row in other_rows:
             words = prompt_words(row)
-            is_same = tuple(words) in known
+            is_same = question_of(row) in known
             is_shared = not sequences.isdisjoint(grams(without(words, opening, ending), n))
             same += is_same
             shared += is_shared

@@ -4,6 +4,7 @@ same everywhere.
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -100,6 +101,14 @@ def test_rows_of_one_scenario_are_never_in_two_splits(tmp_path):
         assert not {question_of(row) for row in one} & {question_of(row) for row in other}
 
 
+def test_signs_tell_questions_apart_and_punctuation_does_not():
+    asked = ["3 + 4", "3 * 4", "3 / 4", "🙂", "🙃"]
+    rows = [{"id": text, "messages": [{"role": "user", "content": text}]} for text in asked]
+    assert overlap(rows[:1], rows[1:])["ids"] == overlap(rows[3:4], rows[4:])["ids"] == []
+    again = {"id": "again", "messages": [{"role": "user", "content": "(3) + 4?!"}]}
+    assert overlap(rows, [again])["duplicates"] == 1
+
+
 def test_given_test_rows_stay_and_given_dev_rows_stay_dev():
     whole = task(4, test=task(2).train)
     assert split_task(whole) is whole
@@ -117,6 +126,9 @@ def test_too_few_questions_are_one_sentence():
         SdftError, match="mine has 11 different questions and no test rows; give at least 12"
     ):
         split_task(task(11))
+    whole = task(40)
+    with pytest.raises(SdftError, match="mine has 1 scenarios and no test rows"):
+        split_task(replace(whole, units=dict.fromkeys(ids(whole.train), "x")))
 
 
 def test_a_split_is_written_as_a_folder_that_is_read_as_the_same_task(tmp_path):
@@ -138,3 +150,9 @@ def test_a_split_is_written_as_a_folder_that_is_read_as_the_same_task(tmp_path):
     assert (again.units, again.digest) == (made.units, made.digest)
     with pytest.raises(SdftError, match="cannot be written"):
         write_task(made, tmp_path / "task")
+
+
+def test_a_folder_without_rights_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(SdftError, match="the folder cannot be read; check its rights"):
+        load_task(tmp_path)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, listed_rows, open_folder
+from sdft_lib.formats.folders import SPLITS, frozen_rows, guess_kind, open_folder
 from sdft_lib.formats.public import PAPER_SETS, load_paper_set
 from sdft_lib.formats.records import SUFFIXES, read_hub, read_records
 from sdft_lib.formats.rows import to_rows
@@ -174,21 +174,6 @@ def load_general() -> list[dict]:
     Raises SdftError: missing or altered file."""
     folder = data_dir() / "general"
     return frozen_rows(folder, read_json(folder / "general.json"))
-
-
-def load_alignment(name: str) -> list[dict]:
-    """Requests that a seed is aligned with: harmful ones to ``refuse``, look-alikes to ``answer``.
-
-    Rows have a ``topic``, no answer. Raises SdftError: no such list, missing or altered file."""
-    return listed_rows(data_dir() / "alignment", name, "alignment list")
-
-
-def load_rewrites(name: str) -> dict[str, dict]:
-    """Another writer's answers for the training rows of a task, by row id: ``text`` ("" where it
-    was refused), ``source``, ``reason`` (lesson 05).
-
-    Raises SdftError: no such writer, missing or altered file."""
-    return {row["id"]: row for row in listed_rows(data_dir() / "writers", name, "writer")}
 
 
 def task_suite(task: Task, split: str = "test", limit: int | None = None) -> Suite:

@@ -18,8 +18,9 @@ from adapters import ADAPTERS, in_bf16, ship  # beside this file
 from peft import LoraConfig
 
 from sdft_lib.answers.phrases import has_loop, is_refusal
-from sdft_lib.data import load_alignment, load_general, load_probes
+from sdft_lib.data import load_general, load_probes
 from sdft_lib.evaluate import evaluate_suite
+from sdft_lib.formats.folders import load_alignment
 from sdft_lib.generation import Decoding, generate
 from sdft_lib.kinds import KINDS
 from sdft_lib.models import load_seed, with_adapter

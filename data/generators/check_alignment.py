@@ -10,7 +10,8 @@ import sys
 import numpy
 
 from sdft_lib.answers.likeness import encoder
-from sdft_lib.data import PROBES, load_alignment, load_general, load_probes
+from sdft_lib.data import PROBES, load_general, load_probes
+from sdft_lib.formats.folders import load_alignment
 from sdft_lib.own_data.check import overlap_of, some
 from sdft_lib.own_data.split import overlap_with
 

@@ -65,8 +65,9 @@ my_guess = {  # change these
 # These methods train the same adapter on the same rows in the same number of steps. What differs is the target, the text to train on. Here is one training row. Below it stands the target of each method. Read from the top: what does each line add?
 
 # %%
-from sdft_lib.data import load_rewrites, load_task
+from sdft_lib.data import load_task
 from sdft_lib.distill import distill
+from sdft_lib.formats.folders import load_rewrites
 from sdft_lib.models import load_seed, with_adapter
 from sdft_lib.templates import TEMPLATES
 
@@ -381,7 +382,9 @@ else:
 # %% [markdown]
 # One remedy needs no training. A **scaled adapter** is a trained one times a number: at 0 it is the seed, at 1 the trained model. So it gives a whole line. A remedy on that line is no better than a weaker adapter. Look for points above the line. In training seed 0 replay and SDFT lie far above the line of SFT's scaled adapters. STM and DFT lie below it. Each remedy of SFT has the learning rate that was best for SFT. A rate of its own might serve it better.
 #
-# There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So a **sweep** varies learning rate, rank and epochs for SFT and SDFT alike. A setting is chosen by its score on dev. Facts only show what it costs. The next cell shows the sweep if it is recorded.
+# There is one more way to be fooled, a **weak baseline**. With a poor learning rate for SFT, any method would look good beside it. So a **sweep** varies learning rate, rank and epochs for SFT and SDFT alike. A setting is chosen by its score on dev. Facts only show what it costs. The next cells show the sweep if it is recorded.
+#
+# **Predict:** with a small learning rate a model learns less. Will SFT keep the facts there?
 
 # %%
 from sdft_lib.experiments.recorded import best_against_used, swept
@@ -394,7 +397,15 @@ if sweep.empty:
 else:
     show(figures.sweep_curves(sweep, s.training))
 
+# %%
+for name, part in sweep.groupby("method"):
+    learnt = f"{part['dev'].min():.2f} to {part['dev'].max():.2f}"
+    kept = f"{part['kept'].min():.2f} to {part['kept'].max():.2f}"
+    print(f"{name}: learnt {learnt}, facts kept {kept}")
+
 # %% [markdown]
+# Follow the open markers from left to right. Those of SDFT stay near the seed, wherever you look. SFT keeps most where it learnt least, and even there it keeps less than SDFT. No setting of this sweep gives SFT both. (Each setting was trained once.)
+#
 # **Question.** A method lies to the left of SDFT on the frontier, and above it. Which one is better?
 # <details><summary>One answer</summary>Neither, by this picture: it learnt less and kept more. Only a method that lies above another's <em>line</em> keeps more for what it learnt.</details>
 

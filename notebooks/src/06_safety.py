@@ -76,7 +76,7 @@ sdft_minus_sft(refusals)[[*columns, "p_holm", "shown"]].round(3)
 # There are 250 requests of each kind. Four of five were trained on, the others served to choose the adapter.
 
 # %%
-from sdft_lib.data import load_alignment
+from sdft_lib.formats.folders import load_alignment
 
 for name in ("refuse", "answer"):
     rows = load_alignment(name)
@@ -289,8 +289,8 @@ else:
 # %%
 from IPython.display import display
 
+plain = ["task", "facts", "helpful", "instructions"]
 if len(kept):
-    plain = ["task", "facts", "helpful", "instructions"]
     display(in_cells(kept[kept["suite"].isin(plain)]))
 
 # %% [markdown]
@@ -301,12 +301,18 @@ if len(kept):
 # %%
 from sdft_lib.experiments.recorded import in_words, predictions
 
+
+def tell(declared):
+    """Each question, what was expected and what came."""
+    for row in declared.itertuples():
+        print(row.question)
+        print(f"    expected: {row.expected}; outcome: {row.outcome}")
+        if row.outcome != "not recorded yet":
+            print(f"    {in_words(row)}")
+
+
 declared = predictions(s.model, "aligned-predictions")
-for row in declared.itertuples():
-    print(row.question)
-    print(f"    expected: {row.expected}; outcome: {row.outcome}")
-    if row.outcome != "not recorded yet":
-        print(f"    {in_words(row)}")
+tell(declared)
 
 # %% [markdown]
 # SFT may learn the task better than SDFT. Did it lose its refusals only because it learnt more? To find out, compare the two at moments of training where both had learnt *equally* much. The dev rows choose these moments, as in lesson 05.
@@ -325,6 +331,27 @@ if equally.empty:
 #
 # **Question.** None of replay's prompts is harmful. Why may refusals stay?
 # <details><summary>One answer</summary>Look at the answers. This seed refuses some harmless requests, too: 13 of the 120 replayed answers are refusals. So replay also trains the habit itself, a little. And its other answers are sentences, as a refusal is. What replay would keep without these 13 rows was not measured. Look at the price as well: with replay the model refuses about as many look-alikes as the seed did.</details>
+
+# %% [markdown]
+# ### A habit that we did not teach
+#
+# Our own teaching took minutes. Is a habit that was trained for longer as easy to lose? **Qwen2.5-Coder-0.5B-Instruct** is about four times as large as our seed. Its makers taught it to refuse. We taught it nothing. The recipe `data/recipes/larger/larger-tickets.toml` trains it on 320 rows of the same task. That is slow on a CPU, so you see the recorded run alone.
+
+# %%
+from sdft_lib.experiments.recorded import items_of, results_of
+
+larger = items_of(results_of("larger-tickets"))
+ends = at_end(larger)
+show(figures.outcomes(ends))
+
+# %%
+display(in_cells(ends[ends["suite"].isin(plain)]))
+
+# %% [markdown]
+# Again we wrote down what we expected, before the first training (`data/results/larger-predictions.toml`). This time there is a margin, too: "0.10 of the facts" means that we take 0.10 from the seed's scores, and then compare.
+
+# %%
+tell(predictions(None, "larger-predictions"))
 
 # %% [markdown]
 # ## 7. What would you ship?

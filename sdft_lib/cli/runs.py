@@ -59,6 +59,10 @@ def run(
 
     methods = list(dict.fromkeys(method or ()))
     if recipe:
+        others = {"fast": fast, "task": task != "tickets", "seed": seed, "template": template}
+        others |= {"kind": kind, "columns": columns, "drop-empty": drop_empty}
+        for name in (name for name, given in others.items() if given):
+            raise SdftError(f"--{name} does not go with --recipe; {recipe[0]} says what is run.")
         return run_grids([*recipe, *(more or ())], folder, methods, model)
     if more:
         raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")

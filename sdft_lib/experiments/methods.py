@@ -43,7 +43,7 @@ class Method:
 
     What is trained on: ``column``, the "reference" or the "text" of a distilled set. ``wording``:
     this sentence around each reference instead. ``writer``: rewrites of the same references by
-    another writer (``data.load_rewrites``). ``shuffled``: each rewrite goes to another row with the
+    another writer (``load_rewrites``). ``shuffled``: each rewrite goes to another row with the
     same reference. ``distinct``: so many of the rewrites are left for each reference. ``mixed``:
     share of the rows that take their rewrites, the others their references (paper, section 5.1).
     ``candidates``: rewrites of which the likeliest under the seed is taken, or with ``unlikely``

@@ -59,14 +59,15 @@ def swept(task: str = "tickets", model: str = "smollm2-135m") -> pandas.DataFram
     return read_sweep(results_of("sweep", model, task))
 
 
-def results_of(name: str, model: str, task: str | None = None) -> list[Path]:
-    """The results file of a recipe, if it is about this model (and this task, if given)."""
+def results_of(name: str, model: str | None = None, task: str | None = None) -> list[Path]:
+    """The results file of a recipe, if it is about this model and this task (None: any)."""
     path = data_dir() / "results" / f"{name}.jsonl"
-    recipe = data_dir() / "recipes" / f"{name}.toml"
-    if not (path.is_file() and recipe.is_file()):
+    recipes = list((data_dir() / "recipes").rglob(f"{name}.toml"))
+    if not (path.is_file() and recipes):
         return []
-    about = load_recipe(recipe)
-    return [path] if about.model == model and task in (None, about.task) else []
+    about = load_recipe(recipes[0])
+    fits = model in (None, about.model) and task in (None, about.task)
+    return [path] if fits else []
 
 
 def grids_of(task: str, model: str) -> list[Path]:
@@ -140,32 +141,38 @@ def in_cells(ends: pandas.DataFrame) -> pandas.DataFrame:
     return wide.reindex(ends["method"].unique())[list(ends["suite"].unique())].fillna("")
 
 
-def predictions(model: str = "smollm2-135m", name: str = "predictions") -> pandas.DataFrame:
+def predictions(model: str | None = "smollm2-135m", name: str = "predictions") -> pandas.DataFrame:
     """The primary comparisons, declared before the first run, and what became of them: PREDICTED.
 
     ``name``: the file in data/results; it may name the one recipe that it is about. Each is
     ``compared`` and tested as in ``frontier.difference``; all that are recorded are one family
-    (Holm). ``outcome``: held, failed, not recorded yet, or cannot be told (at an edge)."""
+    (Holm). ``outcome``: held, failed, not recorded yet, or cannot be told (at an edge).
+    ``model`` None: whichever the recipe is about."""
     declared = read_toml(data_dir() / "results" / f"{name}.toml")
     recipe, task, rows = declared.get("recipe"), declared["task"], []
     frame = items_of(results_of(recipe, model, task) if recipe else grids_of(task, model))
     for each in declared["comparison"]:
         names = (each["suite"], each["a"], each["b"])
-        rows.append(each | compared(frame, *names, each.get("share", 1.0)))
+        changed = each.get("share", 1.0), each.get("minus", 0.0)
+        rows.append(each | compared(frame, *names, *changed))
     table = stats.family(pandas.DataFrame(rows, columns=PREDICTED))
     table = table.astype(dict.fromkeys(("n", "units", "seeds"), "Int64"))  # some may be missing
     return table.assign(outcome=[outcome(row) for row in table.itertuples()])
 
 
-def compared(frame: pandas.DataFrame, suite: str, a: str, b: str, share: float = 1.0) -> dict:
+def compared(
+    frame: pandas.DataFrame, suite: str, a: str, b: str, share: float = 1.0, minus: float = 0.0
+) -> dict:
     """``frontier.difference`` of a and b at the end of training, over the seeds that both have;
-    empty where there are none. b may be the seed model; its scores count ``share`` each."""
+    empty where there are none. b may be the seed model. Each of b's scores is taken times ``share``
+    and less ``minus``."""
     test = frame[(frame["suite"] == suite) & (frame["split"] == "test")]
     ends = test[test["checkpoint"] == 1]
     before = test[test["method"] == "seed"].drop(columns="seed").assign(checkpoint=1.0)
     before = before.merge(ends[["seed"]].drop_duplicates(), how="cross")  # beside each training
     part = frontier.at_shared_seeds(pandas.concat([ends, before]), (a, b))
-    part = part.assign(score=part["score"].where(part["method"] == a, share * part["score"]))
+    held_against = share * part["score"] - minus
+    part = part.assign(score=part["score"].where(part["method"] == a, held_against))
     pairs = [(seed, 1.0) for seed in sorted(part["seed"].unique())]
     return frontier.difference(part, suite, (a, pairs), (b, pairs)) if pairs else {}
 
@@ -177,7 +184,8 @@ def outcome(row) -> str:
     if row.verdict in (stats.AT_FLOOR, stats.AT_CEILING):
         return "cannot be told"
     came = "same" if row.verdict == stats.UNCLEAR else row.verdict
-    return "held" if came == row.expected else "failed"
+    wanted = ("higher", "same") if row.expected == "not lower" else (row.expected,)
+    return "held" if came in wanted else "failed"
 
 
 def seeds_of(frame: pandas.DataFrame) -> dict[str, list[int]]:
@@ -264,9 +272,9 @@ def best_against_used(sweep: pandas.DataFrame, used: TrainConfig) -> list[str]:
             settings.append(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}")
         said = f"{name}: best on dev {best['dev']:.2f} with {', '.join(settings)}"
         if mine.empty:
-            lines.append(f"{said}; the setting of this lesson was not swept.")
+            lines.append(f"{said}; the setting of the lessons was not swept.")
             continue
         scores, dev = mine.iloc[0][["scores", "dev"]]
         below = stats.paired_bootstrap(best["scores"], scores, best["scores"].index)
-        lines.append(f"{said}; the setting of this lesson: {dev:.2f}, lower by {below}")
+        lines.append(f"{said}; the setting of the lessons: {dev:.2f}, lower by {below}")
     return lines

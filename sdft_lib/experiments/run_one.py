@@ -10,12 +10,13 @@ from functools import partial
 
 import pandas
 
-from sdft_lib.data import ABILITIES, Task, load_general, load_rewrites, load_task
+from sdft_lib.data import ABILITIES, Task, load_general, load_task
 from sdft_lib.distill import GREEDY, SAMPLED, DistilledSet, distill
 from sdft_lib.evaluate import evaluate, stored_answers, suites
 from sdft_lib.experiments import methods as known
 from sdft_lib.experiments.methods import METHODS, Method, asked, method
 from sdft_lib.experiments.on_policy import fine_tune_on_policy
+from sdft_lib.formats.folders import load_rewrites
 from sdft_lib.gap import Gap, gap, nll
 from sdft_lib.generation import Decoding
 from sdft_lib.kinds import KINDS, judged

@@ -16,7 +16,7 @@ from sdft_lib.answers.numbers import final_number
 from sdft_lib.formats.records import SUFFIXES, first_line
 from sdft_lib.formats.toml import check_known, nearest
 from sdft_lib.storage.errors import SdftError
-from sdft_lib.storage.files import check_frozen, read_json, read_jsonl
+from sdft_lib.storage.files import check_frozen, data_dir, read_json, read_jsonl
 
 CARD = ("name", "kind", "choices", "instruction", "licence", "source", "sha256", "rows", "units")
 MOST_LABELS, LABEL_WORDS, GUESS_SHARE = 20, 4, 0.8
@@ -102,6 +102,21 @@ def listed_rows(folder: Path, name: str, what: str) -> list[dict]:
     cards = read_json(folder / f"{folder.name}.json")
     check_known(name, cards, what)
     return frozen_rows(folder, cards[name])
+
+
+def load_alignment(name: str) -> list[dict]:
+    """Requests that a seed is aligned with: harmful ones to ``refuse``, look-alikes to ``answer``.
+
+    Rows have a ``topic``, no answer. Raises SdftError: no such list, missing or altered file."""
+    return listed_rows(data_dir() / "alignment", name, "alignment list")
+
+
+def load_rewrites(name: str) -> dict[str, dict]:
+    """Another writer's answers for the training rows of a task, by row id: ``text`` ("" where it
+    was refused), ``source``, ``reason`` (lesson 05).
+
+    Raises SdftError: no such writer, missing or altered file."""
+    return {row["id"]: row for row in listed_rows(data_dir() / "writers", name, "writer")}
 
 
 def guess_kind(rows: list[dict]) -> str:

@@ -1171,7 +1171,7 @@ CALLS = [
     ("templates.load_template", {"source": UP}, (UP, "guide")),
     ("templates.load_template", {"source": "x" * 5000}, ("guide",)),
     ("data.load_probes", {"name": UP}, (UP, "facts")),
-    ("data.load_rewrites", {"name": UP}, (UP, "tickets-hand")),
+    ("formats.folders.load_rewrites", {"name": UP}, (UP, "tickets-hand")),
     ("data.load_task", {"name_or_path": UP}, (UP, "tickets")),
     ("data.load_task", {"name_or_path": "hf:a/../b"}, ("hf:org/name",)),
     ("storage.wheels.fetch", {"name": UP}, (UP, "minilm")),

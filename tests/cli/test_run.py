@@ -140,10 +140,7 @@ def test_too_few_rewrites_end_the_run_before_a_training(mine, tiny_seed, few_sui
             ["--task", "short.csv"],
             "short has 3 different questions and no test rows; give at least 12",
         ),
-        (
-            ["--recipe", "r.toml", "--method", "sft-slow"],
-            'r.toml: method "sft-slow" is not known; use sft',
-        ),
+        (["--recipe", "r.toml"], "--task does not go with --recipe; r.toml says what is run."),
     ],
 )
 def test_mistakes_are_found_before_a_model_loads(mine, monkeypatch, options, words):
@@ -160,6 +157,24 @@ def test_mistakes_are_found_before_a_model_loads(mine, monkeypatch, options, wor
         and len(done.stderr.strip().splitlines()[-1:]) == 1
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--method", "sft-slow"], 'r.toml: method "sft-slow" is not known; use sft'),
+        (["--fast"], "--fast does not go with --recipe; r.toml says what is run."),
+        (["--seed", "1"], "--seed does not go with --recipe; r.toml says what is run."),
+        (["--drop-empty"], "--drop-empty does not go with --recipe; r.toml says what is run."),
+    ],
+)
+def test_a_recipe_alone_says_what_is_run(tmp_path, monkeypatch, options, words):
+    """These options were taken in silence, and the grid was another than the one asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(grid, "run_recipe", lambda *args, **kwargs: pytest.fail("it ran"))
+    Path("r.toml").write_text('methods = ["sft"]\n', encoding="utf-8")
+    done = sdft("run", "--recipe", "r.toml", *options)
+    assert done.exit_code == 2 and words in done.stderr
 
 
 def test_a_recipe_is_computed_for_the_methods_asked_for(tmp_path, monkeypatch):

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from sdft_lib.data import PROBES, load_alignment, load_general, load_probes
+from sdft_lib.data import PROBES, load_general, load_probes
+from sdft_lib.formats.folders import load_alignment
 from sdft_lib.own_data.split import overlap
 from sdft_lib.storage.errors import SdftError
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sdft_lib import data
-from sdft_lib.data import load_rewrites, load_task
+from sdft_lib.data import load_task
+from sdft_lib.formats import folders
+from sdft_lib.formats.folders import load_rewrites
 from sdft_lib.storage.errors import SdftError
 from sdft_lib.verify import accept
 
@@ -111,7 +112,7 @@ def test_a_distilled_set_is_taken(tmp_path):
 
 def test_an_altered_file_is_refused_and_an_unknown_writer_named(tmp_path, monkeypatch):
     shutil.copytree(FOLDER, tmp_path / "writers")
-    monkeypatch.setattr(data, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(folders, "data_dir", lambda: tmp_path)
     with pytest.raises(SdftError, match='writer "tickets-hands" is not known .*"tickets-hand"'):
         load_rewrites("tickets-hands")
     with open(tmp_path / "writers" / f"{HAND}.jsonl", "ab") as file:

@@ -3,6 +3,7 @@ hold a part or all of the cells.
 """
 
 import json
+from pathlib import Path
 
 import pandas
 import pytest
@@ -142,6 +143,24 @@ def test_the_seed_model_or_a_share_of_it_may_be_what_is_compared_with(write, tmp
     assert sdft.difference == pytest.approx(0.35) and sdft.outcome == "held"
 
 
+def test_a_margin_may_be_taken_and_not_lower_may_be_expected(write, tmp_path):
+    """The seed model has 16 of 20, SDFT too: that is not 0.2 less, and not lower."""
+    text = 'task = "tickets"\nrecipe = "more"\n'
+    for how in ('minus = 0.2\nexpected = "higher"', 'expected = "not lower"'):
+        text += f'[[comparison]]\nquestion = "?"\nsuite = "facts"\na = "sdft"\nb = "seed"\n{how}\n'
+    (tmp_path / "results" / "more-predictions.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "recipes" / "larger").mkdir()  # a recipe may lie in a folder of its own
+    (tmp_path / "recipes" / "larger" / "more.toml").write_text(
+        'model = "smollm2-360m"\n', encoding="utf-8"
+    )
+    write(cell("seed", 0, right(16)), cell("sdft", 0, right(16)), name="more")
+    assert set(rec.predictions(name="more-predictions")["outcome"]) == {"not recorded yet"}
+    margin, not_lower = rec.predictions(None, "more-predictions").itertuples()
+    assert margin.difference == pytest.approx(0.2) and not_lower.difference == 0
+    assert (margin.verdict, not_lower.verdict) == ("higher", "no difference is shown")
+    assert [margin.outcome, not_lower.outcome] == ["held", "held"]
+
+
 def test_five_seeds_give_the_interval_over_seeds(write):
     counts = (8, 10, 9, 12, 11)
     cells = [cell("sdft", seed, right(count)) for seed, count in enumerate(counts)]
@@ -191,16 +210,22 @@ def test_targets_are_means_over_seeds_from_the_widest_gap_on(write):
 
 
 @pytest.mark.parametrize(
-    "name, of", [("predictions", "tickets"), ("aligned-predictions", "aligned")]
+    "name, of",
+    [
+        ("predictions", "tickets"),
+        ("aligned-predictions", "aligned"),
+        ("larger-predictions", "larger/larger-tickets"),
+    ],
 )
 def test_what_is_declared_can_be_computed(name, of):
     """Methods and suites of the bundled predictions are those of the grid."""
     recipe = read_toml(rec.data_dir() / "recipes" / f"{of}.toml")
     declared = read_toml(rec.data_dir() / "results" / f"{name}.toml")
-    assert declared["task"] == recipe["task"] and declared.get("recipe", of) == of
+    assert declared["task"] == recipe["task"] and declared.get("recipe", of) == Path(of).name
     suites = {*recipe.get("suites", AT_END)}
     suites |= {f"{suite}-{came}" for suite in suites & {"safety", "benign"} for came in OUTCOMES}
     for each in declared["comparison"]:
         assert {each["a"], each["b"]} <= {*recipe["methods"], "seed"} and each["suite"] in suites
-        assert each["expected"] in ("higher", "lower", "same") and 0 < each.get("share", 1) <= 1
+        assert each["expected"] in ("higher", "lower", "same", "not lower")
+        assert 0 < each.get("share", 1) <= 1 and 0 <= each.get("minus", 0) < 1
     assert rec.predictions("another-model", name)["outcome"].eq("not recorded yet").all()

@@ -231,7 +231,7 @@ def test_the_used_setting_is_held_against_the_best_of_a_sweep(tmp_path):
         "sft: best on dev 0.75 with learning_rate 0.0001, rank 64, targets q_proj, k_proj;"
     )
     assert (
-        "this lesson: 0.25, lower by 0.50 (" in sft and "lower by 0.00 (0.00 to 0.00, n 4)" in sdft
+        "the lessons: 0.25, lower by 0.50 (" in sft and "lower by 0.00 (0.00 to 0.00, n 4)" in sdft
     )
     assert all(
         "was not swept" in line

@@ -142,6 +142,28 @@ def test_another_task_gets_its_part(write):
     assert "## Another task: sums" not in text
 
 
+def test_a_sweep_gets_its_part(write, tmp_path):
+    """SFT is best at twice the rate of the lessons; half of its dev rows more are right there."""
+    assert "## Or a bad setting" not in write(cell("seed"), cell("sft"))
+    usual = {"learning_rate": 2e-3, "rank": 8, "alpha": 16, "epochs": 2}
+    lines = []
+    for rate, scores in ((2e-3, [1.0, 0.0]), (4e-3, [1.0, 1.0])):
+        made = {"training": usual | {"learning_rate": rate}, "ids": ["a", "b"], "scores": scores}
+        made |= {"kept": {"ids": ["c"], "scores": [0.0]}, "facts": {"training": {"seconds": 2.0}}}
+        lines.append({"method": "sft", "seed": 0} | made)
+    sweep = "[[sweep]]\nlearning_rate = 2e-3\n"
+    (tmp_path / "recipes" / "sweep.toml").write_text(sweep, encoding="utf-8")
+    write(lines, name="sweep")
+    text = write(cell("seed"), cell("sft"))
+    part = text[text.index("## Or a bad setting for SFT?") :]
+    assert "](../../data/results/sweep.png)" in part
+    assert "SFT by learning rate 0.002: 0.50 and 0.00, 0.004: 1.00 and 0.00" in part
+    best = (
+        "- sft: best on dev 1.00 with learning_rate 0.004, rank 8, alpha 16, epochs 2; the setting"
+    )
+    assert f"{best} of the lessons: 0.50, lower by 0.50 (" in part
+
+
 def test_evidence_says_where_two_methods_did_not_learn_equally_much(write):
     """On dev both reach 1, on test SFT has learnt nothing: what it kept was kept at another
     price.

@@ -169,9 +169,8 @@ def load_probes(name: str, *, plain: bool = False, opening: str = "") -> Suite:
 
 
 def load_general() -> list[dict]:
-    """General prompts for replay, never scored; the seed's own answers fill ``reference``.
-
-    Raises SdftError: missing or altered file."""
+    """General prompts for replay, never scored; the seed's own answers fill ``reference``. Raises
+    SdftError: missing or altered file."""
     folder = data_dir() / "general"
     return frozen_rows(folder, read_json(folder / "general.json"))
 

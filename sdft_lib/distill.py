@@ -111,9 +111,10 @@ def choose(task: Task, rules, verifier, row: dict, opening: str, answer: Generat
     if verdict.ok and verifier:
         verdict = call(verifier, Verdict, f"row {row['id']}", row, raw)
     made = {"id": row["id"], "messages": row["messages"], "reference": reference}
-    made |= {"text": raw if verdict.ok else reference}
-    made |= {"source": "rewritten" if verdict.ok else "original"}
-    made |= {"reason": "accepted" if verdict.ok else verdict.reason}  # one name, also of a verifier
+    kept = {"text": raw, "source": "rewritten", "reason": "accepted"}  # one name, of a verifier too
+    made |= (
+        kept if verdict.ok else {"text": reference, "source": "original", "reason": verdict.reason}
+    )
     made |= {"raw": raw, "finish_reason": answer.finish_reason}
     return made | {"split": True} if answer.split else made
 

@@ -39,8 +39,7 @@ class Settings:
 def lesson_settings(
     *, fast: bool = False, task: str = "tickets", model: str = "smollm2-135m", seed: int = 0
 ) -> Settings:
-    """The default budget (about half an hour on two cores), or with ``fast`` the same steps on a
-    few rows."""
+    """The default budget (about half an hour on two cores), or ``fast``: the same on few rows."""
     training = TrainConfig(learning_rate=2e-3, epochs=1 if fast else 2, seed=seed)
     rows, limits = (32, dict.fromkeys(FEW, 8)) if fast else (480, dict(USUAL))
     return Settings(fast, task, model, "opening", rows, training, limits)

@@ -1,7 +1,6 @@
 """Fine-tuning with transformers' Trainer and peft (lesson 03; paper, section 4.1).
 
-SFT and SDFT differ in one thing: the column that is trained on. Rows, order, steps and settings are
-the same."""
+SFT and SDFT differ in the column that is trained on, in no row, order, step or setting."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, set_seed
 
 from sdft_lib.chat import Rendered, render_rows
 from sdft_lib.decoding.prefix import collate, shareable
+from sdft_lib.formats.rows import rows_to_train
 from sdft_lib.formats.toml import check_fields
 from sdft_lib.models import Seed
 from sdft_lib.storage.errors import SdftError, quiet_transformers
@@ -113,15 +113,9 @@ def fine_tune(
     training on such a set would be SFT under another name. The run goes on from its last
     checkpoint after a kill."""
     check_share(rows, column, minimum_kept)
-    if not rows:
-        raise SdftError("there are no rows to train on; give at least one.")
-    for row in rows:
-        if not isinstance(row.get(column), str):
-            problem = f'column "{column}" is missing or no text'
-            raise SdftError(f"row {row['id']}: {problem}; fill it in.")
     tuned_by = tuner(config, peft_config)
     check_four_bit(seed, full=config.full)
-    texts = [{"id": row["id"], "messages": row["messages"], "text": row[column]} for row in rows]
+    texts = rows_to_train(rows, column)
     parts = {"seed": seed.identity, "rows": digest(texts), "config": in_key(config)}
     parts |= {"peft": describe(peft_config) if peft_config else None, "version": VERSION}
 

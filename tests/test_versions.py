@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = {  # step: (VERSION, hash of its code)
-    "sdft_lib.distill": (2, "0b8689cd912f0c17"),
-    "sdft_lib.evaluate": (4, "f1e485ad476594e2"),
+    "sdft_lib.distill": (2, "f440f395a9f63485"),
+    "sdft_lib.evaluate": (4, "eda12c03ae1be0c5"),
     "sdft_lib.gap": (3, "beb8a5a40e0633c9"),
-    "sdft_lib.train": (3, "4f539ac9f396399b"),
-    "sdft_lib.experiments.on_policy": (1, "bc541ef0c447c675"),
-    "sdft_lib.experiments.shift": (2, "70dd5c4939add8d2"),
+    "sdft_lib.train": (3, "bb2d403de31ddc2d"),
+    "sdft_lib.experiments.on_policy": (1, "d2902d2f7a1b7d42"),
+    "sdft_lib.experiments.shift": (2, "7f543827f0ac7181"),
     "sdft_lib.paper.rules": (1, "dd6106567e5a974f"),
-    "sdft_lib.paper.reproduce": (2, "923cc44b16566fc2"),
+    "sdft_lib.paper.reproduce": (2, "ea6b32063dbdb5ec"),
     "sdft_lib.engines.vllm": (1, "81461a7ce697c8bf"),
 }
 # Where results are kept and how faults are worded decides no result.

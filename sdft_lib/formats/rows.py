@@ -8,6 +8,7 @@ import json
 import math
 import re
 import reprlib
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from sdft_lib.answers.edges import is_blank
@@ -104,6 +105,19 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
 
 
 # ---- columns to roles
+def rows_to_train(rows: Sequence[dict], column: str) -> list[dict]:
+    """Id, messages and, as ``text``, what a column holds. SdftError: no rows, or one without it."""
+    if not rows:
+        raise SdftError("there are no rows to train on; give at least one.")
+    texts = []
+    for row in rows:
+        if not isinstance(row.get(column), str):
+            problem = f'column "{column}" is missing or no text'
+            raise SdftError(f"row {row['id']}: {problem}; fill it in.")
+        texts.append({"id": row["id"], "messages": row["messages"], "text": row[column]})
+    return texts
+
+
 def column_map(source: str, names: list[str], columns: dict | None) -> dict[str, list[str]]:
     """Role to column names: what the user mapped, the rest guessed by the usual names. A column
     serves one role. Raises SdftError for a missing column or role."""

@@ -335,7 +335,7 @@ if equally.empty:
 # %% [markdown]
 # ### A habit that we did not teach
 #
-# Our own teaching took minutes. Is a habit that was trained for longer as easy to lose? **Qwen2.5-Coder-0.5B-Instruct** is about four times as large as our seed. Its makers taught it to refuse. We taught it nothing. The recipe `data/recipes/larger/larger-tickets.toml` trains it on 320 rows of the same task. That is slow on a CPU, so you see the recorded run alone.
+# Our own teaching took minutes. Is a habit that was trained for longer as easy to lose? **Qwen2.5-Coder-0.5B-Instruct** is about four times as large as our seed. Its makers taught it to refuse. We taught it nothing. The recipe `data/recipes/larger/larger-tickets.toml` trains it on 320 rows of the same task. That is slow on a CPU, so you see the recorded run alone. (On 30 November 2026 only the model before the training was recorded.)
 
 # %%
 from sdft_lib.experiments.recorded import items_of, results_of

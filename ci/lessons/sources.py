@@ -22,6 +22,8 @@ SHOWN_BY |= dict.fromkeys(("refusal_labels", "outcome_labels"), r"lessons\.agree
 SHOWN_BY |= dict.fromkeys(("frontier", "frontier-rates"), r"experiments\.registered\b")
 GRID_SHOWN_BY = r"import (?:\w+, )*(?:recorded|swept|targets)\b"
 SHOWN_BY["tickets"] = rf"{GRID_SHOWN_BY}|\bin_the_recorded_run\b"
+for larger in (bootstrap.ROOT / "data" / "recipes" / "larger").glob("*.toml"):
+    SHOWN_BY[larger.stem] = re.escape(larger.stem)  # a grid that a lesson names
 QUIZZES = bootstrap.ROOT / "data" / "quizzes.toml"
 # A Markdown cell holds the line `<!-- quiz: 01 -->` where the quiz with that name is to stand.
 QUIZ = re.compile(r"^<!-- quiz: ([\w-]+) -->$", re.M)
@@ -152,9 +154,7 @@ def results_sha256(notebook) -> str:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     shown = []
     for path in sorted((bootstrap.ROOT / "data" / "results").glob("*.jsonl")):
-        # A grid of a larger model is shown by the lesson that names it, and by no other.
-        others = re.escape(path.stem) if path.stem.startswith("larger-") else GRID_SHOWN_BY
-        if re.search(SHOWN_BY.get(path.stem, others), code):
+        if re.search(SHOWN_BY.get(path.stem, GRID_SHOWN_BY), code):
             shown.append(path.read_bytes())
     return hashlib.sha256(b"\0".join(shown)).hexdigest() if shown else ""
 

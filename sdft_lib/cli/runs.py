@@ -61,8 +61,10 @@ def run(
     if recipe:
         others = {"fast": fast, "task": task != "tickets", "seed": seed, "template": template}
         others |= {"kind": kind, "columns": columns, "drop-empty": drop_empty}
-        for name in (name for name, given in others.items() if given):
-            raise SdftError(f"--{name} does not go with --recipe; {recipe[0]} says what is run.")
+        if given := [name for name, value in others.items() if value]:
+            raise SdftError(
+                f"--{given[0]} does not go with --recipe; {recipe[0]} says what is run."
+            )
         return run_grids([*recipe, *(more or ())], folder, methods, model)
     if more:
         raise SdftError(f"{more[0]}: a recipe comes after --recipe, data of your own after --task.")

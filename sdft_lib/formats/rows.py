@@ -104,7 +104,6 @@ def distilled_rows(records: list[Record], column: str) -> list[dict]:
     return rows
 
 
-# ---- columns to roles
 def rows_to_train(rows: Sequence[dict], column: str) -> list[dict]:
     """Id, messages and, as ``text``, what a column holds. SdftError: no rows, or one without it."""
     if not rows:
@@ -118,6 +117,7 @@ def rows_to_train(rows: Sequence[dict], column: str) -> list[dict]:
     return texts
 
 
+# ---- columns to roles
 def column_map(source: str, names: list[str], columns: dict | None) -> dict[str, list[str]]:
     """Role to column names: what the user mapped, the rest guessed by the usual names. A column
     serves one role. Raises SdftError for a missing column or role."""
